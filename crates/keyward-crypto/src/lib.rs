@@ -1,0 +1,1 @@
+//! Primitives behind KMS algorithm names, key material, the key hierarchy, the ciphertext format.

@@ -1,0 +1,1 @@
+//! The service without sockets: the pipeline and every operation.

@@ -1,0 +1,1 @@
+//! IAM documents, grants and conditions through Cedar: question in, decision out.

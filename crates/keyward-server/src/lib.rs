@@ -1,0 +1,1 @@
+//! The doors: AWS JSON, AWS query, REST, metrics and health.

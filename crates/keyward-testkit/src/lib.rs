@@ -1,0 +1,1 @@
+//! A whole service with its own time, luck and disk.

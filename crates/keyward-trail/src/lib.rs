@@ -1,0 +1,1 @@
+//! Events in CloudTrail's form, and the questions asked of them.

@@ -1,0 +1,52 @@
+//! An event of the log: the CloudTrail record as bytes, and the few fields that metrics, detectors and
+//! indexes read without parsing it.
+//!
+//! The record's form is made in `keyward-trail`; the log stores its bytes and does not interpret them.
+//! It never holds plaintext, ciphertext, messages, signatures, tokens or key bytes.
+
+use crate::{ErrorCode, Timestamp};
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    Success,
+    Failure(ErrorCode),
+}
+
+impl Outcome {
+    /// `success`, `denied`, `client_error` or `server_error`: a closed set, fit for a label.
+    pub const fn class(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failure(ErrorCode::AccessDenied | ErrorCode::NotAuthorized) => "denied",
+            Self::Failure(code) => match code.fault() {
+                crate::Fault::Client => "client_error",
+                crate::Fault::Server => "server_error",
+            },
+        }
+    }
+}
+
+/// What everyone but a reader of the record needs to know of an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventSummary {
+    pub event_id: uuid::Uuid,
+    pub request_id: uuid::Uuid,
+    pub time: Timestamp,
+    /// `kms`, `iam` or `sts`.
+    pub service: &'static str,
+    pub operation: &'static str,
+    pub outcome: Outcome,
+    pub account: String,
+    pub principal_arn: String,
+    /// ARNs of the keys concerned.
+    pub keys: Vec<String>,
+}
+
+/// An event ready to be appended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    pub summary: EventSummary,
+    /// The CloudTrail record as JSON.
+    pub record: Vec<u8>,
+}

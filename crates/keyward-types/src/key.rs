@@ -1,0 +1,224 @@
+//! Keys, their material (sealed), aliases and last use, as they are stored.
+//!
+//! INVARIANT: a [`MaterialRecord`] holds wrapped bytes only; nothing here can unwrap them.
+
+use crate::{AccountId, AliasName, KeyName, Region, Timestamp, caller::Document};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// An enumeration that AWS names in capitals: one table for the wire, the store and messages.
+macro_rules! aws_enum {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident = $wire:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        pub enum $name { $(#[serde(rename = $wire)] $variant,)* }
+
+        impl $name {
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+            /// AWS's names, in the model's order.
+            pub const NAMES: &'static [&'static str] = &[$($wire,)*];
+
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $wire,)* }
+            }
+
+            pub fn parse(text: &str) -> Option<Self> {
+                match text { $($wire => Some(Self::$variant),)* _ => None }
+            }
+        }
+
+        impl core::fmt::Display for $name {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+pub(crate) use aws_enum;
+
+aws_enum!(
+    /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_KeyMetadata.html#KMS-Type-KeyMetadata-KeySpec>
+    KeySpec {
+        Rsa2048 = "RSA_2048",
+        Rsa3072 = "RSA_3072",
+        Rsa4096 = "RSA_4096",
+        EccNistP256 = "ECC_NIST_P256",
+        EccNistP384 = "ECC_NIST_P384",
+        EccNistP521 = "ECC_NIST_P521",
+        EccSecgP256k1 = "ECC_SECG_P256K1",
+        SymmetricDefault = "SYMMETRIC_DEFAULT",
+        Hmac224 = "HMAC_224",
+        Hmac256 = "HMAC_256",
+        Hmac384 = "HMAC_384",
+        Hmac512 = "HMAC_512",
+        Sm2 = "SM2",
+        MlDsa44 = "ML_DSA_44",
+        MlDsa65 = "ML_DSA_65",
+        MlDsa87 = "ML_DSA_87",
+        EccNistEdwards25519 = "ECC_NIST_EDWARDS25519",
+        MlKem512 = "ML_KEM_512",
+        MlKem768 = "ML_KEM_768",
+        MlKem1024 = "ML_KEM_1024",
+    }
+);
+
+aws_enum!(
+    /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_KeyMetadata.html#KMS-Type-KeyMetadata-KeyUsage>
+    KeyUsage {
+        SignVerify = "SIGN_VERIFY",
+        EncryptDecrypt = "ENCRYPT_DECRYPT",
+        GenerateVerifyMac = "GENERATE_VERIFY_MAC",
+        KeyAgreement = "KEY_AGREEMENT",
+        EncapsulateDecapsulate = "ENCAPSULATE_DECAPSULATE",
+    }
+);
+
+aws_enum!(
+    /// <https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html>
+    KeyState {
+        Creating = "Creating",
+        Enabled = "Enabled",
+        Disabled = "Disabled",
+        PendingDeletion = "PendingDeletion",
+        PendingImport = "PendingImport",
+        PendingReplicaDeletion = "PendingReplicaDeletion",
+        Unavailable = "Unavailable",
+        Updating = "Updating",
+    }
+);
+
+aws_enum!(
+    /// Where key material comes from. <https://docs.aws.amazon.com/kms/latest/APIReference/API_KeyMetadata.html#KMS-Type-KeyMetadata-Origin>
+    MaterialOrigin {
+        AwsKms = "AWS_KMS",
+        External = "EXTERNAL",
+        AwsCloudHsm = "AWS_CLOUDHSM",
+        ExternalKeyStore = "EXTERNAL_KEY_STORE",
+    }
+);
+
+aws_enum!(
+    /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_RotationsListEntry.html>
+    RotationType { Automatic = "AUTOMATIC", OnDemand = "ON_DEMAND", }
+);
+
+aws_enum!(
+    /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_RotationsListEntry.html>
+    MaterialState {
+        NonCurrent = "NON_CURRENT",
+        Current = "CURRENT",
+        PendingRotation = "PENDING_ROTATION",
+    }
+);
+
+impl KeySpec {
+    pub const fn is_symmetric(self) -> bool {
+        matches!(self, Self::SymmetricDefault)
+    }
+
+    pub const fn is_rsa(self) -> bool {
+        matches!(self, Self::Rsa2048 | Self::Rsa3072 | Self::Rsa4096)
+    }
+
+    pub const fn is_hmac(self) -> bool {
+        matches!(self, Self::Hmac224 | Self::Hmac256 | Self::Hmac384 | Self::Hmac512)
+    }
+
+    pub const fn is_asymmetric(self) -> bool {
+        !self.is_symmetric() && !self.is_hmac()
+    }
+}
+
+/// 64 hexadecimal digits that name one key material.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MaterialId(pub String);
+
+/// A KMS key: everything about it except its material.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyRecord {
+    pub name: KeyName,
+    pub spec: KeySpec,
+    pub usage: KeyUsage,
+    pub origin: MaterialOrigin,
+    pub state: KeyState,
+    pub description: String,
+    pub created: Timestamp,
+    pub deletion_date: Option<Timestamp>,
+    /// The key policy named `default`, as it was sent.
+    pub policy: Document,
+    /// Unique ids, at the time of saving, of the users and roles that the policy names, by ARN:
+    /// a principal deleted and made again is another one.
+    #[serde(default)]
+    pub policy_principals: BTreeMap<String, String>,
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+    #[serde(default)]
+    pub rotation: Rotation,
+    /// The material that encrypts and signs now.
+    pub current_material: Option<MaterialId>,
+    /// Every material that may decrypt, oldest first, without its bytes.
+    #[serde(default)]
+    pub materials: Vec<MaterialInfo>,
+    /// SubjectPublicKeyInfo of an asymmetric key.
+    #[serde(default)]
+    pub public_key: Option<Vec<u8>>,
+}
+
+/// Rotation settings and history.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rotation {
+    pub enabled: bool,
+    /// 90 to 2560.
+    pub period_days: u16,
+    /// When the next automatic rotation is due.
+    pub next: Option<Timestamp>,
+    pub on_demand_count: u16,
+}
+
+/// What ListKeyRotations tells of one material.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MaterialInfo {
+    pub id: MaterialId,
+    pub created: Timestamp,
+    /// `None` for the first material.
+    pub rotation: Option<RotationType>,
+}
+
+/// One key material, wrapped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MaterialRecord {
+    pub key: KeyName,
+    pub id: MaterialId,
+    /// The material, wrapped under the key's own data-encryption key.
+    pub wrapped: Vec<u8>,
+}
+
+/// The data-encryption key of one KMS key, wrapped under the root hierarchy.
+///
+/// It is destroyed when the KMS key is deleted, after which no copy of the journal opens the material.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DekRecord {
+    pub key: KeyName,
+    pub wrapped: Vec<u8>,
+}
+
+/// An alias.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AliasRecord {
+    pub account: AccountId,
+    pub region: Region,
+    pub name: AliasName,
+    pub target: KeyName,
+    pub created: Timestamp,
+    pub updated: Timestamp,
+}
+
+/// The last successful cryptographic use of a key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastUsage {
+    pub operation: String,
+    pub time: Timestamp,
+    pub event_id: uuid::Uuid,
+    pub request_id: uuid::Uuid,
+}

@@ -1,0 +1,36 @@
+//! The vocabulary that every room shares: ids, records, decisions, events, errors, limits and ports.
+//!
+//! Data, and the checks that make a value valid; no behaviour beyond that.
+//! It knows no transport, no storage engine, no policy engine and no primitive.
+
+pub mod blob;
+pub mod caller;
+pub mod context;
+pub mod decision;
+pub mod error;
+pub mod event;
+pub mod grant;
+pub mod id;
+pub mod key;
+pub mod limits;
+pub mod ports;
+pub mod principal;
+pub mod record;
+
+pub use blob::Blob;
+pub use caller::{Caller, CallerKind, IdentityDocument, Origin};
+pub use context::EncryptionContext;
+pub use decision::{
+    Clause, Decision, Effect, Layer, LayerEffect, LayerOutcome, MatchKind, Matched, NearMiss, Reason,
+};
+pub use error::{ErrorCode, Fault, KmsError};
+pub use event::{EventSummary, Outcome};
+pub use grant::{GrantConstraints, GrantOperation, GrantRecord, Grantee};
+pub use id::{AccountId, AliasName, Arn, GrantId, KeyArn, KeyId, KeyName, KeyRef, Region};
+pub use key::{
+    AliasRecord, KeyRecord, KeySpec, KeyState, KeyUsage, LastUsage, MaterialId, MaterialOrigin,
+    MaterialRecord, MaterialState, Rotation, RotationType,
+};
+pub use ports::{Clock, Entropy, Generator, Sealer, Timestamp};
+pub use principal::{AccessKeyOwner, AccessKeyRecord, RoleRecord, UserRecord};
+pub use record::{Change, Name, Record};

@@ -1,0 +1,68 @@
+//! What the store holds, and what a request proposes to change.
+//!
+//! Every kind of record has one [`Name`]; a commit names the records it rested on, and is refused as
+//! stale when one of them moved.
+
+use crate::{
+    AccessKeyRecord, AccountId, AliasName, AliasRecord, GrantId, GrantRecord, KeyName, KeyRecord,
+    LastUsage, MaterialId, MaterialRecord, Region, RoleRecord, UserRecord, key::DekRecord,
+};
+use serde::{Deserialize, Serialize};
+
+/// The name of one record, or of a set of records that a decision rested on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Name {
+    Key(KeyName),
+    Material(KeyName, MaterialId),
+    Dek(KeyName),
+    Alias(AccountId, Region, AliasName),
+    Grant(KeyName, GrantId),
+    User(AccountId, String),
+    Role(AccountId, String),
+    AccessKey(String),
+    /// All grants of a key: moved by every grant that is added or removed.
+    Grants(KeyName),
+    /// All aliases of a key.
+    Aliases(KeyName),
+    /// All access keys of a user; `None` for the root user.
+    AccessKeys(AccountId, Option<String>),
+}
+
+/// A record of any kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Record {
+    Key(KeyRecord),
+    Material(MaterialRecord),
+    Dek(DekRecord),
+    Alias(AliasRecord),
+    Grant(GrantRecord),
+    User(UserRecord),
+    Role(RoleRecord),
+    AccessKey(AccessKeyRecord),
+}
+
+impl Record {
+    pub fn name(&self) -> Name {
+        match self {
+            Self::Key(key) => Name::Key(key.name.clone()),
+            Self::Material(material) => Name::Material(material.key.clone(), material.id.clone()),
+            Self::Dek(dek) => Name::Dek(dek.key.clone()),
+            Self::Alias(alias) => {
+                Name::Alias(alias.account.clone(), alias.region.clone(), alias.name.clone())
+            }
+            Self::Grant(grant) => Name::Grant(grant.key.clone(), grant.grant_id.clone()),
+            Self::User(user) => Name::User(user.account.clone(), user.name.clone()),
+            Self::Role(role) => Name::Role(role.account.clone(), role.name.clone()),
+            Self::AccessKey(key) => Name::AccessKey(key.access_key_id.clone()),
+        }
+    }
+}
+
+/// One thing that a request proposes to change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Change {
+    Put(Box<Record>),
+    Delete(Name),
+    /// The last use of a key; the newest wins, and nothing becomes stale by it.
+    Touch(KeyName, LastUsage),
+}

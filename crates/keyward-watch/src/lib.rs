@@ -1,0 +1,1 @@
+//! Detectors: events and time in, alerts out.
