@@ -1,1 +1,29 @@
-//! The service without sockets: the pipeline and every operation.
+//! The service without sockets: one pipeline, and every operation as one file and one row.
+//!
+//! It names no HTTP type, reads no environment, file or clock of its own, and has no `async fn`:
+//! [`World`] brings in time, luck and disk, and a finished call is a future that a door awaits or a
+//! test waits for. `crates/README.md` is the map.
+
+mod authorize;
+mod call;
+mod cipher;
+mod fitness;
+mod housekeeping;
+mod identity;
+mod key_policy;
+pub mod operation;
+pub mod ops;
+mod pipeline;
+mod resolve;
+mod seed;
+pub mod shape;
+mod trace;
+mod wording;
+mod world;
+
+pub use identity::Credential;
+pub use operation::{AnyOperation, Plane, Service, Spec};
+pub use ops::{OPERATIONS, find};
+pub use pipeline::{InFlight, Prepared, Reply};
+pub use seed::{Seed, Seeded};
+pub use world::{Engine, Settings, World};

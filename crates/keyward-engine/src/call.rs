@@ -1,0 +1,165 @@
+//! `Call`: the only handle an operation gets.
+//!
+//! INVARIANT (P1): a `Call` exists only after authorization and the state check, and key material is
+//! reachable only through it.
+//! It reads, and it collects what the operation proposes; it does not write.
+
+use crate::{
+    Engine,
+    resolve::FoundKey,
+    wording,
+    world::{fill, timed_id},
+};
+use keyward_crypto::KeyMaterial;
+use keyward_policy::{PolicyEngine, Question};
+use keyward_store::Store;
+use keyward_types::{
+    Caller, Change, Decision, Generator, KeyRecord, KmsError, MaterialId, Name, Record, Timestamp,
+};
+use serde_json::{Map, Value};
+use std::sync::Arc;
+use uuid::Uuid;
+
+pub struct Call<'e> {
+    engine: &'e Engine,
+    caller: &'e Arc<Caller>,
+    now: Timestamp,
+    keys: &'e [FoundKey],
+    generator: Box<dyn Generator>,
+    /// What the pipeline takes when the operation is done.
+    pub(crate) proposed: Proposed,
+}
+
+/// What an operation leaves behind.
+#[derive(Default)]
+pub(crate) struct Proposed {
+    pub(crate) changes: Vec<Change>,
+    pub(crate) rested_on: Vec<Name>,
+    pub(crate) additional: Map<String, Value>,
+    pub(crate) resources: Vec<String>,
+    pub(crate) decisions: Vec<Decision>,
+}
+
+impl<'e> Call<'e> {
+    pub(crate) fn new(engine: &'e Engine, caller: &'e Arc<Caller>, keys: &'e [FoundKey], now: Timestamp) -> Self {
+        let generator = engine.world.entropy.generator();
+        Self { engine, caller, now, keys, generator, proposed: Proposed::default() }
+    }
+
+    pub(crate) fn caller(&self) -> &'e Arc<Caller> {
+        self.caller
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// The request's generator.
+    pub(crate) fn generator(&mut self) -> &mut dyn Generator {
+        &mut *self.generator
+    }
+
+    pub(crate) fn random<const N: usize>(&mut self) -> [u8; N] {
+        let mut bytes = [0; N];
+        fill(&mut *self.generator, &mut bytes);
+        bytes
+    }
+
+    pub(crate) fn fresh_id(&mut self) -> Uuid {
+        timed_id(self.now, &mut *self.generator)
+    }
+
+    /// The key of the operation's only, or first, key target.
+    pub(crate) fn key(&self) -> Result<&'e Arc<KeyRecord>, KmsError> {
+        self.key_at(0)
+    }
+
+    /// The key of the n-th key target. That there is one is the operation's own `targets`.
+    pub(crate) fn key_at(&self, n: usize) -> Result<&'e Arc<KeyRecord>, KmsError> {
+        self.found_at(n).map(|found| &found.record)
+    }
+
+    pub(crate) fn found_at(&self, n: usize) -> Result<&'e FoundKey, KmsError> {
+        self.keys.get(n).ok_or_else(|| KmsError::internal("the operation names fewer keys than it asks for"))
+    }
+
+    /// The current material of the n-th key.
+    pub(crate) fn material_at(&self, n: usize) -> Result<(MaterialId, Arc<KeyMaterial>), KmsError> {
+        let key = self.key_at(n)?;
+        let id = key.current_material.clone().ok_or_else(|| KmsError::internal("the key has no material"))?;
+        let material = self.engine.material(key, &id)?;
+        Ok((id, material))
+    }
+
+    pub(crate) fn material(&self) -> Result<Arc<KeyMaterial>, KmsError> {
+        self.material_at(0).map(|(_, material)| material)
+    }
+
+    /// A named material of the n-th key, current or earlier.
+    pub(crate) fn material_named(&self, n: usize, id: &MaterialId) -> Result<Arc<KeyMaterial>, KmsError> {
+        self.engine.material(self.key_at(n)?, id)
+    }
+
+    /// Typed reads. A record that a change rests on is named with [`Call::rest_on`].
+    pub(crate) fn store(&self) -> &'e Store {
+        &self.engine.world.store
+    }
+
+    pub(crate) fn engine(&self) -> &'e Engine {
+        self.engine
+    }
+
+    pub(crate) fn policies(&self) -> &'e PolicyEngine {
+        &self.engine.world.policies
+    }
+
+    /// Asks the policy engine a question of the operation's own, and records the answer in the event.
+    pub(crate) fn decide(&mut self, question: &Question<'_>) -> Decision {
+        let decision = self.policies().decide(question);
+        self.proposed.decisions.push(decision.clone());
+        decision
+    }
+
+    pub(crate) fn put(&mut self, record: Record) {
+        self.proposed.changes.push(Change::Put(Box::new(record)));
+    }
+
+    pub(crate) fn delete(&mut self, name: Name) {
+        self.proposed.changes.push(Change::Delete(name));
+    }
+
+    /// If this record, or its absence, changes before the commit, the request is decided again.
+    pub(crate) fn rest_on(&mut self, name: Name) {
+        self.proposed.rested_on.push(name);
+    }
+
+    /// A member of the event's `additionalEventData`.
+    pub(crate) fn note(&mut self, name: &str, value: impl Into<Value>) {
+        self.proposed.additional.insert(name.to_owned(), value.into());
+    }
+
+    /// One more ARN for the event's `resources`: an alias, or a key that was just created.
+    pub(crate) fn concern(&mut self, arn: impl Into<String>) {
+        self.proposed.resources.push(arn.into());
+    }
+
+    /// The marker of the page after `last`, sealed for this list and account.
+    pub(crate) fn marker(&mut self, list: &str, last: &str) -> String {
+        let plain = format!("{list}\n{}\n{last}", self.caller.account);
+        wording::token_text(&self.engine.world.keyring.seal_token(MARKER, plain.as_bytes(), &mut *self.generator))
+    }
+
+    /// The name of the last item of the page before.
+    pub(crate) fn open_marker(&self, list: &str, marker: &str) -> Result<String, KmsError> {
+        let open = || {
+            let sealed = wording::token_bytes(marker)?;
+            let plain = self.engine.world.keyring.open_token(MARKER, &sealed).ok()?;
+            let text = core::str::from_utf8(&plain).ok()?;
+            text.strip_prefix(&format!("{list}\n{}\n", self.caller.account)).map(str::to_owned)
+        };
+        open().ok_or_else(wording::bad_marker)
+    }
+}
+
+/// The purpose under which page markers are sealed.
+const MARKER: &str = "page-marker";

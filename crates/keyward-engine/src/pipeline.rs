@@ -1,0 +1,344 @@
+//! The one pipeline. Every operation of every door passes these steps, in this order:
+//!
+//! | step | where | can answer |
+//! |---|---|---|
+//! | decode | [`Prepared::new`], `shape.rs` | Serialization, Validation |
+//! | resolve | `resolve.rs` | NotFound, InvalidCiphertext |
+//! | authorize | `authorize.rs` | AccessDenied |
+//! | check state | `fitness.rs` | Disabled, KMSInvalidState, InvalidKeyUsage |
+//! | run | `ops/<operation>.rs` | what the operation says |
+//! | commit | `keyward-store` | KMSInternal, ServiceUnavailable; then no output leaves |
+//! | observe | `keyward-telemetry` | never fails |
+//!
+//! The door decodes the envelope and authenticates before, and responds after.
+//!
+//! INVARIANT (P2): an authenticated attempt leaves exactly one event, however it ends.
+//! INVARIANT (P4): an answer leaves only after its event is durable: [`InFlight`] yields it then.
+//! INVARIANT (P5): a commit names what it rested on; if one of those moved, the attempt is made again.
+
+use crate::{
+    Engine,
+    authorize::Asking,
+    call::{Call, Proposed},
+    fitness,
+    operation::{AnyOperation, Operation, Plane, Row, Spec, Target},
+    resolve::{Found, FoundKey, resolve},
+    shape,
+    trace::Trace,
+    wording,
+};
+use keyward_policy::Facts;
+use keyward_store::{Commit, StoreError, Ticket};
+use keyward_types::{
+    Caller, Change, ErrorCode, EventSummary, Fault, KmsError, LastUsage, Name,
+};
+use serde_json::{Map, Value};
+use std::{
+    future::Future,
+    marker::PhantomData,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+use zeroize::Zeroizing;
+
+/// How often an attempt is made when what it rested on keeps moving.
+const ATTEMPTS_MAX: u32 = 16;
+
+/// A successful answer.
+#[derive(Debug, Default)]
+pub struct Reply {
+    /// JSON; empty for operations that answer with nothing.
+    pub body: Zeroizing<Vec<u8>>,
+}
+
+/// An attempt after the state check: refused already, or ready to run.
+pub struct Prepared {
+    engine: Arc<Engine>,
+    caller: Arc<Caller>,
+    operation: &'static dyn AnyOperation,
+    body: Zeroizing<Vec<u8>>,
+    attempt: u32,
+    started_nanos: u64,
+    snapshot: u64,
+    rested_on: Vec<Name>,
+    keys: Vec<FoundKey>,
+    trace: Trace,
+    heavy: bool,
+    dry_run: bool,
+    stage: Result<Runner, KmsError>,
+}
+
+type Runner = Box<dyn FnOnce(&mut Call<'_>) -> Result<Ran, KmsError> + Send>;
+
+/// What `run` produced, encoded.
+struct Ran {
+    body: Zeroizing<Vec<u8>>,
+    response_elements: Option<Value>,
+}
+
+impl Prepared {
+    pub(crate) fn new<O: Operation>(engine: &Arc<Engine>, caller: &Arc<Caller>, body: &[u8]) -> Self {
+        let mut prepared = Self {
+            engine: Arc::clone(engine),
+            caller: Arc::clone(caller),
+            operation: const { &Row::<O>(PhantomData) },
+            body: Zeroizing::new(body.to_vec()),
+            attempt: 1,
+            started_nanos: engine.monotonic_nanos(),
+            // Read before any record: a change after it is noticed at commit.
+            snapshot: engine.world.store.snapshot(),
+            rested_on: Vec::new(),
+            keys: Vec::new(),
+            trace: Trace::default(),
+            heavy: false,
+            dry_run: false,
+            stage: Err(KmsError::internal("not prepared")),
+        };
+        prepared.stage = prepared.stages::<O>();
+        prepared
+    }
+
+    /// Whether running it takes long enough to starve others: RSA, key generation.
+    pub fn heavy(&self) -> bool {
+        self.heavy && self.stage.is_ok()
+    }
+
+    fn stages<O: Operation>(&mut self) -> Result<Runner, KmsError> {
+        let body = decode(&self.body)?;
+        self.trace.parameters(&O::SPEC, &body);
+        shape::check(O::SPEC.members, &body)?;
+        self.dry_run = body.get("DryRun").and_then(Value::as_bool).unwrap_or(false);
+        let ignore_ciphertext = body.get("DryRunModifiers").is_some() && self.dry_run;
+        let tokens = grant_tokens(&body);
+        let input: O::Input = serde_json::from_value(Value::Object(body))
+            .map_err(|error| KmsError::new(ErrorCode::Serialization, "The request body does not fit the operation").because(error))?;
+        let targets = O::targets(&input)?;
+        let found = self.find(&O::SPEC, &targets)?;
+        self.check_tokens(&tokens)?;
+        self.ask::<O>(&input, &targets, &found)?;
+        self.fit::<O>(found)?;
+        self.heavy = O::heavy(&input, self.keys.first().map(|found| &*found.record));
+        if ignore_ciphertext {
+            return Err(wording::dry_run());
+        }
+        drop(targets);
+        Ok(Box::new(move |call| {
+            let output = O::run(call, &input)?;
+            let response_elements = O::response_elements(call, &output);
+            encode(&output).map(|body| Ran { body, response_elements })
+        }))
+    }
+
+    fn find(&mut self, spec: &Spec, targets: &[Target<'_>]) -> Result<Vec<Found>, KmsError> {
+        let mut all = Vec::with_capacity(targets.len());
+        for target in targets {
+            let found = resolve(&self.engine, &self.caller, spec, target, &mut self.rested_on)?;
+            self.trace.found(&found);
+            if let Found::Key(key) = &found {
+                self.keys.push(key.clone());
+            }
+            all.push(found);
+        }
+        Ok(all)
+    }
+
+    /// Grants count at once here, so a token is never needed; but a text that is none is refused, so
+    /// that a client that sends rubbish learns it here rather than at AWS.
+    fn check_tokens(&self, tokens: &[String]) -> Result<(), KmsError> {
+        let known = |token: &String| self.engine.grant_of_token(token).is_some();
+        if tokens.iter().all(known) { Ok(()) } else { Err(wording::bad_grant_token()) }
+    }
+
+    fn ask<O: Operation>(&mut self, input: &O::Input, targets: &[Target<'_>], found: &[Found]) -> Result<(), KmsError> {
+        let engine = Arc::clone(&self.engine);
+        let caller = Arc::clone(&self.caller);
+        let identity = if found.iter().all(|found| matches!(found, Found::Unchecked)) {
+            crate::identity::Identity::default()
+        } else {
+            engine.identity(&caller)?
+        };
+        let asking = Asking { engine: &engine, caller: &caller, spec: &O::SPEC, identity: &identity };
+        for (index, (target, found)) in targets.iter().zip(found).enumerate() {
+            let mut facts = Facts::new();
+            if let Some(context) = target.context {
+                facts.set_encryption_context(context);
+            }
+            for (name, value) in &caller.origin.trusted_facts {
+                facts.add(name, value.as_str());
+            }
+            if let Found::Key(FoundKey { alias: Some(alias), .. }) = found {
+                facts.add("kms:RequestAlias", alias.as_str());
+            }
+            O::facts(input, index, &mut facts);
+            asking.authorize(target, found, &facts, &mut self.rested_on, &mut self.trace.decisions)?;
+        }
+        Ok(())
+    }
+
+    fn fit<O: Operation>(&mut self, found: Vec<Found>) -> Result<(), KmsError> {
+        for found in &found {
+            if let Found::Key(key) = found {
+                if key.wrongly_claimed {
+                    return Err(wording::wrong_key());
+                }
+                fitness::check(&O::SPEC, &key.record)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs the operation and hands its changes and its event to the one writer.
+    pub fn run(self) -> InFlight {
+        let Self { engine, caller, operation, body, attempt, started_nanos, snapshot, mut rested_on, keys, mut trace, dry_run, stage, .. } = self;
+        let spec = operation.spec();
+        let now = engine.now();
+        let mut call = Call::new(&engine, &caller, &keys, now);
+        let event_id = call.fresh_id();
+        let outcome = stage.and_then(|run| run(&mut call));
+        let Proposed { changes, rested_on: more, additional, resources, decisions } = call.proposed;
+        rested_on.extend(more);
+        trace.additional = additional;
+        trace.decisions.extend(decisions);
+        resources.iter().for_each(|arn| trace.resource(arn));
+        let (reply, changes) = match outcome {
+            Ok(_) if dry_run => (Err(wording::dry_run()), Vec::new()),
+            Ok(ran) => {
+                trace.response_elements = ran.response_elements;
+                (Ok(Reply { body: ran.body }), touched(spec, &caller, &keys, now, event_id, changes))
+            }
+            Err(error) => (Err(error), Vec::new()),
+        };
+        let event = trace.event(&engine, spec, &caller, event_id, reply.as_ref().err());
+        let decided_nanos = engine.monotonic_nanos();
+        let summary = event.summary.clone();
+        let deleted = deleted_keys(&changes, &keys);
+        let ticket = engine.world.store.commit(Commit { snapshot, rested_on, changes, events: vec![event] });
+        InFlight { engine, caller, operation, body, attempt, started_nanos, decided_nanos, ticket, summary, deleted, reply: Some(reply) }
+    }
+}
+
+/// A call whose event is on its way to the disk. It yields the answer when the event is durable.
+#[must_use = "an answer exists only once it was awaited"]
+pub struct InFlight {
+    engine: Arc<Engine>,
+    caller: Arc<Caller>,
+    operation: &'static dyn AnyOperation,
+    body: Zeroizing<Vec<u8>>,
+    attempt: u32,
+    started_nanos: u64,
+    decided_nanos: u64,
+    ticket: Ticket,
+    summary: EventSummary,
+    deleted: Vec<Arc<keyward_types::KeyRecord>>,
+    reply: Option<Result<Reply, KmsError>>,
+}
+
+impl InFlight {
+    /// Parks the thread until the answer is there.
+    pub fn wait(mut self) -> Result<Reply, KmsError> {
+        loop {
+            let committed = Pin::new(&mut self.ticket).get_mut().wait_ref().map(drop);
+            if let Some(reply) = self.settle(committed) {
+                return reply;
+            }
+        }
+    }
+
+    /// The answer, or `None` when the attempt was stale and another one is in flight now.
+    fn settle(&mut self, committed: Result<(), StoreError>) -> Option<Result<Reply, KmsError>> {
+        match committed {
+            Ok(()) => {
+                self.observe();
+                self.deleted.iter().for_each(|key| self.engine.forget(key));
+                self.reply.take()
+            }
+            Err(StoreError::Stale(_)) if self.attempt < ATTEMPTS_MAX => {
+                let mut again = self.operation.prepare(&self.engine, &self.caller, &self.body);
+                again.attempt = self.attempt + 1;
+                again.started_nanos = self.started_nanos;
+                *self = again.run();
+                None
+            }
+            Err(error) => {
+                self.reply = None;
+                Some(Err(uncommitted(error)))
+            }
+        }
+    }
+
+    fn observe(&self) {
+        let nanos = |from: u64, to: u64| core::time::Duration::from_nanos(to.saturating_sub(from)).as_secs_f64();
+        let now = self.engine.monotonic_nanos();
+        self.engine.metrics().observe(&self.summary, nanos(self.started_nanos, now), nanos(self.started_nanos, self.decided_nanos));
+        if let Some(Err(KmsError { code, cause: Some(cause), .. })) = &self.reply
+            && code.fault() == Fault::Server
+        {
+            tracing::error!(operation = self.summary.operation, request_id = %self.summary.request_id, cause, "request failed");
+        }
+    }
+}
+
+impl Future for InFlight {
+    type Output = Result<Reply, KmsError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            let Poll::Ready(committed) = Pin::new(&mut self.ticket).poll(context) else { return Poll::Pending };
+            if let Some(reply) = self.settle(committed.map(drop)) {
+                return Poll::Ready(reply);
+            }
+        }
+    }
+}
+
+/// Why nothing was written, as the client hears it. No output leaves.
+fn uncommitted(error: StoreError) -> KmsError {
+    let unavailable = |words: &str| KmsError::new(ErrorCode::ServiceUnavailable, words);
+    match error {
+        StoreError::Busy => KmsError::new(ErrorCode::Throttling, "Rate exceeded"),
+        StoreError::NoSpace => unavailable("The event log has no space left, so the request was refused and nothing was done."),
+        StoreError::Stale(_) => KmsError::new(ErrorCode::Conflict, "The resource is changing too quickly. Retry the request."),
+        other => KmsError::internal(other),
+    }
+}
+
+fn decode(body: &[u8]) -> Result<Map<String, Value>, KmsError> {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Ok(Map::new());
+    }
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(map)) => Ok(map),
+        Ok(_) => Err(KmsError::new(ErrorCode::Serialization, "The request body must be a JSON object")),
+        Err(error) => Err(KmsError::new(ErrorCode::Serialization, format!("The request body is not JSON: {}", position(&error)))),
+    }
+}
+
+/// Where JSON broke off. The parser's own text could echo the body.
+fn position(error: &serde_json::Error) -> String {
+    format!("line {} column {}", error.line(), error.column())
+}
+
+fn encode<T: serde::Serialize>(output: &T) -> Result<Zeroizing<Vec<u8>>, KmsError> {
+    let body = serde_json::to_vec(output).map(Zeroizing::new).map_err(KmsError::internal)?;
+    Ok(if *body == b"null" { Zeroizing::default() } else { body })
+}
+
+fn grant_tokens(body: &Map<String, Value>) -> Vec<String> {
+    let texts = |value: &Value| value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
+    body.get("GrantTokens").map(texts).unwrap_or_default()
+}
+
+/// A successful cryptographic use moves the key's last use, in the same commit.
+fn touched(spec: &Spec, caller: &Caller, keys: &[FoundKey], now: keyward_types::Timestamp, event_id: uuid::Uuid, mut changes: Vec<Change>) -> Vec<Change> {
+    if spec.tracked && spec.plane == Plane::Data {
+        let usage = LastUsage { operation: spec.name.to_owned(), time: now, event_id, request_id: caller.origin.request_id };
+        changes.extend(keys.iter().map(|key| Change::Touch(key.record.name.clone(), usage.clone())));
+    }
+    changes
+}
+
+fn deleted_keys(changes: &[Change], keys: &[FoundKey]) -> Vec<Arc<keyward_types::KeyRecord>> {
+    let deleted = |key: &&FoundKey| changes.iter().any(|change| matches!(change, Change::Delete(Name::Key(name)) if *name == key.record.name));
+    keys.iter().filter(deleted).map(|key| Arc::clone(&key.record)).collect()
+}

@@ -1,0 +1,158 @@
+//! From what a request wrote to the key it means.
+//!
+//! It looks up; it does not judge. A key of another account that is absent is not reported as absent
+//! here: the caller learns that only through the same refusal that an existing key would give (P6).
+
+use crate::{
+    Engine,
+    operation::{Spec, Subject, Target},
+    wording,
+};
+use keyward_crypto::ciphertext;
+use keyward_types::{
+    AccountId, AliasName, AliasRecord, Caller, ErrorCode, KeyName, KeyRecord, KeyRef, KmsError, MaterialId, Name, Region,
+};
+use std::sync::Arc;
+
+/// A key that a request means.
+#[derive(Clone, Debug)]
+pub(crate) struct FoundKey {
+    pub(crate) record: Arc<KeyRecord>,
+    /// The alias by which the request named it: `kms:RequestAlias`.
+    pub(crate) alias: Option<AliasName>,
+    /// The material that a ciphertext names.
+    pub(crate) material: Option<MaterialId>,
+    /// Whether the request claims another key than the one that made the ciphertext.
+    pub(crate) wrongly_claimed: bool,
+}
+
+/// What a target turned out to be.
+pub(crate) enum Found {
+    Key(FoundKey),
+    Alias { arn: String },
+    Other { arn: String },
+    Account,
+    Unchecked,
+    /// A key of another account that is not there.
+    AbsentElsewhere { arn: String, account: AccountId, by_ciphertext: bool },
+}
+
+/// Looks a target up, and notes every record that the answer rests on.
+pub(crate) fn resolve(
+    engine: &Engine,
+    caller: &Caller,
+    spec: &Spec,
+    target: &Target<'_>,
+    rested_on: &mut Vec<Name>,
+) -> Result<Found, KmsError> {
+    let mut lookup = Lookup { engine, caller, rested_on };
+    match &target.subject {
+        Subject::Key(reference) if reference.is_alias() && !spec.aliases => Err(lookup.alias_refused(reference)),
+        Subject::Key(reference) => lookup.key(reference),
+        Subject::Ciphertext { blob, claimed } => lookup.ciphertext(blob, *claimed),
+        Subject::Alias(name) => {
+            Ok(Found::Alias { arn: name.arn(&caller.account, &caller.origin.region) })
+        }
+        Subject::AliasTarget(name) => {
+            let target = lookup.alias(&caller.account, &caller.origin.region, name)?.target.clone();
+            lookup.named(target, None)
+        }
+        Subject::Other(arn) => Ok(Found::Other { arn: arn.clone() }),
+        Subject::Account => Ok(Found::Account),
+        Subject::Unchecked => Ok(Found::Unchecked),
+    }
+}
+
+struct Lookup<'l> {
+    engine: &'l Engine,
+    caller: &'l Caller,
+    rested_on: &'l mut Vec<Name>,
+}
+
+impl Lookup<'_> {
+    fn key(&mut self, reference: &KeyRef) -> Result<Found, KmsError> {
+        let Caller { account, origin, .. } = self.caller;
+        match reference {
+            KeyRef::Malformed(text) => Err(wording::invalid_key_id(text)),
+            KeyRef::Id(key_id) => {
+                let name = KeyName { account: account.clone(), region: origin.region.clone(), key_id: key_id.clone() };
+                self.named(name, None)
+            }
+            KeyRef::Arn(name) => {
+                self.check_region(&name.region)?;
+                self.named(name.clone(), None)
+            }
+            KeyRef::Alias(alias) => self.aliased(account, &origin.region, alias),
+            KeyRef::AliasArn { account, region, name } => {
+                self.check_region(region)?;
+                self.aliased(account, region, name)
+            }
+        }
+    }
+
+    fn check_region(&self, region: &Region) -> Result<(), KmsError> {
+        if *region == self.caller.origin.region { Ok(()) } else { Err(wording::other_region(region)) }
+    }
+
+    fn aliased(&mut self, account: &AccountId, region: &Region, alias: &AliasName) -> Result<Found, KmsError> {
+        match self.alias(account, region, alias) {
+            Ok(record) => self.named(record.target.clone(), Some(alias.clone())),
+            Err(error) if error.code == ErrorCode::NotFound && *account != self.caller.account => {
+                Ok(Found::AbsentElsewhere { arn: alias.arn(account, region), account: account.clone(), by_ciphertext: false })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn alias(&mut self, account: &AccountId, region: &Region, alias: &AliasName) -> Result<Arc<AliasRecord>, KmsError> {
+        self.rested_on.push(Name::Alias(account.clone(), region.clone(), alias.clone()));
+        let record = self.engine.world.store.alias(account, region, alias).map_err(KmsError::internal)?;
+        record.ok_or_else(|| wording::no_such_alias(account, region, alias))
+    }
+
+    fn named(&mut self, name: KeyName, alias: Option<AliasName>) -> Result<Found, KmsError> {
+        let record = self.engine.world.store.key(&name).map_err(KmsError::internal)?;
+        self.rested_on.push(Name::Key(name.clone()));
+        match record {
+            Some(record) => Ok(Found::Key(FoundKey { record, alias, material: None, wrongly_claimed: false })),
+            None if name.account == self.caller.account => Err(wording::no_such_key(&name)),
+            None => Ok(Found::AbsentElsewhere { arn: name.to_string(), account: name.account, by_ciphertext: false }),
+        }
+    }
+
+    /// The key named in a symmetric ciphertext. A blob of no known form, or one of another Region, is
+    /// not authentic, whatever key the request claims.
+    fn ciphertext(&mut self, blob: &[u8], claimed: Option<&KeyRef>) -> Result<Found, KmsError> {
+        let header = ciphertext::parse(blob).map_err(|_| KmsError::bare(ErrorCode::InvalidCiphertext))?;
+        let (alias, wrongly_claimed) = match claimed {
+            None => (None, false),
+            // A key id alone may be short for a key of another account.
+            Some(KeyRef::Id(id)) if *id == header.key.key_id => (None, false),
+            Some(claimed) => match self.key(claimed)? {
+                Found::Key(found) => (found.alias, found.record.name != header.key),
+                absent => return Ok(absent),
+            },
+        };
+        if header.key.region != self.caller.origin.region {
+            return Err(KmsError::bare(ErrorCode::InvalidCiphertext));
+        }
+        match self.named(header.key, None) {
+            Ok(Found::Key(found)) => Ok(Found::Key(FoundKey { material: Some(header.material), alias, wrongly_claimed, ..found })),
+            Ok(Found::AbsentElsewhere { arn, account, .. }) => {
+                Ok(Found::AbsentElsewhere { arn, account, by_ciphertext: claimed.is_none() })
+            }
+            // A key of this account that was deleted: its ciphertexts open no more.
+            Err(error) if error.code == ErrorCode::NotFound => Err(KmsError::bare(ErrorCode::InvalidCiphertext)),
+            other => other,
+        }
+    }
+
+    fn alias_refused(&self, reference: &KeyRef) -> KmsError {
+        let text = match reference {
+            KeyRef::Alias(name) => name.to_string(),
+            KeyRef::AliasArn { account, region, name } => name.arn(account, region),
+            KeyRef::Id(_) | KeyRef::Arn(_) | KeyRef::Malformed(_) => String::new(),
+        };
+        wording::invalid_key_id(&text)
+    }
+}

@@ -1,0 +1,240 @@
+//! Input shapes as data: what a member is called, whether it must be there, and what it may hold.
+//!
+//! One table per operation serves three readers: validation in AWS's own words, the OpenAPI document,
+//! and the comparison with AWS's service model.
+//! It does not convert: after a body passed, serde makes the typed input from it.
+//!
+//! INVARIANT: all violated constraints are reported at once, in the table's order.
+//! INVARIANT: the value of a blob or a sensitive text is never echoed.
+//! Source: <https://docs.aws.amazon.com/kms/latest/APIReference/CommonErrors.html> (ValidationException) and recorded answers.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use keyward_types::{ErrorCode, KmsError};
+use serde_json::{Map, Value};
+use zeroize::Zeroizing;
+
+/// One member of an input or of a structure inside it.
+#[derive(Clone, Copy, Debug)]
+pub struct Member {
+    pub name: &'static str,
+    pub required: bool,
+    pub kind: Kind,
+}
+
+/// What a member may hold. Lengths of text are in characters, of blobs in bytes.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    Text { min: usize, max: usize, pattern: Option<Pattern> },
+    Blob { min: usize, max: usize },
+    Integer { min: i64, max: i64 },
+    Boolean,
+    /// Seconds since 1970, whole or fractional.
+    Timestamp,
+    Enum(&'static [&'static str]),
+    List { of: &'static Kind, min: usize, max: usize },
+    /// Text to text.
+    Map,
+    Structure(&'static [Member]),
+}
+
+/// A regular expression as AWS shows it, and the same test in code.
+#[derive(Clone, Copy)]
+pub struct Pattern {
+    pub shown: &'static str,
+    pub matches: fn(&str) -> bool,
+}
+
+impl core::fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.shown)
+    }
+}
+
+pub const fn required(name: &'static str, kind: Kind) -> Member {
+    Member { name, required: true, kind }
+}
+
+pub const fn optional(name: &'static str, kind: Kind) -> Member {
+    Member { name, required: false, kind }
+}
+
+pub const fn text(min: usize, max: usize) -> Kind {
+    Kind::Text { min, max, pattern: None }
+}
+
+pub const fn patterned(min: usize, max: usize, shown: &'static str, matches: fn(&str) -> bool) -> Kind {
+    Kind::Text { min, max, pattern: Some(Pattern { shown, matches }) }
+}
+
+/// Checks a body against its table. Wrong types answer `SerializationException`; violated constraints
+/// answer `ValidationException`, all of them at once. Members that the table does not name are ignored,
+/// because clients may be newer than this service.
+pub fn check(members: &[Member], body: &Map<String, Value>) -> Result<(), KmsError> {
+    check_types(members, body)?;
+    let mut violations = Vec::new();
+    members.iter().for_each(|member| violate(member, body, "", &mut violations));
+    if violations.is_empty() {
+        return Ok(());
+    }
+    let count = violations.len();
+    let errors = if count == 1 { "error" } else { "errors" };
+    Err(KmsError::validation(format!("{count} validation {errors} detected: {}", violations.join("; "))))
+}
+
+fn present<'v>(member: &Member, body: &'v Map<String, Value>) -> Option<&'v Value> {
+    body.get(member.name).filter(|value| !value.is_null())
+}
+
+fn check_types(members: &[Member], body: &Map<String, Value>) -> Result<(), KmsError> {
+    members
+        .iter()
+        .filter_map(|member| present(member, body).map(|value| (member, value)))
+        .try_for_each(|(member, value)| check_type(&member.kind, value, member.name))
+}
+
+fn check_type(kind: &Kind, value: &Value, name: &str) -> Result<(), KmsError> {
+    let wrong = || {
+        let wanted = match kind {
+            Kind::Text { .. } | Kind::Enum(_) => "a string",
+            Kind::Blob { .. } => "base64 text",
+            Kind::Integer { .. } => "an integer",
+            Kind::Boolean => "true or false",
+            Kind::Timestamp => "a number of seconds",
+            Kind::List { .. } => "a list",
+            Kind::Map => "a map of strings",
+            Kind::Structure(_) => "an object",
+        };
+        Err(KmsError::new(ErrorCode::Serialization, format!("{name} must be {wanted}")))
+    };
+    match (kind, value) {
+        (Kind::Text { .. } | Kind::Enum(_), Value::String(_)) => Ok(()),
+        (Kind::Boolean, Value::Bool(_)) | (Kind::Timestamp, Value::Number(_)) => Ok(()),
+        (Kind::Blob { .. }, Value::String(text)) if decoded_len(text).is_some() => Ok(()),
+        (Kind::Integer { .. }, Value::Number(number)) if number.as_i64().is_some() => Ok(()),
+        (Kind::List { of, .. }, Value::Array(items)) => {
+            items.iter().try_for_each(|item| check_type(of, item, name))
+        }
+        (Kind::Map, Value::Object(map)) if map.values().all(Value::is_string) => Ok(()),
+        (Kind::Structure(members), Value::Object(map)) => check_types(members, map),
+        _ => wrong(),
+    }
+}
+
+fn decoded_len(text: &str) -> Option<usize> {
+    STANDARD.decode(text).ok().map(Zeroizing::new).map(|bytes| bytes.len())
+}
+
+fn violate(member: &Member, body: &Map<String, Value>, prefix: &str, violations: &mut Vec<String>) {
+    let path = format!("{prefix}{}", keyward_trail::lower_camel(member.name));
+    match present(member, body) {
+        Some(value) => violate_kind(&member.kind, value, &path, violations),
+        None if member.required => {
+            violations.push(format!("Value null at '{path}' failed to satisfy constraint: Member must not be null"));
+        }
+        None => {}
+    }
+}
+
+fn violate_kind(kind: &Kind, value: &Value, path: &str, violations: &mut Vec<String>) {
+    let mut say = |shown: &str, constraint: String| {
+        violations.push(format!("Value {shown}at '{path}' failed to satisfy constraint: {constraint}"));
+    };
+    match (kind, value) {
+        (Kind::Text { min, max, pattern }, Value::String(text)) => {
+            let (len, shown) = (text.chars().count(), format!("'{text}' "));
+            length_constraint(len, *min, *max).into_iter().for_each(|words| say(&shown, words));
+            if let Some(pattern) = pattern.filter(|pattern| !(pattern.matches)(text)) {
+                say(&shown, format!("Member must satisfy regular expression pattern: {}", pattern.shown));
+            }
+        }
+        (Kind::Blob { min, max }, Value::String(text)) => {
+            let len = decoded_len(text).unwrap_or_default();
+            length_constraint(len, *min, *max).into_iter().for_each(|words| say("", words));
+        }
+        (Kind::Integer { min, max }, Value::Number(number)) => {
+            let (shown, given) = (format!("'{number}' "), number.as_i64().unwrap_or_default());
+            if given < *min {
+                say(&shown, format!("Member must have value greater than or equal to {min}"));
+            }
+            if *max < given {
+                say(&shown, format!("Member must have value less than or equal to {max}"));
+            }
+        }
+        (Kind::Enum(names), Value::String(text)) if !names.contains(&text.as_str()) => {
+            say(&format!("'{text}' "), format!("Member must satisfy enum value set: [{}]", names.join(", ")));
+        }
+        (Kind::List { of, min, max }, Value::Array(items)) => {
+            let shown = format!("'{}' ", Value::Array(items.clone()));
+            length_constraint(items.len(), *min, *max).into_iter().for_each(|words| say(&shown, words));
+            for (i, item) in items.iter().enumerate() {
+                violate_item(of, item, &format!("{path}.{}.member", i + 1), violations);
+            }
+        }
+        (Kind::Structure(members), Value::Object(map)) => {
+            members.iter().for_each(|member| violate(member, map, &format!("{path}."), violations));
+        }
+        _ => {}
+    }
+}
+
+fn violate_item(of: &Kind, item: &Value, path: &str, violations: &mut Vec<String>) {
+    match (of, item) {
+        (Kind::Structure(members), Value::Object(map)) => {
+            members.iter().for_each(|member| violate(member, map, &format!("{path}."), violations));
+        }
+        _ => violate_kind(of, item, path, violations),
+    }
+}
+
+fn length_constraint(len: usize, min: usize, max: usize) -> Option<String> {
+    if len < min {
+        Some(format!("Member must have length greater than or equal to {min}"))
+    } else if max < len {
+        Some(format!("Member must have length less than or equal to {max}"))
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const TAG: &[Member] = &[required("TagKey", text(1, 3)), required("TagValue", text(0, 3))];
+    const TABLE: &[Member] = &[
+        required("KeyId", text(1, 8)),
+        optional("Plaintext", Kind::Blob { min: 1, max: 4 }),
+        optional("Limit", Kind::Integer { min: 1, max: 10 }),
+        optional("Spec", Kind::Enum(&["A", "B"])),
+        optional("Tags", Kind::List { of: &Kind::Structure(TAG), min: 0, max: 2 }),
+    ];
+
+    fn refused(body: Value) -> String {
+        check(TABLE, body.as_object().unwrap()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn every_violation_is_named_and_secrets_are_not_echoed() {
+        assert_eq!(
+            refused(json!({"Plaintext": "AAAAAAAA", "Limit": 11, "Spec": "C"})),
+            "ValidationException: 4 validation errors detected: \
+             Value null at 'keyId' failed to satisfy constraint: Member must not be null; \
+             Value at 'plaintext' failed to satisfy constraint: Member must have length less than or equal to 4; \
+             Value '11' at 'limit' failed to satisfy constraint: Member must have value less than or equal to 10; \
+             Value 'C' at 'spec' failed to satisfy constraint: Member must satisfy enum value set: [A, B]"
+        );
+        assert_eq!(
+            refused(json!({"KeyId": "k", "Tags": [{"TagKey": "", "TagValue": "v"}]})),
+            "ValidationException: 1 validation error detected: Value '' at 'tags.1.member.tagKey' \
+             failed to satisfy constraint: Member must have length greater than or equal to 1"
+        );
+    }
+
+    #[test]
+    fn wrong_types_are_a_serialization_error() {
+        for body in [json!({"KeyId": 1}), json!({"KeyId": "k", "Plaintext": "?"}), json!({"KeyId": "k", "Limit": 1.5})] {
+            assert!(refused(body).starts_with("SerializationException"));
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! What the event will say about a request, gathered stage by stage, so that a request that fails
+//! anywhere leaves the same kind of record as one that succeeds.
+
+use crate::{Engine, operation::Spec, resolve::Found, shape::Kind};
+use keyward_trail::{Record, ResourceRef};
+use keyward_types::{Caller, Decision, Event, EventSummary, KmsError, Outcome, Timestamp};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+#[derive(Default)]
+pub(crate) struct Trace {
+    pub(crate) request_parameters: Map<String, Value>,
+    pub(crate) response_elements: Option<Value>,
+    pub(crate) additional: Map<String, Value>,
+    /// ARNs, each with the account that owns it, in the order in which the request names them.
+    pub(crate) resources: Vec<(String, String)>,
+    pub(crate) decisions: Vec<Decision>,
+}
+
+impl Trace {
+    /// Copies the members that the row allows to be logged; no other member ever gets in.
+    pub(crate) fn parameters(&mut self, spec: &Spec, body: &Map<String, Value>) {
+        for member in spec.members.iter().filter(|member| spec.logged.contains(&member.name)) {
+            if let Some(value) = body.get(member.name).filter(|value| !value.is_null()) {
+                let value = lower_camel_members(&member.kind, value);
+                self.request_parameters.insert(keyward_trail::lower_camel(member.name), value);
+            }
+        }
+    }
+
+    pub(crate) fn found(&mut self, found: &Found) {
+        match found {
+            Found::Key(key) => self.resource(&key.record.name.to_string()),
+            Found::Alias { arn } | Found::AbsentElsewhere { arn, .. } => self.resource(arn),
+            Found::Other { .. } | Found::Account | Found::Unchecked => {}
+        }
+    }
+
+    pub(crate) fn resource(&mut self, arn: &str) {
+        let account = keyward_types::Arn::parse(arn).map(|arn| arn.account.to_owned()).unwrap_or_default();
+        if !self.resources.iter().any(|(known, _)| known == arn) {
+            self.resources.push((arn.to_owned(), account));
+        }
+    }
+
+    /// The event, as of now.
+    pub(crate) fn event(&self, engine: &Engine, spec: &Spec, caller: &Caller, event_id: Uuid, error: Option<&KmsError>) -> Event {
+        let time = engine.now();
+        let resources: Vec<ResourceRef<'_>> =
+            self.resources.iter().map(|(arn, account)| ResourceRef { account, arn }).collect();
+        let record = Record {
+            caller,
+            service: spec.service.name(),
+            operation: spec.name,
+            time,
+            event_id,
+            request_parameters: &self.request_parameters,
+            response_elements: self.response_elements.as_ref(),
+            additional: &self.additional,
+            resources: &resources,
+            error,
+            decisions: &self.decisions,
+            read_only: spec.read_only,
+        };
+        let keys = self.resources.iter().map(|(arn, _)| arn).filter(|arn| arn.contains(":key/")).cloned().collect();
+        Event { record: record.to_json(), summary: summary(spec, caller, event_id, time, error, keys) }
+    }
+}
+
+fn summary(
+    spec: &Spec,
+    caller: &Caller,
+    event_id: Uuid,
+    time: Timestamp,
+    error: Option<&KmsError>,
+    keys: Vec<String>,
+) -> EventSummary {
+    EventSummary {
+        event_id,
+        request_id: caller.origin.request_id,
+        time,
+        service: spec.service.name(),
+        operation: spec.name,
+        outcome: error.map_or(Outcome::Success, |error| Outcome::Failure(error.code)),
+        account: caller.account.to_string(),
+        principal_arn: caller.arn.clone(),
+        keys,
+    }
+}
+
+/// Structures inside a logged member are spelled as CloudTrail spells them; a map of the client's own
+/// names (the encryption context) is left alone.
+fn lower_camel_members(kind: &Kind, value: &Value) -> Value {
+    match (kind, value) {
+        (Kind::List { of, .. }, Value::Array(items)) => items.iter().map(|item| lower_camel_members(of, item)).collect(),
+        (Kind::Structure(members), Value::Object(map)) => members
+            .iter()
+            .filter_map(|member| map.get(member.name).map(|value| (member, value)))
+            .map(|(member, value)| (keyward_trail::lower_camel(member.name), lower_camel_members(&member.kind, value)))
+            .collect::<Map<_, _>>()
+            .into(),
+        (_, value) => value.clone(),
+    }
+}

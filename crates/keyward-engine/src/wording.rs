@@ -1,0 +1,82 @@
+//! AWS's sentences, in one place: `rg wording::` lists every refusal the engine can utter.
+//!
+//! Source: recorded answers and <https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html>.
+
+use keyward_types::{AccountId, AliasName, Caller, Decision, ErrorCode, KeyName, KeyRecord, KeySpec, KmsError, Region};
+
+pub(crate) fn invalid_key_id(text: &str) -> KmsError {
+    let shown = if text.starts_with("arn:") { text.to_owned() } else { format!("'{text}'") };
+    KmsError::new(ErrorCode::NotFound, format!("Invalid keyId {shown}"))
+}
+
+pub(crate) fn other_region(region: &Region) -> KmsError {
+    KmsError::new(ErrorCode::NotFound, format!("Invalid arn {region}"))
+}
+
+pub(crate) fn no_such_key(name: &KeyName) -> KmsError {
+    KmsError::new(ErrorCode::NotFound, format!("Key '{name}' does not exist"))
+}
+
+pub(crate) fn no_such_alias(account: &AccountId, region: &Region, alias: &AliasName) -> KmsError {
+    KmsError::new(ErrorCode::NotFound, format!("Alias {} is not found.", alias.arn(account, region)))
+}
+
+/// A refusal that tells a caller of the key's own account why.
+pub(crate) fn denied(decision: &Decision, caller: &Caller) -> KmsError {
+    let id = caller.origin.request_id;
+    KmsError::new(ErrorCode::AccessDenied, format!("{} (request {id}; see why: keyward explain {id})", decision.message(&caller.arn)))
+}
+
+/// A refusal for another account's key, which sounds the same whether or not the key exists (P6).
+pub(crate) fn denied_elsewhere(action: &str, caller: &Caller, by_ciphertext: bool) -> KmsError {
+    let resource = if by_ciphertext { "the resource associated with this ciphertext" } else { "this resource" };
+    let id = caller.origin.request_id;
+    KmsError::new(
+        ErrorCode::AccessDenied,
+        format!(
+            "User: {} is not authorized to perform: {action} on {resource} because the resource does not exist in \
+             this Region, no resource-based policies allow access, or a resource-based policy explicitly denies \
+             access (request {id}; see why: keyward explain {id})",
+            caller.arn
+        ),
+    )
+}
+
+pub(crate) fn wrong_key() -> KmsError {
+    KmsError::new(
+        ErrorCode::IncorrectKey,
+        "The key ID in the request does not identify a CMK that can perform this operation.",
+    )
+}
+
+pub(crate) fn wrong_usage(key: &KeyRecord, operation: &str) -> KmsError {
+    KmsError::new(
+        ErrorCode::InvalidKeyUsage,
+        format!("{} key usage is {} which is not valid for {operation}.", key.name, key.usage),
+    )
+}
+
+pub(crate) fn wrong_algorithm(algorithm: &str, spec: KeySpec) -> KmsError {
+    KmsError::new(ErrorCode::InvalidKeyUsage, format!("Algorithm {algorithm} is incompatible with key spec {spec}."))
+}
+
+pub(crate) fn dry_run() -> KmsError {
+    KmsError::new(ErrorCode::DryRunOperation, "The request would have succeeded, but the DryRun option is set.")
+}
+
+pub(crate) fn bad_grant_token() -> KmsError {
+    KmsError::new(ErrorCode::InvalidGrantToken, "Invalid grant token. Use a token that CreateGrant returned.")
+}
+
+pub(crate) fn bad_marker() -> KmsError {
+    KmsError::new(ErrorCode::InvalidMarker, "Invalid marker. Use the NextMarker of the previous answer.")
+}
+
+/// Tokens and markers travel as URL-safe base64 without padding.
+pub(crate) fn token_text(bytes: &[u8]) -> String {
+    base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, bytes)
+}
+
+pub(crate) fn token_bytes(text: &str) -> Option<Vec<u8>> {
+    base64::Engine::decode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, text).ok()
+}

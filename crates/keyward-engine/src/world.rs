@@ -1,0 +1,126 @@
+//! Everything the engine does not decide for itself, and the engine that holds it.
+//!
+//! A struct of parts: `main` fills it with real ones, the test kit with a clock that is moved by hand,
+//! a seeded generator and a temporary directory. There are no globals.
+
+use crate::{OPERATIONS, operation::AnyOperation, pipeline::Prepared};
+use keyward_crypto::{KeyMaterial, Keyring, Provider};
+use keyward_policy::PolicyEngine;
+use keyward_store::Store;
+use keyward_telemetry::Metrics;
+use keyward_types::{AccountId, Caller, Clock, Entropy, Generator, KeyName, KmsError, MaterialId, Region, Timestamp};
+use quick_cache::sync::Cache;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// The parts.
+pub struct World {
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub store: Store,
+    pub keyring: Keyring,
+    pub provider: Provider,
+    pub policies: PolicyEngine,
+    pub metrics: Arc<Metrics>,
+    pub settings: Settings,
+}
+
+/// What an operator may choose.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The account of the first root user, and of requests that name none.
+    pub account: AccountId,
+    /// The Region of requests that name none.
+    pub region: Region,
+}
+
+/// Parsed key material kept ready. An RSA key takes longer to parse than to use.
+const MATERIALS_CACHED: usize = 10_000;
+
+/// The service.
+pub struct Engine {
+    pub(crate) world: World,
+    materials: Cache<(KeyName, MaterialId), Arc<KeyMaterial>>,
+}
+
+impl Engine {
+    pub fn new(world: World) -> Arc<Self> {
+        Arc::new(Self { world, materials: Cache::new(MATERIALS_CACHED) })
+    }
+
+    /// Names of every operation, for closed label sets.
+    pub fn operation_names() -> Vec<&'static str> {
+        OPERATIONS.iter().map(|operation| operation.spec().name).collect()
+    }
+
+    /// Runs the stages up to the state check; `Prepared::run` does the rest.
+    pub fn prepare(self: &Arc<Self>, operation: &'static dyn AnyOperation, caller: &Arc<Caller>, body: &[u8]) -> Prepared {
+        operation.prepare(self, caller, body)
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.world.store
+    }
+
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.world.metrics
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.world.settings
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.world.clock.now()
+    }
+
+    pub fn monotonic_nanos(&self) -> u64 {
+        self.world.clock.monotonic_nanos()
+    }
+
+    /// A fresh id whose first 48 bits are the time, so that the log finds it without an index.
+    pub fn fresh_id(&self) -> Uuid {
+        timed_id(self.now(), &mut *self.world.entropy.generator())
+    }
+
+    /// The material of a key, unwrapped and parsed.
+    pub(crate) fn material(&self, key: &keyward_types::KeyRecord, id: &MaterialId) -> Result<Arc<KeyMaterial>, KmsError> {
+        let cached = (key.name.clone(), id.clone());
+        if let Some(material) = self.materials.get(&cached) {
+            return Ok(material);
+        }
+        let World { store, keyring, provider, .. } = &self.world;
+        let missing = |what: &str| KmsError::internal(format!("{what} of {} is missing", key.name));
+        let dek = store.dek(&key.name).map_err(KmsError::internal)?.ok_or_else(|| missing("data-encryption key"))?;
+        let record = store.material(&key.name, id).map_err(KmsError::internal)?.ok_or_else(|| missing("material"))?;
+        let name = key.name.to_string();
+        let dek = keyring.open_dek(&name, &dek.wrapped).map_err(KmsError::internal)?;
+        let material = KeyMaterial::unwrap(*provider, key.spec, &dek, &name, &id.0, &record.wrapped)
+            .map(Arc::new)
+            .map_err(KmsError::internal)?;
+        self.materials.insert(cached, Arc::clone(&material));
+        Ok(material)
+    }
+
+    /// Drops a deleted key's parsed material.
+    pub(crate) fn forget(&self, key: &keyward_types::KeyRecord) {
+        for info in &key.materials {
+            self.materials.remove(&(key.name.clone(), info.id.clone()));
+        }
+        if let Some(id) = &key.current_material {
+            self.materials.remove(&(key.name.clone(), id.clone()));
+        }
+    }
+}
+
+/// A UUID of version 7. <https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-7>
+pub(crate) fn timed_id(time: Timestamp, generator: &mut dyn Generator) -> Uuid {
+    let mut random = [0; 10];
+    fill(generator, &mut random);
+    uuid::Builder::from_unix_timestamp_millis(time.0.try_into().unwrap_or_default(), &random).into_uuid()
+}
+
+/// Fills from a generator that cannot fail.
+pub(crate) fn fill(generator: &mut dyn Generator, bytes: &mut [u8]) {
+    let Ok(()) = generator.try_fill_bytes(bytes);
+}
