@@ -1,1 +1,24 @@
 //! Events in CloudTrail's form, and the questions asked of them.
+//!
+//! One way in, [`Record::to_json`]; three ways to read what came of it: [`decisions_of`], [`explain`]
+//! and [`Filter`].
+//! It stores nothing, and proves nothing about order or completeness: that is the log's business.
+//!
+//! INVARIANT: no member that could hold plaintext, ciphertext, a message, a signature, a token or key
+//! bytes is written, even when it is handed over.
+//! Source: <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html>
+
+mod clean;
+mod explain;
+mod filter;
+mod identity;
+mod name;
+mod record;
+mod trace;
+
+pub use clean::WITHHELD;
+pub use explain::explain;
+pub use filter::Filter;
+pub use name::lower_camel;
+pub use record::{EVENT_VERSION, Extra, INTERNAL, Record, ResourceRef, TlsDetails};
+pub use trace::{ADDITIONAL_BYTES_MAX, decisions_of};

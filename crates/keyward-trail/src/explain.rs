@@ -1,0 +1,250 @@
+//! A record and its decision trace as text for a person: what `keyward explain` prints.
+//!
+//! It reads the record alone: what is told is what was decided then, under the policies of that moment.
+//!
+//! INVARIANT: text that a client chose cannot steer a terminal; control characters are shown escaped.
+
+use crate::{decisions_of, filter};
+use keyward_types::{
+    Clause, Decision, Effect, Layer, LayerEffect, LayerOutcome, Matched, NearMiss, Reason,
+};
+use serde_json::Value;
+use std::fmt::Write;
+
+/// Who did what to which key, how it ended, what each layer said, and what to change.
+pub fn explain(record: &Value, color: bool) -> String {
+    let mut page = Page { text: String::new(), color };
+    head(&mut page, record);
+    let decisions = decisions_of(record);
+    for decision in &decisions {
+        decision_text(&mut page, decision);
+    }
+    let omitted =
+        record.pointer("/additionalEventData/omitted").and_then(Value::as_bool) == Some(true);
+    if omitted {
+        page.line("Part of the trace was left out: it was larger than an event may be.");
+    }
+    if decisions.is_empty() {
+        page.line("");
+        page.line(
+            "No decision is recorded: the request ended before authorization, or needed none.",
+        );
+    }
+    if let Some(refused) = decisions.iter().find(|decision| !decision.allowed()) {
+        page.line("");
+        page.line(&format!("{} {}", page.paint(BOLD, "To change this:"), hint(refused)));
+    }
+    page.text
+}
+
+const BOLD: &str = "1";
+const DIM: &str = "2";
+const RED: &str = "31";
+const GREEN: &str = "32";
+const YELLOW: &str = "33";
+
+struct Page {
+    text: String,
+    color: bool,
+}
+
+impl Page {
+    fn line(&mut self, text: &str) {
+        self.text.push_str(text.trim_end());
+        self.text.push('\n');
+    }
+
+    fn field(&mut self, name: &str, value: &str) {
+        if !value.is_empty() {
+            let line = format!("  {} {}", self.paint(DIM, &format!("{name:<9}")), safe(value));
+            self.line(&line);
+        }
+    }
+
+    fn paint(&self, code: &str, text: &str) -> String {
+        if self.color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+}
+
+fn head(page: &mut Page, record: &Value) {
+    let at = |pointer: &str| record.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let (operation, code) = (safe(at("/eventName")), safe(at("/errorCode")));
+    let outcome = match filter::class(record) {
+        "success" => page.paint(GREEN, "succeeded"),
+        "denied" => page.paint(RED, "was refused"),
+        _ => page.paint(YELLOW, &format!("failed with {code}")),
+    };
+    page.line(&format!("{} {outcome}", page.paint(BOLD, &operation)));
+    let (kind, arn) = (at("/userIdentity/type"), at("/userIdentity/arn"));
+    let who = if arn.is_empty() { at("/userIdentity/invokedBy") } else { arn };
+    page.field("who", &if kind.is_empty() { who.to_owned() } else { format!("{who} ({kind})") });
+    page.field("from", &joined(&[at("/sourceIPAddress"), at("/userAgent")]));
+    page.field("when", &joined(&[at("/eventTime"), at("/awsRegion")]));
+    page.field("event", at("/eventID"));
+    page.field("request", at("/requestID"));
+    let resources = record.get("resources").and_then(Value::as_array);
+    for resource in resources.into_iter().flatten() {
+        page.field("resource", filter::text(resource, "ARN"));
+    }
+    let parameters = record.get("requestParameters").and_then(Value::as_object);
+    for (name, value) in parameters.into_iter().flatten() {
+        parameter(page, name, value);
+    }
+    page.field("message", at("/errorMessage"));
+}
+
+fn parameter(page: &mut Page, name: &str, value: &Value) {
+    match value {
+        Value::Object(pairs) if name.to_ascii_lowercase().ends_with("encryptioncontext") => {
+            let pairs: Vec<String> = pairs
+                .iter()
+                .map(|(name, value)| format!("{name}={}", value.as_str().unwrap_or_default()))
+                .collect();
+            page.field(
+                if name == "encryptionContext" { "context" } else { name },
+                &pairs.join(", "),
+            );
+        }
+        Value::String(text) if name == "keyId" => page.field("asked for", text),
+        _ => {}
+    }
+}
+
+fn decision_text(page: &mut Page, decision: &Decision) {
+    let verdict = match decision.effect {
+        Effect::Allow => page.paint(GREEN, "allowed"),
+        Effect::ExplicitDeny => page.paint(RED, "denied"),
+        Effect::ImplicitDeny => page.paint(RED, "not allowed"),
+    };
+    page.line("");
+    page.line(&format!(
+        "{} on {}: {verdict} {} {}",
+        page.paint(BOLD, &safe(&decision.action)),
+        safe(&decision.resource),
+        safe(&decision.because()),
+        page.paint(DIM, &format!("(rule {})", decision.rule))
+    ));
+    let mut layers: Vec<&LayerOutcome> = decision.layers.iter().collect();
+    layers.sort_by_key(|outcome| outcome.layer);
+    let absent: Vec<&str> =
+        layers.iter().filter(|o| o.effect == LayerEffect::Absent).map(|o| name(o.layer)).collect();
+    for outcome in layers.into_iter().filter(|outcome| outcome.effect != LayerEffect::Absent) {
+        layer_text(page, outcome, &decision.action);
+    }
+    if !absent.is_empty() {
+        page.line(&format!(
+            "  {}",
+            page.paint(DIM, &format!("none in play: {}", absent.join(", ")))
+        ));
+    }
+}
+
+fn layer_text(page: &mut Page, outcome: &LayerOutcome, action: &str) {
+    let verdict = match outcome.effect {
+        LayerEffect::Allow => page.paint(GREEN, "allows"),
+        LayerEffect::ExplicitDeny => page.paint(RED, "denies"),
+        LayerEffect::ImplicitDeny => page.paint(RED, &format!("has no allow for {}", safe(action))),
+        LayerEffect::NoImpact => page.paint(DIM, "says nothing, and need not"),
+        LayerEffect::Absent => page.paint(DIM, "is not there"),
+    };
+    page.line(&format!("  {:<24} {verdict}", name(outcome.layer)));
+    for Matched { source, sid, index, allow, .. } in &outcome.matched {
+        let verb = if *allow { "allow" } else { "deny" };
+        page.line(&format!(
+            "      {verb} by {}",
+            statement(outcome.layer, source, sid.as_deref(), *index)
+        ));
+    }
+    for NearMiss { source, sid, index, allow, failed } in &outcome.near {
+        let verb = if *allow { "allow" } else { "deny" };
+        let place = statement(outcome.layer, source, sid.as_deref(), *index);
+        page.line(&format!("      {verb} in {place} did not match:"));
+        for Clause { clause, expected, actual } in failed {
+            page.line(&format!("        {}", page.paint(YELLOW, &safe(clause))));
+            page.line(&format!("          wants     {}", safe(expected)));
+            page.line(&format!("          there was {}", safe(actual)));
+        }
+    }
+}
+
+/// What a person calls the layer; AWS's message has one name for two of them.
+fn name(layer: Layer) -> &'static str {
+    match layer {
+        Layer::KeyPolicy => "key policy",
+        Layer::Grant => "grants",
+        other => other.words(),
+    }
+}
+
+fn statement(layer: Layer, source: &str, sid: Option<&str>, index: usize) -> String {
+    match (layer, sid) {
+        (Layer::Grant, Some(id)) => format!("grant {}", safe(id)),
+        (_, Some(sid)) => format!("{} of {}", safe(sid), safe(source)),
+        (_, None) => format!("Statement[{index}] of {}", safe(source)),
+    }
+}
+
+/// One sentence, or two: what would have made this an allow.
+fn hint(decision: &Decision) -> String {
+    let action = safe(&decision.action);
+    let advice = match decision.reason {
+        Reason::Denied(layer) => {
+            let matched = decision.layers.iter().find(|o| o.layer == layer).and_then(|o| o.matched.iter().find(|m| !m.allow));
+            let which = matched.map_or_else(String::new, |m| {
+                format!(": {}", statement(layer, &m.source, m.sid.as_deref(), m.index))
+            });
+            return format!("remove or narrow the deny in the {}{which}. No allow can override it.", name(layer));
+        }
+        Reason::NotAllowed(Layer::KeyPolicy | Layer::Grant) => {
+            format!("let the key policy name the caller or delegate to its account, or create a grant for {action}.")
+        }
+        Reason::NotAllowed(Layer::IdentityPolicy) => {
+            format!("allow {action} on {} in a policy of the caller, or name the caller in the key policy or a grant.", safe(&decision.resource))
+        }
+        Reason::NotAllowed(layer) => format!("let the {} allow {action}: it only narrows, and must allow what others give.", name(layer)),
+        Reason::NotCrossAccount => "call it as a principal of the key's own account.".to_owned(),
+        Reason::ReservedAlias => "choose an alias that does not begin with alias/aws/.".to_owned(),
+        Reason::EvaluationFailed => "correct the policy that could not be evaluated; until then nothing it could forbid is allowed.".to_owned(),
+        Reason::NamesCaller | Reason::NamesEntity | Reason::DelegatedToIam | Reason::CrossAccount | Reason::NamesService | Reason::AccountOperation => {
+            "read the layers above.".to_owned()
+        }
+    };
+    closest(decision).map_or(advice.clone(), |closest| format!("{advice}\n  {closest}"))
+}
+
+/// The allow that failed by the fewest clauses.
+fn closest(decision: &Decision) -> Option<String> {
+    let near = |outcome: &'_ LayerOutcome| {
+        outcome.near.iter().map(|n| (outcome.layer, n.clone())).collect::<Vec<_>>()
+    };
+    let (layer, miss) = decision
+        .layers
+        .iter()
+        .flat_map(near)
+        .filter(|(_, miss)| miss.allow && !miss.failed.is_empty())
+        .min_by_key(|(_, miss)| miss.failed.len())?;
+    let place = statement(layer, &miss.source, miss.sid.as_deref(), miss.index);
+    let mut text = format!("Closest was {place}: it would allow with");
+    for (i, Clause { clause, expected, actual }) in miss.failed.iter().enumerate() {
+        let and = if i == 0 { "" } else { ", and" };
+        let _ =
+            write!(text, "{and} {} {} instead of {}", safe(clause), safe(expected), safe(actual));
+    }
+    text.push('.');
+    Some(text)
+}
+
+fn joined(parts: &[&str]) -> String {
+    parts.iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join(", ")
+}
+
+/// Without anything that a terminal obeys, or that turns text around.
+fn safe(text: &str) -> String {
+    let steers = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars()
+        .map(|c| if steers(c) { c.escape_unicode().to_string() } else { c.to_string() })
+        .collect()
+}
