@@ -2,7 +2,7 @@
 //!
 //! Source: <https://docs.aws.amazon.com/kms/latest/developerguide/grants.html>
 
-use crate::{AccountId, GrantId, KeyName, Timestamp, key::aws_enum};
+use crate::{AccountId, GrantId, KeyName, Timestamp, aws_enum};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// An enumeration that AWS names in capitals: one table for the wire, the store and messages.
+/// A crate that uses it depends on `serde`.
+#[macro_export]
 macro_rules! aws_enum {
     ($(#[$doc:meta])* $name:ident { $($variant:ident = $wire:literal,)* }) => {
         $(#[$doc])*
@@ -34,7 +36,6 @@ macro_rules! aws_enum {
         }
     };
 }
-pub(crate) use aws_enum;
 
 aws_enum!(
     /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_KeyMetadata.html#KMS-Type-KeyMetadata-KeySpec>

@@ -1,0 +1,316 @@
+//! Key material: generated, wrapped, unwrapped and used.
+//!
+//! It is parsed once, when it is generated or unwrapped, and used as often as wanted from any thread.
+//! Which material of a key is current, and who may use it, is not known here.
+//!
+//! INVARIANT: the bytes leave only wrapped, or through [`KeyMaterial::private_key_der`] for data key
+//! pairs. They are wiped on drop; what the implementations keep inside is wiped by them.
+
+use crate::{
+    CryptoError, Dek, EncryptionAlgorithm, MacAlgorithm, MessageType, Provider, PublicKey,
+    SigningAlgorithm,
+    algorithm::{mac_algorithms, mac_len},
+    ciphertext,
+    derived::Secret,
+    ec::{self, EcPrivate},
+    mac::MacKey,
+    public::{digest, oaep},
+    rsa::{self, RsaPrivate},
+};
+use core::fmt;
+use keyward_types::{Generator, KeyName, KeySpec, MaterialId};
+use rand_core::Rng as _;
+use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
+
+/// The secret bytes of one key, ready for use.
+pub struct KeyMaterial {
+    provider: Provider,
+    spec: KeySpec,
+    /// As it is wrapped: the key itself for symmetric and HMAC specs, else PKCS#8.
+    bytes: Zeroizing<Vec<u8>>,
+    engine: Engine,
+}
+
+enum Engine {
+    Symmetric(Secret),
+    Mac(MacKey),
+    Rsa(RsaPrivate, PublicKey),
+    Ec(EcPrivate, PublicKey),
+}
+
+impl KeyMaterial {
+    /// New material. RSA keys have the public exponent 65537 and take tens to hundreds of milliseconds.
+    ///
+    /// # Errors
+    /// [`CryptoError::Unsupported`] for a spec that is not made here.
+    pub fn generate(
+        provider: Provider,
+        spec: KeySpec,
+        rng: &mut dyn Generator,
+    ) -> Result<Self, CryptoError> {
+        let bytes = match secret_len(spec) {
+            Some(len) => {
+                let mut bytes = Zeroizing::new(vec![0; len]);
+                rng.fill_bytes(&mut bytes);
+                bytes
+            }
+            None if spec.is_rsa() => rsa::generate(provider.generation(), spec, rng)?,
+            None => ec::generate(provider.generation(), spec, rng)?,
+        };
+        Self::import(provider, spec, bytes)
+    }
+
+    /// Material from bytes: the key itself for symmetric and HMAC specs, else PKCS#8 DER.
+    ///
+    /// # Errors
+    /// [`CryptoError::BadKey`] when they are no key of this spec, [`CryptoError::Unsupported`].
+    pub fn import(
+        provider: Provider,
+        spec: KeySpec,
+        bytes: Zeroizing<Vec<u8>>,
+    ) -> Result<Self, CryptoError> {
+        let bad = CryptoError::BadKey(spec);
+        if secret_len(spec).is_some_and(|len| len != bytes.len()) {
+            return Err(bad);
+        }
+        let engine = if spec.is_symmetric() {
+            let key = bytes.as_slice().try_into().map_err(|_| bad)?;
+            Engine::Symmetric(Secret::new(provider.symmetric(), key))
+        } else if spec.is_hmac() {
+            Engine::Mac(MacKey::new(provider.symmetric(), spec, &bytes).ok_or(bad)?)
+        } else if spec.is_rsa() {
+            let public = PublicKey::from_der(provider, spec, &rsa::public_der(spec, &bytes)?)?;
+            Engine::Rsa(RsaPrivate::from_pkcs8(provider.asymmetric(), spec, &bytes)?, public)
+        } else {
+            let public = PublicKey::from_der(provider, spec, &ec::public_der(spec, &bytes)?)?;
+            Engine::Ec(EcPrivate::from_pkcs8(provider.asymmetric(), spec, &bytes)?, public)
+        };
+        Ok(Self { provider, spec, bytes, engine })
+    }
+
+    pub const fn spec(&self) -> KeySpec {
+        self.spec
+    }
+
+    /// The public half of an asymmetric key.
+    pub const fn public_key(&self) -> Option<&PublicKey> {
+        match &self.engine {
+            Engine::Rsa(_, public) | Engine::Ec(_, public) => Some(public),
+            Engine::Symmetric(_) | Engine::Mac(_) => None,
+        }
+    }
+
+    /// The DER SubjectPublicKeyInfo of an asymmetric key.
+    pub fn public_key_der(&self) -> Option<Vec<u8>> {
+        self.public_key().map(|public| public.der().to_vec())
+    }
+
+    /// The DER PKCS#8 form of an asymmetric key, for data key pairs.
+    pub fn private_key_der(&self) -> Option<Zeroizing<Vec<u8>>> {
+        self.spec.is_asymmetric().then(|| self.bytes.clone())
+    }
+
+    /// Wraps the material under its key's data-encryption key, bound to the names.
+    ///
+    /// # Errors
+    /// [`CryptoError::Failed`] alone.
+    pub fn wrap(
+        &self,
+        dek: &Dek,
+        key_name: &str,
+        material_id: &str,
+        rng: &mut dyn Generator,
+    ) -> Result<Vec<u8>, CryptoError> {
+        let associated = wrapping_data(self.spec, key_name, material_id);
+        let mut wrapped = vec![WRAPPING_VERSION];
+        dek.secret().seal(WRAPPING_LABEL, &mut wrapped, &associated, &self.bytes, rng)?;
+        Ok(wrapped)
+    }
+
+    /// Opens what [`KeyMaterial::wrap`] made for these names and this spec.
+    ///
+    /// # Errors
+    /// [`CryptoError::NotAuthentic`], whatever the reason.
+    pub fn unwrap(
+        provider: Provider,
+        spec: KeySpec,
+        dek: &Dek,
+        key_name: &str,
+        material_id: &str,
+        wrapped: &[u8],
+    ) -> Result<Self, CryptoError> {
+        let associated = wrapping_data(spec, key_name, material_id);
+        let (version, sealed) =
+            wrapped.split_first_chunk::<1>().ok_or(CryptoError::NotAuthentic)?;
+        if version != &[WRAPPING_VERSION] {
+            return Err(CryptoError::NotAuthentic);
+        }
+        let bytes = dek.secret().open(WRAPPING_LABEL, version, &associated, sealed)?;
+        Self::import(provider, spec, bytes).map_err(|_| CryptoError::NotAuthentic)
+    }
+
+    /// A CiphertextBlob that names its key and material and binds the encryption context, given as
+    /// `EncryptionContext::canonical()`.
+    ///
+    /// # Errors
+    /// [`CryptoError::Incompatible`], or [`CryptoError::BadName`] for names that a blob cannot hold.
+    pub fn encrypt_symmetric(
+        &self,
+        key: &KeyName,
+        material: &MaterialId,
+        context: &[u8],
+        plaintext: &[u8],
+        rng: &mut dyn Generator,
+    ) -> Result<Vec<u8>, CryptoError> {
+        ciphertext::seal(self.secret()?, key, material, context, plaintext, rng)
+    }
+
+    /// Opens a CiphertextBlob of this material under the same encryption context.
+    ///
+    /// # Errors
+    /// [`CryptoError::NotAuthentic`], whatever the reason.
+    pub fn decrypt_symmetric(
+        &self,
+        context: &[u8],
+        blob: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+        ciphertext::open(self.secret()?, context, blob)
+    }
+
+    /// Encrypts with the public half; see [`PublicKey::encrypt`].
+    ///
+    /// # Errors
+    /// [`CryptoError::Incompatible`], [`CryptoError::TooLong`].
+    pub fn encrypt_rsa(
+        &self,
+        algorithm: EncryptionAlgorithm,
+        plaintext: &[u8],
+        rng: &mut dyn Generator,
+    ) -> Result<Vec<u8>, CryptoError> {
+        self.public_key()
+            .ok_or(CryptoError::Incompatible(algorithm.as_str(), self.spec))?
+            .encrypt(algorithm, plaintext, rng)
+    }
+
+    /// Decrypts OAEP with an empty label. The generator feeds the blinding.
+    ///
+    /// # Errors
+    /// [`CryptoError::Incompatible`]; for the ciphertext, [`CryptoError::NotAuthentic`] and nothing else.
+    pub fn decrypt_rsa(
+        &self,
+        algorithm: EncryptionAlgorithm,
+        ciphertext: &[u8],
+        rng: &mut dyn Generator,
+    ) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+        oaep(self.spec, algorithm)?;
+        match &self.engine {
+            Engine::Rsa(private, _) => private.decrypt(algorithm, ciphertext, rng),
+            _ => Err(CryptoError::Incompatible(algorithm.as_str(), self.spec)),
+        }
+    }
+
+    /// Signs a message, or a digest that the caller made. RSA signatures have the modulus's length;
+    /// ECDSA ones are DER. PSS salts have the digest's length.
+    ///
+    /// # Errors
+    /// [`CryptoError::Incompatible`], [`CryptoError::WrongDigestLength`], [`CryptoError::WrongMessageType`].
+    pub fn sign(
+        &self,
+        algorithm: SigningAlgorithm,
+        message_type: MessageType,
+        message: &[u8],
+        rng: &mut dyn Generator,
+    ) -> Result<Vec<u8>, CryptoError> {
+        let digest =
+            digest(self.provider.symmetric(), self.spec, algorithm, message_type, message)?;
+        match (&self.engine, algorithm.scheme()) {
+            (Engine::Rsa(private, _), Some(way)) => private.sign(way, &digest, rng),
+            (Engine::Ec(private, _), Some(_)) => private.sign(&digest, rng),
+            _ => Err(CryptoError::Incompatible(algorithm.as_str(), self.spec)),
+        }
+    }
+
+    /// Whether `signature` is this key's over `message`; see [`PublicKey::verify`].
+    ///
+    /// # Errors
+    /// As [`KeyMaterial::sign`].
+    pub fn verify(
+        &self,
+        algorithm: SigningAlgorithm,
+        message_type: MessageType,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<bool, CryptoError> {
+        self.public_key().ok_or(CryptoError::Incompatible(algorithm.as_str(), self.spec))?.verify(
+            algorithm,
+            message_type,
+            message,
+            signature,
+        )
+    }
+
+    /// The authentication code of `message`, 28 to 64 bytes.
+    ///
+    /// # Errors
+    /// [`CryptoError::Incompatible`].
+    pub fn mac(&self, algorithm: MacAlgorithm, message: &[u8]) -> Result<Vec<u8>, CryptoError> {
+        match &self.engine {
+            Engine::Mac(key) if mac_algorithms(self.spec).contains(&algorithm) => {
+                Ok(key.mac(message))
+            }
+            _ => Err(CryptoError::Incompatible(algorithm.as_str(), self.spec)),
+        }
+    }
+
+    /// Whether `code` is the whole authentication code of `message`; compared in constant time.
+    ///
+    /// # Errors
+    /// [`CryptoError::Incompatible`].
+    pub fn verify_mac(
+        &self,
+        algorithm: MacAlgorithm,
+        message: &[u8],
+        code: &[u8],
+    ) -> Result<bool, CryptoError> {
+        Ok(self.mac(algorithm, message)?.ct_eq(code).into())
+    }
+
+    fn secret(&self) -> Result<&Secret, CryptoError> {
+        match &self.engine {
+            Engine::Symmetric(secret) => Ok(secret),
+            _ => Err(CryptoError::Incompatible(
+                EncryptionAlgorithm::SymmetricDefault.as_str(),
+                self.spec,
+            )),
+        }
+    }
+}
+
+impl fmt::Debug for KeyMaterial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyMaterial").field("spec", &self.spec).finish_non_exhaustive()
+    }
+}
+
+const WRAPPING_VERSION: u8 = 1;
+const WRAPPING_LABEL: &[u8] = b"keyward wrapped material";
+
+/// What a wrapped material is bound to. Each text is preceded by its length, so that no two names
+/// share a form.
+fn wrapping_data(spec: KeySpec, key_name: &str, material_id: &str) -> Vec<u8> {
+    let mut data = Vec::new();
+    for text in [spec.as_str(), key_name, material_id] {
+        data.extend_from_slice(&(text.len() as u64).to_be_bytes());
+        data.extend_from_slice(text.as_bytes());
+    }
+    data
+}
+
+/// Bytes of a secret that is nothing but random bytes.
+fn secret_len(spec: KeySpec) -> Option<usize> {
+    match spec {
+        KeySpec::SymmetricDefault => Some(32),
+        spec => mac_algorithms(spec).first().map(|algorithm| mac_len(*algorithm)),
+    }
+}

@@ -1,0 +1,237 @@
+//! What key material promises beyond its algorithms.
+
+use super::*;
+use crate::{
+    CryptoError, EncryptionAlgorithm, Keyring, MacAlgorithm, MessageType, PublicKey, RootKey,
+    SigningAlgorithm,
+    algorithm::{
+        encryption_algorithms, mac_algorithms, modulus_len, oaep_limit, signing_algorithms,
+    },
+};
+use ::rsa::{
+    RsaPrivateKey,
+    pkcs8::DecodePrivateKey as _,
+    traits::{PrivateKeyParts as _, PublicKeyParts as _},
+};
+use zeroize::Zeroizing;
+
+#[test]
+fn wrapped_material_opens_only_as_what_it_is() {
+    let rng = &mut *fresh();
+    let keyring = Keyring::new(&RootKey::generate(rng), [1; 16], 1, 1, rng);
+    let (dek, _) = keyring.new_dek("key", rng).unwrap();
+    let (other_dek, _) = keyring.new_dek("key", rng).unwrap();
+    for spec in SPECS {
+        let material = generated(Provider::Default, *spec, rng);
+        let wrapped = material.wrap(&dek, "key", "material", rng).unwrap();
+        let open = |spec: KeySpec, dek, key, id, wrapped: &[u8]| {
+            KeyMaterial::unwrap(Provider::Default, spec, dek, key, id, wrapped)
+                .map(|material| material.spec())
+        };
+        assert_eq!(open(*spec, &dek, "key", "material", &wrapped), Ok(*spec));
+        let wrong_spec = if spec.is_hmac() { KeySpec::SymmetricDefault } else { KeySpec::Hmac256 };
+        for refused in [
+            open(wrong_spec, &dek, "key", "material", &wrapped),
+            open(*spec, &other_dek, "key", "material", &wrapped),
+            open(*spec, &dek, "other", "material", &wrapped),
+            open(*spec, &dek, "key", "other", &wrapped),
+            open(*spec, &dek, "keym", "aterial", &wrapped),
+            open(*spec, &dek, "key", "material", &wrapped[1..]),
+            open(*spec, &dek, "key", "material", &[]),
+        ] {
+            assert_eq!(refused, Err(CryptoError::NotAuthentic), "{spec}");
+        }
+        for at in 0..wrapped.len().min(200) {
+            let mut changed = wrapped.clone();
+            changed[at] ^= 1;
+            assert_eq!(
+                open(*spec, &dek, "key", "material", &changed),
+                Err(CryptoError::NotAuthentic)
+            );
+        }
+    }
+}
+
+#[test]
+fn one_seed_makes_one_key() {
+    for provider in [Provider::Default, Provider::RustCrypto] {
+        for spec in [KeySpec::Rsa2048, KeySpec::EccNistP256, KeySpec::EccNistP384] {
+            let make = |seed| {
+                generated(provider, spec, &mut *SeededEntropy::from_number(seed).generator())
+                    .private_key_der()
+                    .unwrap()
+            };
+            assert_eq!(make(1), make(1), "{spec}");
+            assert_ne!(make(1), make(2), "{spec}");
+        }
+    }
+}
+
+#[test]
+fn the_pure_provider_replays_signatures() {
+    let rng = &mut *fresh();
+    for spec in [KeySpec::Rsa2048, KeySpec::EccNistP256, KeySpec::EccNistP384] {
+        let key = generated(Provider::RustCrypto, spec, rng);
+        for algorithm in signing_algorithms(spec) {
+            let sign = |seed| {
+                let rng = &mut *SeededEntropy::from_number(seed).generator();
+                key.sign(*algorithm, MessageType::Raw, b"message", rng).unwrap()
+            };
+            assert_eq!(sign(1), sign(1), "{algorithm}");
+            let deterministic = algorithm.as_str().contains("PKCS1");
+            assert_eq!(sign(1) == sign(2), deterministic, "{algorithm}");
+        }
+    }
+}
+
+/// FIPS 186-5 appendix A.1.1: e, the lengths of n, p and q, |p - q| > 2^(nlen/2 - 100), d > 2^(nlen/2).
+#[test]
+fn rsa_keys_have_the_shape_that_the_standard_asks_for() {
+    let rng = &mut *fresh();
+    for provider in Provider::ALL {
+        for spec in [KeySpec::Rsa2048, KeySpec::Rsa3072, KeySpec::Rsa4096] {
+            let bits = u32::try_from(modulus_len(spec).unwrap() * 8).unwrap();
+            let der = generated(*provider, spec, rng).private_key_der().unwrap();
+            let key = RsaPrivateKey::from_pkcs8_der(&der).unwrap();
+            assert_eq!(key.n().bit_width(), bits, "{spec}");
+            assert_eq!(*key.e(), ::rsa::BoxedUint::from(65537u64), "{spec}");
+            let primes = key.primes();
+            assert_eq!(primes.len(), 2);
+            assert!(primes.iter().all(|prime| prime.bit_width() == bits / 2));
+            let (p, q) = (primes[0].as_ref(), primes[1].as_ref());
+            let apart = if p > q { p - q } else { q - p };
+            assert!(apart.bit_width() > bits / 2 - 100, "{spec}");
+            assert!(key.d().bit_width() > bits / 2, "{spec}");
+        }
+    }
+}
+
+#[test]
+fn algorithms_of_other_specs_are_refused() {
+    let rng = &mut *fresh();
+    for provider in Provider::ALL {
+        for spec in SPECS.iter().filter(|spec| !matches!(spec, KeySpec::Rsa3072 | KeySpec::Rsa4096))
+        {
+            let key = generated(*provider, *spec, rng);
+            for algorithm in
+                SigningAlgorithm::ALL.iter().filter(|a| !signing_algorithms(*spec).contains(a))
+            {
+                let wrong = CryptoError::Incompatible(algorithm.as_str(), *spec);
+                let signed = key.sign(*algorithm, MessageType::Raw, b"m", rng);
+                assert_eq!(signed.unwrap_err(), wrong);
+                let verified = key.verify(*algorithm, MessageType::Raw, b"m", b"s");
+                assert_eq!(verified.unwrap_err(), wrong);
+            }
+            for algorithm in MacAlgorithm::ALL.iter().filter(|a| !mac_algorithms(*spec).contains(a))
+            {
+                let wrong = CryptoError::Incompatible(algorithm.as_str(), *spec);
+                assert_eq!(key.mac(*algorithm, b"m").unwrap_err(), wrong);
+                assert_eq!(key.verify_mac(*algorithm, b"m", b"c").unwrap_err(), wrong);
+            }
+            for algorithm in EncryptionAlgorithm::ALL {
+                let offered = encryption_algorithms(*spec).contains(algorithm) && spec.is_rsa();
+                let wrong = CryptoError::Incompatible(algorithm.as_str(), *spec);
+                let encrypted = key.encrypt_rsa(*algorithm, b"p", rng);
+                assert_eq!(encrypted.err(), (!offered).then_some(wrong));
+                let decrypted = key.decrypt_rsa(*algorithm, b"c", rng).unwrap_err();
+                assert_eq!(decrypted, if offered { CryptoError::NotAuthentic } else { wrong });
+            }
+            if !spec.is_symmetric() {
+                let wrong = CryptoError::Incompatible("SYMMETRIC_DEFAULT", *spec);
+                assert_eq!(key.decrypt_symmetric(b"", b"").unwrap_err(), wrong);
+            }
+        }
+    }
+}
+
+#[test]
+fn messages_of_the_wrong_form_are_refused() {
+    let rng = &mut *fresh();
+    for provider in Provider::ALL {
+        let key = generated(*provider, KeySpec::EccNistP256, rng);
+        let algorithm = SigningAlgorithm::EcdsaSha256;
+        for len in [0, 31, 33, 48, 64] {
+            let refused = key.sign(algorithm, MessageType::Digest, &vec![1; len], rng).unwrap_err();
+            assert_eq!(refused, CryptoError::WrongDigestLength(algorithm));
+        }
+        let refused = key.sign(algorithm, MessageType::ExternalMu, &[1; 64], rng).unwrap_err();
+        assert_eq!(
+            refused,
+            CryptoError::WrongMessageType(MessageType::ExternalMu, KeySpec::EccNistP256)
+        );
+        for signature in [&[][..], &[0; 64], &[0x30, 0x80], &[0x30, 6, 2, 1, 0, 2, 1, 0]] {
+            assert_eq!(key.verify(algorithm, MessageType::Raw, b"m", signature), Ok(false));
+        }
+    }
+}
+
+#[test]
+fn oaep_takes_its_limit_and_no_more() {
+    let rng = &mut *fresh();
+    for provider in Provider::ALL {
+        let key = generated(*provider, KeySpec::Rsa2048, rng);
+        for algorithm in encryption_algorithms(KeySpec::Rsa2048) {
+            let limit = oaep_limit(KeySpec::Rsa2048, *algorithm).unwrap();
+            assert_eq!(key.encrypt_rsa(*algorithm, &vec![1; limit], rng).unwrap().len(), 256);
+            let refused = key.encrypt_rsa(*algorithm, &vec![1; limit + 1], rng).unwrap_err();
+            assert_eq!(refused, CryptoError::TooLong(limit));
+        }
+    }
+}
+
+#[test]
+fn what_is_no_key_of_the_spec_is_refused() {
+    let rng = &mut *fresh();
+    for provider in Provider::ALL {
+        let p256 = generated(*provider, KeySpec::EccNistP256, rng);
+        let rsa = generated(*provider, KeySpec::Rsa2048, rng);
+        for (spec, bytes) in [
+            (KeySpec::SymmetricDefault, Zeroizing::new(vec![0; 31])),
+            (KeySpec::Hmac512, Zeroizing::new(vec![0; 63])),
+            (KeySpec::EccNistP384, p256.private_key_der().unwrap()),
+            (KeySpec::Rsa3072, rsa.private_key_der().unwrap()),
+            (KeySpec::Rsa2048, p256.private_key_der().unwrap()),
+            (KeySpec::EccNistP256, rsa.private_key_der().unwrap()),
+            (KeySpec::EccNistP256, Zeroizing::new(vec![])),
+        ] {
+            let refused = KeyMaterial::import(*provider, spec, bytes).unwrap_err();
+            assert_eq!(refused, CryptoError::BadKey(spec));
+        }
+        let public = rsa.public_key_der().unwrap();
+        assert!(PublicKey::from_der(*provider, KeySpec::Rsa2048, &public).is_ok());
+        for spec in [KeySpec::Rsa4096, KeySpec::EccNistP256, KeySpec::EccNistP384] {
+            let refused = PublicKey::from_der(*provider, spec, &public).unwrap_err();
+            assert_eq!(refused, CryptoError::BadKey(spec));
+        }
+    }
+}
+
+#[test]
+fn specs_without_an_implementation_are_named() {
+    let rng = &mut *fresh();
+    for spec in KeySpec::ALL.iter().filter(|spec| !SPECS.contains(spec)) {
+        for provider in Provider::ALL {
+            let refused = KeyMaterial::generate(*provider, *spec, rng).unwrap_err();
+            assert_eq!(refused, CryptoError::Unsupported(*spec));
+        }
+    }
+}
+
+#[test]
+fn only_asymmetric_material_shows_halves_and_none_prints_bytes() {
+    let rng = &mut *fresh();
+    for spec in SPECS {
+        let key = generated(Provider::Default, *spec, rng);
+        assert_eq!(key.public_key_der().is_some(), spec.is_asymmetric());
+        assert_eq!(key.private_key_der().is_some(), spec.is_asymmetric());
+        assert_eq!(format!("{key:?}"), format!("KeyMaterial {{ spec: {spec:?}, .. }}"));
+    }
+}
+
+#[test]
+fn material_is_shared_between_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<KeyMaterial>();
+    shared::<PublicKey>();
+    shared::<Keyring>();
+}

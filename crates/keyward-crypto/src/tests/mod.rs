@@ -1,0 +1,68 @@
+//! What the primitives must do: by vectors of others, against each other, and against OpenSSL.
+//!
+//! They stand inside the crate because vectors reach primitives that are not public.
+
+mod agreement;
+mod blob;
+mod golden;
+mod hierarchy;
+mod material;
+mod nist;
+mod openssl;
+mod wycheproof;
+
+use crate::{KeyMaterial, Provider, SeededEntropy, SystemEntropy};
+use keyward_types::{
+    AccountId, Entropy as _, Generator, KeyId, KeyName, KeySpec, MaterialId, Region,
+};
+use rand_core::Rng as _;
+
+/// Every spec that is made here.
+const SPECS: &[KeySpec] = &[
+    KeySpec::SymmetricDefault,
+    KeySpec::Rsa2048,
+    KeySpec::Rsa3072,
+    KeySpec::Rsa4096,
+    KeySpec::EccNistP256,
+    KeySpec::EccNistP384,
+    KeySpec::Hmac224,
+    KeySpec::Hmac256,
+    KeySpec::Hmac384,
+    KeySpec::Hmac512,
+];
+
+/// A generator with a new seed, which a failing test shows. `KEYWARD_SEED=n` at build time replays it.
+fn fresh() -> Box<dyn Generator> {
+    let seed = option_env!("KEYWARD_SEED")
+        .and_then(|text| text.parse().ok())
+        .unwrap_or_else(|| SystemEntropy.generator().next_u64());
+    println!("seed: KEYWARD_SEED={seed}");
+    SeededEntropy::from_number(seed).generator()
+}
+
+fn random(rng: &mut dyn Generator, len: usize) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    rng.fill_bytes(&mut bytes);
+    bytes
+}
+
+/// A random length up to `max`, both ends included.
+fn up_to(rng: &mut dyn Generator, max: usize) -> usize {
+    rng.next_u32() as usize % (max + 1)
+}
+
+fn generated(provider: Provider, spec: KeySpec, rng: &mut dyn Generator) -> KeyMaterial {
+    KeyMaterial::generate(provider, spec, rng).unwrap()
+}
+
+fn key_name() -> KeyName {
+    KeyName {
+        account: AccountId::parse("000000000042").unwrap(),
+        region: Region::parse("eu-central-1").unwrap(),
+        key_id: KeyId::parse("1234abcd-12ab-34cd-56ef-1234567890ab").unwrap(),
+    }
+}
+
+fn material_id() -> MaterialId {
+    MaterialId("5e".repeat(32))
+}
