@@ -2,9 +2,10 @@
 //!
 //! INVARIANT: this file alone asks the operating system, and each request has a generator of its own,
 //! so that no state is shared and a copied process repeats nothing after the request it was copied in.
+//! INVARIANT: a generator wipes its state when it goes; what it made cannot be made again from memory.
 
+use chacha20::ChaCha20Rng;
 use keyward_types::{Entropy, Generator};
-use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use zeroize::Zeroizing;

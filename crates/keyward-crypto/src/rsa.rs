@@ -34,6 +34,7 @@ use aws_lc_rs::{
 use keyward_types::{Generator, KeySpec};
 use sha1::Sha1;
 use sha2::{Sha256, Sha384, Sha512};
+use std::sync::OnceLock;
 use zeroize::Zeroizing;
 
 /// A private key that has been parsed and checked.
@@ -55,8 +56,18 @@ pub(crate) enum RsaPublic {
 
 pub(crate) struct AwsPublic {
     encrypting: OaepPublicEncryptingKey,
-    /// The key once for each way of verifying: aws-lc ties a parsed key to its parameters.
-    verifying: Vec<(Scheme, Hash, lc::ParsedPublicKey)>,
+    der: Vec<u8>,
+    /// The key once for each way of verifying, parsed when first asked for: aws-lc ties a parsed key to
+    /// its parameters.
+    verifying: [OnceLock<Option<lc::ParsedPublicKey>>; WAYS.len()],
+}
+
+impl AwsPublic {
+    fn verifying(&self, way: (Scheme, Hash)) -> Option<&lc::ParsedPublicKey> {
+        let (slot, _) = self.verifying.iter().zip(WAYS).find(|(_, known)| *known == way)?;
+        slot.get_or_init(|| lc::ParsedPublicKey::new(aws_verifying(way.0, way.1), &self.der).ok())
+            .as_ref()
+    }
 }
 
 /// Every way in which an RSA key signs.
@@ -202,13 +213,9 @@ impl RsaPublic {
             Backend::AwsLc => {
                 let encrypting = PublicEncryptingKey::from_der(der).map_err(|_| bad)?;
                 let encrypting = OaepPublicEncryptingKey::new(encrypting).map_err(|_| bad)?;
-                let parsed = |(scheme, hash)| {
-                    let key = lc::ParsedPublicKey::new(aws_verifying(scheme, hash), der)
-                        .map_err(|_| bad)?;
-                    Ok((scheme, hash, key))
-                };
-                let verifying = WAYS.into_iter().map(parsed).collect::<Result<_, CryptoError>>()?;
-                Ok(Self::AwsLc(Box::new(AwsPublic { encrypting, verifying })))
+                let public =
+                    AwsPublic { encrypting, der: der.to_vec(), verifying: Default::default() };
+                Ok(Self::AwsLc(Box::new(public)))
             }
         }
     }
@@ -223,12 +230,10 @@ impl RsaPublic {
             }
             .is_ok(),
             Self::AwsLc(key) => {
-                key.verifying.iter().filter(|(scheme, hash, _)| (*scheme, *hash) == way).any(
-                    |(_, hash, key)| {
-                        digest::Digest::import_less_safe(digest, aws(*hash))
-                            .is_ok_and(|digest| key.verify_digest_sig(&digest, signature).is_ok())
-                    },
-                )
+                let digest = digest::Digest::import_less_safe(digest, aws(way.1));
+                let key = key.verifying(way);
+                key.zip(digest.ok())
+                    .is_some_and(|(key, digest)| key.verify_digest_sig(&digest, signature).is_ok())
             }
         }
     }

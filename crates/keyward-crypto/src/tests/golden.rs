@@ -8,7 +8,6 @@
 use super::*;
 use crate::{Keyring, RootKey, ciphertext::parse};
 use keyward_types::EncryptionContext;
-use zeroize::Zeroizing;
 
 /// The material that made [`BLOB`]: the bytes 0 to 31.
 fn key(spec: KeySpec, provider: Provider) -> KeyMaterial {

@@ -16,6 +16,8 @@ use keyward_types::{
     AccountId, Entropy as _, Generator, KeyId, KeyName, KeySpec, MaterialId, Region,
 };
 use rand_core::Rng as _;
+use std::{collections::BTreeMap, sync::Mutex};
+use zeroize::Zeroizing;
 
 /// Every spec that is made here.
 const SPECS: &[KeySpec] = &[
@@ -25,6 +27,8 @@ const SPECS: &[KeySpec] = &[
     KeySpec::Rsa4096,
     KeySpec::EccNistP256,
     KeySpec::EccNistP384,
+    KeySpec::EccNistP521,
+    KeySpec::EccSecgP256k1,
     KeySpec::Hmac224,
     KeySpec::Hmac256,
     KeySpec::Hmac384,
@@ -51,8 +55,17 @@ fn up_to(rng: &mut dyn Generator, max: usize) -> usize {
     rng.next_u32() as usize % (max + 1)
 }
 
+/// New material. RSA-4096 takes most of a second, so each provider makes one of those a run.
 fn generated(provider: Provider, spec: KeySpec, rng: &mut dyn Generator) -> KeyMaterial {
-    KeyMaterial::generate(provider, spec, rng).unwrap()
+    static MADE: Mutex<BTreeMap<Provider, Zeroizing<Vec<u8>>>> = Mutex::new(BTreeMap::new());
+    if spec != KeySpec::Rsa4096 {
+        return KeyMaterial::generate(provider, spec, rng).unwrap();
+    }
+    let mut made = MADE.lock().unwrap();
+    let der = made.entry(provider).or_insert_with(|| {
+        KeyMaterial::generate(provider, spec, rng).unwrap().private_key_der().unwrap()
+    });
+    KeyMaterial::import(provider, spec, der.clone()).unwrap()
 }
 
 fn key_name() -> KeyName {

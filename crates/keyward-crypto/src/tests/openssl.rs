@@ -69,8 +69,14 @@ fn padding(algorithm: SigningAlgorithm) -> &'static [&'static str] {
     }
 }
 
-const ASYMMETRIC: [KeySpec; 4] =
-    [KeySpec::Rsa2048, KeySpec::Rsa3072, KeySpec::EccNistP256, KeySpec::EccNistP384];
+const ASYMMETRIC: [KeySpec; 6] = [
+    KeySpec::Rsa2048,
+    KeySpec::Rsa3072,
+    KeySpec::EccNistP256,
+    KeySpec::EccNistP384,
+    KeySpec::EccNistP521,
+    KeySpec::EccSecgP256k1,
+];
 
 #[test]
 fn openssl_reads_our_keys_and_signatures_and_we_its_signatures() {

