@@ -1,0 +1,157 @@
+//! Short names for Cedar's public syntax tree.
+
+use crate::{
+    condition::operators::Order,
+    pattern::{Pattern, Piece},
+};
+use cedar_policy::pst::{BinaryOp, EntityType, EntityUID, Expr, Literal, Name, NonEmpty, PatternElem, UnaryOp, Var};
+use std::sync::Arc;
+
+/// A shared expression.
+pub(crate) type Node = Arc<Expr>;
+
+pub(crate) fn principal() -> Node {
+    Arc::new(Expr::Var(Var::Principal))
+}
+
+pub(crate) fn resource() -> Node {
+    Arc::new(Expr::Var(Var::Resource))
+}
+
+/// `context["name"]`
+pub(crate) fn context(name: &str) -> Node {
+    attribute(Arc::new(Expr::Var(Var::Context)), name)
+}
+
+/// `context has "name"`
+pub(crate) fn has(name: &str) -> Node {
+    Arc::new(Expr::HasAttr { expr: Arc::new(Expr::Var(Var::Context)), attrs: NonEmpty::new(name.into()) })
+}
+
+pub(crate) fn attribute(of: Node, name: &str) -> Node {
+    Arc::new(Expr::GetAttr { expr: of, attr: name.into() })
+}
+
+pub(crate) fn text(value: &str) -> Node {
+    Arc::new(Expr::Literal(Literal::String(value.into())))
+}
+
+fn boolean(value: bool) -> Node {
+    Arc::new(Expr::Literal(Literal::Bool(value)))
+}
+
+pub(crate) fn never() -> Node {
+    boolean(false)
+}
+
+/// `Type::"id"`. `None` when the type is no Cedar name.
+pub(crate) fn entity(ty: &str, id: &str) -> Option<EntityUID> {
+    Some(EntityUID { ty: EntityType::from_name(Name::unqualified(ty).ok()?), eid: id.into() })
+}
+
+pub(crate) fn entity_node(uid: EntityUID) -> Node {
+    Arc::new(Expr::Literal(Literal::EntityUID(uid)))
+}
+
+pub(crate) fn texts(values: impl Iterator<Item = String>) -> Node {
+    Arc::new(Expr::Set(values.map(|value| text(&value)).collect()))
+}
+
+pub(crate) fn is_type(of: Node, ty: &str) -> Option<Node> {
+    let entity_type = EntityType::from_name(Name::unqualified(ty).ok()?);
+    Some(Arc::new(Expr::Is { expr: of, entity_type, in_expr: None }))
+}
+
+pub(crate) fn not(expr: Node) -> Node {
+    unary(UnaryOp::Not, expr)
+}
+
+pub(crate) fn is_empty(expr: Node) -> Node {
+    unary(UnaryOp::IsEmpty, expr)
+}
+
+pub(crate) fn and(left: Node, right: Node) -> Node {
+    binary(BinaryOp::And, left, right)
+}
+
+pub(crate) fn or(left: Node, right: Node) -> Node {
+    binary(BinaryOp::Or, left, right)
+}
+
+pub(crate) fn equal(left: Node, right: Node) -> Node {
+    binary(BinaryOp::Eq, left, right)
+}
+
+pub(crate) fn within(left: Node, right: Node) -> Node {
+    binary(BinaryOp::In, left, right)
+}
+
+pub(crate) fn contains(set: Node, element: Node) -> Node {
+    binary(BinaryOp::Contains, set, element)
+}
+
+pub(crate) fn contains_any(set: Node, other: Node) -> Node {
+    binary(BinaryOp::ContainsAny, set, other)
+}
+
+pub(crate) fn contains_all(set: Node, other: Node) -> Node {
+    binary(BinaryOp::ContainsAll, set, other)
+}
+
+pub(crate) fn has_tag(of: Node, name: &str) -> Node {
+    binary(BinaryOp::HasTag, of, text(name))
+}
+
+pub(crate) fn get_tag(of: Node, name: &str) -> Node {
+    binary(BinaryOp::GetTag, of, text(name))
+}
+
+pub(crate) fn in_range(address: Node, network: &str) -> Node {
+    binary(BinaryOp::IsInRange, address, unary(UnaryOp::Ip, text(network)))
+}
+
+pub(crate) fn ordered(left: Node, order: Order, right: i64) -> Node {
+    let op = match order {
+        Order::Equal => BinaryOp::Eq,
+        Order::Less => BinaryOp::Less,
+        Order::LessOrEqual => BinaryOp::LessEq,
+        Order::Greater => BinaryOp::Greater,
+        Order::GreaterOrEqual => BinaryOp::GreaterEq,
+    };
+    binary(op, left, Arc::new(Expr::Literal(Literal::Long(right))))
+}
+
+pub(crate) fn like(of: Node, pattern: &Pattern) -> Node {
+    let element = |piece: &Piece| match piece {
+        Piece::Char(c) => PatternElem::Char(*c),
+        _ => PatternElem::Wildcard,
+    };
+    Arc::new(Expr::Like { expr: of, pattern: pattern.0.iter().map(element).collect() })
+}
+
+pub(crate) fn if_then_else(cond: Node, then_expr: Node, else_expr: Node) -> Node {
+    Arc::new(Expr::IfThenElse { cond, then_expr, else_expr })
+}
+
+/// `holds` where `present`, else `absent`. The form with `if` passes strict validation where `||` does not.
+pub(crate) fn choose(present: Node, holds: Node, absent: bool) -> Node {
+    if absent { if_then_else(present, holds, boolean(true)) } else { and(present, holds) }
+}
+
+/// False for no nodes.
+pub(crate) fn any(nodes: Vec<Node>) -> Node {
+    nodes.into_iter().reduce(or).unwrap_or_else(never)
+}
+
+/// True for no nodes.
+pub(crate) fn all(nodes: Vec<Node>) -> Node {
+    nodes.into_iter().reduce(and).unwrap_or_else(|| boolean(true))
+}
+
+fn unary(op: UnaryOp, expr: Node) -> Node {
+    Arc::new(Expr::UnaryOp { op, expr })
+}
+
+fn binary(op: BinaryOp, left: Node, right: Node) -> Node {
+    Arc::new(Expr::BinaryOp { op, left, right })
+}

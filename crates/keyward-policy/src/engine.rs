@@ -1,0 +1,235 @@
+//! The question's way to its decision.
+//!
+//! It reads no clock, no store and no environment. Documents are compiled once for each action and kept by
+//! their digest.
+
+use crate::{
+    document::{DocumentKind, Parsed},
+    error::Unevaluable,
+    explain,
+    grant::{Applying, GrantPolicy},
+    keys,
+    layers::Chorus,
+    question::{Question, Resource},
+    request::World,
+    table::Tally,
+    translate::Slice,
+};
+use keyward_types::{Decision, Effect, Layer, LayerEffect, LayerOutcome, MatchKind, Matched, Reason, caller::Document};
+use quick_cache::{Equivalent, sync::Cache};
+use std::{collections::BTreeSet, sync::Arc};
+
+/// Compiled slices kept; one is about 10 KB.
+const SLICES_MAX: usize = 16_384;
+/// Parsed documents kept, for actions that are not compiled yet and for explanations.
+const DOCUMENTS_MAX: usize = 4_096;
+
+/// Decides questions. Cheap to share: everything in it is a cache.
+pub struct PolicyEngine {
+    slices: Cache<SliceKey, Arc<Slice>>,
+    documents: Cache<([u8; 32], DocumentKind), Arc<Parsed>>,
+    pub(crate) grant_policy: Result<GrantPolicy, Unevaluable>,
+}
+
+impl Default for PolicyEngine {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl core::fmt::Debug for PolicyEngine {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("PolicyEngine").field("slices", &self.slices.len()).finish_non_exhaustive()
+    }
+}
+
+impl PolicyEngine {
+    pub fn new() -> Self {
+        Self {
+            slices: Cache::new(SLICES_MAX),
+            documents: Cache::new(DOCUMENTS_MAX),
+            grant_policy: GrantPolicy::compile(),
+        }
+    }
+
+    /// Decides. What cannot be evaluated is refused, with [`Reason::EvaluationFailed`] and row 0.
+    pub fn decide(&self, question: &Question<'_>) -> Decision {
+        self.weigh(question).unwrap_or_else(|_| failed(question))
+    }
+
+    fn weigh(&self, question: &Question<'_>) -> Result<Decision, Unevaluable> {
+        let (chorus, world) = self.listen(question)?;
+        let policy = self.grant_policy.as_ref().map_err(Clone::clone)?;
+        let grants = if question.resource.is_key() { policy.applying(question, &world)? } else { Vec::new() };
+        let tally = tally(question, &chorus, &grants);
+        let verdict = match tally.verdict() {
+            (Effect::ExplicitDeny, reason, row) => (Effect::ExplicitDeny, reason, row),
+            _ if is_reserved_alias(question) => (Effect::ImplicitDeny, Reason::ReservedAlias, 18),
+            verdict => verdict,
+        };
+        let mut decision = outcome(question, &chorus, &grants, verdict);
+        if !decision.allowed() {
+            explain::explain(self, question, &chorus, &world, &grants, &mut decision)?;
+        }
+        Ok(decision)
+    }
+
+    /// Evaluates every layer of policies.
+    pub(crate) fn listen<'q>(&self, question: &Question<'q>) -> Result<(Chorus<'q>, World), Unevaluable> {
+        let ambiguous = keys::ambiguous_names(question);
+        let mut chorus = Chorus::gather(self, question, !ambiguous.is_empty())?;
+        let world = World::build(question, &chorus.needed(), &ambiguous)?;
+        chorus.evaluate(&world)?;
+        Ok((chorus, world))
+    }
+
+    /// What a document says about an action, compiled.
+    pub(crate) fn slice(&self, document: &Document, kind: DocumentKind, action: &str, guard: bool) -> Result<Arc<Slice>, Unevaluable> {
+        let wanted = SliceRef { digest: document.digest(), kind, guard, action };
+        if let Some(slice) = self.slices.get(&wanted) {
+            return Ok(slice);
+        }
+        let parsed = self.parsed(document, kind)?;
+        let slice = Arc::new(Slice::compile(&parsed, kind, action, guard)?);
+        let key = SliceKey { digest: *document.digest(), kind, guard, action: action.into() };
+        self.slices.insert(key, Arc::clone(&slice));
+        Ok(slice)
+    }
+
+    pub(crate) fn parsed(&self, document: &Document, kind: DocumentKind) -> Result<Arc<Parsed>, Unevaluable> {
+        let key = (*document.digest(), kind);
+        if let Some(parsed) = self.documents.get(&key) {
+            return Ok(parsed);
+        }
+        let parsed = Arc::new(Parsed::parse(document.text(), kind)?);
+        self.documents.insert(key, Arc::clone(&parsed));
+        Ok(parsed)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct SliceKey {
+    digest: [u8; 32],
+    kind: DocumentKind,
+    guard: bool,
+    action: Box<str>,
+}
+
+/// The same, borrowed. INVARIANT: hashes as [`SliceKey`] does.
+#[derive(Hash)]
+struct SliceRef<'a> {
+    digest: &'a [u8; 32],
+    kind: DocumentKind,
+    guard: bool,
+    action: &'a str,
+}
+
+impl Equivalent<SliceKey> for SliceRef<'_> {
+    fn equivalent(&self, key: &SliceKey) -> bool {
+        *self.digest == key.digest && self.kind == key.kind && self.guard == key.guard && *self.action == *key.action
+    }
+}
+
+pub(crate) fn tally(question: &Question<'_>, chorus: &Chorus<'_>, grants: &[Applying<'_>]) -> Tally {
+    let mut kinds: BTreeSet<MatchKind> = chorus.kinds();
+    kinds.extend(grants.iter().map(|grant| grant.kind));
+    Tally {
+        denied: chorus.denied(),
+        // AWS keeps RCPFullAWSAccess attached, so resource control policies only deny.
+        rcp_ok: true,
+        scp_ok: chorus.levels_ok(Layer::ServiceControlPolicy, question.scps.len()),
+        endpoint_ok: chorus.ok(Layer::VpcEndpointPolicy),
+        service: question.is_service(),
+        key_operation: question.resource.is_key(),
+        same_account: question.same_account(),
+        cross_account_allowed: question.cross_account_allowed,
+        names_caller: kinds.contains(&MatchKind::Session),
+        names_entity: kinds.contains(&MatchKind::Entity),
+        names_account: kinds.contains(&MatchKind::Account),
+        identity_allows: chorus.allows(Layer::IdentityPolicy),
+        root: question.caller.is_root(),
+        boundary_ok: chorus.ok(Layer::PermissionsBoundary),
+        session_ok: chorus.ok(Layer::SessionPolicy),
+        own_grant: grants.iter().any(|applying| applying.grant.issuing_account == question.caller.account),
+    }
+}
+
+/// Names under `alias/aws/` are not for customers, whatever policies say.
+fn is_reserved_alias(question: &Question<'_>) -> bool {
+    let Resource::Alias { arn } = question.resource else { return false };
+    arn.splitn(6, ':').nth(5).is_some_and(|name| name.starts_with("alias/aws/"))
+        && matches!(question.action, "kms:CreateAlias" | "kms:UpdateAlias" | "kms:DeleteAlias")
+}
+
+const LAYERS: &[Layer] = &[
+    Layer::ResourceControlPolicy,
+    Layer::ServiceControlPolicy,
+    Layer::VpcEndpointPolicy,
+    Layer::KeyPolicy,
+    Layer::Grant,
+    Layer::IdentityPolicy,
+    Layer::PermissionsBoundary,
+    Layer::SessionPolicy,
+];
+
+/// The decision with what matched. Layers that do not exist for this request are left out.
+pub(crate) fn outcome(
+    question: &Question<'_>,
+    chorus: &Chorus<'_>,
+    grants: &[Applying<'_>],
+    (effect, reason, rule): crate::table::Verdict,
+) -> Decision {
+    let allowed = effect == Effect::Allow;
+    let mut layers = Vec::new();
+    for layer in LAYERS {
+        let (said, matched) = match layer {
+            Layer::Grant => grant_outcome(question, grants),
+            layer => (chorus.effect(*layer), chorus.of(*layer).flat_map(crate::layers::Voice::matched).collect()),
+        };
+        let other_side = match layer {
+            Layer::KeyPolicy => !grants.is_empty(),
+            Layer::Grant => chorus.allows(Layer::KeyPolicy),
+            _ => false,
+        };
+        let spared = said == LayerEffect::ImplicitDeny
+            && (allowed || other_side || *layer == Layer::ResourceControlPolicy);
+        let said = if spared { LayerEffect::NoImpact } else { said };
+        if said != LayerEffect::Absent {
+            layers.push(LayerOutcome { layer: *layer, effect: said, matched, near: Vec::new() });
+        }
+    }
+    Decision {
+        effect,
+        reason,
+        rule,
+        action: question.action.to_owned(),
+        resource: question.resource.arn().to_owned(),
+        layers,
+    }
+}
+
+fn grant_outcome(question: &Question<'_>, grants: &[Applying<'_>]) -> (LayerEffect, Vec<Matched>) {
+    if question.grants.is_empty() && grants.is_empty() {
+        return (LayerEffect::Absent, Vec::new());
+    }
+    let matched = grants.iter().map(|applying| Matched {
+        source: "grant".to_owned(),
+        sid: Some(applying.grant.grant_id.as_str().to_owned()),
+        index: 0,
+        allow: true,
+        kind: Some(applying.kind),
+    });
+    (if grants.is_empty() { LayerEffect::ImplicitDeny } else { LayerEffect::Allow }, matched.collect())
+}
+
+/// The answer to what cannot be evaluated.
+pub(crate) fn failed(question: &Question<'_>) -> Decision {
+    Decision {
+        effect: Effect::ImplicitDeny,
+        reason: Reason::EvaluationFailed,
+        rule: 0,
+        action: question.action.to_owned(),
+        resource: question.resource.arn().to_owned(),
+        layers: Vec::new(),
+    }
+}

@@ -1,0 +1,127 @@
+//! Principals in policies, and callers as Cedar entities.
+//!
+//! | IAM | Cedar |
+//! |---|---|
+//! | account | `Account::"111122223333"` |
+//! | root user | `Root::"<account>"` in its account |
+//! | user | `User::"<arn>"` in its account |
+//! | role session | `Session::"<session arn>"` in `Role::"<role arn>"` and its account |
+//! | federated session | `Federated::"<arn>"` in `User::"<arn>"` and its account |
+//! | service | `Service::"s3.amazonaws.com"` |
+//!
+//! Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html>
+
+use crate::build::{self, Node};
+use keyward_types::{AccountId, Arn, Caller, CallerKind, MatchKind};
+
+/// A principal as a policy or a grant names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Named {
+    Anyone,
+    Account(String),
+    User(String),
+    Role(String),
+    Session(String),
+    Federated(String),
+    Service(String),
+    /// An identity provider in a trust policy; no caller of ours is one.
+    Provider,
+}
+
+/// `kind` is the name in the Principal object, or `*` for a bare text.
+pub(crate) fn parse(kind: &str, text: &str, trust: bool) -> Option<Named> {
+    match kind {
+        "*" => (text == "*").then_some(Named::Anyone),
+        "AWS" if text == "*" => Some(Named::Anyone),
+        "AWS" => parse_arn(text),
+        "Service" => is_service(text).then(|| Named::Service(text.to_owned())),
+        "Federated" if trust && !text.is_empty() => Some(Named::Provider),
+        _ => None,
+    }
+}
+
+/// An account id, or the ARN of an account, user, role, role session or federated user.
+pub(crate) fn parse_arn(text: &str) -> Option<Named> {
+    if let Some(account) = AccountId::parse(text) {
+        return Some(Named::Account(account.as_str().to_owned()));
+    }
+    let arn = Arn::parse(text)?;
+    let account = AccountId::parse(arn.account)?;
+    let name_ok = |name: &str| !name.is_empty() && !name.ends_with('/') && !name.contains(['*', '?', ' ']);
+    if !arn.region.is_empty() || !arn.partition.starts_with("aws") {
+        return None;
+    }
+    if arn.service == "iam" && arn.resource == "root" {
+        return Some(Named::Account(account.as_str().to_owned()));
+    }
+    let (kind, name) = arn.resource.split_once('/')?;
+    if !name_ok(name) {
+        return None;
+    }
+    match (arn.service, kind) {
+        ("iam", "user") => Some(Named::User(text.to_owned())),
+        ("iam", "role") => Some(Named::Role(text.to_owned())),
+        ("sts", "assumed-role") if name.split('/').count() == 2 => Some(Named::Session(text.to_owned())),
+        ("sts", "federated-user") => Some(Named::Federated(text.to_owned())),
+        _ => None,
+    }
+}
+
+fn is_service(text: &str) -> bool {
+    text.contains('.') && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-'))
+}
+
+impl Named {
+    /// The Cedar test that the principal is named by this, and the kind of match it makes.
+    ///
+    /// A user's ARN names the user, and the sessions that were federated from it; they are two kinds.
+    pub(crate) fn tests(&self) -> Option<Vec<(MatchKind, Node)>> {
+        let same = |ty: &str, id: &str| Some(build::equal(build::principal(), build::entity_node(build::entity(ty, id)?)));
+        let below = |ty: &str, id: &str| Some(build::within(build::principal(), build::entity_node(build::entity(ty, id)?)));
+        Some(match self {
+            Self::Anyone => vec![(MatchKind::Session, build::all(Vec::new()))],
+            Self::Account(id) => vec![(MatchKind::Account, below("Account", id)?)],
+            Self::User(arn) => vec![
+                (MatchKind::Session, same("User", arn)?),
+                (MatchKind::Entity, build::and(build::is_type(build::principal(), "Federated")?, below("User", arn)?)),
+            ],
+            Self::Role(arn) => vec![(MatchKind::Entity, below("Role", arn)?)],
+            Self::Session(arn) => vec![(MatchKind::Session, same("Session", arn)?)],
+            Self::Federated(arn) => vec![(MatchKind::Session, same("Federated", arn)?)],
+            Self::Service(name) => vec![(MatchKind::Session, same("Service", name)?)],
+            Self::Provider => Vec::new(),
+        })
+    }
+
+    /// The entity that stands for this principal in a grant; `None` for what a grant cannot name.
+    pub(crate) fn entity(&self) -> Option<(&'static str, &str)> {
+        match self {
+            Self::Account(id) => Some(("Account", id)),
+            Self::User(arn) => Some(("User", arn)),
+            Self::Role(arn) => Some(("Role", arn)),
+            Self::Session(arn) => Some(("Session", arn)),
+            Self::Federated(arn) => Some(("Federated", arn)),
+            Self::Service(name) => Some(("Service", name)),
+            Self::Anyone | Self::Provider => None,
+        }
+    }
+}
+
+/// The entity type, id, and ancestors of a caller.
+///
+/// `known`: whether policies that name the caller by ARN mean this caller.
+pub(crate) fn entity_of(caller: &Caller, known: bool) -> (&'static str, String, Vec<(&'static str, String)>) {
+    let account = ("Account", caller.account.as_str().to_owned());
+    // An id that no ARN in a policy equals.
+    let id = |arn: &str| if known { arn.to_owned() } else { format!("unnamed {}", caller.user_id) };
+    match &caller.kind {
+        CallerKind::Root => ("Root", caller.account.as_str().to_owned(), vec![account]),
+        CallerKind::User { .. } => ("User", id(&caller.arn), vec![account]),
+        CallerKind::RoleSession { role_arn, .. } => ("Session", id(&caller.arn), vec![("Role", id(role_arn)), account]),
+        CallerKind::Federated { user_arn, .. } => {
+            let user = user_arn.iter().map(|arn| ("User", id(arn)));
+            ("Federated", id(&caller.arn), user.chain([account]).collect())
+        }
+        CallerKind::Service { name } => ("Service", name.clone(), Vec::new()),
+    }
+}

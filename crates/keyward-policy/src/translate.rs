@@ -1,0 +1,183 @@
+//! A statement as Cedar policies, sliced by action.
+//!
+//! A slice holds what one document says about one action: the action is compiled out, and statements about
+//! other actions are not there. A test proves that the slice and the whole document decide alike.
+//! Permits and forbids stand in two sets, because Cedar's answer to a forbidden request does not name permits.
+//!
+//! INVARIANT: a resource-side Allow becomes one policy for each kind of match, so that the kind is known.
+
+use crate::{
+    build::{self, Node},
+    condition::{
+        emit::{self, Needs},
+        native::Atom,
+    },
+    document::{DocumentKind, Listed, Parsed, ResourcePattern, Statement},
+    entities,
+    error::Unevaluable,
+    pattern::{Pattern, Piece},
+};
+use cedar_policy::{Policy, PolicySet, pst};
+use keyward_types::MatchKind;
+use std::collections::BTreeMap;
+
+/// What one document says about one action.
+#[derive(Debug)]
+pub(crate) struct Slice {
+    pub(crate) permits: PolicySet,
+    pub(crate) forbids: PolicySet,
+    /// By policy id, which is the place in this list.
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) needs: Needs,
+}
+
+/// Where a Cedar policy comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) statement: usize,
+    pub(crate) sid: Option<String>,
+    pub(crate) kind: Option<MatchKind>,
+}
+
+impl Slice {
+    pub(crate) fn compile(parsed: &Parsed, kind: DocumentKind, action: &str, guard: bool) -> Result<Self, Unevaluable> {
+        let mut slice =
+            Self { permits: PolicySet::new(), forbids: PolicySet::new(), entries: Vec::new(), needs: Needs::default() };
+        for (index, statement) in parsed.statements.iter().enumerate() {
+            if !statement.covers_action(action) || is_dead(statement, kind) {
+                continue;
+            }
+            for (kind, nodes) in policies(statement, kind, guard, &mut slice.needs)? {
+                let entry = Entry { statement: index, sid: statement.sid.clone(), kind };
+                let policy = policy(&slice.entries.len().to_string(), statement.allow, nodes, &entry, pst::ActionConstraint::Any)?;
+                let set = if statement.allow { &mut slice.permits } else { &mut slice.forbids };
+                set.add(policy).map_err(|error| Unevaluable(error.to_string()))?;
+                slice.entries.push(entry);
+            }
+        }
+        Ok(slice)
+    }
+}
+
+/// A statement that lacks an element it needs has no effect.
+pub(crate) fn is_dead(statement: &Statement, kind: DocumentKind) -> bool {
+    let no_principal = kind != DocumentKind::Identity && statement.principals.is_none();
+    let no_resource = kind != DocumentKind::Trust && statement.resources.is_none();
+    statement.actions.is_none() || no_principal || no_resource
+}
+
+/// The bodies of a statement's policies, by the kind of match that each makes.
+pub(crate) fn policies(
+    statement: &Statement,
+    kind: DocumentKind,
+    guard: bool,
+    needs: &mut Needs,
+) -> Result<Vec<(Option<MatchKind>, Vec<Node>)>, Unevaluable> {
+    let mut rest = Vec::new();
+    rest.extend(resource(statement, guard, needs)?);
+    rest.extend(statement.tests.iter().map(|test| emit::test(test, statement.allow, guard, needs)));
+    let with = |kind, principal: Node| (kind, [principal].into_iter().chain(rest.iter().cloned()).collect());
+    match &statement.principals {
+        None => Ok(vec![(None, rest)]),
+        Some(_) if kind == DocumentKind::Identity => Ok(vec![(None, rest)]),
+        Some(listed) if statement.allow && !listed.not => {
+            let mut kinds: BTreeMap<MatchKind, Vec<Node>> = BTreeMap::new();
+            for (kind, node) in principal_tests(listed)? {
+                kinds.entry(kind).or_default().push(node);
+            }
+            Ok(kinds.into_iter().map(|(kind, nodes)| with(Some(kind), build::any(nodes))).collect())
+        }
+        Some(_) => Ok(principal(statement, needs)?.into_iter().map(|node| with(None, node)).collect()),
+    }
+}
+
+/// Whether the statement speaks of the caller, by any kind of match.
+pub(crate) fn principal(statement: &Statement, needs: &mut Needs) -> Result<Option<Node>, Unevaluable> {
+    let Some(listed) = &statement.principals else { return Ok(None) };
+    let named = build::any(principal_tests(listed)?.into_iter().map(|(_, node)| node).collect());
+    if !listed.not {
+        return Ok(Some(named));
+    }
+    // AWS denies a principal with a boundary whatever NotPrincipal lists.
+    needs.boundary = true;
+    Ok(Some(build::or(build::context("hasBoundary"), build::not(named))))
+}
+
+fn principal_tests(listed: &Listed<crate::principal::Named>) -> Result<Vec<(MatchKind, Node)>, Unevaluable> {
+    let mut tests = Vec::new();
+    for named in &listed.items {
+        tests.extend(named.tests().ok_or_else(|| Unevaluable("a principal has no Cedar form".to_owned()))?);
+    }
+    Ok(tests)
+}
+
+/// `None` where the statement speaks of every resource.
+pub(crate) fn resource(statement: &Statement, guard: bool, needs: &mut Needs) -> Result<Option<Node>, Unevaluable> {
+    let Some(listed) = &statement.resources else { return Ok(None) };
+    if !listed.not && listed.items.contains(&ResourcePattern::All) {
+        return Ok(None);
+    }
+    let mut fits = Vec::new();
+    for item in &listed.items {
+        fits.push(match item {
+            ResourcePattern::All => build::all(Vec::new()),
+            ResourcePattern::Arn(pattern) => arn(pattern, needs)?,
+        });
+    }
+    let any = build::any(fits);
+    let plain = if listed.not { build::not(any) } else { any };
+    if !guard {
+        return Ok(Some(plain));
+    }
+    let keys = listed.items.iter().filter_map(|item| if let ResourcePattern::Arn(pattern) = item { Some(pattern) } else { None });
+    Ok(Some(emit::guarded(plain, keys.flat_map(Pattern::variables), statement.allow, needs)))
+}
+
+fn arn(pattern: &Pattern, needs: &mut Needs) -> Result<Node, Unevaluable> {
+    if let Some(text) = pattern.literal() {
+        let uid = build::entity(entities::resource_type(&text), &text).ok_or_else(|| Unevaluable(format!("{text} has no Cedar form")))?;
+        return Ok(build::equal(build::resource(), build::entity_node(uid)));
+    }
+    let parts = pattern.arn_parts().filter(|_| pattern.is_like());
+    let Some(parts) = parts else {
+        return Ok(emit::atom(Atom::Resource(pattern.clone()), needs));
+    };
+    needs.resource = true;
+    if parts.iter().take(5).all(|part| part.literal().is_some()) {
+        return Ok(build::like(build::attribute(build::resource(), "arn"), pattern));
+    }
+    let part = |(name, part): (&&str, &Pattern)| {
+        let have = build::attribute(build::resource(), name);
+        match part.literal() {
+            Some(text) => build::equal(have, build::text(&text)),
+            None => build::like(have, part),
+        }
+    };
+    let bound = entities::ARN_PARTS.iter().zip(parts.iter().skip(1)).filter(|(_, part)| part.0 != [Piece::Star]);
+    Ok(build::all(bound.map(part).collect()))
+}
+
+/// A policy whose conditions are `nodes`, with where it comes from as annotations.
+pub(crate) fn policy(
+    id: &str,
+    allow: bool,
+    nodes: Vec<Node>,
+    entry: &Entry,
+    action: pst::ActionConstraint,
+) -> Result<Policy, Unevaluable> {
+    let failed = |error: &dyn core::fmt::Display| Unevaluable(format!("a statement has no Cedar form: {error}"));
+    let effect = if allow { pst::Effect::Permit } else { pst::Effect::Forbid };
+    let mut annotations = BTreeMap::from([("statement".to_owned(), entry.statement.to_string().into())]);
+    if let Some(sid) = &entry.sid {
+        annotations.insert("sid".to_owned(), sid.as_str().into());
+    }
+    if let Some(kind) = entry.kind {
+        annotations.insert("match".to_owned(), format!("{kind:?}").to_lowercase().into());
+    }
+    let template = pst::Template::new(id, effect, pst::PrincipalConstraint::Any, action, pst::ResourceConstraint::Any)
+        .try_with_clauses(nodes.into_iter().map(pst::Clause::When))
+        .map_err(|error| failed(&error))?
+        .with_annotations(annotations);
+    let body = pst::StaticPolicy::try_from(template).map_err(|error| failed(&error))?;
+    Policy::from_pst(pst::Policy::Static(body)).map_err(|error| failed(&error))
+}

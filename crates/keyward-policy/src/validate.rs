@@ -1,0 +1,121 @@
+//! Whether a document may be saved: exactly what evaluation needs, and what AWS asks besides.
+//!
+//! Sizes and the existence of principals are the caller's business; this names the principals.
+//! Source: <https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-overview.html>
+
+use crate::{
+    document::{DocumentKind, Parsed},
+    engine::PolicyEngine,
+    error::{LOCKOUT, PolicyError},
+    principal::Named,
+    question::Question,
+};
+use keyward_types::AccountId;
+use std::collections::BTreeSet;
+
+/// The AWS principals that a policy names, for the check that they exist.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyPolicyPrincipals {
+    /// ARNs of users, roles, role sessions and federated users.
+    pub arns: BTreeSet<String>,
+    pub accounts: BTreeSet<AccountId>,
+    pub services: BTreeSet<String>,
+    /// Whether a statement names everybody.
+    pub anyone: bool,
+}
+
+impl PolicyEngine {
+    /// Checks a key policy as PutKeyPolicy and CreateKey do before they look for its principals.
+    ///
+    /// # Errors
+    /// [`PolicyError`] says what is wrong and where.
+    #[expect(clippy::unused_self, reason = "validation belongs to the engine that will evaluate the document")]
+    pub fn validate_key_policy(&self, text: &str) -> Result<KeyPolicyPrincipals, PolicyError> {
+        if let Some(c) = text.chars().find(|c| !matches!(c, '\t' | '\n' | '\r' | ' '..='\u{ff}')) {
+            return Err(PolicyError::malformed("", format!("the character {c:?} is not allowed in a key policy")));
+        }
+        let parsed = check(text, DocumentKind::Resource)?;
+        principals(&parsed)
+    }
+
+    /// Checks a policy for a user, group, role, boundary or session.
+    ///
+    /// # Errors
+    /// As [`Self::validate_key_policy`].
+    #[expect(clippy::unused_self, reason = "validation belongs to the engine that will evaluate the document")]
+    pub fn validate_identity_policy(&self, text: &str) -> Result<(), PolicyError> {
+        let parsed = check(text, DocumentKind::Identity)?;
+        let mut sids = BTreeSet::new();
+        for (index, sid) in parsed.statements.iter().enumerate().filter_map(|(i, s)| Some((i, s.sid.as_ref()?))) {
+            let at = format!("Statement[{index}].Sid");
+            if !sid.bytes().all(|b| b.is_ascii_alphanumeric()) {
+                return Err(PolicyError::malformed(at, "a Sid is of letters and digits"));
+            }
+            if !sids.insert(sid) {
+                return Err(PolicyError::malformed(at, "Statement IDs (SID) in a single policy must be unique."));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks a role's trust policy.
+    ///
+    /// # Errors
+    /// As [`Self::validate_key_policy`].
+    #[expect(clippy::unused_self, reason = "validation belongs to the engine that will evaluate the document")]
+    pub fn validate_trust_policy(&self, text: &str) -> Result<KeyPolicyPrincipals, PolicyError> {
+        principals(&check(text, DocumentKind::Trust)?)
+    }
+
+    /// The lockout safety check: whether the caller could still replace the key policy under the one that
+    /// `question` holds as its key policy. Grants do not count.
+    ///
+    /// Facts are the request's own, with `kms:PolicyName` `default`.
+    pub fn keeps_caller_able(&self, question: &Question<'_>) -> bool {
+        let after = Question { action: "kms:PutKeyPolicy", grants: &[], child_grant: None, ..*question };
+        self.decide(&after).allowed()
+    }
+
+    /// The error of a policy that [`Self::keeps_caller_able`] refuses.
+    pub fn lockout_error() -> PolicyError {
+        PolicyError::malformed("", LOCKOUT)
+    }
+}
+
+/// Parses, compiles every statement once, and refuses actions that KMS does not have.
+fn check(text: &str, kind: DocumentKind) -> Result<Parsed, PolicyError> {
+    let parsed = Parsed::parse(text, kind)?;
+    for (index, statement) in parsed.statements.iter().enumerate() {
+        let at = |element: &str| format!("Statement[{index}].{element}");
+        let mut needs = crate::condition::emit::Needs::default();
+        for guard in [false, true] {
+            crate::translate::policies(statement, kind, guard, &mut needs).map_err(|error| PolicyError::malformed(at(""), error.0))?;
+        }
+        let actions = statement.actions.iter().flat_map(|listed| &listed.items);
+        if let Some(action) = actions.clone().find(|action| action.is_unknown_to_kms()) {
+            return Err(PolicyError::malformed(at("Action"), format!("KMS has no action {}", action.text)));
+        }
+        if kind != DocumentKind::Identity && statement.principals.is_none() {
+            return Err(PolicyError::malformed(at("Principal"), "the statement has no Principal"));
+        }
+    }
+    Ok(parsed)
+}
+
+fn principals(parsed: &Parsed) -> Result<KeyPolicyPrincipals, PolicyError> {
+    let mut found = KeyPolicyPrincipals::default();
+    for named in parsed.statements.iter().flat_map(|statement| &statement.principals).flat_map(|listed| &listed.items) {
+        match named {
+            Named::Anyone => found.anyone = true,
+            Named::Account(id) => found.accounts.extend(AccountId::parse(id)),
+            Named::User(arn) | Named::Role(arn) | Named::Session(arn) | Named::Federated(arn) => {
+                found.arns.insert(arn.clone());
+            }
+            Named::Service(name) => {
+                found.services.insert(name.clone());
+            }
+            Named::Provider => {}
+        }
+    }
+    Ok(found)
+}
