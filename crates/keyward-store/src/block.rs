@@ -1,0 +1,173 @@
+//! Events as one compressed block a group, and the terms by which they are found.
+//!
+//! A record's bytes are kept as they came. Beside them stand the ids, the time, and the digests of the few
+//! fields that are searched by, so that an index can be made again without understanding the record.
+
+use crate::{
+    StoreError,
+    bytes::{Cursor, push_blob},
+};
+use keyward_types::{EventSummary, Outcome, Timestamp, event::Event};
+use sha2::{Digest as _, Sha256};
+
+/// Something an event can be found by, exactly as it stands in the event's summary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EventTerm<'a> {
+    /// A key's ARN.
+    Key(&'a str),
+    /// A principal's ARN.
+    Principal(&'a str),
+    Account(&'a str),
+    /// `kms`, `iam` or `sts`.
+    Service(&'a str),
+    /// Such as `Decrypt`.
+    Operation(&'a str),
+    /// `success`, `denied`, `client_error` or `server_error`.
+    Outcome(&'a str),
+    /// An error as the log spells it, such as `AccessDenied`.
+    Error(&'a str),
+}
+
+impl EventTerm<'_> {
+    /// Sixty-four bits of a digest. Two terms that share them are told apart by reading the record.
+    pub(crate) fn digest(&self) -> u64 {
+        let (tag, text) = match self {
+            Self::Key(text) => (b'k', text),
+            Self::Principal(text) => (b'p', text),
+            Self::Account(text) => (b'a', text),
+            Self::Service(text) => (b's', text),
+            Self::Operation(text) => (b'o', text),
+            Self::Outcome(text) => (b'c', text),
+            Self::Error(text) => (b'e', text),
+        };
+        let hash: [u8; 32] =
+            Sha256::new().chain_update([tag]).chain_update(text.as_bytes()).finalize().into();
+        u64::from_be_bytes(hash.first_chunk::<8>().copied().unwrap_or_default())
+    }
+}
+
+/// The terms of an event.
+fn terms(summary: &EventSummary) -> Vec<u64> {
+    let mut terms = vec![
+        EventTerm::Operation(summary.operation).digest(),
+        EventTerm::Outcome(summary.outcome.class()).digest(),
+        EventTerm::Principal(&summary.principal_arn).digest(),
+        EventTerm::Account(&summary.account).digest(),
+        EventTerm::Service(summary.service).digest(),
+    ];
+    if let Outcome::Failure(code) = summary.outcome {
+        terms.push(EventTerm::Error(code.trail_name()).digest());
+    }
+    terms.extend(summary.keys.iter().take(64).map(|key| EventTerm::Key(key).digest()));
+    terms
+}
+
+/// An event as it stands in a block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PackedEvent {
+    pub(crate) event_id: uuid::Uuid,
+    pub(crate) request_id: uuid::Uuid,
+    pub(crate) time: Timestamp,
+    pub(crate) terms: Vec<u64>,
+    pub(crate) record: Vec<u8>,
+}
+
+impl From<Event> for PackedEvent {
+    fn from(event: Event) -> Self {
+        let terms = terms(&event.summary);
+        let EventSummary { event_id, request_id, time, .. } = event.summary;
+        Self { event_id, request_id, time, terms, record: event.record }
+    }
+}
+
+impl PackedEvent {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.event_id.as_bytes());
+        out.extend_from_slice(self.request_id.as_bytes());
+        out.extend_from_slice(&self.time.0.to_be_bytes());
+        out.push(u8::try_from(self.terms.len()).unwrap_or(u8::MAX));
+        for term in self.terms.iter().take(usize::from(u8::MAX)) {
+            out.extend_from_slice(&term.to_be_bytes());
+        }
+        push_blob(out, &self.record);
+    }
+
+    fn parse(cursor: &mut Cursor<'_>) -> Option<Self> {
+        let (event_id, request_id) = (cursor.array()?, cursor.array()?);
+        let time = Timestamp(cursor.i64()?);
+        let count = cursor.u8()?;
+        let terms = (0..count).map(|_| cursor.u64()).collect::<Option<_>>()?;
+        Some(Self {
+            event_id: uuid::Uuid::from_bytes(event_id),
+            request_id: uuid::Uuid::from_bytes(request_id),
+            time,
+            terms,
+            record: cursor.blob()?.to_vec(),
+        })
+    }
+}
+
+/// What is known of a block without opening it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BlockHead {
+    /// The number of the first event; the first of all is 0.
+    pub(crate) first: u64,
+    pub(crate) count: u32,
+    pub(crate) time_min: i64,
+    pub(crate) time_max: i64,
+}
+
+pub(crate) const BLOCK_HEAD: usize = 28;
+
+impl BlockHead {
+    pub(crate) fn of(first: u64, events: &[PackedEvent]) -> Self {
+        let times = events.iter().map(|event| event.time.0);
+        Self {
+            first,
+            count: u32::try_from(events.len()).unwrap_or(u32::MAX),
+            time_min: times.clone().min().unwrap_or(0),
+            time_max: times.max().unwrap_or(0),
+        }
+    }
+
+    pub(crate) fn next(&self) -> u64 {
+        self.first.saturating_add(u64::from(self.count))
+    }
+
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.first.to_be_bytes());
+        out.extend_from_slice(&self.count.to_be_bytes());
+        out.extend_from_slice(&self.time_min.to_be_bytes());
+        out.extend_from_slice(&self.time_max.to_be_bytes());
+    }
+
+    pub(crate) fn parse(cursor: &mut Cursor<'_>) -> Option<Self> {
+        Some(Self {
+            first: cursor.u64()?,
+            count: cursor.u32()?,
+            time_min: cursor.i64()?,
+            time_max: cursor.i64()?,
+        })
+    }
+}
+
+/// Compresses the events of one group.
+pub(crate) fn pack(events: &[PackedEvent]) -> Vec<u8> {
+    let mut raw = Vec::with_capacity(events.iter().map(|event| event.record.len() + 128).sum());
+    for event in events {
+        event.write(&mut raw);
+    }
+    lz4_flex::compress_prepend_size(&raw)
+}
+
+/// The inverse of [`pack`].
+pub(crate) fn unpack(packed: &[u8], count: u32) -> Result<Vec<PackedEvent>, StoreError> {
+    let damaged = || StoreError::bad_value("an event block does not decode");
+    let raw = lz4_flex::decompress_size_prepended(packed).map_err(|_| damaged())?;
+    let mut cursor = Cursor(&raw);
+    let events: Vec<_> = (0..count)
+        .map(|_| PackedEvent::parse(&mut cursor))
+        .collect::<Option<_>>()
+        .ok_or_else(damaged)?;
+    if cursor.is_empty() { Ok(events) } else { Err(damaged()) }
+}

@@ -1,0 +1,438 @@
+//! A group under construction: what sled will hold when it is applied, with indexes and counts kept in step.
+//!
+//! It reads through its own changes, so that commits of one group see each other in order.
+//!
+//! INVARIANT: nothing is visible before the draft becomes a batch; dropping a draft undoes it.
+
+use crate::{
+    StoreError,
+    block::BlockHead,
+    codec::{Held, encode},
+    payload::Op,
+    shared::{Meta, PIECE_BYTES, Shared, entry_digest, piece_keys, split},
+    tree::{self, Kind},
+};
+use keyward_types::{
+    AccessKeyOwner, GrantRecord, Grantee, KeyName, LastUsage, Name, key::DekRecord,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+pub(crate) struct Draft<'a> {
+    shared: &'a Shared,
+    pub(crate) meta: Meta,
+    /// What becomes of each key; `None` removes it.
+    overlay: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    held: BTreeMap<Vec<u8>, Held>,
+    touches: BTreeMap<Vec<u8>, (Arc<LastUsage>, Vec<u8>)>,
+    /// Cached lists that are no longer right.
+    lists: BTreeSet<Vec<u8>>,
+    /// Data-encryption keys that go to the vault, with the commit that brings each.
+    pub(crate) deks: Vec<(u64, Arc<DekRecord>)>,
+    /// Marks that this group set or removed.
+    marks: BTreeSet<Vec<u8>>,
+    /// Entries that are known to be new.
+    appended: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+/// The text by which a grantee is found.
+pub(crate) fn grantee_text(grantee: &Grantee) -> &str {
+    match grantee {
+        Grantee::Principal(text) | Grantee::Service(text) => text,
+    }
+}
+
+/// The index entries of a record, each leading to its key.
+pub(crate) fn index_keys(held: &Held) -> Vec<Vec<u8>> {
+    match held {
+        Held::Grant(grant) => grant_index_keys(grant),
+        Held::Alias(alias) => {
+            let mut key = tree::key_aliases_prefix(&alias.target);
+            key.extend_from_slice(alias.name.as_str().as_bytes());
+            vec![key]
+        }
+        Held::AccessKey(record) => {
+            let user = match &record.owner {
+                AccessKeyOwner::Root => None,
+                AccessKeyOwner::User(name) => Some(name.as_str()),
+            };
+            let mut key = tree::access_keys_prefix(&record.account, user);
+            key.extend_from_slice(record.access_key_id.as_bytes());
+            vec![key]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn grant_index_keys(grant: &GrantRecord) -> Vec<Vec<u8>> {
+    let id = grant.grant_id.as_str().as_bytes();
+    let mut keys = vec![tree::grantee_prefix(&grant.key, grantee_text(&grant.grantee))];
+    if let Some(retiring) = &grant.retiring {
+        let mut key = tree::retiring_prefix(grantee_text(retiring));
+        // The key's whole name and the grant's: in order by key, then by grant.
+        key.extend_from_slice(&tree::grants_prefix(&grant.key));
+        keys.push(key);
+    }
+    if let Some(name) = &grant.name {
+        keys.push(tree::grant_name_prefix(&grant.key, name));
+    }
+    for key in &mut keys {
+        key.extend_from_slice(id);
+    }
+    keys
+}
+
+/// The sets whose members a record's coming or going changes.
+fn sets_of(held: &Held) -> Option<Name> {
+    match held {
+        Held::Grant(grant) => Some(Name::Grants(grant.key.clone())),
+        Held::Alias(alias) => Some(Name::Aliases(alias.target.clone())),
+        Held::AccessKey(record) => Some(Name::AccessKeys(
+            record.account.clone(),
+            match &record.owner {
+                AccessKeyOwner::Root => None,
+                AccessKeyOwner::User(name) => Some(name.clone()),
+            },
+        )),
+        _ => None,
+    }
+}
+
+impl<'a> Draft<'a> {
+    pub(crate) fn new(shared: &'a Shared) -> Self {
+        Self {
+            shared,
+            meta: crate::shared::lock(&shared.meta).clone(),
+            overlay: BTreeMap::new(),
+            held: BTreeMap::new(),
+            touches: BTreeMap::new(),
+            lists: BTreeSet::new(),
+            deks: Vec::new(),
+            marks: BTreeSet::new(),
+            appended: Vec::new(),
+        }
+    }
+
+    /// Takes in the changes of one commit. Answers the names that it moves.
+    ///
+    /// # Errors
+    /// What sled says when it is read; the draft is then worth nothing.
+    pub(crate) fn stage(&mut self, sequence: u64, ops: Vec<Op>) -> Result<Vec<Name>, StoreError> {
+        let mut moved = Vec::new();
+        for op in ops {
+            match op {
+                Op::Put { key, sealed, held } => {
+                    self.put(sequence, key, &sealed, held, &mut moved)?
+                }
+                Op::Delete(name) => self.delete(name, &mut moved)?,
+                Op::Touch { key, plain, usage } => self.touch(key, plain, usage)?,
+                Op::Dek { key, record } => {
+                    let mark = tree::dek_mark(&key);
+                    self.set(mark.clone(), sequence.to_be_bytes().to_vec())?;
+                    if let Some(record) = record {
+                        self.held.insert(mark.clone(), Held::Dek(Arc::clone(&record)));
+                        self.deks.push((sequence, record));
+                    }
+                    self.marks.insert(mark);
+                    moved.push(Name::Dek(key));
+                }
+            }
+        }
+        Ok(moved)
+    }
+
+    fn put(
+        &mut self,
+        sequence: u64,
+        key: Vec<u8>,
+        sealed: &[u8],
+        held: Held,
+        moved: &mut Vec<Name>,
+    ) -> Result<(), StoreError> {
+        let old = self.old(&key)?;
+        self.account_for(&old, &held)?;
+        let (before, after) = (index_keys(&old), index_keys(&held));
+        for gone in before.iter().filter(|entry| !after.contains(entry)) {
+            self.unset(gone)?;
+        }
+        for come in after.into_iter().filter(|entry| !before.contains(entry)) {
+            self.set(come, key.clone())?;
+        }
+        self.unset_pieces(&key)?;
+        let (value, pieces) = split(&key, sequence, sealed);
+        self.set(key.clone(), value)?;
+        for (piece, bytes) in pieces {
+            self.set(piece, bytes)?;
+        }
+        moved.extend(held.name());
+        moved.extend(sets_of(&old));
+        moved.extend(sets_of(&held));
+        self.held.insert(key, held);
+        Ok(())
+    }
+
+    /// Deletes a record, or every member of a set.
+    fn delete(&mut self, name: Name, moved: &mut Vec<Name>) -> Result<(), StoreError> {
+        match &name {
+            Name::Grants(key) => self.delete_all(&tree::grants_prefix(key), false, moved)?,
+            Name::Aliases(key) => self.delete_all(&tree::key_aliases_prefix(key), true, moved)?,
+            Name::AccessKeys(account, user) => {
+                self.delete_all(&tree::access_keys_prefix(account, user.as_deref()), true, moved)?;
+            }
+            Name::Dek(key) => {
+                let mark = tree::dek_mark(key);
+                self.unset(&mark)?;
+                self.held.insert(mark.clone(), Held::Absent);
+                self.marks.insert(mark);
+            }
+            Name::Key(key) => {
+                let usage = tree::last_usage(key);
+                self.touches.remove(&usage);
+                self.unset_pieces(&usage)?;
+                self.unset(&usage)?;
+                self.held.insert(usage, Held::Absent);
+                self.delete_one(tree::key(key), moved)?;
+            }
+            other => {
+                if let Some(key) = tree::record(other) {
+                    self.delete_one(key, moved)?;
+                }
+            }
+        }
+        moved.push(name);
+        Ok(())
+    }
+
+    fn delete_one(&mut self, key: Vec<u8>, moved: &mut Vec<Name>) -> Result<(), StoreError> {
+        let old = self.old(&key)?;
+        self.account_for(&old, &Held::Absent)?;
+        for entry in index_keys(&old) {
+            self.unset(&entry)?;
+        }
+        self.unset_pieces(&key)?;
+        self.unset(&key)?;
+        moved.extend(old.name());
+        moved.extend(sets_of(&old));
+        self.held.insert(key, Held::Absent);
+        Ok(())
+    }
+
+    /// Deletes all records under a prefix, or those that the index entries under it lead to.
+    fn delete_all(
+        &mut self,
+        prefix: &[u8],
+        leads: bool,
+        moved: &mut Vec<Name>,
+    ) -> Result<(), StoreError> {
+        let mut keys = BTreeMap::new();
+        for (key, value) in
+            self.shared.sled(|tree| tree.scan_prefix(prefix).collect::<Result<Vec<_>, _>>())?
+        {
+            keys.insert(key.to_vec(), value.to_vec());
+        }
+        for (key, value) in
+            self.overlay.range(prefix.to_vec()..).take_while(|(key, _)| key.starts_with(prefix))
+        {
+            match value {
+                Some(value) => keys.insert(key.clone(), value.clone()),
+                None => keys.remove(key),
+            };
+        }
+        for (key, value) in keys {
+            self.delete_one(if leads { value } else { key }, moved)?;
+        }
+        Ok(())
+    }
+
+    fn touch(
+        &mut self,
+        key: Vec<u8>,
+        plain: Vec<u8>,
+        usage: Arc<LastUsage>,
+    ) -> Result<(), StoreError> {
+        let newest = match self.touches.get(&key) {
+            Some((newest, _)) => Some(newest.time),
+            None => match self.old(&key)? {
+                Held::Usage(newest) => Some(newest.time),
+                _ => None,
+            },
+        };
+        if newest.is_none_or(|newest| newest <= usage.time) {
+            self.touches.insert(key, (usage, plain));
+        }
+        Ok(())
+    }
+
+    /// Keeps counts and cached lists in step with one record's change.
+    fn account_for(&mut self, old: &Held, new: &Held) -> Result<(), StoreError> {
+        if let Held::Key(key) = old {
+            let count = self.meta.key_states.entry(key.state).or_default();
+            *count = count.saturating_sub(1);
+        }
+        if let Held::Key(key) = new {
+            *self.meta.key_states.entry(key.state).or_default() += 1;
+        }
+        for held in [old, new] {
+            if let Held::Grant(grant) = held {
+                self.lists.insert(tree::grantee_prefix(&grant.key, grantee_text(&grant.grantee)));
+            }
+        }
+        match (old, new) {
+            (Held::Absent, Held::Grant(grant)) => self.count_grant(&grant.key, true),
+            (Held::Grant(grant), Held::Absent) => self.count_grant(&grant.key, false),
+            _ => Ok(()),
+        }
+    }
+
+    fn count_grant(&mut self, key: &KeyName, one_more: bool) -> Result<(), StoreError> {
+        let entry = tree::grant_count(key);
+        let now =
+            self.raw(&entry)?.and_then(|value| value.try_into().ok()).map_or(0, u32::from_be_bytes);
+        let then = if one_more { now.saturating_add(1) } else { now.saturating_sub(1) };
+        if then == 0 { self.unset(&entry) } else { self.set(entry, then.to_be_bytes().to_vec()) }
+    }
+
+    fn raw(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.overlay.get(key) {
+            Some(value) => Ok(value.clone()),
+            None => Ok(self.shared.raw(key)?.map(|value| value.to_vec())),
+        }
+    }
+
+    /// The record that stands under a key before the next change.
+    fn old(&self, key: &[u8]) -> Result<Held, StoreError> {
+        if let Some(held) = self.held.get(key) {
+            return Ok(held.clone());
+        }
+        match self.shared.cache.get(key) {
+            Some(held) => Ok(held),
+            None => self.shared.load(key),
+        }
+    }
+
+    fn set(&mut self, key: Vec<u8>, value: Vec<u8>) -> Result<(), StoreError> {
+        self.subtract(&key)?;
+        self.meta.entries += 1;
+        self.meta.digest = self.meta.digest.wrapping_add(entry_digest(&key, &value));
+        self.overlay.insert(key, Some(value));
+        Ok(())
+    }
+
+    fn unset(&mut self, key: &[u8]) -> Result<(), StoreError> {
+        if self.subtract(key)? {
+            self.overlay.insert(key.to_vec(), None);
+        }
+        Ok(())
+    }
+
+    /// Takes what stands under a key out of the sums.
+    fn subtract(&mut self, key: &[u8]) -> Result<bool, StoreError> {
+        let Some(old) = self.raw(key)? else { return Ok(false) };
+        self.meta.entries = self.meta.entries.saturating_sub(1);
+        self.meta.digest = self.meta.digest.wrapping_sub(entry_digest(key, &old));
+        Ok(true)
+    }
+
+    fn unset_pieces(&mut self, key: &[u8]) -> Result<(), StoreError> {
+        let Some(value) = self.raw(key)? else { return Ok(()) };
+        for piece in piece_keys(key, &value) {
+            self.unset(&piece)?;
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        self.meta.entries += 1;
+        self.meta.digest = self.meta.digest.wrapping_add(entry_digest(&key, &value));
+        self.appended.push((key, value));
+    }
+
+    /// Takes in the events of the group as one sealed block in pieces.
+    pub(crate) fn append_block(&mut self, head: &BlockHead, packed: &[u8]) {
+        if head.count == 0 {
+            return;
+        }
+        let mut value = Vec::with_capacity(crate::block::BLOCK_HEAD + 2 + packed.len() + 64);
+        head.write(&mut value);
+        let sealed = self.shared.vaulting.seal("events", &value, packed);
+        let whole = crate::block::BLOCK_HEAD + 2 + sealed.len();
+        value.extend_from_slice(
+            &u16::try_from(whole.div_ceil(PIECE_BYTES)).unwrap_or(u16::MAX).to_be_bytes(),
+        );
+        value.extend_from_slice(&sealed);
+        for (piece, number) in value.chunks(PIECE_BYTES).zip(0_u16..) {
+            self.append(tree::event_piece(head.first, number), piece.to_vec());
+        }
+        self.meta.events = head.next();
+    }
+
+    /// Takes in entries that are new, such as those of a bucket that was filled.
+    pub(crate) fn append_entries(&mut self, entries: Vec<(Vec<u8>, Vec<u8>)>) {
+        for (key, value) in entries {
+            self.append(key, value);
+        }
+    }
+
+    /// The sequence and chain that the group ends with, and the batch that makes it so.
+    pub(crate) fn finish(mut self, sequence: u64, chain: [u8; 32]) -> Result<Finished, StoreError> {
+        for (key, (usage, plain)) in std::mem::take(&mut self.touches) {
+            let sealed = self.shared.vaulting.seal_record(&key, &plain);
+            self.set(key.clone(), split(&key, sequence, &sealed).0)?;
+            self.held.insert(key, Held::Usage(usage));
+        }
+        self.meta.sequence = sequence;
+        self.meta.chain = chain;
+        let mut batch = sled::Batch::default();
+        for (key, value) in self.overlay.iter().filter(|(key, _)| !is_meta(key)) {
+            match value {
+                Some(value) => batch.insert(key.as_slice(), value.as_slice()),
+                None => batch.remove(key.as_slice()),
+            }
+        }
+        for (key, value) in &self.appended {
+            batch.insert(key.as_slice(), value.as_slice());
+        }
+        let key = tree::meta();
+        batch.insert(key.as_slice(), self.shared.vaulting.seal_record(&key, &encode(&self.meta)?));
+        let gone_marks = self
+            .marks
+            .iter()
+            .filter(|mark| matches!(self.overlay.get(*mark), None | Some(None)))
+            .cloned()
+            .collect();
+        Ok(Finished { batch, meta: self.meta, held: self.held, lists: self.lists, gone_marks })
+    }
+}
+
+fn is_meta(key: &[u8]) -> bool {
+    key.first() == Some(&Kind::Meta.number())
+}
+
+/// A draft that is ready to be applied.
+pub(crate) struct Finished {
+    batch: sled::Batch,
+    meta: Meta,
+    held: BTreeMap<Vec<u8>, Held>,
+    lists: BTreeSet<Vec<u8>>,
+    /// Marks whose vault entries are to be destroyed.
+    pub(crate) gone_marks: Vec<Vec<u8>>,
+}
+
+impl Finished {
+    /// Applies the group: sled, then the cache, then the counters; publishing is left to the caller.
+    pub(crate) fn apply(self, shared: &Shared) -> Result<(), StoreError> {
+        shared.sled(|tree| tree.apply_batch(self.batch))?;
+        for (key, held) in self.held {
+            // Removed first: an entry that the cache does not admit must not leave the older one.
+            shared.cache.remove(key.as_slice());
+            shared.cache.insert(key, held);
+        }
+        for list in self.lists {
+            shared.cache.remove(list.as_slice());
+        }
+        *crate::shared::lock(&shared.meta) = self.meta;
+        Ok(())
+    }
+}

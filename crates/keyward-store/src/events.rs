@@ -1,0 +1,405 @@
+//! Reading the log: in order, by time, by term, by id.
+//!
+//! INVARIANT: only events of published commits are answered.
+
+use crate::{
+    Store, StoreError,
+    block::{BLOCK_HEAD, BlockHead, EventTerm, PackedEvent, unpack},
+    bytes::Cursor,
+    shared::{Shared, lock},
+    terms::{BUCKET_EVENTS, Bits},
+    tree,
+};
+use keyward_types::Timestamp;
+use std::sync::atomic::Ordering;
+
+/// Milliseconds by which the order of commits may differ from the order of event times.
+const SLACK_MS: i64 = 60_000;
+
+/// An event as it was appended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredEvent {
+    /// Its number in the log, from 0, without gaps.
+    pub seq: u64,
+    pub time: Timestamp,
+    pub event_id: uuid::Uuid,
+    pub request_id: uuid::Uuid,
+    /// The record's bytes, as they were committed.
+    pub record: Vec<u8>,
+}
+
+/// Which events to read.
+#[derive(Clone, Debug, Default)]
+pub struct EventQuery<'a> {
+    pub newest_first: bool,
+    /// Goes on beyond this event number, in the direction of reading.
+    pub after: Option<u64>,
+    /// Events to answer at most.
+    pub limit: usize,
+    /// Inclusive.
+    pub from: Option<Timestamp>,
+    /// Inclusive.
+    pub to: Option<Timestamp>,
+    /// All must hold; each is found by an index.
+    pub terms: Vec<EventTerm<'a>>,
+}
+
+/// Event numbers to look at: from, and up to but without.
+#[derive(Clone, Copy)]
+struct Span {
+    from: u64,
+    to: u64,
+}
+
+impl EventQuery<'_> {
+    fn admits(&self, event: &PackedEvent, terms: &[u64]) -> bool {
+        self.from.is_none_or(|from| from <= event.time)
+            && self.to.is_none_or(|to| event.time <= to)
+            && terms.iter().all(|term| event.terms.contains(term))
+    }
+}
+
+impl Store {
+    /// The number of events in the log, which is the number of the next one.
+    pub fn events_total(&self) -> u64 {
+        self.shared.events.load(Ordering::Acquire)
+    }
+
+    /// Events in order of their numbers.
+    ///
+    /// # Errors
+    /// `Corrupt` when a block is not what was written.
+    pub fn events(&self, query: &EventQuery<'_>) -> Result<Vec<StoredEvent>, StoreError> {
+        let mut span = Span { from: 0, to: self.events_total() };
+        match query.after {
+            Some(after) if query.newest_first => span.to = span.to.min(after),
+            Some(after) => span.from = after.saturating_add(1),
+            None => {}
+        }
+        if let Some(from) = query.from {
+            span.from = span
+                .from
+                .max(self.shared.first_not_before(from.0.saturating_sub(SLACK_MS), span.to)?);
+        }
+        if let Some(to) = query.to {
+            span.to =
+                span.to.min(self.shared.first_not_before(to.0.saturating_add(SLACK_MS), span.to)?);
+        }
+        if query.limit == 0 || span.from >= span.to {
+            return Ok(Vec::new());
+        }
+        if query.terms.is_empty() { self.in_order(query, span) } else { self.by_terms(query, span) }
+    }
+
+    fn in_order(&self, query: &EventQuery<'_>, span: Span) -> Result<Vec<StoredEvent>, StoreError> {
+        let mut found = Vec::new();
+        let mut at = if query.newest_first { span.to - 1 } else { span.from };
+        loop {
+            let (head, value) = self.shared.block_of(at)?;
+            let outside = query.from.is_some_and(|from| head.time_max < from.0)
+                || query.to.is_some_and(|to| to.0 < head.time_min);
+            if !outside {
+                let events = self.shared.open_block(&head, &value)?;
+                let numbered = (head.first..)
+                    .zip(events)
+                    .filter(|(seq, _)| span.from <= *seq && *seq < span.to);
+                let room = query.limit - found.len();
+                let fits = |(seq, event): (u64, PackedEvent)| {
+                    query.admits(&event, &[]).then(|| stored(seq, event))
+                };
+                if query.newest_first {
+                    let mut events: Vec<_> = numbered.collect();
+                    events.reverse();
+                    found.extend(events.into_iter().filter_map(fits).take(room));
+                } else {
+                    found.extend(numbered.filter_map(fits).take(room));
+                }
+            }
+            let is_over =
+                if query.newest_first { head.first <= span.from } else { head.next() >= span.to };
+            if is_over || found.len() >= query.limit {
+                return Ok(found);
+            }
+            at = if query.newest_first { head.first - 1 } else { head.next() };
+        }
+    }
+
+    fn by_terms(&self, query: &EventQuery<'_>, span: Span) -> Result<Vec<StoredEvent>, StoreError> {
+        let terms: Vec<u64> = query.terms.iter().map(EventTerm::digest).collect();
+        let (open, open_bits) = {
+            let bucket = lock(&self.shared.bucket);
+            (bucket.number, bucket.matching(&terms))
+        };
+        let mut search =
+            Search { store: self, query, terms: &terms, span, block: None, found: Vec::new() };
+        if query.newest_first && search.take(open, &open_bits)? {
+            return Ok(search.found);
+        }
+        let mut walks: Vec<Walk> =
+            terms.iter().map(|term| Walk::new(*term, query.newest_first, span, open)).collect();
+        while let Some((bucket, bits)) = common(&self.shared, &mut walks)? {
+            if search.take(bucket, &bits)? {
+                return Ok(search.found);
+            }
+        }
+        if !query.newest_first {
+            search.take(open, &open_bits)?;
+        }
+        Ok(search.found)
+    }
+
+    /// The event with this id. Ids are UUIDs of version 7: they say about when to look.
+    ///
+    /// # Errors
+    /// `Corrupt` when a block is not what was written.
+    pub fn event_by_id(&self, id: uuid::Uuid) -> Result<Option<StoredEvent>, StoreError> {
+        self.by_uuid(id, |event| event.event_id == id)
+    }
+
+    /// The event of this request. Ids are UUIDs of version 7: they say about when to look.
+    ///
+    /// # Errors
+    /// `Corrupt` when a block is not what was written.
+    pub fn event_by_request_id(&self, id: uuid::Uuid) -> Result<Option<StoredEvent>, StoreError> {
+        self.by_uuid(id, |event| event.request_id == id)
+    }
+
+    /// Looks near the id's time first, and then a minute to both sides.
+    fn by_uuid(
+        &self,
+        id: uuid::Uuid,
+        is_it: impl Fn(&PackedEvent) -> bool,
+    ) -> Result<Option<StoredEvent>, StoreError> {
+        let [a, b, c, d, e, f, ..] = *id.as_bytes();
+        let time = i64::from_be_bytes([0, 0, a, b, c, d, e, f]);
+        let total = self.events_total();
+        let mut seen = Span { from: 0, to: 0 };
+        for slack in [50, 1_000, SLACK_MS] {
+            let from = self.shared.first_not_before(time.saturating_sub(slack), total)?;
+            let to = self.shared.first_not_before(time.saturating_add(slack), total)?;
+            let mut at = from;
+            while at < to {
+                let (head, value) = self.shared.block_of(at)?;
+                at = head.next();
+                if seen.from <= head.first && head.next() <= seen.to {
+                    continue;
+                }
+                let events = self.shared.open_block(&head, &value)?;
+                let found = (head.first..).zip(events).find(|(_, event)| is_it(event));
+                if let Some((seq, event)) = found.filter(|(seq, _)| *seq < total) {
+                    return Ok(Some(stored(seq, event)));
+                }
+            }
+            seen = Span { from, to };
+        }
+        Ok(None)
+    }
+}
+
+fn stored(seq: u64, event: PackedEvent) -> StoredEvent {
+    let PackedEvent { event_id, request_id, time, record, .. } = event;
+    StoredEvent { seq, time, event_id, request_id, record }
+}
+
+/// Collects what candidate numbers turn out to be.
+struct Search<'a> {
+    store: &'a Store,
+    query: &'a EventQuery<'a>,
+    terms: &'a [u64],
+    span: Span,
+    block: Option<(BlockHead, Vec<PackedEvent>)>,
+    found: Vec<StoredEvent>,
+}
+
+impl Search<'_> {
+    /// Looks at the marked events of a bucket; whether enough were found.
+    fn take(&mut self, bucket: u64, bits: &Bits) -> Result<bool, StoreError> {
+        let first = bucket * BUCKET_EVENTS;
+        let mut numbers: Vec<u64> = bits
+            .positions()
+            .map(|position| first + position)
+            .filter(|seq| self.span.from <= *seq && *seq < self.span.to)
+            .collect();
+        if self.query.newest_first {
+            numbers.reverse();
+        }
+        for seq in numbers {
+            let Some(event) = self.event(seq)? else { continue };
+            if self.query.admits(&event, self.terms) {
+                self.found.push(stored(seq, event));
+            }
+            if self.found.len() >= self.query.limit {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn event(&mut self, seq: u64) -> Result<Option<PackedEvent>, StoreError> {
+        let at_hand =
+            self.block.as_ref().is_some_and(|(head, _)| head.first <= seq && seq < head.next());
+        if !at_hand {
+            let (head, value) = self.store.shared.block_of(seq)?;
+            self.block = Some((head, self.store.shared.open_block(&head, &value)?));
+        }
+        Ok(self.block.as_ref().and_then(|(head, events)| {
+            usize::try_from(seq - head.first).ok().and_then(|index| events.get(index)).cloned()
+        }))
+    }
+}
+
+/// A walk over the full buckets that have a term.
+struct Walk {
+    term: u64,
+    newest_first: bool,
+    /// The buckets still to walk, both inclusive; `None` when it is over.
+    rest: Option<(u64, u64)>,
+    here: Option<(u64, Bits)>,
+}
+
+impl Walk {
+    fn new(term: u64, newest_first: bool, span: Span, open: u64) -> Self {
+        let (low, high) = (
+            span.from / BUCKET_EVENTS,
+            ((span.to - 1) / BUCKET_EVENTS).min(open.saturating_sub(1)),
+        );
+        let rest = (open > 0 && low <= high).then_some((low, high));
+        Self { term, newest_first, rest, here: None }
+    }
+
+    /// The first bucket at or beyond `bound`, in the direction of the walk.
+    fn seek(&mut self, shared: &Shared, bound: u64) -> Result<Option<u64>, StoreError> {
+        let is_beyond =
+            |bucket: u64| if self.newest_first { bucket <= bound } else { bucket >= bound };
+        if let Some((bucket, _)) = self.here.filter(|(bucket, _)| is_beyond(*bucket)) {
+            return Ok(Some(bucket));
+        }
+        let Some((low, high)) = self.rest else { return Ok(None) };
+        let (low, high) =
+            if self.newest_first { (low, high.min(bound)) } else { (low.max(bound), high) };
+        self.here = None;
+        self.rest = None;
+        if low > high {
+            return Ok(None);
+        }
+        let range = tree::event_term(self.term, low)..=tree::event_term(self.term, high);
+        let entry = shared.sled(|tree| {
+            let mut entries = tree.range(range);
+            (if self.newest_first { entries.next_back() } else { entries.next() }).transpose()
+        })?;
+        let Some((key, value)) = entry else { return Ok(None) };
+        let (_, bucket) =
+            tree::parse_event_term(&key).ok_or_else(|| StoreError::bad_value("an index key"))?;
+        let bits = Bits::parse(&value).ok_or_else(|| StoreError::bad_value("an index entry"))?;
+        self.here = Some((bucket, bits));
+        self.rest = if self.newest_first {
+            bucket.checked_sub(1).filter(|next| low <= *next).map(|next| (low, next))
+        } else {
+            (bucket < high).then_some((bucket + 1, high))
+        };
+        Ok(Some(bucket))
+    }
+}
+
+/// The next bucket in which some event has all terms.
+fn common(shared: &Shared, walks: &mut [Walk]) -> Result<Option<(u64, Bits)>, StoreError> {
+    let newest_first = walks.first().is_some_and(|walk| walk.newest_first);
+    let mut bound = if newest_first { u64::MAX } else { 0 };
+    loop {
+        for walk in walks.iter_mut() {
+            let Some(bucket) = walk.seek(shared, bound)? else { return Ok(None) };
+            bound = bucket;
+        }
+        if !walks.iter().all(|walk| walk.here.is_some_and(|(bucket, _)| bucket == bound)) {
+            continue;
+        }
+        let bits = walks
+            .iter()
+            .fold(Bits::ALL, |bits, walk| walk.here.map_or(bits, |(_, other)| bits.and(&other)));
+        let next = if newest_first { bound.checked_sub(1) } else { bound.checked_add(1) };
+        if !bits.is_empty() {
+            for walk in walks.iter_mut() {
+                walk.here = None;
+            }
+            return Ok(Some((bound, bits)));
+        }
+        match next {
+            Some(next) => bound = next,
+            None => return Ok(None),
+        }
+    }
+}
+
+impl Shared {
+    /// The head and the sealed bytes of the block that holds an event.
+    pub(crate) fn block_of(&self, event: u64) -> Result<(BlockHead, Vec<u8>), StoreError> {
+        let found = self.find_block(event);
+        if matches!(found, Err(StoreError::Corrupt { .. })) {
+            self.suspect();
+        }
+        found
+    }
+
+    fn find_block(&self, event: u64) -> Result<(BlockHead, Vec<u8>), StoreError> {
+        let missing = || StoreError::bad_value(format!("event {event} is missing"));
+        let up_to = tree::event_piece(event, u16::MAX);
+        let last =
+            self.sled(|tree| tree.range(tree::event_piece(0, 0)..=up_to).next_back().transpose())?;
+        let (key, _) = last.ok_or_else(missing)?;
+        let (first, _) = tree::parse_event_piece(&key).ok_or_else(missing)?;
+        let piece = self.raw(&tree::event_piece(first, 0))?.ok_or_else(missing)?;
+        let mut cursor = Cursor(&piece);
+        let head = BlockHead::parse(&mut cursor).ok_or_else(missing)?;
+        let pieces = cursor.u16().ok_or_else(missing)?;
+        if head.first != first || event < head.first || head.next() <= event {
+            return Err(missing());
+        }
+        let mut sealed = cursor.0.to_vec();
+        for number in 1..pieces {
+            sealed.extend_from_slice(
+                &self.raw(&tree::event_piece(first, number))?.ok_or_else(missing)?,
+            );
+        }
+        Ok((head, sealed))
+    }
+
+    pub(crate) fn open_block(
+        &self,
+        head: &BlockHead,
+        sealed: &[u8],
+    ) -> Result<Vec<PackedEvent>, StoreError> {
+        let opened = self.unseal_block(head, sealed).and_then(|packed| unpack(&packed, head.count));
+        if opened.is_err() {
+            self.suspect();
+        }
+        opened
+    }
+
+    pub(crate) fn unseal_block(
+        &self,
+        head: &BlockHead,
+        sealed: &[u8],
+    ) -> Result<Vec<u8>, StoreError> {
+        let mut place = Vec::with_capacity(BLOCK_HEAD);
+        head.write(&mut place);
+        self.vaulting.open("events", &place, sealed).ok_or_else(|| {
+            StoreError::bad_value(format!("the block of event {} is not authentic", head.first))
+        })
+    }
+
+    /// The number of the first event of the first block that ends at or after this time, found by halving;
+    /// `total` when there is none.
+    fn first_not_before(&self, time: i64, total: u64) -> Result<u64, StoreError> {
+        let (mut low, mut high) = (0, total);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let (head, _) = self.block_of(middle)?;
+            if head.time_max < time {
+                low = head.next().min(high);
+            } else {
+                high = head.first.max(low);
+            }
+        }
+        Ok(low)
+    }
+}

@@ -1,0 +1,373 @@
+//! The journal: what was acknowledged, in the order in which it was.
+//!
+//! Segment files of bounded size in one directory, each a head and frames (`frame.rs`).
+//! It does not know what a payload means, and it does not repair: it says what it found.
+//!
+//! INVARIANT: bytes are only ever appended. A frame that was not written whole is taken back at once,
+//! or cut off at the next start when it was never acknowledged.
+
+pub(crate) mod frame;
+
+use crate::{StoreError, disk::Disk};
+use frame::{FRAME_HEAD, FRAME_MAGIC, FrameHead, PAYLOAD_MAX, SEGMENT_HEAD, SegmentHead};
+use std::{
+    fs::{self, File, OpenOptions},
+    io,
+    os::unix::fs::FileExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// A frame as it was read and found whole, in order and chained.
+pub(crate) struct Frame {
+    pub(crate) head: FrameHead,
+    /// Sealed.
+    pub(crate) payload: Vec<u8>,
+    pub(crate) segment: PathBuf,
+    pub(crate) offset: u64,
+}
+
+/// A segment file and its head.
+#[derive(Clone, Debug)]
+pub(crate) struct Segment {
+    pub(crate) path: PathBuf,
+    pub(crate) head: SegmentHead,
+    pub(crate) bytes: u64,
+}
+
+/// How far the journal goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct End {
+    pub(crate) segment: PathBuf,
+    pub(crate) number: u32,
+    /// Where the next frame goes.
+    pub(crate) offset: u64,
+    /// The sequence number of the last commit; 0 before the first.
+    pub(crate) sequence: u64,
+    pub(crate) chain: [u8; 32],
+    /// Bytes after the last whole frame that no frame follows.
+    pub(crate) torn_bytes: u64,
+}
+
+fn segment_path(directory: &Path, number: u32) -> PathBuf {
+    directory.join(format!("{number:08}.seg"))
+}
+
+/// All segments in order, with the head of each checked.
+///
+/// A last segment whose head was never written whole is named apart: nothing in it was acknowledged.
+pub(crate) fn segments(
+    directory: &Path,
+    store_id: &[u8; 16],
+) -> Result<(Vec<Segment>, Option<PathBuf>), StoreError> {
+    let mut numbers = Vec::new();
+    for entry in fs::read_dir(directory).map_err(|e| StoreError::io(directory, &e))? {
+        let entry = entry.map_err(|e| StoreError::io(directory, &e))?;
+        let name = entry.file_name();
+        let stem = name.to_str().and_then(|name| name.strip_suffix(".seg"));
+        numbers.extend(stem.and_then(|stem| stem.parse::<u32>().ok()));
+    }
+    numbers.sort_unstable();
+    let mut found: Vec<Segment> = Vec::new();
+    for (index, number) in numbers.iter().enumerate() {
+        let path = segment_path(directory, *number);
+        let bytes = fs::metadata(&path).map_err(|e| StoreError::io(&path, &e))?.len();
+        let is_last = index + 1 == numbers.len();
+        let Some(head) = read_head(&path)? else {
+            if is_last && bytes <= SEGMENT_HEAD as u64 && !found.is_empty() {
+                return Ok((found, Some(path)));
+            }
+            return Err(StoreError::corrupt(&path, 0, "the head of the segment is damaged"));
+        };
+        let in_order = found.last().map_or(head.number == 1 && head.first == 1, |before| {
+            head.number == before.head.number + 1 && head.first >= before.head.first
+        });
+        if head.number != *number || head.store_id != *store_id || !in_order {
+            return Err(StoreError::corrupt(
+                &path,
+                0,
+                "the segment does not follow the one before it",
+            ));
+        }
+        found.push(Segment { path, head, bytes });
+    }
+    if found.is_empty() {
+        return Err(StoreError::Lost("the journal has no segment".to_owned()));
+    }
+    Ok((found, None))
+}
+
+fn read_head(path: &Path) -> Result<Option<SegmentHead>, StoreError> {
+    let file = File::open(path).map_err(|e| StoreError::io(path, &e))?;
+    let mut bytes = [0; SEGMENT_HEAD];
+    match file.read_exact_at(&mut bytes, 0) {
+        Ok(()) => Ok(SegmentHead::parse(&bytes)),
+        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+        Err(e) => Err(StoreError::io(path, &e)),
+    }
+}
+
+/// Reads every frame of the given segments, in order, and hands each on.
+///
+/// # Errors
+/// `Corrupt` when anything but an unfinished end of the last segment is wrong, and what `each` says.
+pub(crate) fn scan(
+    segments: &[Segment],
+    each: &mut dyn FnMut(Frame) -> Result<(), StoreError>,
+) -> Result<End, StoreError> {
+    let mut end: Option<End> = None;
+    for (index, segment) in segments.iter().enumerate() {
+        if let Some(before) = &end {
+            let continues = before.torn_bytes == 0
+                && before.chain == segment.head.chain
+                && before.sequence + 1 == segment.head.first;
+            if !continues {
+                return Err(StoreError::corrupt(
+                    &before.segment,
+                    before.offset,
+                    "the segment ends before the next one begins",
+                ));
+            }
+        }
+        let found = scan_segment(segment, each)?;
+        if found.torn_bytes > 0 && index + 1 < segments.len() {
+            return Err(StoreError::corrupt(
+                &segment.path,
+                found.offset,
+                "a frame in the middle is damaged",
+            ));
+        }
+        end = Some(found);
+    }
+    end.ok_or_else(|| StoreError::Lost("the journal has no segment".to_owned()))
+}
+
+fn scan_segment(
+    segment: &Segment,
+    each: &mut dyn FnMut(Frame) -> Result<(), StoreError>,
+) -> Result<End, StoreError> {
+    let path = &segment.path;
+    let file = File::open(path).map_err(|e| StoreError::io(path, &e))?;
+    let mut end = End {
+        segment: path.clone(),
+        number: segment.head.number,
+        offset: SEGMENT_HEAD as u64,
+        sequence: segment.head.first.saturating_sub(1),
+        chain: segment.head.chain,
+        torn_bytes: 0,
+    };
+    while end.offset < segment.bytes {
+        let Some(frame) = read_frame(&file, path, &end, segment.bytes)? else {
+            refuse_if_frames_follow(&file, path, &end, segment.bytes)?;
+            end.torn_bytes = segment.bytes - end.offset;
+            break;
+        };
+        end.offset += (FRAME_HEAD + frame.payload.len()) as u64;
+        end.sequence = frame.head.last();
+        end.chain = frame.head.chain;
+        each(frame)?;
+    }
+    Ok(end)
+}
+
+/// The frame at `end`, or `None` when there is none that is whole, next in order and chained.
+fn read_frame(
+    file: &File,
+    path: &Path,
+    end: &End,
+    bytes: u64,
+) -> Result<Option<Frame>, StoreError> {
+    let room = bytes - end.offset;
+    if room < FRAME_HEAD as u64 {
+        return Ok(None);
+    }
+    let mut head = [0; FRAME_HEAD];
+    file.read_exact_at(&mut head, end.offset).map_err(|e| StoreError::io(path, &e))?;
+    let Some(head) = FrameHead::parse(&head) else { return Ok(None) };
+    if u64::from(head.length) > room - FRAME_HEAD as u64 {
+        return Ok(None);
+    }
+    let mut payload = vec![0; usize::try_from(head.length).unwrap_or(PAYLOAD_MAX)];
+    file.read_exact_at(&mut payload, end.offset + FRAME_HEAD as u64)
+        .map_err(|e| StoreError::io(path, &e))?;
+    let holds = head.fits(&payload)
+        && head.first == end.sequence + 1
+        && head.chain == frame::chain(&end.chain, head.first, head.count, &payload);
+    Ok(holds.then(|| Frame { head, payload, segment: path.to_owned(), offset: end.offset }))
+}
+
+/// A damaged place that a later frame follows was acknowledged once, and is not to be cut off.
+fn refuse_if_frames_follow(
+    file: &File,
+    path: &Path,
+    end: &End,
+    bytes: u64,
+) -> Result<(), StoreError> {
+    let length = usize::try_from(bytes - end.offset).unwrap_or(usize::MAX);
+    let mut rest = vec![0; length];
+    file.read_exact_at(&mut rest, end.offset).map_err(|e| StoreError::io(path, &e))?;
+    let follows = rest.windows(FRAME_HEAD).enumerate().any(|(at, window)| {
+        window.starts_with(FRAME_MAGIC)
+            && FrameHead::parse(window).is_some_and(|head| {
+                let from = at + FRAME_HEAD;
+                let to = from.saturating_add(usize::try_from(head.length).unwrap_or(usize::MAX));
+                // At the damaged place itself only the order or the chain can be wrong.
+                rest.get(from..to).is_some_and(|payload| head.fits(payload))
+            })
+    });
+    if follows {
+        return Err(StoreError::corrupt(path, end.offset, "a frame in the middle is damaged"));
+    }
+    Ok(())
+}
+
+/// Removes an unfinished end and makes its absence durable.
+pub(crate) fn cut(disk: &Disk, end: &End) -> Result<(), StoreError> {
+    let file = OpenOptions::new()
+        .write(true)
+        .open(&end.segment)
+        .map_err(|e| StoreError::io(&end.segment, &e))?;
+    disk.truncate(&file, &end.segment, end.offset)?;
+    disk.sync(&file, &end.segment)
+}
+
+/// The file that frames go to now, shared with whoever syncs in the background.
+#[derive(Clone)]
+pub(crate) struct Tail {
+    pub(crate) file: Arc<File>,
+    pub(crate) path: PathBuf,
+    pub(crate) sequence: u64,
+    pub(crate) chain: [u8; 32],
+}
+
+/// Appends frames.
+pub(crate) struct Appender {
+    disk: Disk,
+    directory: PathBuf,
+    store_id: [u8; 16],
+    segment_bytes: u64,
+    number: u32,
+    offset: u64,
+    tail: Tail,
+}
+
+/// Makes the first segment of a new store.
+pub(crate) fn create(disk: &Disk, directory: &Path, store_id: [u8; 16]) -> Result<(), StoreError> {
+    fs::create_dir_all(directory).map_err(|e| StoreError::io(directory, &e))?;
+    disk.sync_parent(directory)?;
+    new_segment(
+        disk,
+        directory,
+        &SegmentHead { store_id, number: 1, first: 1, chain: frame::CHAIN_START },
+    )?;
+    Ok(())
+}
+
+fn new_segment(
+    disk: &Disk,
+    directory: &Path,
+    head: &SegmentHead,
+) -> Result<(File, PathBuf), StoreError> {
+    let path = segment_path(directory, head.number);
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(&path)
+        .map_err(|e| StoreError::io(&path, &e))?;
+    disk.write_at(&file, &path, &head.bytes(), 0)?;
+    disk.sync(&file, &path)?;
+    disk.sync_directory(directory)?;
+    Ok((file, path))
+}
+
+impl Appender {
+    pub(crate) fn open(
+        disk: Disk,
+        directory: PathBuf,
+        store_id: [u8; 16],
+        segment_bytes: u64,
+        end: &End,
+    ) -> Result<Self, StoreError> {
+        let path = end.segment.clone();
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(&path)
+            .map_err(|e| StoreError::io(&path, &e))?;
+        let tail = Tail { file: Arc::new(file), path, sequence: end.sequence, chain: end.chain };
+        Ok(Self {
+            disk,
+            directory,
+            store_id,
+            segment_bytes,
+            number: end.number,
+            offset: end.offset,
+            tail,
+        })
+    }
+
+    pub(crate) fn tail(&self) -> &Tail {
+        &self.tail
+    }
+
+    /// Writes one frame, and syncs it when asked.
+    ///
+    /// # Errors
+    /// `NoSpace` when the disk is full and the part that was written could be taken back: nothing happened.
+    /// Everything else leaves the end of the file unknown, and nothing may be appended any more.
+    pub(crate) fn append(
+        &mut self,
+        count: u32,
+        payload: &[u8],
+        sync: bool,
+    ) -> Result<u64, StoreError> {
+        let first = self.tail.sequence + 1;
+        let (bytes, chain) = frame::frame(&self.tail.chain, first, count, payload);
+        self.roll_if_full(bytes.len() as u64)?;
+        if let Err(error) =
+            self.disk.write_at(&self.tail.file, &self.tail.path, &bytes, self.offset)
+        {
+            self.disk.truncate(&self.tail.file, &self.tail.path, self.offset)?;
+            return Err(if error.is_full() { StoreError::NoSpace } else { error });
+        }
+        if sync {
+            // A full disk shows itself at the write; here it would mean that nothing is known any more.
+            self.disk
+                .sync(&self.tail.file, &self.tail.path)
+                .map_err(|e| StoreError::Failed(e.to_string()))?;
+        }
+        self.offset += bytes.len() as u64;
+        self.tail.sequence += u64::from(count);
+        self.tail.chain = chain;
+        Ok(bytes.len() as u64)
+    }
+
+    fn roll_if_full(&mut self, more: u64) -> Result<(), StoreError> {
+        if self.offset <= SEGMENT_HEAD as u64 || self.offset + more <= self.segment_bytes {
+            return Ok(());
+        }
+        self.disk
+            .sync(&self.tail.file, &self.tail.path)
+            .map_err(|e| StoreError::Failed(e.to_string()))?;
+        let head = SegmentHead {
+            store_id: self.store_id,
+            number: self.number + 1,
+            first: self.tail.sequence + 1,
+            chain: self.tail.chain,
+        };
+        // A half-made segment is made again by the next attempt, or removed at the next start.
+        let (file, path) = new_segment(&self.disk, &self.directory, &head)
+            .map_err(|e| if e.is_full() { StoreError::NoSpace } else { e })?;
+        self.number = head.number;
+        self.offset = SEGMENT_HEAD as u64;
+        self.tail.file = Arc::new(file);
+        self.tail.path = path;
+        Ok(())
+    }
+
+    pub(crate) fn sync(&self) -> Result<(), StoreError> {
+        self.disk.sync(&self.tail.file, &self.tail.path)
+    }
+}

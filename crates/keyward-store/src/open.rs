@@ -1,0 +1,766 @@
+//! Making and opening a store: what is checked, in which order, and what is put right.
+//!
+//! Before anything is changed: the lock, the header, the root key, the anchor, the end of the journal.
+//! Then, and each durably: the new generation, the unfinished end of the journal, sled (opened, or built again
+//! from the journal), the changes it misses, the vault's orphans.
+//!
+//! INVARIANT: the journal decides. sled is believed only as far as it agrees with the journal.
+//! INVARIANT: a store that misses acknowledged commits is refused, never served.
+//! Source: what sled does under power cuts and damage is told in <https://github.com/spacejam/sled/issues/1452>,
+//! <https://github.com/spacejam/sled/issues/1387>.
+
+use crate::{
+    Durability, Options, Progress, Stage, Store, StoreError, StoreHeader,
+    anchor::{self, Anchor, Anchored},
+    block::BlockHead,
+    codec::Vaulting,
+    disk::{Disk, copy_directory, directory_bytes},
+    draft::Draft,
+    harden,
+    header::FORMAT,
+    journal::{self, Appender, End, Frame, Segment, frame::SEGMENT_HEAD},
+    payload,
+    shared::{ByWeight, Counters, Meta, Shared, lock, read_meta, survey},
+    terms::OpenBucket,
+    tree::{self, Kind},
+    vault::Vault,
+    watch::Watch,
+    writer::{Alarm, Background, Queue, Recent, Writer},
+};
+use keyward_types::Sealer;
+use std::{
+    fmt,
+    fs::{self, File, TryLockError},
+    panic::{self, AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread,
+};
+
+/// Above this many entries, and after a clean stop, sled is believed without being read through.
+const SURVEY_ENTRIES_MAX: u64 = 200_000;
+
+/// What the caller decides of a new store.
+#[derive(Clone, Debug)]
+pub struct NewStore {
+    pub store_id: [u8; 16],
+    pub root_check: [u8; 32],
+    /// The caller's own; see [`StoreHeader::root`].
+    pub root: serde_json::Value,
+}
+
+/// An open store, and what was found and done on the way.
+pub struct Opened {
+    pub store: Store,
+    pub report: Vec<Finding>,
+}
+
+/// Something that an operator should hear of after a start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// The last run did not close the store.
+    UncleanStop,
+    /// sled was copied before it was opened.
+    CopiedAside { bytes: u64 },
+    /// There was not enough room to copy sled; it can still be built again.
+    NotCopiedAside { bytes: u64 },
+    /// The journal ended in a frame that was never acknowledged. It was cut off.
+    TornEnd { segment: String, offset: u64, bytes: u64 },
+    /// sled missed commits that the journal has.
+    Replayed { commits: u64 },
+    /// sled was built again from the journal.
+    Rebuilt { reason: String, commits: u64, kept_as: Option<String> },
+    /// The vault held data-encryption keys of commits that never were, or of keys that are gone.
+    OrphansDestroyed { count: u64 },
+    /// One of the anchor's two slots was damaged; the other one was used.
+    AnchorSlotDamaged,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UncleanStop => f.write_str("the store was not closed by the last run"),
+            Self::CopiedAside { bytes } => {
+                write!(f, "copied sled aside before opening it ({bytes} bytes)")
+            }
+            Self::NotCopiedAside { bytes } => {
+                write!(f, "no room to copy sled aside ({bytes} bytes)")
+            }
+            Self::TornEnd { segment, offset, bytes } => {
+                write!(
+                    f,
+                    "cut {bytes} bytes that were never acknowledged off {segment} at byte {offset}"
+                )
+            }
+            Self::Replayed { commits } => write!(f, "replayed {commits} commits from the journal"),
+            Self::Rebuilt { reason, commits, kept_as } => {
+                write!(
+                    f,
+                    "built sled again from {commits} commits of the journal, because {reason}"
+                )?;
+                kept_as.as_ref().map_or(Ok(()), |name| write!(f, "; the old one is kept as {name}"))
+            }
+            Self::OrphansDestroyed { count } => {
+                write!(f, "destroyed {count} orphaned data-encryption keys")
+            }
+            Self::AnchorSlotDamaged => f.write_str("one slot of the anchor was damaged"),
+        }
+    }
+}
+
+impl Store {
+    /// Makes a store in a directory that holds none, and opens it.
+    ///
+    /// # Errors
+    /// `Occupied` when there is one already; whatever the disk says.
+    pub fn create(
+        options: Options,
+        new: NewStore,
+        sealer: Arc<dyn Sealer>,
+        progress: &dyn Progress,
+    ) -> Result<Opened, StoreError> {
+        let directory = options.directory.clone();
+        fs::create_dir_all(&directory).map_err(|e| StoreError::io(&directory, &e))?;
+        let lock = take_lock(&options)?;
+        if StoreHeader::read(&directory)?.is_some() {
+            return Err(StoreError::Occupied(directory.display().to_string()));
+        }
+        clear_unfinished(&options)?;
+        let disk = Disk::new(options.disk_hook.clone());
+        let vaulting = Vaulting::new(Arc::clone(&sealer), new.store_id);
+        disk.sync_parent(&directory)?;
+        journal::create(&disk, &directory.join("journal"), new.store_id)?;
+        Vault::create(disk.clone(), vaulting.clone(), &directory.join("deks.log"), &new.store_id)?;
+        Anchor::create(disk.clone(), vaulting.clone(), &options.anchor_path())?;
+        disk.replace(&directory.join("clean"), b"")?;
+        let mut header = StoreHeader {
+            format: FORMAT,
+            store_id: new.store_id,
+            root_check: new.root_check,
+            root: new.root,
+            generation: 0,
+            durability: options.durability,
+            proof: String::new(),
+        };
+        header.prove(&vaulting);
+        header.write(&disk, &directory)?;
+        open_locked(options, lock, |_| Ok(sealer), progress)
+    }
+
+    /// Opens a store.
+    ///
+    /// `sealer_for` hears the header with the generation of this run, compares the root key's check value and
+    /// hands out the sealer. Nothing on disk is changed before that.
+    ///
+    /// # Errors
+    /// `Absent`, `Locked`, `RootKey`, `Lost`, `Corrupt`, `Format`, `SyncNotReal`, or what the disk says.
+    pub fn open(
+        options: Options,
+        sealer_for: impl FnOnce(&StoreHeader) -> Result<Arc<dyn Sealer>, String>,
+        progress: &dyn Progress,
+    ) -> Result<Opened, StoreError> {
+        if StoreHeader::read(&options.directory)?.is_none() {
+            return Err(absent(&options));
+        }
+        let lock = take_lock(&options)?;
+        open_locked(options, lock, sealer_for, progress)
+    }
+
+    /// A store in a temporary directory that goes when the store is dropped. For tests and trials.
+    ///
+    /// # Errors
+    /// As for [`Store::create`].
+    pub fn temporary(sealer: Arc<dyn Sealer>, durability: Durability) -> Result<Self, StoreError> {
+        let home = tempfile::tempdir()
+            .map_err(|e| StoreError::io(Path::new("temporary directory"), &e))?;
+        let options = Options { durability, ..Options::at(home.path()) };
+        let new =
+            NewStore { store_id: [0; 16], root_check: [0; 32], root: serde_json::Value::Null };
+        let mut opened = Self::create(options, new, sealer, &crate::Silent)?;
+        opened.store.home = Some(home);
+        Ok(opened.store)
+    }
+}
+
+/// Without a header there is no store, unless there is more than an unfinished beginning of one.
+fn absent(options: &Options) -> StoreError {
+    if holds_commits(options) {
+        return StoreError::Lost("store.json is missing, and a journal is there".to_owned());
+    }
+    StoreError::Absent(options.directory.display().to_string())
+}
+
+fn holds_commits(options: &Options) -> bool {
+    let journal = options.directory.join("journal");
+    options.directory.join("sled").exists() || directory_bytes(&journal) > SEGMENT_HEAD as u64
+}
+
+/// Removes what an interrupted [`Store::create`] left; the header is written last.
+fn clear_unfinished(options: &Options) -> Result<(), StoreError> {
+    if holds_commits(options) {
+        return Err(absent(options));
+    }
+    let journal = options.directory.join("journal");
+    if journal.exists() {
+        fs::remove_dir_all(&journal).map_err(|e| StoreError::io(&journal, &e))?;
+    }
+    Ok(())
+}
+
+fn take_lock(options: &Options) -> Result<File, StoreError> {
+    let path = options.directory.join("lock");
+    let file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(|e| StoreError::io(&path, &e))?;
+    let mut attempts = 0;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::Error(e)) => return Err(StoreError::io(&path, &e)),
+            Err(TryLockError::WouldBlock) => {
+                attempts += 1;
+                if !(options.patience)(attempts) {
+                    return Err(StoreError::Locked);
+                }
+            }
+        }
+    }
+}
+
+fn open_locked(
+    options: Options,
+    lock: File,
+    sealer_for: impl FnOnce(&StoreHeader) -> Result<Arc<dyn Sealer>, String>,
+    progress: &dyn Progress,
+) -> Result<Opened, StoreError> {
+    check_sync(options.durability)?;
+    let directory = options.directory.clone();
+    let mut header = StoreHeader::read(&directory)?.ok_or_else(|| absent(&options))?;
+    header.generation += 1;
+    let sealer = sealer_for(&header).map_err(StoreError::RootKey)?;
+    let vaulting = Vaulting::new(sealer, header.store_id);
+    if !header.is_proved_by(&vaulting) {
+        return Err(StoreError::RootKey("the header does not open".to_owned()));
+    }
+    let disk = Disk::new(options.disk_hook.clone());
+    let mut opening = Opening { options, disk, vaulting, header, progress, report: Vec::new() };
+    let evidence = opening.examine()?;
+    opening.begin(&evidence)?;
+    let (shared, end) = opening.restore(evidence)?;
+    opening.start(shared, end, lock)
+}
+
+fn check_sync(durability: Durability) -> Result<(), StoreError> {
+    if harden::sync_is_real() {
+        return Ok(());
+    }
+    match durability {
+        Durability::Commit => Err(StoreError::SyncNotReal),
+        Durability::Relaxed => {
+            tracing::warn!(
+                "sync_file_range answers, so that sled's flushes are not syncs; the journal is safe"
+            );
+            Ok(())
+        }
+    }
+}
+
+struct Opening<'a> {
+    options: Options,
+    disk: Disk,
+    vaulting: Vaulting,
+    header: StoreHeader,
+    progress: &'a dyn Progress,
+    report: Vec<Finding>,
+}
+
+/// What was found before anything was changed.
+struct Evidence {
+    segments: Vec<Segment>,
+    /// A last segment that was never begun.
+    half_segment: Option<PathBuf>,
+    anchored: Anchored,
+    end: End,
+    was_clean: bool,
+}
+
+impl Opening<'_> {
+    fn path(&self, name: &str) -> PathBuf {
+        self.options.directory.join(name)
+    }
+
+    /// Reads the anchor and the end of the journal, and refuses when acknowledged commits are missing.
+    fn examine(&mut self) -> Result<Evidence, StoreError> {
+        let (_, anchored, whole) = anchor::read(&self.vaulting, &self.options.anchor_path())?;
+        if !whole {
+            self.report.push(Finding::AnchorSlotDamaged);
+        }
+        let (segments, half_segment) =
+            journal::segments(&self.path("journal"), &self.header.store_id)?;
+        let end = check_end(since(&segments, anchored.sequence), &anchored)?;
+        let was_clean = self.path("clean").exists();
+        if !was_clean {
+            self.report.push(Finding::UncleanStop);
+        }
+        Ok(Evidence { segments, half_segment, anchored, end, was_clean })
+    }
+
+    /// The first changes: the new generation, and no clean stop any more.
+    fn begin(&self, evidence: &Evidence) -> Result<(), StoreError> {
+        // What the last run left to the operating system is made durable before a stricter promise is written.
+        let segment = &evidence.end.segment;
+        let file = File::open(segment).map_err(|e| StoreError::io(segment, &e))?;
+        self.disk.sync(&file, segment)?;
+        if evidence.was_clean {
+            let clean = self.path("clean");
+            fs::remove_file(&clean).map_err(|e| StoreError::io(&clean, &e))?;
+            self.disk.sync_directory(&self.options.directory)?;
+        }
+        let written = StoreHeader { durability: self.options.durability, ..self.header.clone() };
+        written.write(&self.disk, &self.options.directory)
+    }
+
+    /// Brings journal and sled to the same state.
+    fn restore(&mut self, mut evidence: Evidence) -> Result<(Shared, End), StoreError> {
+        if let Some(half) = evidence.half_segment.take() {
+            fs::remove_file(&half).map_err(|e| StoreError::io(&half, &e))?;
+            self.disk.sync_parent(&half)?;
+        }
+        let (opened, why) = self.open_sled(&evidence)?;
+        let opened = match opened {
+            Some((db, meta)) => match self.disagreement(&evidence, &meta)? {
+                None => Ok((db, meta)),
+                Some(reason) => {
+                    drop(db);
+                    Err(reason)
+                }
+            },
+            None => Err(why),
+        };
+        self.cut_torn_end(&mut evidence)?;
+        let (shared, from) = match opened {
+            Ok((db, meta)) => {
+                self.forget_copy();
+                let from = meta.sequence;
+                (self.share(db, meta)?, from)
+            }
+            Err(reason) => (self.start_again(reason, &evidence)?, 0),
+        };
+        self.replay(&shared, &evidence, from)?;
+        self.reconcile_vault(&shared)?;
+        let _ = fs::remove_file(&shared.suspect);
+        Ok((shared, evidence.end))
+    }
+
+    fn cut_torn_end(&mut self, evidence: &mut Evidence) -> Result<(), StoreError> {
+        let end = &mut evidence.end;
+        if end.torn_bytes == 0 {
+            return Ok(());
+        }
+        journal::cut(&self.disk, end)?;
+        self.report.push(Finding::TornEnd {
+            segment: end
+                .segment
+                .file_name()
+                .map(|n| n.to_string_lossy().into_owned())
+                .unwrap_or_default(),
+            offset: end.offset,
+            bytes: end.torn_bytes,
+        });
+        end.torn_bytes = 0;
+        if let Some(last) = evidence.segments.last_mut() {
+            last.bytes = end.offset;
+        }
+        Ok(())
+    }
+
+    /// Opens sled if it can be believed; otherwise says why not.
+    fn open_sled(
+        &mut self,
+        evidence: &Evidence,
+    ) -> Result<(Option<(sled::Db, Meta)>, String), StoreError> {
+        let path = self.path("sled");
+        if !path.exists() {
+            return Ok((None, "it was missing".to_owned()));
+        }
+        if self.path("sled.suspect").exists() {
+            return Ok((None, "the last run found it damaged".to_owned()));
+        }
+        if !evidence.was_clean {
+            self.copy_aside(&path)?;
+        }
+        let db = match open_guarded(&self.options, &path) {
+            Ok(db) => db,
+            Err(StoreError::Locked) => return Err(StoreError::Locked),
+            Err(error) => return Ok((None, format!("it did not open ({error})"))),
+        };
+        let found = quietly(|| -> Result<Option<Meta>, StoreError> {
+            let Some(meta) = read_meta(&db, &self.vaulting)? else { return Ok(None) };
+            if evidence.was_clean && meta.entries > SURVEY_ENTRIES_MAX {
+                return Ok(Some(meta));
+            }
+            let sums = survey(&db)?;
+            if sums == (meta.entries, meta.digest) {
+                return Ok(Some(meta));
+            }
+            Err(StoreError::bad_value("entries are missing or old"))
+        });
+        match found {
+            Some(Ok(Some(meta))) => Ok((Some((db, meta)), String::new())),
+            Some(Ok(None)) => Ok((None, "it was empty".to_owned())),
+            Some(Err(error)) => Ok((None, format!("it is damaged ({error})"))),
+            None => Ok((None, "it is damaged".to_owned())),
+        }
+    }
+
+    /// Recovery by sled truncates in place, so that the state before it is kept until sled has proved sound.
+    fn copy_aside(&mut self, path: &Path) -> Result<(), StoreError> {
+        let bytes = directory_bytes(path);
+        let room = self.disk.free_bytes(&self.options.directory)?;
+        if room < bytes.saturating_add(self.options.free_bytes_min) {
+            self.report.push(Finding::NotCopiedAside { bytes });
+            return Ok(());
+        }
+        let aside = self.path("sled.before");
+        if aside.exists() {
+            fs::remove_dir_all(&aside).map_err(|e| StoreError::io(&aside, &e))?;
+        }
+        let mut done = 0;
+        copy_directory(path, &aside, &mut |more| {
+            done += more;
+            self.progress.advance(Stage::CopyAside, done, bytes);
+        })?;
+        self.report.push(Finding::CopiedAside { bytes });
+        Ok(())
+    }
+
+    fn forget_copy(&self) {
+        let _ = fs::remove_dir_all(self.path("sled.before"));
+    }
+
+    /// Why sled and the journal do not belong together; `None` when they do.
+    ///
+    /// # Errors
+    /// `Lost` or `Corrupt` when sled proves that the journal misses acknowledged commits.
+    fn disagreement(&self, evidence: &Evidence, meta: &Meta) -> Result<Option<String>, StoreError> {
+        if meta.sequence > evidence.end.sequence {
+            // In `commit` durability sled only ever holds what was synced to the journal before.
+            if self.header.durability == Durability::Commit {
+                return Err(missing(&evidence.end, meta.sequence));
+            }
+            return Ok(Some("it is ahead of the journal".to_owned()));
+        }
+        let chain = chain_at(since(&evidence.segments, meta.sequence), meta.sequence)?;
+        Ok((chain != Some(meta.chain)).then(|| "it does not follow this journal".to_owned()))
+    }
+
+    /// Moves sled out of the way and begins with an empty one.
+    fn start_again(&mut self, reason: String, evidence: &Evidence) -> Result<Shared, StoreError> {
+        let (path, before) = (self.path("sled"), self.path("sled.before"));
+        let kept = format!("sled.damaged-{}", self.header.generation);
+        let mut kept_as = None;
+        if path.exists() {
+            let keep = if before.exists() {
+                fs::remove_dir_all(&path).map_err(|e| StoreError::io(&path, &e))?;
+                before
+            } else {
+                path.clone()
+            };
+            self.disk.rename(&keep, &self.path(&kept))?;
+            kept_as = Some(kept);
+        }
+        if evidence.end.sequence > 0 || kept_as.is_some() {
+            self.report.push(Finding::Rebuilt { reason, commits: evidence.end.sequence, kept_as });
+        }
+        let db = open_guarded(&self.options, &path)?;
+        for place in [&path, &self.options.directory] {
+            self.disk.sync_directory(place)?;
+        }
+        self.share(db, Meta::empty())
+    }
+
+    fn share(&self, db: sled::Db, meta: Meta) -> Result<Shared, StoreError> {
+        let store_id = &self.header.store_id;
+        let vault = Vault::open(
+            self.disk.clone(),
+            self.vaulting.clone(),
+            &self.path("deks.log"),
+            store_id,
+        )?;
+        let items = usize::try_from(self.options.cache_bytes / 512).unwrap_or(usize::MAX).max(64);
+        let tree: sled::Tree = (*db).clone();
+        let shared = Shared {
+            db,
+            tree,
+            vaulting: self.vaulting.clone(),
+            cache: quick_cache::sync::Cache::with_weighter(
+                items,
+                self.options.cache_bytes,
+                ByWeight,
+            ),
+            vault: Mutex::new(vault),
+            bucket: Mutex::new(OpenBucket::default()),
+            published: AtomicU64::new(meta.sequence),
+            events: AtomicU64::new(meta.events),
+            meta: Mutex::new(meta),
+            counters: Counters::default(),
+            failed: OnceLock::new(),
+            watch: Watch::default(),
+            suspect: self.path("sled.suspect"),
+            is_suspect: AtomicBool::new(false),
+        };
+        fill_bucket(&shared)?;
+        Ok(shared)
+    }
+
+    /// Applies the commits that sled misses.
+    fn replay(
+        &mut self,
+        shared: &Shared,
+        evidence: &Evidence,
+        from: u64,
+    ) -> Result<(), StoreError> {
+        if from >= evidence.end.sequence {
+            return Ok(());
+        }
+        let stage = if from == 0 { Stage::Rebuild } else { Stage::Replay };
+        let total = evidence.end.sequence - from;
+        journal::scan(since(&evidence.segments, from), &mut |frame| {
+            if frame.head.last() > from {
+                replay_frame(shared, &frame)?;
+                self.progress.advance(stage, frame.head.last() - from, total);
+            }
+            Ok(())
+        })?;
+        shared.sled(|tree| tree.flush())?;
+        if from > 0 {
+            self.report.push(Finding::Replayed { commits: total });
+        }
+        let meta = lock(&shared.meta).clone();
+        shared.published.store(meta.sequence, Ordering::Release);
+        shared.events.store(meta.events, Ordering::Release);
+        Ok(())
+    }
+
+    fn reconcile_vault(&mut self, shared: &Shared) -> Result<(), StoreError> {
+        let prefix = [Kind::DekMark.number()];
+        let marks = shared.tree.scan_prefix(prefix).map(|entry| {
+            let (mark, sequence) = entry?;
+            let sequence = sequence.as_ref().try_into().map(u64::from_be_bytes);
+            Ok((mark.to_vec(), sequence.map_err(|_| StoreError::bad_value("a mark is damaged"))?))
+        });
+        let count = lock(&shared.vault).reconcile(marks)?;
+        if count > 0 {
+            self.report.push(Finding::OrphansDestroyed { count });
+        }
+        Ok(())
+    }
+
+    fn start(self, shared: Shared, end: End, lock_file: File) -> Result<Opened, StoreError> {
+        let Self { options, disk, vaulting, header, report, .. } = self;
+        let (anchor, _) = Anchor::open(disk.clone(), vaulting, &options.anchor_path())?;
+        let anchor = Arc::new(Mutex::new(anchor));
+        let journal = options.directory.join("journal");
+        let journal =
+            Appender::open(disk.clone(), journal, header.store_id, options.segment_bytes, &end)?;
+        lock(&anchor).advance(Anchored { sequence: end.sequence, chain: end.chain })?;
+        shared.watch.publish(shared.events.load(Ordering::Acquire));
+        let (shared, queue) = (Arc::new(shared), Arc::new(Queue::default()));
+        let tail = Arc::new(Mutex::new(journal.tail().clone()));
+        let alarm = Arc::new(Alarm::default());
+        let background = Background {
+            shared: Arc::clone(&shared),
+            tail: Arc::clone(&tail),
+            anchor: Arc::clone(&anchor),
+            disk: disk.clone(),
+            durability: options.durability,
+            alarm: Arc::clone(&alarm),
+            is_anchor_due: AtomicBool::new(false),
+        };
+        let writer = Writer {
+            shared: Arc::clone(&shared),
+            queue: Arc::clone(&queue),
+            journal,
+            tail,
+            recent: Recent::new(options.recent_names_max, end.sequence),
+            disk: disk.clone(),
+            options: options.clone(),
+        };
+        let failed_start = |e: std::io::Error| StoreError::io(Path::new("thread"), &e);
+        let tick = options.tick;
+        let background = (!tick.is_zero())
+            .then(|| {
+                thread::Builder::new()
+                    .name("keyward-sync".to_owned())
+                    .spawn(move || background.run(tick))
+            })
+            .transpose()
+            .map_err(failed_start)?;
+        let writer = thread::Builder::new()
+            .name("keyward-writer".to_owned())
+            .spawn(move || writer.run())
+            .map_err(failed_start)?;
+        let header = StoreHeader { durability: options.durability, ..header };
+        let store = Store {
+            shared,
+            queue,
+            options,
+            disk,
+            anchor,
+            alarm,
+            writer: Some(writer),
+            background,
+            header,
+            _lock: lock_file,
+            home: None,
+        };
+        Ok(Opened { store, report })
+    }
+}
+
+/// The segments from the one that the commit after `sequence` stands in, or would.
+pub(crate) fn since(segments: &[Segment], sequence: u64) -> &[Segment] {
+    let first =
+        segments.iter().rposition(|segment| segment.head.first <= sequence.saturating_add(1));
+    segments.get(first.unwrap_or(0)..).unwrap_or(segments)
+}
+
+fn missing(end: &End, sequence: u64) -> StoreError {
+    if end.torn_bytes > 0 {
+        return StoreError::corrupt(
+            &end.segment,
+            end.offset,
+            "a frame that was acknowledged is damaged",
+        );
+    }
+    let found = end.sequence;
+    StoreError::Lost(format!(
+        "the journal ends at commit {found}, and commit {sequence} was acknowledged"
+    ))
+}
+
+/// Finds the end of the journal, and that it goes through the anchor.
+pub(crate) fn check_end(segments: &[Segment], anchored: &Anchored) -> Result<End, StoreError> {
+    let mut chain = segments
+        .first()
+        .filter(|segment| segment.head.first == anchored.sequence + 1)
+        .map(|segment| segment.head.chain);
+    let end = journal::scan(segments, &mut |frame| {
+        if frame.head.last() == anchored.sequence {
+            chain = Some(frame.head.chain);
+        }
+        Ok(())
+    })?;
+    if end.sequence < anchored.sequence {
+        return Err(missing(&end, anchored.sequence));
+    }
+    if chain != Some(anchored.chain) {
+        return Err(StoreError::Lost("this is not the journal that was anchored".to_owned()));
+    }
+    Ok(end)
+}
+
+/// The chain after a commit; `None` when no group ends there.
+fn chain_at(segments: &[Segment], sequence: u64) -> Result<Option<[u8; 32]>, StoreError> {
+    let mut chain = segments
+        .first()
+        .filter(|segment| segment.head.first == sequence + 1)
+        .map(|segment| segment.head.chain);
+    journal::scan(segments, &mut |frame: Frame| {
+        if frame.head.last() == sequence {
+            chain = Some(frame.head.chain);
+        }
+        Ok(())
+    })?;
+    Ok(chain)
+}
+
+fn replay_frame(shared: &Shared, frame: &Frame) -> Result<(), StoreError> {
+    let payload =
+        payload::open(&shared.vaulting, frame.head.first, frame.head.count, &frame.payload)
+            .map_err(|error| match error {
+                StoreError::Corrupt { what, .. } => {
+                    StoreError::corrupt(&frame.segment, frame.offset, what)
+                }
+                other => other,
+            })?;
+    let mut draft = Draft::new(shared);
+    for (ops, sequence) in payload.commits.into_iter().zip(frame.head.first..) {
+        draft.stage(sequence, ops)?;
+    }
+    draft.append_block(&payload.head, &payload.packed);
+    draft.append_entries(lock(&shared.bucket).add(&payload.head, &payload.events));
+    draft.finish(frame.head.last(), frame.head.chain)?.apply(shared)
+}
+
+/// Reads the events of the bucket that is not yet full.
+fn fill_bucket(shared: &Shared) -> Result<(), StoreError> {
+    let next = shared.events.load(Ordering::Acquire);
+    let mut bucket = OpenBucket::at(next);
+    let mut at = bucket.number * crate::terms::BUCKET_EVENTS;
+    while at < next {
+        let (head, sealed) = shared.block_of(at)?;
+        let events = shared.open_block(&head, &sealed)?;
+        let skipped = usize::try_from(at - head.first).unwrap_or(0);
+        let rest = events.get(skipped..).unwrap_or_default();
+        bucket.add(&BlockHead { first: at, ..head }, rest);
+        at = head.next();
+    }
+    *lock(&shared.bucket) = bucket;
+    Ok(())
+}
+
+pub(crate) fn sled_config(options: &Options, path: &Path) -> sled::Config {
+    sled::Config::new()
+        .path(path)
+        .cache_capacity(options.sled_cache_bytes)
+        .mode(sled::Mode::LowSpace)
+        .flush_every_ms(Some(500))
+}
+
+/// Opens sled, which panics on some damage, and waits for a dead process to let go of it.
+fn open_guarded(options: &Options, path: &Path) -> Result<sled::Db, StoreError> {
+    let mut attempts = 0;
+    loop {
+        let opened = quietly(|| sled_config(options, path).open());
+        let error = match opened {
+            Some(Ok(db)) => return Ok(db),
+            Some(Err(error)) => StoreError::from(error),
+            None => return Err(StoreError::Sled("it panicked while it recovered".to_owned())),
+        };
+        if !error.to_string().contains("acquire lock") {
+            return Err(error);
+        }
+        attempts += 1;
+        if !(options.patience)(attempts) {
+            return Err(StoreError::Locked);
+        }
+    }
+}
+
+/// Runs what may panic inside sled, without the message on the terminal. `None` when it panicked.
+pub(crate) fn quietly<T>(call: impl FnOnce() -> T) -> Option<T> {
+    static HOOK: OnceLock<()> = OnceLock::new();
+    HOOK.get_or_init(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            let is_sled = info.location().is_some_and(|place| place.file().contains("sled-0.34"));
+            if !is_sled {
+                before(info);
+            }
+        }));
+    });
+    catch_unwind(AssertUnwindSafe(call)).ok()
+}
+
+/// The prefix of entries that hold records, for verifying.
+pub(crate) fn is_record(key: &[u8]) -> bool {
+    let kind = key.first().and_then(|number| Kind::from_number(*number));
+    kind.is_some_and(|kind| Kind::Key <= kind && kind <= Kind::LastUsage) && key != tree::meta()
+}

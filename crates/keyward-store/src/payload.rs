@@ -1,0 +1,206 @@
+//! What a journal frame carries: the changes of every commit of a group, and its events as one block.
+//!
+//! Changes are kept at the level of records (their key in sled and their encoded bytes), so that replaying
+//! needs no more than applying did. Data-encryption keys are named, never carried (`vault.rs`).
+//!
+//! INVARIANT: replaying a payload and applying its commits the first time end in the same state.
+
+use crate::{
+    StoreError,
+    block::{BlockHead, PackedEvent},
+    bytes::{Cursor, push_blob},
+    codec::{Held, Vaulting, decode_kind, encode, encode_record},
+    tree,
+};
+use keyward_types::{Change, KeyName, LastUsage, Name, Record, key::DekRecord};
+use std::sync::Arc;
+use zeroize::Zeroizing;
+
+const PAYLOAD_VERSION: u8 = 1;
+const PUT: u8 = 1;
+const DELETE: u8 = 2;
+const TOUCH: u8 = 3;
+const DEK: u8 = 4;
+
+/// A change that is ready to be applied.
+pub(crate) enum Op {
+    Put {
+        key: Vec<u8>,
+        sealed: Vec<u8>,
+        held: Held,
+    },
+    Delete(Name),
+    Touch {
+        key: Vec<u8>,
+        plain: Vec<u8>,
+        usage: Arc<LastUsage>,
+    },
+    /// `record` is there the first time, and not when the journal is replayed.
+    Dek {
+        key: KeyName,
+        record: Option<Arc<DekRecord>>,
+    },
+}
+
+/// Encodes the changes of one commit, for the journal and for sled.
+pub(crate) fn prepare(
+    vaulting: &Vaulting,
+    changes: Vec<Change>,
+) -> Result<(Vec<Op>, Zeroizing<Vec<u8>>), StoreError> {
+    let mut bytes =
+        Zeroizing::new(u32::try_from(changes.len()).unwrap_or(u32::MAX).to_be_bytes().to_vec());
+    let mut ops = Vec::with_capacity(changes.len());
+    for change in changes {
+        ops.push(prepare_one(vaulting, change, &mut bytes)?);
+    }
+    Ok((ops, bytes))
+}
+
+fn prepare_one(vaulting: &Vaulting, change: Change, bytes: &mut Vec<u8>) -> Result<Op, StoreError> {
+    Ok(match change {
+        Change::Put(record) => match *record {
+            Record::Dek(record) => {
+                bytes.push(DEK);
+                push_blob(bytes, &encode(&record.key)?);
+                Op::Dek { key: record.key.clone(), record: Some(Arc::new(record)) }
+            }
+            record => {
+                let key = tree::record(&record.name())
+                    .ok_or_else(|| StoreError::bad_value("a record without a name of its own"))?;
+                let plain = encode_record(&record)?;
+                bytes.push(PUT);
+                push_blob(bytes, &key);
+                push_blob(bytes, &plain);
+                let sealed = vaulting.seal_record(&key, &plain);
+                Op::Put { key, sealed, held: record.into() }
+            }
+        },
+        Change::Delete(name) => {
+            bytes.push(DELETE);
+            push_blob(bytes, &encode(&name)?);
+            Op::Delete(name)
+        }
+        Change::Touch(name, usage) => {
+            let key = tree::last_usage(&name);
+            let plain = encode(&usage)?.to_vec();
+            bytes.push(TOUCH);
+            push_blob(bytes, &key);
+            push_blob(bytes, &plain);
+            Op::Touch { key, plain, usage: Arc::new(usage) }
+        }
+    })
+}
+
+/// The inverse of [`prepare`] for one commit.
+fn parse_ops(vaulting: &Vaulting, cursor: &mut Cursor<'_>) -> Result<Vec<Op>, StoreError> {
+    let count = cursor.u32().ok_or_else(damaged)?;
+    (0..count).map(|_| parse_op(vaulting, cursor)).collect()
+}
+
+fn parse_op(vaulting: &Vaulting, cursor: &mut Cursor<'_>) -> Result<Op, StoreError> {
+    let tag = cursor.u8().ok_or_else(damaged)?;
+    let first = cursor.blob().ok_or_else(damaged)?;
+    match tag {
+        PUT => {
+            let plain = cursor.blob().ok_or_else(damaged)?;
+            let held = decode_kind(first, plain)?;
+            Ok(Op::Put { key: first.to_vec(), sealed: vaulting.seal_record(first, plain), held })
+        }
+        DELETE => Ok(Op::Delete(crate::codec::decode(first)?)),
+        TOUCH => {
+            let plain = cursor.blob().ok_or_else(damaged)?;
+            let usage = crate::codec::decode(plain)?;
+            Ok(Op::Touch { key: first.to_vec(), plain: plain.to_vec(), usage: Arc::new(usage) })
+        }
+        DEK => Ok(Op::Dek { key: crate::codec::decode(first)?, record: None }),
+        _ => Err(damaged()),
+    }
+}
+
+fn damaged() -> StoreError {
+    StoreError::Corrupt {
+        place: "journal".to_owned(),
+        offset: 0,
+        what: "a payload does not decode".to_owned(),
+    }
+}
+
+/// Where a frame stands, as its payload is sealed to it.
+pub(crate) fn place(first: u64, count: u32) -> Vec<u8> {
+    let mut place = first.to_be_bytes().to_vec();
+    place.extend_from_slice(&count.to_be_bytes());
+    place
+}
+
+/// Seals the payload of a frame. `changes` are the bytes of each commit in order, joined.
+pub(crate) fn seal(
+    vaulting: &Vaulting,
+    first: u64,
+    count: u32,
+    changes: &[u8],
+    head: BlockHead,
+    packed_events: &[u8],
+) -> Vec<u8> {
+    let packed_changes = Zeroizing::new(lz4_flex::compress_prepend_size(changes));
+    let mut plain =
+        Zeroizing::new(Vec::with_capacity(packed_changes.len() + packed_events.len() + 64));
+    plain.push(PAYLOAD_VERSION);
+    head.write(&mut plain);
+    push_blob(&mut plain, &packed_changes);
+    push_blob(&mut plain, packed_events);
+    vaulting.seal("journal", &place(first, count), &plain)
+}
+
+/// A payload taken apart.
+pub(crate) struct Payload {
+    pub(crate) commits: Vec<Vec<Op>>,
+    pub(crate) head: BlockHead,
+    pub(crate) packed: Vec<u8>,
+    pub(crate) events: Vec<PackedEvent>,
+}
+
+/// Opens the payload of a frame.
+///
+/// # Errors
+/// `Corrupt` when it is not authentic for its place or does not decode.
+pub(crate) fn open(
+    vaulting: &Vaulting,
+    first: u64,
+    count: u32,
+    sealed: &[u8],
+) -> Result<Payload, StoreError> {
+    let plain = vaulting
+        .open("journal", &place(first, count), sealed)
+        .map(Zeroizing::new)
+        .ok_or_else(|| StoreError::Corrupt {
+            place: "journal".to_owned(),
+            offset: 0,
+            what: "a payload is not authentic for its place".to_owned(),
+        })?;
+    let mut cursor = Cursor(&plain);
+    match cursor.u8() {
+        Some(PAYLOAD_VERSION) => {}
+        Some(found) => {
+            let known = PAYLOAD_VERSION.into();
+            return Err(StoreError::Format {
+                place: "journal".to_owned(),
+                found: found.into(),
+                known,
+            });
+        }
+        None => return Err(damaged()),
+    }
+    let head = BlockHead::parse(&mut cursor).ok_or_else(damaged)?;
+    let changes = cursor.blob().ok_or_else(damaged)?;
+    let packed = cursor.blob().ok_or_else(damaged)?.to_vec();
+    let changes =
+        Zeroizing::new(lz4_flex::decompress_size_prepended(changes).map_err(|_| damaged())?);
+    let mut inner = Cursor(&changes);
+    let commits = (0..count).map(|_| parse_ops(vaulting, &mut inner)).collect::<Result<_, _>>()?;
+    if !inner.is_empty() || !cursor.is_empty() {
+        return Err(damaged());
+    }
+    let events =
+        if head.count == 0 { Vec::new() } else { crate::block::unpack(&packed, head.count)? };
+    Ok(Payload { commits, head, packed, events })
+}

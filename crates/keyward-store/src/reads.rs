@@ -1,0 +1,314 @@
+//! Typed reads.
+//!
+//! Lists are in the order of the last part of their names, start beyond `after`, and end at `limit`.
+//! A reader that means to commit reads [`Store::snapshot`] first.
+
+use crate::{
+    Store, StoreError,
+    codec::Held,
+    draft::grantee_text,
+    shared::Shared,
+    tree::{self, Kind},
+};
+use keyward_types::{
+    AccessKeyRecord, AccountId, AliasName, AliasRecord, GrantId, GrantRecord, KeyId, KeyName,
+    KeyRecord, KeyState, LastUsage, MaterialId, MaterialRecord, Region, RoleRecord, UserRecord,
+    key::DekRecord,
+};
+use quick_cache::sync::GuardResult;
+use std::{collections::BTreeMap, ops::Bound, sync::Arc, sync::atomic::Ordering};
+
+type Read<T> = Result<T, StoreError>;
+
+macro_rules! one {
+    ($shared:expr, $key:expr, $kind:ident) => {
+        match $shared.held(&$key)? {
+            Held::$kind(record) => Ok(Some(record)),
+            _ => Ok(None),
+        }
+    };
+}
+
+macro_rules! listed {
+    ($kind:ident) => {
+        |held| match held {
+            Held::$kind(record) => Some(record),
+            _ => None,
+        }
+    };
+}
+
+impl Store {
+    /// The newest commit that every read from now on sees. Read it before the records.
+    pub fn snapshot(&self) -> u64 {
+        self.shared.published.load(Ordering::Acquire)
+    }
+
+    pub fn key(&self, name: &KeyName) -> Read<Option<Arc<KeyRecord>>> {
+        one!(self.shared, tree::key(name), Key)
+    }
+
+    /// Keys of an account and Region, by id.
+    pub fn keys(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        after: Option<&KeyId>,
+        limit: usize,
+    ) -> Read<Vec<Arc<KeyRecord>>> {
+        let prefix = tree::keys_prefix(account, region);
+        self.shared.list(&prefix, after.map(|id| id.as_str().as_bytes()), limit, listed!(Key))
+    }
+
+    /// Every key, by account, Region and id.
+    pub fn keys_everywhere(&self) -> impl Iterator<Item = Read<Arc<KeyRecord>>> + '_ {
+        self.shared.walk(vec![Kind::Key.number()], None, listed!(Key))
+    }
+
+    /// How many keys are in each state.
+    pub fn key_states(&self) -> BTreeMap<KeyState, u64> {
+        crate::shared::lock(&self.shared.meta).key_states.clone()
+    }
+
+    pub fn material(&self, key: &KeyName, id: &MaterialId) -> Read<Option<Arc<MaterialRecord>>> {
+        one!(self.shared, tree::material(key, id), Material)
+    }
+
+    /// The data-encryption key of a key, from the vault.
+    pub fn dek(&self, key: &KeyName) -> Read<Option<Arc<DekRecord>>> {
+        match self.shared.dek(key)? {
+            Held::Dek(record) => Ok(Some(record)),
+            _ => Ok(None),
+        }
+    }
+
+    pub fn last_usage(&self, key: &KeyName) -> Read<Option<Arc<LastUsage>>> {
+        one!(self.shared, tree::last_usage(key), Usage)
+    }
+
+    pub fn alias(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        name: &AliasName,
+    ) -> Read<Option<Arc<AliasRecord>>> {
+        one!(self.shared, tree::alias(account, region, name), Alias)
+    }
+
+    /// Aliases of an account and Region, by name.
+    pub fn aliases(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        after: Option<&AliasName>,
+        limit: usize,
+    ) -> Read<Vec<Arc<AliasRecord>>> {
+        let prefix = tree::aliases_prefix(account, region);
+        self.shared.list(&prefix, after.map(|name| name.as_str().as_bytes()), limit, listed!(Alias))
+    }
+
+    /// All aliases of a key, by name.
+    pub fn aliases_of_key(&self, key: &KeyName) -> Read<Vec<Arc<AliasRecord>>> {
+        self.shared.led_to(tree::key_aliases_prefix(key), None, listed!(Alias)).collect()
+    }
+
+    pub fn grant(&self, key: &KeyName, id: &GrantId) -> Read<Option<Arc<GrantRecord>>> {
+        one!(self.shared, tree::grant(key, id), Grant)
+    }
+
+    /// Grants of a key, by id.
+    pub fn grants_of_key(
+        &self,
+        key: &KeyName,
+        after: Option<&GrantId>,
+        limit: usize,
+    ) -> Read<Vec<Arc<GrantRecord>>> {
+        let prefix = tree::grants_prefix(key);
+        self.shared.list(&prefix, after.map(|id| id.as_str().as_bytes()), limit, listed!(Grant))
+    }
+
+    /// The grants of a key that name one of these grantees, exactly as the grants spell them.
+    /// The cost depends on how many there are, not on how many the key has.
+    pub fn grant_candidates(
+        &self,
+        key: &KeyName,
+        grantees: &[&str],
+    ) -> Read<Vec<Arc<GrantRecord>>> {
+        let mut found = Vec::new();
+        for grantee in grantees {
+            found.extend(self.grants_to(key, grantee)?.iter().cloned());
+        }
+        Ok(found)
+    }
+
+    fn grants_to(&self, key: &KeyName, grantee: &str) -> Read<Arc<[Arc<GrantRecord>]>> {
+        let prefix = tree::grantee_prefix(key, grantee);
+        let load = || -> Read<Arc<[Arc<GrantRecord>]>> {
+            let grants = self.shared.led_to(prefix.clone(), None, listed!(Grant));
+            let is_theirs = |grant: &Read<Arc<GrantRecord>>| {
+                grant.as_ref().map_or(true, |grant| grantee_text(&grant.grantee) == grantee)
+            };
+            grants.filter(is_theirs).collect()
+        };
+        match self.shared.cache.get_value_or_guard(prefix.as_slice(), None) {
+            GuardResult::Value(Held::Grants(list)) => Ok(list),
+            GuardResult::Guard(guard) => {
+                let list = load()?;
+                let _ = guard.insert(Held::Grants(Arc::clone(&list)));
+                Ok(list)
+            }
+            GuardResult::Value(_) | GuardResult::Timeout => load(),
+        }
+    }
+
+    /// Grants that this principal may retire, by key and id.
+    pub fn grants_retirable_by(
+        &self,
+        principal: &str,
+        after: Option<(&KeyName, &GrantId)>,
+        limit: usize,
+    ) -> Read<Vec<Arc<GrantRecord>>> {
+        let after = after.map(|(key, id)| {
+            let mut bytes = tree::grants_prefix(key);
+            bytes.extend_from_slice(id.as_str().as_bytes());
+            bytes
+        });
+        let grants =
+            self.shared.led_to(tree::retiring_prefix(principal), after.as_deref(), listed!(Grant));
+        let is_theirs = |grant: &Read<Arc<GrantRecord>>| {
+            grant.as_ref().map_or(true, |grant| {
+                grant.retiring.as_ref().is_some_and(|r| grantee_text(r) == principal)
+            })
+        };
+        grants.filter(is_theirs).take(limit).collect()
+    }
+
+    /// Grants of a key that bear this name, by id.
+    pub fn grants_by_name(&self, key: &KeyName, name: &str) -> Read<Vec<Arc<GrantRecord>>> {
+        let grants = self.shared.led_to(tree::grant_name_prefix(key, name), None, listed!(Grant));
+        let is_named = |grant: &Read<Arc<GrantRecord>>| {
+            grant.as_ref().map_or(true, |grant| grant.name.as_deref() == Some(name))
+        };
+        grants.filter(is_named).collect()
+    }
+
+    pub fn grant_count(&self, key: &KeyName) -> Read<u32> {
+        let count = self.shared.raw(&tree::grant_count(key))?;
+        Ok(count.and_then(|count| count.as_ref().try_into().ok()).map_or(0, u32::from_be_bytes))
+    }
+
+    pub fn user(&self, account: &AccountId, name: &str) -> Read<Option<Arc<UserRecord>>> {
+        one!(self.shared, tree::principal(Kind::User, account, name), User)
+    }
+
+    /// Users of an account whose path begins with `path_prefix`, by name.
+    pub fn users(
+        &self,
+        account: &AccountId,
+        path_prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Read<Vec<Arc<UserRecord>>> {
+        let prefix = tree::principals_prefix(Kind::User, account);
+        let users = self.shared.walk(prefix, after.map(str::as_bytes), listed!(User));
+        users
+            .filter(|user| user.as_ref().map_or(true, |user| user.path.starts_with(path_prefix)))
+            .take(limit)
+            .collect()
+    }
+
+    pub fn role(&self, account: &AccountId, name: &str) -> Read<Option<Arc<RoleRecord>>> {
+        one!(self.shared, tree::principal(Kind::Role, account, name), Role)
+    }
+
+    /// Roles of an account whose path begins with `path_prefix`, by name.
+    pub fn roles(
+        &self,
+        account: &AccountId,
+        path_prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Read<Vec<Arc<RoleRecord>>> {
+        let prefix = tree::principals_prefix(Kind::Role, account);
+        let roles = self.shared.walk(prefix, after.map(str::as_bytes), listed!(Role));
+        roles
+            .filter(|role| role.as_ref().map_or(true, |role| role.path.starts_with(path_prefix)))
+            .take(limit)
+            .collect()
+    }
+
+    pub fn access_key(&self, id: &str) -> Read<Option<Arc<AccessKeyRecord>>> {
+        one!(self.shared, tree::access_key(id), AccessKey)
+    }
+
+    /// Access keys of a user, or of the root user, by id.
+    pub fn access_keys_of(
+        &self,
+        account: &AccountId,
+        user: Option<&str>,
+    ) -> Read<Vec<Arc<AccessKeyRecord>>> {
+        self.shared
+            .led_to(tree::access_keys_prefix(account, user), None, listed!(AccessKey))
+            .collect()
+    }
+}
+
+impl Shared {
+    fn list<T>(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+        pick: impl Fn(Held) -> Option<T> + 'static,
+    ) -> Read<Vec<T>> {
+        self.walk(prefix.to_vec(), after, pick).take(limit).collect()
+    }
+
+    /// Records under a prefix. A record that goes meanwhile is left out.
+    fn walk<T>(
+        &self,
+        prefix: Vec<u8>,
+        after: Option<&[u8]>,
+        pick: impl Fn(Held) -> Option<T> + 'static,
+    ) -> impl Iterator<Item = Read<T>> + '_ {
+        self.entries(prefix, after).filter_map(move |entry| match entry {
+            Ok((key, _)) => self.peek(&key).map(&pick).transpose(),
+            Err(error) => Some(Err(error)),
+        })
+    }
+
+    /// Records that index entries under a prefix lead to.
+    fn led_to<T>(
+        &self,
+        prefix: Vec<u8>,
+        after: Option<&[u8]>,
+        pick: impl Fn(Held) -> Option<T> + 'static,
+    ) -> impl Iterator<Item = Read<T>> + '_ {
+        self.entries(prefix, after).filter_map(move |entry| match entry {
+            Ok((_, key)) => self.peek(&key).map(&pick).transpose(),
+            Err(error) => Some(Err(error)),
+        })
+    }
+
+    fn entries(
+        &self,
+        prefix: Vec<u8>,
+        after: Option<&[u8]>,
+    ) -> impl Iterator<Item = Read<(sled::IVec, sled::IVec)>> + '_ {
+        let start = match after {
+            Some(after) => Bound::Excluded([prefix.as_slice(), after].concat()),
+            None => Bound::Included(prefix.clone()),
+        };
+        let end = tree::after_prefix(&prefix).map_or(Bound::Unbounded, Bound::Excluded);
+        let mut range = self.tree.range((start, end));
+        std::iter::from_fn(move || self.sled(|_| range.next().transpose()).transpose())
+    }
+
+    /// A record from the cache, or from sled past the cache: a list does not push out what is hot.
+    fn peek(&self, key: &[u8]) -> Read<Held> {
+        match self.cache.peek(key) {
+            Some(held) => Ok(held),
+            None => self.load(key),
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The index of events by term: which events of each bucket of 1,024 have a term.
+//!
+//! The newest bucket is in memory and is made again from the log at start; a bucket is written once, when it
+//! is full, in the batch that fills it. So an event costs about one index entry per term and bucket.
+//! Index entries are not sealed: what they lead to is, and verifying compares them with the log.
+
+use crate::{
+    block::{BlockHead, PackedEvent},
+    bytes::Cursor,
+    tree,
+};
+use std::collections::BTreeMap;
+
+/// Events in a bucket.
+pub(crate) const BUCKET_EVENTS: u64 = 1_024;
+const WORDS: usize = 16;
+const LISTED: u8 = 0;
+const MAPPED: u8 = 1;
+const LISTED_MAX: u32 = 60;
+
+/// Which events of a bucket have a term.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Bits([u64; WORDS]);
+
+impl Bits {
+    pub(crate) const ALL: Self = Self([u64::MAX; WORDS]);
+
+    pub(crate) fn set(&mut self, position: u64) {
+        let word = usize::try_from(position / 64).unwrap_or(WORDS);
+        if let Some(word) = self.0.get_mut(word) {
+            *word |= 1 << (position % 64);
+        }
+    }
+
+    pub(crate) fn and(&self, other: &Self) -> Self {
+        let mut both = *self;
+        for (mine, theirs) in both.0.iter_mut().zip(other.0) {
+            *mine &= theirs;
+        }
+        both
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.iter().all(|word| *word == 0)
+    }
+
+    /// Positions in rising order.
+    pub(crate) fn positions(&self) -> impl DoubleEndedIterator<Item = u64> + '_ {
+        (0..BUCKET_EVENTS).filter(|position| {
+            let word = usize::try_from(position / 64).ok().and_then(|word| self.0.get(word));
+            word.is_some_and(|word| word & (1 << (position % 64)) != 0)
+        })
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let count: u32 = self.0.iter().map(|word| word.count_ones()).sum();
+        if count <= LISTED_MAX {
+            let mut out = vec![LISTED];
+            for position in self.positions() {
+                out.extend_from_slice(&u16::try_from(position).unwrap_or(u16::MAX).to_be_bytes());
+            }
+            return out;
+        }
+        let mut out = vec![MAPPED];
+        for word in self.0 {
+            out.extend_from_slice(&word.to_be_bytes());
+        }
+        out
+    }
+
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+        let mut cursor = Cursor(bytes);
+        let mut bits = Self::default();
+        match cursor.u8()? {
+            LISTED => {
+                while let Some(position) = cursor.u16() {
+                    bits.set(position.into());
+                }
+            }
+            MAPPED => {
+                for word in &mut bits.0 {
+                    *word = cursor.u64()?;
+                }
+            }
+            _ => return None,
+        }
+        Some(bits)
+    }
+}
+
+/// The bucket that is not yet full.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OpenBucket {
+    pub(crate) number: u64,
+    terms: BTreeMap<u64, Bits>,
+    time_min: i64,
+    time_max: i64,
+    filled: u64,
+}
+
+impl OpenBucket {
+    /// The bucket that the event with this number goes to, empty.
+    pub(crate) fn at(event: u64) -> Self {
+        Self { number: event / BUCKET_EVENTS, ..Self::default() }
+    }
+
+    /// Adds the events of a block; answers the entries of buckets that it filled.
+    pub(crate) fn add(
+        &mut self,
+        head: &BlockHead,
+        events: &[PackedEvent],
+    ) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let mut entries = Vec::new();
+        for (number, event) in (head.first..).zip(events) {
+            self.add_one(number, event);
+            if (number + 1) % BUCKET_EVENTS == 0 {
+                entries.extend(self.close());
+            }
+        }
+        entries
+    }
+
+    fn add_one(&mut self, number: u64, event: &PackedEvent) {
+        for term in &event.terms {
+            self.terms.entry(*term).or_default().set(number % BUCKET_EVENTS);
+        }
+        if self.filled == 0 {
+            (self.time_min, self.time_max) = (event.time.0, event.time.0);
+        }
+        self.time_min = self.time_min.min(event.time.0);
+        self.time_max = self.time_max.max(event.time.0);
+        self.filled += 1;
+    }
+
+    fn close(&mut self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let full = std::mem::take(self);
+        self.number = full.number + 1;
+        let mut times = full.time_min.to_be_bytes().to_vec();
+        times.extend_from_slice(&full.time_max.to_be_bytes());
+        let terms = full
+            .terms
+            .iter()
+            .map(|(term, bits)| (tree::event_term(*term, full.number), bits.bytes()));
+        terms.chain([(tree::event_bucket(full.number), times)]).collect()
+    }
+
+    /// Which events of this bucket have all of the terms.
+    pub(crate) fn matching(&self, terms: &[u64]) -> Bits {
+        terms.iter().fold(Bits::ALL, |bits, term| {
+            bits.and(&self.terms.get(term).copied().unwrap_or_default())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_survive_both_forms() {
+        for step in [1, 7, 200, 1_023] {
+            let mut bits = Bits::default();
+            (0..BUCKET_EVENTS).step_by(step).for_each(|position| bits.set(position));
+            assert_eq!(Bits::parse(&bits.bytes()), Some(bits), "{step}");
+            let expected: Vec<u64> = (0..BUCKET_EVENTS).step_by(step).collect();
+            assert_eq!(bits.positions().collect::<Vec<_>>(), expected);
+        }
+    }
+}

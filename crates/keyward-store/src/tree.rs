@@ -1,0 +1,309 @@
+//! The table of what stands in sled: kinds, their numbers, and how keys are made.
+//!
+//! One sled tree holds everything, told apart by the first byte of the key, so that one batch is atomic
+//! over records, indexes, events and the applied sequence number.
+//! Middle fields carry their length, the last stands raw, so that a prefix scan is in the last field's order.
+//!
+//! INVARIANT: a number is never used again for something else.
+
+use crate::bytes::{Cursor, digest16};
+use keyward_types::{AccountId, AliasName, GrantId, KeyName, MaterialId, Name, Region};
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident = $number:literal,)*) => {
+        /// A kind of entry in sled.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub(crate) enum Kind { $($(#[$doc])* $kind = $number,)* }
+
+        impl Kind {
+            pub(crate) const fn number(self) -> u8 {
+                match self { $(Self::$kind => $number,)* }
+            }
+
+            pub(crate) const fn from_number(number: u8) -> Option<Self> {
+                match number { $($number => Some(Self::$kind),)* _ => None }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// One entry: applied sequence number, chain, next event, entries, digest, counts. Sealed.
+    Meta = 1,
+    // Records: account, region, key id, …: a sealed record each.
+    Key = 2,
+    Material = 3,
+    /// Which vault entry holds the key's data-encryption key: the sequence number that put it there.
+    DekMark = 4,
+    Alias = 5,
+    Grant = 6,
+    User = 7,
+    Role = 8,
+    AccessKey = 9,
+    LastUsage = 10,
+    // Indexes: everything in the key, nothing in the value.
+    /// key, digest of the grantee, grant id
+    GrantByGrantee = 20,
+    /// digest of the retiring principal, key, grant id
+    GrantByRetiring = 21,
+    /// key, digest of the grant's name, grant id
+    GrantByName = 22,
+    /// key: how many grants it has, four bytes
+    GrantCount = 23,
+    /// key, alias name
+    AliasByKey = 24,
+    /// account, `u` and user name or `r`, access key id
+    AccessKeyByOwner = 25,
+    // Events.
+    /// first event number, piece number: a piece of a sealed block
+    Events = 40,
+    /// term, bucket: which events of the bucket have the term
+    EventTerm = 41,
+    /// bucket: earliest and latest time
+    EventBucket = 42,
+    /// owner's key, sequence number, piece number: a piece of a sealed record of more than 4 KiB
+    Chunk = 50,
+}
+
+/// A key under construction.
+pub(crate) struct KeyMaker(Vec<u8>);
+
+impl KeyMaker {
+    pub(crate) fn new(kind: Kind) -> Self {
+        let mut bytes = Vec::with_capacity(96);
+        bytes.push(kind.number());
+        Self(bytes)
+    }
+
+    /// A field that others follow. At most 65,535 bytes; nothing longer gets past the wire's limits, and
+    /// what does is told apart by its digest.
+    pub(crate) fn field(mut self, text: &str) -> Self {
+        match u16::try_from(text.len()) {
+            Ok(length) if length < u16::MAX => {
+                self.0.extend_from_slice(&length.to_be_bytes());
+                self.0.extend_from_slice(text.as_bytes());
+            }
+            _ => {
+                self.0.extend_from_slice(&u16::MAX.to_be_bytes());
+                self.0.extend_from_slice(&digest16(text.as_bytes()));
+            }
+        }
+        self
+    }
+
+    pub(crate) fn digest(mut self, text: &str) -> Self {
+        self.0.extend_from_slice(&digest16(text.as_bytes()));
+        self
+    }
+
+    pub(crate) fn number(mut self, number: u64) -> Self {
+        self.0.extend_from_slice(&number.to_be_bytes());
+        self
+    }
+
+    pub(crate) fn small(mut self, number: u16) -> Self {
+        self.0.extend_from_slice(&number.to_be_bytes());
+        self
+    }
+
+    pub(crate) fn raw(mut self, bytes: &[u8]) -> Self {
+        self.0.extend_from_slice(bytes);
+        self
+    }
+
+    /// Account and Region of a key, then its id as a field that others follow.
+    pub(crate) fn key(self, key: &KeyName) -> Self {
+        self.field(key.account.as_str()).field(key.region.as_str()).field(key.key_id.as_str())
+    }
+
+    pub(crate) fn done(self) -> Vec<u8> {
+        self.0
+    }
+}
+
+pub(crate) fn meta() -> Vec<u8> {
+    KeyMaker::new(Kind::Meta).done()
+}
+
+/// The prefix of all keys of an account and Region.
+pub(crate) fn keys_prefix(account: &AccountId, region: &Region) -> Vec<u8> {
+    KeyMaker::new(Kind::Key).field(account.as_str()).field(region.as_str()).done()
+}
+
+pub(crate) fn key(name: &KeyName) -> Vec<u8> {
+    KeyMaker(keys_prefix(&name.account, &name.region)).raw(name.key_id.as_str().as_bytes()).done()
+}
+
+pub(crate) fn material(key: &KeyName, id: &MaterialId) -> Vec<u8> {
+    KeyMaker::new(Kind::Material).key(key).raw(id.0.as_bytes()).done()
+}
+
+pub(crate) fn dek_mark(key: &KeyName) -> Vec<u8> {
+    KeyMaker::new(Kind::DekMark).key(key).done()
+}
+
+pub(crate) fn aliases_prefix(account: &AccountId, region: &Region) -> Vec<u8> {
+    KeyMaker::new(Kind::Alias).field(account.as_str()).field(region.as_str()).done()
+}
+
+pub(crate) fn alias(account: &AccountId, region: &Region, name: &AliasName) -> Vec<u8> {
+    KeyMaker(aliases_prefix(account, region)).raw(name.as_str().as_bytes()).done()
+}
+
+pub(crate) fn grants_prefix(key: &KeyName) -> Vec<u8> {
+    KeyMaker::new(Kind::Grant).key(key).done()
+}
+
+pub(crate) fn grant(key: &KeyName, id: &GrantId) -> Vec<u8> {
+    KeyMaker(grants_prefix(key)).raw(id.as_str().as_bytes()).done()
+}
+
+pub(crate) fn grantee_prefix(key: &KeyName, grantee: &str) -> Vec<u8> {
+    KeyMaker::new(Kind::GrantByGrantee).key(key).digest(grantee).done()
+}
+
+pub(crate) fn retiring_prefix(principal: &str) -> Vec<u8> {
+    KeyMaker::new(Kind::GrantByRetiring).digest(principal).done()
+}
+
+pub(crate) fn grant_name_prefix(key: &KeyName, name: &str) -> Vec<u8> {
+    KeyMaker::new(Kind::GrantByName).key(key).digest(name).done()
+}
+
+pub(crate) fn grant_count(key: &KeyName) -> Vec<u8> {
+    KeyMaker::new(Kind::GrantCount).key(key).done()
+}
+
+pub(crate) fn key_aliases_prefix(key: &KeyName) -> Vec<u8> {
+    KeyMaker::new(Kind::AliasByKey).key(key).done()
+}
+
+/// The prefix of all users or all roles of an account.
+pub(crate) fn principals_prefix(kind: Kind, account: &AccountId) -> Vec<u8> {
+    KeyMaker::new(kind).field(account.as_str()).done()
+}
+
+pub(crate) fn principal(kind: Kind, account: &AccountId, name: &str) -> Vec<u8> {
+    KeyMaker(principals_prefix(kind, account)).raw(name.as_bytes()).done()
+}
+
+pub(crate) fn access_key(id: &str) -> Vec<u8> {
+    KeyMaker::new(Kind::AccessKey).raw(id.as_bytes()).done()
+}
+
+pub(crate) fn access_keys_prefix(account: &AccountId, user: Option<&str>) -> Vec<u8> {
+    let maker = KeyMaker::new(Kind::AccessKeyByOwner).field(account.as_str());
+    match user {
+        Some(user) => maker.raw(b"u").field(user).done(),
+        None => maker.raw(b"r").done(),
+    }
+}
+
+pub(crate) fn last_usage(key: &KeyName) -> Vec<u8> {
+    KeyMaker::new(Kind::LastUsage).key(key).done()
+}
+
+pub(crate) fn event_piece(first: u64, piece: u16) -> Vec<u8> {
+    KeyMaker::new(Kind::Events).number(first).small(piece).done()
+}
+
+/// The first event number in an [`event_piece`] key, and the piece.
+pub(crate) fn parse_event_piece(key: &[u8]) -> Option<(u64, u16)> {
+    let mut cursor = Cursor(key);
+    let (_kind, first, piece) = (cursor.u8()?, cursor.u64()?, cursor.u16()?);
+    Some((first, piece))
+}
+
+pub(crate) fn event_term(term: u64, bucket: u64) -> Vec<u8> {
+    KeyMaker::new(Kind::EventTerm).number(term).number(bucket).done()
+}
+
+pub(crate) fn parse_event_term(key: &[u8]) -> Option<(u64, u64)> {
+    let mut cursor = Cursor(key);
+    let (_kind, term, bucket) = (cursor.u8()?, cursor.u64()?, cursor.u64()?);
+    Some((term, bucket))
+}
+
+pub(crate) fn event_bucket(bucket: u64) -> Vec<u8> {
+    KeyMaker::new(Kind::EventBucket).number(bucket).done()
+}
+
+pub(crate) fn chunk_prefix(owner: &[u8], sequence: u64) -> Vec<u8> {
+    KeyMaker::new(Kind::Chunk).raw(owner).number(sequence).done()
+}
+
+pub(crate) fn chunk(owner: &[u8], sequence: u64, piece: u16) -> Vec<u8> {
+    KeyMaker(chunk_prefix(owner, sequence)).small(piece).done()
+}
+
+/// The key of the one record of this name; `None` for names of sets.
+/// A data-encryption key's is that of its mark.
+pub(crate) fn record(name: &Name) -> Option<Vec<u8>> {
+    Some(match name {
+        Name::Key(name) => key(name),
+        Name::Material(key, id) => material(key, id),
+        Name::Dek(key) => dek_mark(key),
+        Name::Alias(account, region, name) => alias(account, region, name),
+        Name::Grant(key, id) => grant(key, id),
+        Name::User(account, name) => principal(Kind::User, account, name),
+        Name::Role(account, name) => principal(Kind::Role, account, name),
+        Name::AccessKey(id) => access_key(id),
+        Name::Grants(_) | Name::Aliases(_) | Name::AccessKeys(..) => return None,
+    })
+}
+
+/// The first key after every key with this prefix; `None` when there is none.
+pub(crate) fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
+        if let Some(next) = last.checked_add(1) {
+            end.push(next);
+            return Some(end);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use keyward_types::KeyId;
+
+    fn key_name(account: &str, id: &str) -> KeyName {
+        KeyName {
+            account: AccountId::parse(account).unwrap(),
+            region: Region::parse("us-east-1").unwrap(),
+            key_id: KeyId::parse(id).unwrap(),
+        }
+    }
+
+    #[test]
+    fn numbers_survive_a_round_trip_and_are_distinct() {
+        let known: Vec<u8> = (0..=u8::MAX).filter(|n| Kind::from_number(*n).is_some()).collect();
+        assert_eq!(known, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 21, 22, 23, 24, 25, 40, 41, 42, 50]);
+        assert!(known.iter().all(|n| Kind::from_number(*n).unwrap().number() == *n));
+    }
+
+    #[test]
+    fn keys_sort_by_id_and_prefixes_do_not_leak_into_each_other() {
+        let (low, high) = (
+            key_name("111122223333", "00000000-0000-0000-0000-000000000001"),
+            key_name("111122223333", "00000000-0000-0000-0000-000000000002"),
+        );
+        assert!(key(&low) < key(&high));
+        let prefix = grants_prefix(&low);
+        assert!(grant(&low, &GrantId::new("x")).starts_with(&prefix));
+        assert!(!grant(&high, &GrantId::new("x")).starts_with(&prefix));
+        assert!(after_prefix(&prefix).unwrap() > grant(&low, &GrantId::new("\u{10ffff}")));
+        assert_eq!(after_prefix(&[255, 255]), None);
+    }
+
+    #[test]
+    fn fields_of_any_length_are_told_apart() {
+        let long = "a".repeat(70_000);
+        let other = format!("{long}b");
+        let make = |text: &str| KeyMaker::new(Kind::AccessKeyByOwner).field(text).done();
+        assert_ne!(make(&long), make(&other));
+        assert!(make(&long).len() < 64);
+    }
+}

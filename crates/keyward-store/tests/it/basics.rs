@@ -1,0 +1,244 @@
+//! What was put is read, before and after a restart.
+
+use crate::house::*;
+use keyward_store::{Commit, EventQuery, EventTerm, Finding, Store, StoreError};
+use keyward_types::{Change, KeyState, LastUsage, Name, Record, Timestamp};
+
+fn usage(n: u64) -> LastUsage {
+    let time = 1_700_000_000_000 + i64::try_from(n).unwrap();
+    LastUsage {
+        operation: "Decrypt".to_owned(),
+        time: Timestamp(time),
+        event_id: uuid_at(time, n),
+        request_id: uuid_at(time, n + 1),
+    }
+}
+
+fn check(store: &Store) {
+    assert_eq!(store.key(&key_name(1)).unwrap().unwrap().description, "second");
+    assert!(store.key(&key_name(9)).unwrap().is_none());
+    let ids: Vec<_> = store.keys(&account(), &region(), None, 10).unwrap();
+    assert_eq!(
+        ids.iter().map(|k| k.name.clone()).collect::<Vec<_>>(),
+        [key_name(1), key_name(2), key_name(3)]
+    );
+    let next = store.keys(&account(), &region(), Some(&key_name(1).key_id), 1).unwrap();
+    assert_eq!(next[0].name, key_name(2));
+    assert_eq!(store.keys_everywhere().count(), 3);
+    assert_eq!(store.key_states().get(&KeyState::Enabled), Some(&2));
+    assert_eq!(store.key_states().get(&KeyState::Disabled), Some(&1));
+    assert_eq!(
+        store.alias(&account(), &region(), &alias("a", 2).name).unwrap().unwrap().target,
+        key_name(2)
+    );
+    assert!(store.aliases_of_key(&key_name(1)).unwrap().is_empty());
+    assert_eq!(store.aliases_of_key(&key_name(2)).unwrap().len(), 1);
+    assert_eq!(store.aliases(&account(), &region(), None, 10).unwrap().len(), 1);
+    let candidates = store.grant_candidates(&key_name(1), &["arn:x", "arn:none"]).unwrap();
+    assert_eq!(
+        candidates.iter().map(|g| g.grant_id.as_str().to_owned()).collect::<Vec<_>>(),
+        ["g1"]
+    );
+    assert_eq!(store.grant_count(&key_name(1)).unwrap(), 2);
+    assert_eq!(store.grants_of_key(&key_name(1), None, 10).unwrap().len(), 2);
+    assert_eq!(store.grants_by_name(&key_name(1), "name-g2").unwrap()[0].grant_id.as_str(), "g2");
+    let retirable =
+        store.grants_retirable_by("arn:aws:iam::111122223333:user/retirer", None, 10).unwrap();
+    assert_eq!(retirable.len(), 2);
+    let rest = store
+        .grants_retirable_by(
+            "arn:aws:iam::111122223333:user/retirer",
+            Some((&retirable[0].key, &retirable[0].grant_id)),
+            10,
+        )
+        .unwrap();
+    assert_eq!(rest, retirable[1..]);
+    assert_eq!(store.dek(&key_name(1)).unwrap().unwrap().wrapped, b"wrapped dek");
+    assert_eq!(*store.last_usage(&key_name(1)).unwrap().unwrap(), usage(20));
+    assert_eq!(
+        store.material(&key_name(1), &material(1, vec![]).id).unwrap().unwrap().wrapped,
+        vec![9; 50_000]
+    );
+}
+
+fn fill(store: &Store) {
+    write(store, vec![put_key(1, "first"), put_key(2, ""), put_key(3, "")], vec![]);
+    write(
+        store,
+        vec![
+            put_key(1, "second"),
+            put(Record::Key(key(3, "", KeyState::Disabled))),
+            put(Record::Alias(alias("a", 1))),
+            put(Record::Dek(dek(1, b"wrapped dek"))),
+            put(Record::Material(material(1, vec![9; 50_000]))),
+        ],
+        vec![],
+    );
+    write(store, vec![put(Record::Alias(alias("a", 2)))], vec![]);
+    for (id, grantee) in [("g1", "arn:x"), ("g2", "arn:y"), ("g3", "arn:x")] {
+        write(store, vec![put(Record::Grant(grant(1, id, grantee)))], vec![]);
+    }
+    assert_eq!(store.grant_candidates(&key_name(1), &["arn:x"]).unwrap().len(), 2);
+    write(
+        store,
+        vec![Change::Delete(Name::Grant(key_name(1), grant(1, "g3", "").grant_id))],
+        vec![],
+    );
+    write(
+        store,
+        vec![Change::Touch(key_name(1), usage(20)), Change::Touch(key_name(1), usage(10))],
+        vec![],
+    );
+    write(store, vec![Change::Touch(key_name(1), usage(15))], vec![]);
+}
+
+#[test]
+fn what_was_put_is_read_also_after_restarts() {
+    let home = tempfile::tempdir().unwrap();
+    let store = create(options(home.path()));
+    fill(&store);
+    check(&store);
+    assert_eq!(store.header().generation, 1);
+    store.close().unwrap();
+
+    let opened = try_open(options(home.path())).unwrap();
+    assert_eq!(opened.report, []);
+    assert_eq!(opened.store.header().generation, 2);
+    check(&opened.store);
+    opened.store.abandon();
+
+    let opened = try_open(options(home.path())).unwrap();
+    assert!(opened.report.contains(&Finding::UncleanStop), "{:?}", opened.report);
+    check(&opened.store);
+    opened.store.close().unwrap();
+
+    std::fs::remove_dir_all(home.path().join("sled")).unwrap();
+    let opened = try_open(options(home.path())).unwrap();
+    assert!(matches!(opened.report[..], [Finding::Rebuilt { .. }]), "{:?}", opened.report);
+    check(&opened.store);
+}
+
+#[test]
+fn deleting_a_set_deletes_its_members_and_their_indexes() {
+    let store = Store::temporary(sealer(), keyward_store::Durability::Relaxed).unwrap();
+    fill(&store);
+    write(
+        &store,
+        vec![
+            put(Record::Grant(grant(1, "g9", "arn:x"))),
+            Change::Delete(Name::Grants(key_name(1))),
+            Change::Delete(Name::Aliases(key_name(2))),
+            Change::Delete(Name::Key(key_name(1))),
+        ],
+        vec![],
+    );
+    assert_eq!(store.grant_count(&key_name(1)).unwrap(), 0);
+    assert!(store.grants_of_key(&key_name(1), None, 10).unwrap().is_empty());
+    assert!(store.grant_candidates(&key_name(1), &["arn:x", "arn:y"]).unwrap().is_empty());
+    assert!(store.aliases(&account(), &region(), None, 10).unwrap().is_empty());
+    assert!(store.last_usage(&key_name(1)).unwrap().is_none());
+    assert_eq!(store.key_states().get(&KeyState::Enabled), Some(&1));
+}
+
+#[test]
+fn events_keep_their_order_and_are_found_by_time_term_and_id() {
+    let home = tempfile::tempdir().unwrap();
+    let mut store = create(options(home.path()));
+    let operations = ["Encrypt", "Decrypt", "Sign"];
+    let expected: Vec<_> = (0..3_000_u64)
+        .map(|n| {
+            event(n, operations[usize::try_from(n % 3).unwrap()], u32::try_from(n % 50).unwrap())
+        })
+        .collect();
+    for chunk in expected.chunks(37) {
+        write(&store, vec![], chunk.to_vec());
+    }
+    for pass in 0..3 {
+        let all = all_events(&store);
+        assert_eq!(all.len(), expected.len(), "pass {pass}");
+        for (n, (stored, event)) in all.iter().zip(&expected).enumerate() {
+            assert_eq!((stored.seq, &stored.record), (n as u64, &event.record));
+        }
+        let rare = key_name(7).to_string();
+        let query = EventQuery {
+            newest_first: true,
+            limit: 10,
+            terms: vec![EventTerm::Key(&rare), EventTerm::Operation("Sign")],
+            ..EventQuery::default()
+        };
+        let wanted: Vec<u64> =
+            (0..3_000).rev().filter(|n| n % 50 == 7 && n % 3 == 2).take(10).collect();
+        let found: Vec<u64> = store.events(&query).unwrap().iter().map(|e| e.seq).collect();
+        assert_eq!(found, wanted);
+        let wanted: Vec<u64> = (0..3_000).filter(|n| n % 50 == 7 && n % 3 == 2).collect();
+        let query = EventQuery { newest_first: false, limit: 1_000, ..query };
+        assert_eq!(store.events(&query).unwrap().iter().map(|e| e.seq).collect::<Vec<_>>(), wanted);
+        let (from, to) = (expected[100].summary.time, expected[2_900].summary.time);
+        for newest_first in [true, false] {
+            let query = EventQuery {
+                newest_first,
+                limit: 5_000,
+                from: Some(from),
+                to: Some(to),
+                ..EventQuery::default()
+            };
+            let mut found: Vec<u64> = store.events(&query).unwrap().iter().map(|e| e.seq).collect();
+            if newest_first {
+                found.reverse();
+            }
+            assert_eq!(found, (100..=2_900).collect::<Vec<u64>>());
+        }
+        for n in [0, 1, 1_500, 2_999] {
+            assert_eq!(
+                store.event_by_id(expected[n].summary.event_id).unwrap().unwrap().seq,
+                n as u64
+            );
+            assert_eq!(
+                store.event_by_request_id(expected[n].summary.request_id).unwrap().unwrap().seq,
+                n as u64
+            );
+        }
+        assert!(store.event_by_id(uuid_at(1_700_000_000_000, 77)).unwrap().is_none());
+        store = match pass {
+            0 => {
+                store.close().unwrap();
+                open(options(home.path()))
+            }
+            _ => {
+                store.abandon();
+                std::fs::remove_dir_all(home.path().join("sled")).unwrap();
+                open(options(home.path()))
+            }
+        };
+    }
+}
+
+#[test]
+fn a_commit_that_rested_on_what_moved_is_stale_and_writes_nothing() {
+    let store = Store::temporary(sealer(), keyward_store::Durability::Relaxed).unwrap();
+    write(&store, vec![put_key(1, "a"), put(Record::Alias(alias("x", 1)))], vec![]);
+    let snapshot = store.snapshot();
+    write(&store, vec![put_key(1, "b")], vec![]);
+    let total = store.events_total();
+    let commit = |snapshot, rested_on| Commit {
+        snapshot,
+        rested_on,
+        changes: vec![put_key(2, "never")],
+        events: vec![event(1, "Decrypt", 1)],
+    };
+    let stale = store.commit(commit(snapshot, vec![Name::Key(key_name(1))])).wait();
+    assert_eq!(stale, Err(StoreError::Stale(Box::new(Name::Key(key_name(1))))));
+    assert_eq!(store.events_total(), total);
+    assert!(store.key(&key_name(2)).unwrap().is_none());
+    // An alias that moves moves the sets of both its targets.
+    let snapshot = store.snapshot();
+    write(&store, vec![put(Record::Alias(alias("x", 3)))], vec![]);
+    for n in [1, 3] {
+        let stale = store.commit(commit(snapshot, vec![Name::Aliases(key_name(n))])).wait();
+        assert!(matches!(stale, Err(StoreError::Stale(_))));
+    }
+    // Touching moves nothing.
+    let snapshot = store.snapshot();
+    write(&store, vec![Change::Touch(key_name(1), usage(1))], vec![]);
+    assert!(store.commit(commit(snapshot, vec![Name::Key(key_name(1))])).wait().is_ok());
+}

@@ -1,0 +1,217 @@
+//! What the tests share: a sealer that seals without hiding, so that a search of the files can find what should be
+//! gone, and records to put.
+
+use keyward_store::{
+    Commit, Durability, EventQuery, NewStore, Opened, Options, Silent, Store, StoreError, harden,
+};
+use keyward_types::{
+    AccountId, AliasName, AliasRecord, Change, GrantId, GrantOperation, GrantRecord, Grantee,
+    KeyId, KeyName, KeyRecord, KeySpec, KeyState, KeyUsage, MaterialId, MaterialOrigin,
+    MaterialRecord, Outcome, Record, Region, Sealer, Timestamp,
+    caller::Document,
+    event::{Event, EventSummary},
+    key::DekRecord,
+};
+use sha2::{Digest as _, Sha256};
+use std::{path::Path, sync::Arc, time::Duration};
+
+/// Seals with a tag and leaves the value readable.
+pub struct OpenSealer(pub u8);
+
+impl OpenSealer {
+    fn tag(&self, identity: &[u8], plain: &[u8]) -> [u8; 16] {
+        let hash: [u8; 32] = Sha256::new()
+            .chain_update([self.0])
+            .chain_update(identity.len().to_be_bytes())
+            .chain_update(identity)
+            .chain_update(plain)
+            .finalize()
+            .into();
+        hash[..16].try_into().unwrap()
+    }
+}
+
+impl Sealer for OpenSealer {
+    fn seal(&self, identity: &[u8], plain: &[u8]) -> Vec<u8> {
+        [&self.tag(identity, plain), plain].concat()
+    }
+
+    fn open(&self, identity: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+        let (tag, plain) = sealed.split_at_checked(16)?;
+        (self.tag(identity, plain) == tag).then(|| plain.to_vec())
+    }
+}
+
+pub fn sealer() -> Arc<dyn Sealer> {
+    Arc::new(OpenSealer(7))
+}
+
+pub fn options(directory: &Path) -> Options {
+    harden::make_sync_real().unwrap();
+    Options {
+        durability: Durability::Commit,
+        cache_bytes: 1 << 20,
+        sled_cache_bytes: 8 << 20,
+        free_bytes_min: 0,
+        tick: Duration::ZERO,
+        ..Options::at(directory)
+    }
+    .patient_seconds(30)
+}
+
+pub fn new_store() -> NewStore {
+    NewStore {
+        store_id: *b"0123456789abcdef",
+        root_check: [3; 32],
+        root: serde_json::json!({"from": "test"}),
+    }
+}
+
+pub fn create(options: Options) -> Store {
+    Store::create(options, new_store(), sealer(), &Silent).unwrap().store
+}
+
+pub fn try_open(options: Options) -> Result<Opened, StoreError> {
+    Store::open(options, |_| Ok(sealer()), &Silent)
+}
+
+pub fn open(options: Options) -> Store {
+    try_open(options).unwrap().store
+}
+
+pub fn account() -> AccountId {
+    AccountId::parse("111122223333").unwrap()
+}
+
+pub fn region() -> Region {
+    Region::parse("eu-central-1").unwrap()
+}
+
+pub fn key_name(n: u32) -> KeyName {
+    let key_id = KeyId::parse(&format!("{n:08x}-0000-4000-8000-000000000000")).unwrap();
+    KeyName { account: account(), region: region(), key_id }
+}
+
+pub fn key(n: u32, description: &str, state: KeyState) -> KeyRecord {
+    KeyRecord {
+        name: key_name(n),
+        spec: KeySpec::SymmetricDefault,
+        usage: KeyUsage::EncryptDecrypt,
+        origin: MaterialOrigin::AwsKms,
+        state,
+        description: description.to_owned(),
+        created: Timestamp(n.into()),
+        deletion_date: None,
+        policy: Document::new("{}"),
+        policy_principals: Default::default(),
+        tags: Default::default(),
+        rotation: Default::default(),
+        current_material: None,
+        materials: Vec::new(),
+        public_key: Some(vec![1, 200, 3]),
+    }
+}
+
+pub fn put_key(n: u32, description: &str) -> Change {
+    put(Record::Key(key(n, description, KeyState::Enabled)))
+}
+
+pub fn put(record: Record) -> Change {
+    Change::Put(Box::new(record))
+}
+
+pub fn alias(name: &str, target: u32) -> AliasRecord {
+    AliasRecord {
+        account: account(),
+        region: region(),
+        name: AliasName::parse(&format!("alias/{name}")).unwrap(),
+        target: key_name(target),
+        created: Timestamp(1),
+        updated: Timestamp(2),
+    }
+}
+
+pub fn grant(key: u32, id: &str, grantee: &str) -> GrantRecord {
+    GrantRecord {
+        grant_id: GrantId::new(id),
+        key: key_name(key),
+        name: Some(format!("name-{id}")),
+        created: Timestamp(5),
+        grantee: Grantee::Principal(grantee.to_owned()),
+        grantee_id: None,
+        retiring: Some(Grantee::Principal("arn:aws:iam::111122223333:user/retirer".to_owned())),
+        issuing_account: account(),
+        operations: [GrantOperation::Decrypt].into(),
+        constraints: Default::default(),
+    }
+}
+
+pub fn dek(n: u32, wrapped: &[u8]) -> DekRecord {
+    DekRecord { key: key_name(n), wrapped: wrapped.to_vec() }
+}
+
+pub fn material(n: u32, wrapped: Vec<u8>) -> MaterialRecord {
+    MaterialRecord { key: key_name(n), id: MaterialId("m".repeat(64)), wrapped }
+}
+
+/// A UUID whose first 48 bits are a time.
+pub fn uuid_at(time: i64, n: u64) -> uuid::Uuid {
+    let mut bytes = [0; 16];
+    bytes[..6].copy_from_slice(&time.to_be_bytes()[2..]);
+    bytes[6] = 0x70;
+    bytes[8..].copy_from_slice(&n.to_be_bytes());
+    uuid::Uuid::from_bytes(bytes)
+}
+
+pub fn event(n: u64, operation: &'static str, key: u32) -> Event {
+    let time = Timestamp(1_700_000_000_000 + i64::try_from(n).unwrap() * 10);
+    Event {
+        summary: EventSummary {
+            event_id: uuid_at(time.0, n * 2),
+            request_id: uuid_at(time.0, n * 2 + 1),
+            time,
+            service: "kms",
+            operation,
+            outcome: Outcome::Success,
+            account: account().to_string(),
+            principal_arn: format!("arn:aws:iam::111122223333:user/u{}", n % 7),
+            keys: vec![key_name(key).to_string()],
+        },
+        record: format!(
+            "{{\"n\":{n},\"operation\":\"{operation}\",\"padding\":\"{}\"}}",
+            "x".repeat(300)
+        )
+        .into_bytes(),
+    }
+}
+
+/// Commits changes and events that rest on nothing, and waits.
+pub fn write(store: &Store, changes: Vec<Change>, events: Vec<Event>) -> u64 {
+    let commit = Commit { snapshot: store.snapshot(), rested_on: Vec::new(), changes, events };
+    store.commit(commit).wait().unwrap().seq
+}
+
+/// All events, oldest first, read in pages.
+pub fn all_events(store: &Store) -> Vec<keyward_store::StoredEvent> {
+    let mut all = Vec::new();
+    loop {
+        let after = all.last().map(|event: &keyward_store::StoredEvent| event.seq);
+        let page =
+            store.events(&EventQuery { after, limit: 100, ..EventQuery::default() }).unwrap();
+        if page.is_empty() {
+            return all;
+        }
+        all.extend(page);
+    }
+}
+
+/// Whether any file below a directory contains the bytes.
+pub fn is_anywhere(directory: &Path, needle: &[u8]) -> bool {
+    std::fs::read_dir(directory).unwrap().flatten().any(|entry| {
+        let path = entry.path();
+        if path.is_dir() {
+            return is_anywhere(&path, needle);
+        }
+        std::fs::read(&path).unwrap().windows(needle.len()).any(|window| window == needle)
+    })
+}
