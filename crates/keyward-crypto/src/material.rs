@@ -70,6 +70,20 @@ impl KeyMaterial {
         spec: KeySpec,
         bytes: Zeroizing<Vec<u8>>,
     ) -> Result<Self, CryptoError> {
+        let material = Self::load(provider, spec, bytes)?;
+        match &material.engine {
+            Engine::Rsa(private, _) if !private.is_accepted(&material.bytes) => {
+                Err(CryptoError::BadKey(spec))
+            }
+            _ => Ok(material),
+        }
+    }
+
+    fn load(
+        provider: Provider,
+        spec: KeySpec,
+        bytes: Zeroizing<Vec<u8>>,
+    ) -> Result<Self, CryptoError> {
         let bad = CryptoError::BadKey(spec);
         if secret_len(spec).is_some_and(|len| len != bytes.len()) {
             return Err(bad);
@@ -81,10 +95,10 @@ impl KeyMaterial {
             Engine::Mac(MacKey::new(provider.symmetric(), spec, &bytes).ok_or(bad)?)
         } else if spec.is_rsa() {
             let public = PublicKey::from_der(provider, spec, &rsa::public_der(spec, &bytes)?)?;
-            Engine::Rsa(RsaPrivate::from_pkcs8(provider.asymmetric(), spec, &bytes)?, public)
+            Engine::Rsa(RsaPrivate::from_pkcs8(provider.asymmetric(spec), spec, &bytes)?, public)
         } else {
             let public = PublicKey::from_der(provider, spec, &ec::public_der(spec, &bytes)?)?;
-            Engine::Ec(EcPrivate::from_pkcs8(provider.asymmetric(), spec, &bytes)?, public)
+            Engine::Ec(EcPrivate::from_pkcs8(provider.asymmetric(spec), spec, &bytes)?, public)
         };
         Ok(Self { provider, spec, bytes, engine })
     }
@@ -147,7 +161,8 @@ impl KeyMaterial {
             return Err(CryptoError::NotAuthentic);
         }
         let bytes = dek.secret().open(WRAPPING_LABEL, version, &associated, sealed)?;
-        Self::import(provider, spec, bytes).map_err(|_| CryptoError::NotAuthentic)
+        // What authenticates was checked when it was made or imported.
+        Self::load(provider, spec, bytes).map_err(|_| CryptoError::NotAuthentic)
     }
 
     /// A CiphertextBlob that names its key and material and binds the encryption context, given as
@@ -205,7 +220,7 @@ impl KeyMaterial {
     ) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
         oaep(self.spec, algorithm)?;
         match &self.engine {
-            Engine::Rsa(private, _) => private.decrypt(algorithm, ciphertext, rng),
+            Engine::Rsa(private, _) => private.decrypt(&self.bytes, algorithm, ciphertext, rng),
             _ => Err(CryptoError::Incompatible(algorithm.as_str(), self.spec)),
         }
     }
@@ -225,7 +240,7 @@ impl KeyMaterial {
         let digest =
             digest(self.provider.symmetric(), self.spec, algorithm, message_type, message)?;
         match (&self.engine, algorithm.scheme()) {
-            (Engine::Rsa(private, _), Some(way)) => private.sign(way, &digest, rng),
+            (Engine::Rsa(private, _), Some(way)) => private.sign(&self.bytes, way, &digest, rng),
             (Engine::Ec(private, _), Some(_)) => private.sign(&digest, rng),
             _ => Err(CryptoError::Incompatible(algorithm.as_str(), self.spec)),
         }

@@ -9,11 +9,14 @@
 //! blinds, it draws from its own generator.
 //! Keys of [`Provider::Default`] and [`Provider::RustCrypto`] are always made from the caller's.
 
+use keyward_types::KeySpec;
+
 /// A set of implementations, complete by itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Provider {
     /// For each algorithm what is constant-time and measures best: AES-GCM, HMAC, SHA-2 and key
-    /// generation from RustCrypto, RSA and ECDSA operations from aws-lc.
+    /// generation from RustCrypto, RSA and ECDSA operations from aws-lc; but secp256k1, for which aws-lc
+    /// has no code of its own and takes several times as long, from RustCrypto.
     #[default]
     Default,
     /// Pure Rust alone. RSA is several times slower, and the `rsa` crate stands under
@@ -36,11 +39,11 @@ impl Provider {
         }
     }
 
-    /// RSA and ECDSA, public and private operations.
-    pub(crate) const fn asymmetric(self) -> Backend {
-        match self {
-            Self::RustCrypto => Backend::RustCrypto,
-            Self::Default | Self::AwsLc => Backend::AwsLc,
+    /// RSA and ECDSA, public and private operations of a key of this spec.
+    pub(crate) const fn asymmetric(self, spec: KeySpec) -> Backend {
+        match (self, spec) {
+            (Self::RustCrypto, _) | (Self::Default, KeySpec::EccSecgP256k1) => Backend::RustCrypto,
+            (Self::Default | Self::AwsLc, _) => Backend::AwsLc,
         }
     }
 

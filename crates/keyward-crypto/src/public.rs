@@ -34,9 +34,9 @@ impl PublicKey {
     /// [`CryptoError::BadKey`], or [`CryptoError::Unsupported`] for a spec without a public half.
     pub fn from_der(provider: Provider, spec: KeySpec, der: &[u8]) -> Result<Self, CryptoError> {
         let engine = if spec.is_rsa() {
-            Engine::Rsa(RsaPublic::from_der(provider.asymmetric(), spec, der)?)
+            Engine::Rsa(RsaPublic::from_der(provider.asymmetric(spec), spec, der)?)
         } else {
-            Engine::Ec(EcPublic::from_der(provider.asymmetric(), spec, der)?)
+            Engine::Ec(EcPublic::from_der(provider.asymmetric(spec), spec, der)?)
         };
         Ok(Self { spec, der: der.to_vec(), symmetric: provider.symmetric(), engine })
     }

@@ -43,9 +43,24 @@ pub(crate) enum RsaPrivate {
     AwsLc(Box<AwsPrivate>),
 }
 
+/// aws-lc has one type to sign with and one to decrypt with, and checks the key anew for each. A KMS key
+/// does one or the other, so each is made from the PKCS#8 form when it is first asked for.
+#[derive(Default)]
 pub(crate) struct AwsPrivate {
-    signing: KeyPair,
-    decrypting: OaepPrivateDecryptingKey,
+    signing: OnceLock<Option<KeyPair>>,
+    decrypting: OnceLock<Option<OaepPrivateDecryptingKey>>,
+}
+
+impl AwsPrivate {
+    fn signing(&self, pkcs8: &[u8]) -> Option<&KeyPair> {
+        self.signing.get_or_init(|| KeyPair::from_pkcs8(pkcs8).ok()).as_ref()
+    }
+
+    fn decrypting(&self, pkcs8: &[u8]) -> Option<&OaepPrivateDecryptingKey> {
+        let parse =
+            || OaepPrivateDecryptingKey::new(PrivateDecryptingKey::from_pkcs8(pkcs8).ok()?).ok();
+        self.decrypting.get_or_init(parse).as_ref()
+    }
 }
 
 /// A public key that has been parsed.
@@ -120,28 +135,31 @@ pub(crate) fn public_der(spec: KeySpec, pkcs8: &[u8]) -> Result<Vec<u8>, CryptoE
 }
 
 impl RsaPrivate {
+    /// `pkcs8` has been through [`public_der`]; the same bytes go with every call.
     pub(crate) fn from_pkcs8(
         backend: Backend,
         spec: KeySpec,
         pkcs8: &[u8],
     ) -> Result<Self, CryptoError> {
-        let bad = CryptoError::BadKey(spec);
         match backend {
-            Backend::RustCrypto => {
-                let key = RsaPrivateKey::from_pkcs8_der(pkcs8).map_err(|_| bad)?;
-                Ok(Self::RustCrypto(Box::new(key)))
-            }
-            Backend::AwsLc => {
-                let signing = KeyPair::from_pkcs8(pkcs8).map_err(|_| bad)?;
-                let decrypting = PrivateDecryptingKey::from_pkcs8(pkcs8).map_err(|_| bad)?;
-                let decrypting = OaepPrivateDecryptingKey::new(decrypting).map_err(|_| bad)?;
-                Ok(Self::AwsLc(Box::new(AwsPrivate { signing, decrypting })))
-            }
+            Backend::RustCrypto => RsaPrivateKey::from_pkcs8_der(pkcs8)
+                .map(|key| Self::RustCrypto(Box::new(key)))
+                .map_err(|_| CryptoError::BadKey(spec)),
+            Backend::AwsLc => Ok(Self::AwsLc(Box::default())),
+        }
+    }
+
+    /// Whether the implementation takes the key for everything; costs what was put off.
+    pub(crate) fn is_accepted(&self, pkcs8: &[u8]) -> bool {
+        match self {
+            Self::RustCrypto(_) => true,
+            Self::AwsLc(key) => key.signing(pkcs8).is_some() && key.decrypting(pkcs8).is_some(),
         }
     }
 
     pub(crate) fn sign(
         &self,
+        pkcs8: &[u8],
         (scheme, hash): (Scheme, Hash),
         digest: &[u8],
         rng: &mut dyn Generator,
@@ -158,9 +176,9 @@ impl RsaPrivate {
             Self::AwsLc(key) => {
                 let digest =
                     digest::Digest::import_less_safe(digest, aws(hash)).map_err(|_| failed)?;
-                let mut signature = vec![0; key.signing.public_modulus_len()];
-                key.signing
-                    .sign_digest(aws_signing(scheme, hash), &digest, &mut signature)
+                let key = key.signing(pkcs8).ok_or(failed)?;
+                let mut signature = vec![0; key.public_modulus_len()];
+                key.sign_digest(aws_signing(scheme, hash), &digest, &mut signature)
                     .map_err(|_| failed)?;
                 Ok(signature)
             }
@@ -169,6 +187,7 @@ impl RsaPrivate {
 
     pub(crate) fn decrypt(
         &self,
+        pkcs8: &[u8],
         algorithm: EncryptionAlgorithm,
         ciphertext: &[u8],
         rng: &mut dyn Generator,
@@ -184,9 +203,9 @@ impl RsaPrivate {
                 plain.map(Zeroizing::new).map_err(|_| CryptoError::NotAuthentic)
             }
             Self::AwsLc(key) => {
-                let mut plain = Zeroizing::new(vec![0; key.decrypting.min_output_size()]);
+                let key = key.decrypting(pkcs8).ok_or(CryptoError::Failed("decryption"))?;
+                let mut plain = Zeroizing::new(vec![0; key.min_output_size()]);
                 let len = key
-                    .decrypting
                     .decrypt(aws_oaep(sha1), ciphertext, &mut plain, None)
                     .map(|plain| plain.len())
                     .map_err(|_| CryptoError::NotAuthentic)?;
