@@ -3,7 +3,7 @@
 //! Paths are normalised and encoded once more than they came, as every AWS service except S3 does it.
 //! Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html#create-canonical-request>
 
-use crate::Request;
+use crate::{Form, Request};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
@@ -11,17 +11,24 @@ use std::borrow::Cow;
 /// Everything that RFC 3986 does not call unreserved.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The query parameter that carries the signature, and so is not part of what is signed.
+/// The query parameter that carries the signature of a presigned URL.
 const SIGNATURE: &str = "X-Amz-Signature";
 
 /// The canonical request. `signed_headers` is `a;b;c` as presented, `payload` the digest in hex.
-pub(crate) fn request(request: &Request<'_>, signed_headers: &str, payload: &str) -> String {
+///
+/// Only a presigned query has a parameter that is not signed: the signature itself.
+pub(crate) fn request(
+    request: &Request<'_>,
+    form: Form,
+    signed_headers: &str,
+    payload: &str,
+) -> String {
     let mut text = String::with_capacity(512 + request.query.len());
     text.push_str(request.method);
     text.push('\n');
     text.push_str(&path(request.path));
     text.push('\n');
-    push_query(&mut text, request.query);
+    push_query(&mut text, request.query, form);
     text.push('\n');
     for name in signed_headers.split(';') {
         text.push_str(name);
@@ -79,12 +86,12 @@ fn path(raw: &str) -> Cow<'_, str> {
 }
 
 /// Parameters sorted by encoded name, then encoded value.
-fn push_query(text: &mut String, query: &str) {
+fn push_query(text: &mut String, query: &str, form: Form) {
     if query.is_empty() {
         return;
     }
     let mut pairs: Vec<(String, String)> = parameters(query)
-        .filter(|(name, _)| name.as_ref() != SIGNATURE.as_bytes())
+        .filter(|(name, _)| form == Form::Header || name.as_ref() != SIGNATURE.as_bytes())
         .map(|(name, value)| (encode(&name).to_string(), encode(&value).to_string()))
         .collect();
     pairs.sort();
@@ -152,8 +159,11 @@ mod tests {
             ("a-b=1&a=1", "a=1&a-b=1"),
         ] {
             let mut text = String::new();
-            push_query(&mut text, raw);
+            push_query(&mut text, raw, Form::Query);
             assert_eq!(text, canonical, "{raw}");
         }
+        let mut text = String::new();
+        push_query(&mut text, "X%2dAmz-Signature=00&a=1", Form::Header);
+        assert_eq!(text, "X-Amz-Signature=00&a=1", "in the header form everything is signed");
     }
 }

@@ -26,7 +26,7 @@ pub struct Presented<'a> {
     pub service: Cow<'a, str>,
     /// Lower case, ascending, joined by `;`.
     pub signed_headers: Cow<'a, str>,
-    /// 64 hexadecimal digits, as they were sent.
+    /// 64 hexadecimal digits in lower case: one signature has one spelling.
     pub signature: Cow<'a, str>,
     /// When the request says it was signed, in seconds since 1970.
     pub time_seconds: i64,
@@ -68,8 +68,10 @@ impl Presented<'_> {
                 "SignedHeaders must be lower-case header names in ascending order, separated by ';'.",
             ));
         }
-        if self.signature.len() != 64 || !self.signature.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return Err(malformed("Signature must be 64 hexadecimal digits."));
+        if self.signature.len() != 64
+            || !self.signature.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+        {
+            return Err(malformed("Signature must be 64 hexadecimal digits in lower case."));
         }
         let day = self.timestamp.get(..8).unwrap_or_default();
         if day != self.date {

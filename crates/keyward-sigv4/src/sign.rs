@@ -2,7 +2,9 @@
 //!
 //! It signs every header it is given except those that an intermediary may change.
 
-use crate::{ALGORITHM, Request, SigningKey, TERMINATOR, canonical, derive_signing_key, time};
+use crate::{
+    ALGORITHM, Form, Request, SigningKey, TERMINATOR, canonical, derive_signing_key, time,
+};
 use core::fmt;
 
 /// Headers that are never signed: proxies and clients change them under way.
@@ -58,7 +60,8 @@ pub fn sign(
     headers.extend(credentials.session_token.map(|token| ("x-amz-security-token", token)));
     let signed_headers = signed_headers(&headers);
     let whole = Request { headers: &headers, ..*request };
-    let canonical = canonical::request(&whole, &signed_headers, &canonical::digest(request.body));
+    let canonical =
+        canonical::request(&whole, Form::Header, &signed_headers, &canonical::digest(request.body));
     let signature = signature(credentials, scope, &timestamp, &canonical);
     let authorization = format!(
         "{ALGORITHM} Credential={}/{}, SignedHeaders={signed_headers}, Signature={signature}",
@@ -97,7 +100,8 @@ pub fn presign(
         query.push_str(&format!("{separator}{name}={}", canonical::encode(value.as_bytes())));
     }
     let whole = Request { query: &query, ..*request };
-    let canonical = canonical::request(&whole, &signed_headers, &canonical::digest(request.body));
+    let canonical =
+        canonical::request(&whole, Form::Query, &signed_headers, &canonical::digest(request.body));
     let signature = signature(credentials, scope, &timestamp, &canonical);
     query.push_str("&X-Amz-Signature=");
     query.push_str(&signature);

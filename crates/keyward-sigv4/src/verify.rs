@@ -41,6 +41,19 @@ impl Presented<'_> {
         Ok(())
     }
 
+    /// Refuses a credential scope that is for other services than those served here.
+    ///
+    /// The scope is signed, so a request that was signed for one service cannot be sent to another.
+    pub fn check_service(&self, served: &[&str]) -> Result<(), SignatureError> {
+        if served.contains(&self.service.as_ref()) {
+            return Ok(());
+        }
+        let served = served.join("' or '");
+        Err(SignatureError::Scope(format!(
+            "Credential should be scoped to correct service: '{served}'."
+        )))
+    }
+
     /// Proves that the holder of `secret` signed exactly this request.
     ///
     /// `cache` is used when it is for this scope; it must have been derived from `secret`.
@@ -67,7 +80,7 @@ impl Presented<'_> {
             }
         };
         let canonical = canonical::digest(
-            canonical::request(request, &self.signed_headers, &payload).as_bytes(),
+            canonical::request(request, self.form, &self.signed_headers, &payload).as_bytes(),
         );
         let expected = key.mac(&self.string_to_sign(&canonical));
         let mut claimed = [0; 32];
@@ -78,7 +91,12 @@ impl Presented<'_> {
 
     /// The canonical request as this side sees it: what a developer compares with the client's.
     pub fn canonical_request(&self, request: &Request<'_>) -> String {
-        canonical::request(request, &self.signed_headers, &canonical::digest(request.body))
+        canonical::request(
+            request,
+            self.form,
+            &self.signed_headers,
+            &canonical::digest(request.body),
+        )
     }
 
     fn string_to_sign<'s>(&'s self, canonical_digest: &'s str) -> [&'s str; 13] {

@@ -103,6 +103,7 @@ fn what_cannot_be_read_is_malformed_and_not_repeated() {
         ("host;", "host;;"),
         ("host;", "ho st;"),
         ("Signature=", "Signature=0"),
+        ("Signature=", "Signature=A"),
         ("Signature=", "Signature=0, Signature="),
     ] {
         let mut headers = good.clone();
@@ -188,6 +189,28 @@ fn the_scope_must_be_of_the_same_day_and_end_as_it_should() {
     );
     *header(&mut headers, "Authorization") = good.replace("aws4_request", "aws5_request");
     assert!(matches!(refusal(&headers, "", b"{}"), SignatureError::Scope(_)));
+}
+
+#[test]
+fn a_signature_for_another_service_is_not_for_here() {
+    let headers = signed(BASE, b"{}");
+    let of = |served: &[&str]| {
+        check(&headers, "", b"{}", |request| present(request).unwrap().check_service(served))
+    };
+    assert_eq!(of(&["kms", "sts"]), Ok(()));
+    assert_eq!(
+        of(&["iam", "sts"]).unwrap_err().to_string(),
+        "Credential should be scoped to correct service: 'iam' or 'sts'."
+    );
+}
+
+/// A parameter that only looks like the signature is signed like any other.
+#[test]
+fn nothing_can_be_added_to_the_query() {
+    let headers = signed(BASE, b"{}");
+    for query in ["a=1", "a", "X%2DAmz%2DSignature=00", "x-amz-signature=00"] {
+        assert_eq!(refusal(&headers, query, b"{}"), SignatureError::Mismatch, "{query}");
+    }
 }
 
 #[test]
