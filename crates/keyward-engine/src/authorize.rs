@@ -5,13 +5,17 @@
 
 use crate::{
     Engine,
+    call::Call,
     identity::Identity,
+    key_policy,
     operation::{Spec, Target},
     resolve::{Found, FoundKey},
     wording,
 };
 use keyward_policy::{Facts, Question, Resource};
-use keyward_types::{Caller, Decision, GrantOperation, GrantRecord, KmsError, Name};
+use keyward_types::{
+    Caller, Decision, EncryptionContext, GrantConstraints, GrantOperation, GrantRecord, KeyName, KeyRecord, KmsError, Name,
+};
 use std::sync::Arc;
 
 /// What one target's decision needs beside the target.
@@ -20,6 +24,8 @@ pub(crate) struct Asking<'a> {
     pub(crate) caller: &'a Caller,
     pub(crate) spec: &'a Spec,
     pub(crate) identity: &'a Identity,
+    /// The grant that a CreateGrant request asks for.
+    pub(crate) child: Option<&'a GrantRecord>,
 }
 
 impl Asking<'_> {
@@ -40,7 +46,7 @@ impl Asking<'_> {
             }
             Found::Key(key) => self.about_key(key, &action, facts, rested_on)?,
             Found::Alias { arn } => self.about(Resource::Alias { arn }, &action, facts),
-            Found::Other { arn } => self.about(Resource::Other { arn }, &action, facts),
+            Found::Other { arn, .. } => self.about(Resource::Other { arn }, &action, facts),
             Found::Account => self.about(Resource::Any, &action, facts),
         };
         rested_on.extend(self.identity.name.clone());
@@ -67,18 +73,19 @@ impl Asking<'_> {
         let record = &key.record;
         let store = &self.engine.world.store;
         let aliases = store.aliases_of_key(&record.name).map_err(KmsError::internal)?;
-        let aliases: Vec<&str> = aliases.iter().map(|alias| alias.name.as_str()).collect();
+        let aliases: Vec<String> = aliases.iter().map(|alias| alias.name.to_string()).collect();
         let grants = self.grants(key, action, rested_on)?;
         let grants: Vec<&GrantRecord> = grants.iter().map(AsRef::as_ref).collect();
         let arn = record.name.to_string();
         Ok(self.engine.world.policies.decide(&Question {
             cross_account_allowed: self.spec.cross_account,
             key_policy: Some(&record.policy),
-            key_policy_ignores_arns: self.was_made_again(key),
+            key_policy_ignores_arns: was_made_again(record, self.caller),
             grants: &grants,
+            child_grant: self.child,
             identity: &self.identity.documents,
             boundary: self.identity.boundary.as_ref(),
-            ..Question::new(self.caller, action, Resource::Key { arn: &arn, record, aliases: &aliases }, facts)
+            ..Question::new(self.caller, action, key_resource(record, &arn, &aliases), facts)
         }))
     }
 
@@ -100,11 +107,108 @@ impl Asking<'_> {
         grants.retain(|grant| grant.grantee_id.as_deref().is_none_or(|id| id == self.caller.unique_id()));
         Ok(grants)
     }
+}
 
-    /// Whether the policy names a principal of the caller's ARN that was deleted since: the caller is
-    /// another one of the same name.
-    fn was_made_again(&self, key: &FoundKey) -> bool {
-        let known = key.record.policy_principals.get(&self.caller.principal_arn);
-        known.is_some_and(|id| id != self.caller.unique_id())
+/// Whether the policy names a principal of the caller's ARN that was deleted since: the caller is
+/// another one of the same name.
+fn was_made_again(key: &KeyRecord, caller: &Caller) -> bool {
+    key.policy_principals.get(&caller.principal_arn).is_some_and(|id| id != caller.unique_id())
+}
+
+/// Whether the caller could still replace the policy of a key that is as `candidate` says. Grants do not count.
+pub(crate) fn keeps_caller_able(call: &mut Call<'_>, candidate: &KeyRecord) -> Result<bool, KmsError> {
+    let (caller, arn) = (call.caller(), candidate.name.to_string());
+    let identity = identity_of(call)?;
+    let aliases = aliases_of(call, &candidate.name)?;
+    let mut facts = own_facts(caller);
+    facts.add("kms:PolicyName", key_policy::DEFAULT_NAME);
+    let question = Question {
+        key_policy: Some(&candidate.policy),
+        key_policy_ignores_arns: was_made_again(candidate, caller),
+        identity: &identity.documents,
+        boundary: identity.boundary.as_ref(),
+        ..Question::new(caller, "kms:PutKeyPolicy", key_resource(candidate, &arn, &aliases), &facts)
+    };
+    Ok(call.policies().keeps_caller_able(&question))
+}
+
+/// Whether the caller may retire a grant. The decision stands in the event; a refusal is the answer.
+pub(crate) fn retirement(call: &mut Call<'_>, key: &KeyRecord, grant: &GrantRecord) -> Result<(), KmsError> {
+    let (caller, arn) = (call.caller(), key.name.to_string());
+    let identity = identity_of(call)?;
+    let aliases = aliases_of(call, &key.name)?;
+    let constraints = &grant.constraints;
+    let pairs = constraints.encryption_context_equals.as_ref().or(constraints.encryption_context_subset.as_ref());
+    let context = pairs.map(|pairs| EncryptionContext(pairs.clone()));
+    let mut facts = own_facts(caller);
+    if let Some(context) = &context {
+        facts.set_encryption_context(context);
+    }
+    if let Some(kind) = constraint_type(constraints) {
+        facts.add("kms:GrantConstraintType", kind);
+    }
+    let decision = call.policies().decide_retire(
+        &Question {
+            identity: &identity.documents,
+            boundary: identity.boundary.as_ref(),
+            ..Question::new(caller, "kms:RetireGrant", key_resource(key, &arn, &aliases), &facts)
+        },
+        grant,
+    );
+    let refusal = (!decision.allowed()).then(|| {
+        if key.name.account == caller.account {
+            wording::denied(&decision, caller)
+        } else {
+            wording::denied_elsewhere("kms:RetireGrant", caller, false)
+        }
+    });
+    call.proposed.decisions.push(decision);
+    refusal.map_or(Ok(()), Err)
+}
+
+/// `kms:GrantConstraintType`; a constraint on the context goes before one on the source.
+pub(crate) fn constraint_type(constraints: &GrantConstraints) -> Option<&'static str> {
+    if constraints.encryption_context_equals.is_some() {
+        Some("EncryptionContextEquals")
+    } else if constraints.encryption_context_subset.is_some() {
+        Some("EncryptionContextSubset")
+    } else {
+        constraints.source_arn.as_ref().map(|_| "SourceArn")
+    }
+}
+
+/// The caller's own policies, and a note that the request rests on them.
+fn identity_of(call: &mut Call<'_>) -> Result<Identity, KmsError> {
+    let identity = call.engine().identity(call.caller())?;
+    if let Some(name) = identity.name.clone() {
+        call.rest_on(name);
+    }
+    Ok(identity)
+}
+
+fn aliases_of(call: &Call<'_>, key: &KeyName) -> Result<Vec<String>, KmsError> {
+    let aliases = call.store().aliases_of_key(key).map_err(KmsError::internal)?;
+    Ok(aliases.iter().map(|alias| alias.name.to_string()).collect())
+}
+
+fn own_facts<'f>(caller: &Caller) -> Facts<'f> {
+    let mut facts = Facts::new();
+    for (name, value) in &caller.origin.trusted_facts {
+        facts.add(name, value.as_str());
+    }
+    facts
+}
+
+/// A key as policies see it.
+pub(crate) fn key_resource<'a>(record: &'a KeyRecord, arn: &'a str, aliases: &'a [String]) -> Resource<'a> {
+    Resource::Key {
+        arn,
+        owner: &record.name.account,
+        tags: &record.tags,
+        aliases,
+        spec: record.spec,
+        usage: record.usage,
+        origin: record.origin,
+        multi_region: record.name.key_id.is_multi_region(),
     }
 }

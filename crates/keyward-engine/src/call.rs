@@ -14,11 +14,12 @@ use keyward_crypto::KeyMaterial;
 use keyward_policy::{PolicyEngine, Question};
 use keyward_store::Store;
 use keyward_types::{
-    Caller, Change, Decision, Generator, KeyRecord, KmsError, MaterialId, Name, Record, Timestamp,
+    Caller, Change, Decision, Generator, KeyId, KeyRecord, KmsError, MaterialId, Name, Record, Timestamp,
 };
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 pub struct Call<'e> {
     engine: &'e Engine,
@@ -26,8 +27,17 @@ pub struct Call<'e> {
     now: Timestamp,
     keys: &'e [FoundKey],
     generator: Box<dyn Generator>,
+    /// What only a seed may choose.
+    pub(crate) preset: Preset,
     /// What the pipeline takes when the operation is done.
     pub(crate) proposed: Proposed,
+}
+
+/// What a seed chooses for a key instead of chance.
+#[derive(Default)]
+pub(crate) struct Preset {
+    pub(crate) key_id: Option<KeyId>,
+    pub(crate) material: Option<Zeroizing<Vec<u8>>>,
 }
 
 /// What an operation leaves behind.
@@ -40,10 +50,22 @@ pub(crate) struct Proposed {
     pub(crate) decisions: Vec<Decision>,
 }
 
+impl Proposed {
+    /// The record of this name as the proposals would leave it: `Some(None)` is one that they delete,
+    /// `None` one that they do not touch.
+    pub(crate) fn record(&self, name: &Name) -> Option<Option<&Record>> {
+        self.changes.iter().rev().find_map(|change| match change {
+            Change::Put(record) if record.name() == *name => Some(Some(&**record)),
+            Change::Delete(gone) if gone == name => Some(None),
+            Change::Put(_) | Change::Delete(_) | Change::Touch(..) => None,
+        })
+    }
+}
+
 impl<'e> Call<'e> {
     pub(crate) fn new(engine: &'e Engine, caller: &'e Arc<Caller>, keys: &'e [FoundKey], now: Timestamp) -> Self {
         let generator = engine.world.entropy.generator();
-        Self { engine, caller, now, keys, generator, proposed: Proposed::default() }
+        Self { engine, caller, now, keys, generator, preset: Preset::default(), proposed: Proposed::default() }
     }
 
     pub(crate) fn caller(&self) -> &'e Arc<Caller> {
@@ -63,6 +85,18 @@ impl<'e> Call<'e> {
         let mut bytes = [0; N];
         fill(&mut *self.generator, &mut bytes);
         bytes
+    }
+
+    pub(crate) fn fill(&mut self, bytes: &mut [u8]) {
+        fill(&mut *self.generator, bytes);
+    }
+
+    /// The id of a new key: a random UUID, unless a seed chose one.
+    pub(crate) fn new_key_id(&mut self) -> KeyId {
+        match self.preset.key_id.take() {
+            Some(key_id) => key_id,
+            None => KeyId::from_uuid(uuid::Builder::from_random_bytes(self.random()).into_uuid()),
+        }
     }
 
     pub(crate) fn fresh_id(&mut self) -> Uuid {
@@ -144,9 +178,10 @@ impl<'e> Call<'e> {
     }
 
     /// The marker of the page after `last`, sealed for this list and account.
-    pub(crate) fn marker(&mut self, list: &str, last: &str) -> String {
+    pub(crate) fn marker(&mut self, list: &str, last: &str) -> Result<String, KmsError> {
         let plain = format!("{list}\n{}\n{last}", self.caller.account);
-        wording::token_text(&self.engine.world.keyring.seal_token(MARKER, plain.as_bytes(), &mut *self.generator))
+        let sealed = self.engine.world.keyring.seal_token(MARKER, plain.as_bytes(), &mut *self.generator);
+        sealed.map(|sealed| wording::token_text(&sealed)).map_err(KmsError::internal)
     }
 
     /// The name of the last item of the page before.

@@ -109,13 +109,14 @@ impl Call<'_> {
         let (engine, text) = (self.engine(), name.to_string());
         let world = &engine.world;
         let unsupported = |error: CryptoError| match error {
-            CryptoError::Unsupported(spec) => KmsError::new(
-                ErrorCode::UnsupportedOperation,
-                format!("KeySpec {spec} is not supported in this Region"),
-            ),
+            CryptoError::Unsupported(spec) => wording::unsupported_spec(spec),
             other => KmsError::internal(other),
         };
-        let material = KeyMaterial::generate(world.provider, spec, self.generator()).map_err(unsupported)?;
+        let material = match self.preset.material.take() {
+            Some(bytes) => KeyMaterial::import(world.provider, spec, bytes)
+                .map_err(|_| KmsError::validation(format!("The material is not that of a {spec} key")))?,
+            None => KeyMaterial::generate(world.provider, spec, self.generator()).map_err(unsupported)?,
+        };
         let dek = if new_key {
             let (dek, wrapped) = world.keyring.new_dek(&text, self.generator()).map_err(KmsError::internal)?;
             self.put(Record::Dek(DekRecord { key: name.clone(), wrapped }));

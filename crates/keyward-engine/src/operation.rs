@@ -94,7 +94,13 @@ pub enum Subject<'i> {
     Alias(&'i AliasName),
     /// The key that an alias points to now.
     AliasTarget(&'i AliasName),
-    /// A resource that is no key, such as a role, allowed by identity policies.
+    /// A user of the caller's account; `None` means the caller itself.
+    User(Option<&'i str>),
+    /// A role of the caller's account.
+    Role(&'i str),
+    /// A user (`user`) or role (`role`) of the caller's account that is about to be made.
+    NewPrincipal { kind: &'static str, path: &'i str, name: &'i str },
+    /// A resource that is no key, allowed by identity policies.
     Other(String),
     /// `*`, allowed by identity policies.
     Account,
@@ -130,6 +136,25 @@ pub trait Operation: Sized + Send + Sync + 'static {
     /// The condition keys of this request beyond those every request has (`authorization.md` names them
     /// per action; names are folded). `index` is the target's place.
     fn facts<'i>(_input: &'i Self::Input, _index: usize, _facts: &mut Facts<'i>) {}
+
+    /// Condition keys that follow from the keys found, in the order of the targets; the same for each target.
+    fn found_facts(
+        _engine: &crate::Engine,
+        _keys: &[&keyward_types::KeyRecord],
+        _facts: &mut Facts<'_>,
+    ) -> Result<(), KmsError> {
+        Ok(())
+    }
+
+    /// The grant that the request asks for on this key: a caller who may ask only by a grant of its own
+    /// may hand on no more than that. The grant's id and time are not set.
+    fn child_grant(
+        _input: &Self::Input,
+        _caller: &Caller,
+        _key: &keyward_types::KeyName,
+    ) -> Option<keyward_types::GrantRecord> {
+        None
+    }
 
     fn run(call: &mut Call<'_>, input: &Self::Input) -> Result<Self::Output, KmsError>;
 

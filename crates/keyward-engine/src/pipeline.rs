@@ -158,7 +158,10 @@ impl Prepared {
         } else {
             engine.identity(&caller)?
         };
-        let asking = Asking { engine: &engine, caller: &caller, spec: &O::SPEC, identity: &identity };
+        let keys: Vec<&keyward_types::KeyRecord> = self.keys.iter().map(|found| &*found.record).collect();
+        let child = keys.first().and_then(|key| O::child_grant(input, &caller, &key.name));
+        let asking =
+            Asking { engine: &engine, caller: &caller, spec: &O::SPEC, identity: &identity, child: child.as_ref() };
         for (index, (target, found)) in targets.iter().zip(found).enumerate() {
             let mut facts = Facts::new();
             if let Some(context) = target.context {
@@ -170,7 +173,11 @@ impl Prepared {
             if let Found::Key(FoundKey { alias: Some(alias), .. }) = found {
                 facts.add("kms:RequestAlias", alias.as_str());
             }
+            if let Found::Other { tags, .. } = found {
+                crate::identity::tag_facts(tags, &mut facts);
+            }
             O::facts(input, index, &mut facts);
+            O::found_facts(&engine, &keys, &mut facts)?;
             asking.authorize(target, found, &facts, &mut self.rested_on, &mut self.trace.decisions)?;
         }
         Ok(())
@@ -214,7 +221,7 @@ impl Prepared {
         let summary = event.summary.clone();
         let deleted = deleted_keys(&changes, &keys);
         let ticket = engine.world.store.commit(Commit { snapshot, rested_on, changes, events: vec![event] });
-        InFlight { engine, caller, operation, body, attempt, started_nanos, decided_nanos, ticket, summary, deleted, reply: Some(reply) }
+        InFlight { engine, caller, operation, body, attempt, started_nanos, decided_nanos, ticket: Some(ticket), summary, deleted, reply: Some(reply) }
     }
 }
 
@@ -228,7 +235,8 @@ pub struct InFlight {
     attempt: u32,
     started_nanos: u64,
     decided_nanos: u64,
-    ticket: Ticket,
+    /// Taken only by `wait`, which has it back before it ends.
+    ticket: Option<Ticket>,
     summary: EventSummary,
     deleted: Vec<Arc<keyward_types::KeyRecord>>,
     reply: Option<Result<Reply, KmsError>>,
@@ -238,8 +246,8 @@ impl InFlight {
     /// Parks the thread until the answer is there.
     pub fn wait(mut self) -> Result<Reply, KmsError> {
         loop {
-            let committed = Pin::new(&mut self.ticket).get_mut().wait_ref().map(drop);
-            if let Some(reply) = self.settle(committed) {
+            let Some(ticket) = self.ticket.take() else { return Err(KmsError::internal("nothing is in flight")) };
+            if let Some(reply) = self.settle(ticket.wait().map(drop)) {
                 return reply;
             }
         }
@@ -284,7 +292,10 @@ impl Future for InFlight {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
-            let Poll::Ready(committed) = Pin::new(&mut self.ticket).poll(context) else { return Poll::Pending };
+            let Some(ticket) = self.ticket.as_mut() else {
+                return Poll::Ready(Err(KmsError::internal("nothing is in flight")));
+            };
+            let Poll::Ready(committed) = Pin::new(ticket).poll(context) else { return Poll::Pending };
             if let Some(reply) = self.settle(committed.map(drop)) {
                 return Poll::Ready(reply);
             }

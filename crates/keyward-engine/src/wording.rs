@@ -2,7 +2,7 @@
 //!
 //! Source: recorded answers and <https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html>.
 
-use keyward_types::{AccountId, AliasName, Caller, Decision, ErrorCode, KeyName, KeyRecord, KeySpec, KmsError, Region};
+use keyward_types::{AccountId, AliasName, Caller, Decision, ErrorCode, GrantId, KeyName, KeyRecord, KeySpec, KmsError, Region};
 
 pub(crate) fn invalid_key_id(text: &str) -> KmsError {
     let shown = if text.starts_with("arn:") { text.to_owned() } else { format!("'{text}'") };
@@ -42,6 +42,18 @@ pub(crate) fn denied_elsewhere(action: &str, caller: &Caller, by_ciphertext: boo
     )
 }
 
+/// A refusal to assume a role, which sounds the same whether or not the role exists.
+pub(crate) fn may_not_assume(caller: &Caller, action: &str, role_arn: &str) -> KmsError {
+    let id = caller.origin.request_id;
+    KmsError::new(
+        ErrorCode::AccessDenied,
+        format!(
+            "User: {} is not authorized to perform: {action} on resource: {role_arn} (request {id}; see why: keyward explain {id})",
+            caller.arn
+        ),
+    )
+}
+
 pub(crate) fn wrong_key() -> KmsError {
     KmsError::new(
         ErrorCode::IncorrectKey,
@@ -62,6 +74,14 @@ pub(crate) fn wrong_algorithm(algorithm: &str, spec: KeySpec) -> KmsError {
 
 pub(crate) fn dry_run() -> KmsError {
     KmsError::new(ErrorCode::DryRunOperation, "The request would have succeeded, but the DryRun option is set.")
+}
+
+pub(crate) fn unsupported_spec(spec: KeySpec) -> KmsError {
+    KmsError::new(ErrorCode::UnsupportedOperation, format!("KeySpec {spec} is not supported in this Region"))
+}
+
+pub(crate) fn no_such_grant(grant_id: &GrantId) -> KmsError {
+    KmsError::new(ErrorCode::NotFound, format!("Grant ID {grant_id} not found"))
 }
 
 pub(crate) fn bad_grant_token() -> KmsError {

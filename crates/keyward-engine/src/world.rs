@@ -10,7 +10,7 @@ use keyward_store::Store;
 use keyward_telemetry::Metrics;
 use keyward_types::{AccountId, Caller, Clock, Entropy, Generator, KeyName, KmsError, MaterialId, Region, Timestamp};
 use quick_cache::sync::Cache;
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicI64};
 use uuid::Uuid;
 
 /// The parts.
@@ -41,11 +41,13 @@ const MATERIALS_CACHED: usize = 10_000;
 pub struct Engine {
     pub(crate) world: World,
     materials: Cache<(KeyName, MaterialId), Arc<KeyMaterial>>,
+    /// When housekeeping looks through the keys again, in milliseconds since 1970.
+    pub(crate) next_look: AtomicI64,
 }
 
 impl Engine {
     pub fn new(world: World) -> Arc<Self> {
-        Arc::new(Self { world, materials: Cache::new(MATERIALS_CACHED) })
+        Arc::new(Self { world, materials: Cache::new(MATERIALS_CACHED), next_look: AtomicI64::new(i64::MIN) })
     }
 
     /// Names of every operation, for closed label sets.

@@ -1,7 +1,7 @@
 //! `CreateAlias` <https://docs.aws.amazon.com/kms/latest/APIReference/API_CreateAlias.html>
 
 use super::prelude::*;
-use keyward_types::{AliasName, AliasRecord, limits};
+use keyward_types::{AliasName, AliasRecord, KeyName, limits};
 
 pub(crate) struct CreateAlias;
 
@@ -45,7 +45,7 @@ impl Operation for CreateAlias {
             let message = format!("An alias with the name {arn} already exists");
             return Err(KmsError::new(ErrorCode::AlreadyExists, message));
         }
-        check_quota(call)?;
+        check_quota(call, &key.name)?;
         let now = call.now();
         let name = input.alias_name.clone();
         call.put(Record::Alias(AliasRecord { account, region, name, target: key.name.clone(), created: now, updated: now }));
@@ -59,6 +59,15 @@ impl Operation for CreateAlias {
 
 /// What CreateAlias and UpdateAlias demand of a name and of what it shall point to.
 pub(crate) fn check_alias(name: &AliasName, target: &KeyRef) -> Result<(), KmsError> {
+    check_alias_name(name)?;
+    if target.is_alias() {
+        return Err(KmsError::validation("Aliases must refer to keys. Not aliases"));
+    }
+    Ok(())
+}
+
+/// What every operation that changes an alias demands of its name.
+pub(crate) fn check_alias_name(name: &AliasName) -> Result<(), KmsError> {
     let text = name.as_str();
     if !text.starts_with("alias/") || text == "alias/" {
         return Err(KmsError::validation(
@@ -71,15 +80,12 @@ pub(crate) fn check_alias(name: &AliasName, target: &KeyRef) -> Result<(), KmsEr
     if text.contains(':') {
         return Err(KmsError::validation(format!("{text} contains invalid characters for an alias")));
     }
-    if target.is_alias() {
-        return Err(KmsError::validation("Aliases must refer to keys. Not aliases"));
-    }
     Ok(())
 }
 
-/// Fails when the call's key has as many aliases as a key may have.
-pub(crate) fn check_quota(call: &Call<'_>) -> Result<(), KmsError> {
-    let aliases = call.store().aliases_of_key(&call.key()?.name).map_err(KmsError::internal)?;
+/// Fails when the key has as many aliases as a key may have.
+pub(crate) fn check_quota(call: &Call<'_>, key: &KeyName) -> Result<(), KmsError> {
+    let aliases = call.store().aliases_of_key(key).map_err(KmsError::internal)?;
     if limits::ALIASES_PER_KEY_MAX <= aliases.len() {
         return Err(KmsError::new(
             ErrorCode::LimitExceeded,

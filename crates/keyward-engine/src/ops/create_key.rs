@@ -7,7 +7,7 @@ use super::{
 };
 use crate::key_policy;
 use keyward_crypto::algorithm;
-use keyward_types::{KeyId, KeyName, MaterialOrigin, Rotation};
+use keyward_types::{KeyName, MaterialOrigin, Rotation, caller::Document};
 use std::collections::BTreeMap;
 
 pub(crate) struct CreateKey;
@@ -97,13 +97,11 @@ impl Operation for CreateKey {
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
         let caller = call.caller();
-        let key_id = KeyId::from_uuid(uuid::Builder::from_random_bytes(call.random()).into_uuid());
+        let key_id = call.new_key_id();
         let name = KeyName { account: caller.account.clone(), region: caller.origin.region.clone(), key_id };
         let bypass = input.bypass_policy_lockout_safety_check.unwrap_or(false);
         let text = input.policy.clone().unwrap_or_else(|| key_policy::default_text(&name.account));
-        let admitted = key_policy::admit(call, &name, &text, bypass)?;
-        let (material, public_key) = call.new_material(&name, input.spec(), true)?;
-        let key = KeyRecord {
+        let mut key = KeyRecord {
             spec: input.spec(),
             usage: input.usage(),
             origin: input.origin(),
@@ -111,15 +109,20 @@ impl Operation for CreateKey {
             description: input.description.clone(),
             created: call.now(),
             deletion_date: None,
-            policy: admitted.document,
-            policy_principals: admitted.principals,
+            policy: Document::new(text.as_str()),
+            policy_principals: BTreeMap::new(),
             tags: tag_map(&input.tags),
             rotation: Rotation::default(),
-            current_material: Some(material.id.clone()),
-            materials: vec![material],
-            public_key,
+            current_material: None,
+            materials: Vec::new(),
+            public_key: None,
             name,
         };
+        key.policy_principals = key_policy::admit(call, &key, &text, bypass)?.principals;
+        let (material, public_key) = call.new_material(&key.name, input.spec(), true)?;
+        key.current_material = Some(material.id.clone());
+        key.materials = vec![material];
+        key.public_key = public_key;
         call.concern(key.name.to_string());
         let output = Output { key_metadata: KeyMetadata::of(&key) };
         call.put(Record::Key(key));

@@ -16,6 +16,7 @@ pub(crate) struct Input {
     encryption_algorithm: Option<EncryptionAlgorithm>,
     #[serde(default)]
     dry_run_modifiers: Vec<String>,
+    recipient: Option<serde::de::IgnoredAny>,
 }
 
 #[derive(Serialize)]
@@ -52,6 +53,7 @@ impl Operation for Decrypt {
     type Output = Output;
 
     fn targets(input: &Input) -> Result<Vec<Target<'_>>, KmsError> {
+        refuse_recipient(input.recipient.as_ref())?;
         let source = Source {
             blob: &input.ciphertext_blob,
             key_id: input.key_id.as_ref(),

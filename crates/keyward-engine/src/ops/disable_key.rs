@@ -20,6 +20,10 @@ impl Operation for DisableKey {
         Ok(vec![Target::key(&input.key_id)])
     }
 
+    fn found_facts(engine: &crate::Engine, keys: &[&KeyRecord], facts: &mut Facts<'_>) -> Result<(), KmsError> {
+        trailing_days_fact(engine, keys, facts)
+    }
+
     fn run(call: &mut Call<'_>, _input: &Input) -> Result<Empty, KmsError> {
         call.put(Record::Key(KeyRecord { state: KeyState::Disabled, ..KeyRecord::clone(call.key()?) }));
         Ok(Empty)

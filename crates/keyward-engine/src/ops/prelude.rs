@@ -79,6 +79,39 @@ pub(crate) const fn data(name: &'static str, verb: &'static str, path: &'static 
     }
 }
 
+/// Attested environments are not supported; to ignore a `Recipient` would hand out plaintext.
+pub(crate) fn refuse_recipient<T>(recipient: Option<&T>) -> Result<(), KmsError> {
+    match recipient {
+        None => Ok(()),
+        Some(_) => Err(KmsError::new(
+            ErrorCode::UnsupportedOperation,
+            "Recipient is not supported: this service does not check attestation documents",
+        )),
+    }
+}
+
+/// `kms:TrailingDaysWithoutKeyUsage`: whole days since the key's last use; absent for a key never used.
+pub(crate) fn trailing_days_fact(
+    engine: &crate::Engine,
+    keys: &[&KeyRecord],
+    facts: &mut Facts<'_>,
+) -> Result<(), KmsError> {
+    for key in keys {
+        if let Some(usage) = engine.store().last_usage(&key.name).map_err(KmsError::internal)? {
+            let days = (engine.now().0 - usage.time.0).max(0) / 86_400_000;
+            facts.add("kms:TrailingDaysWithoutKeyUsage", days.to_string());
+        }
+    }
+    Ok(())
+}
+
+/// A date as CloudTrail writes it inside `responseElements`: `Aug 10, 2022, 10:38:27 PM`.
+pub(crate) fn trail_date(time: Timestamp) -> String {
+    chrono::DateTime::from_timestamp_millis(time.0)
+        .map(|date| date.format("%b %-d, %Y, %-I:%M:%S %p").to_string())
+        .unwrap_or_default()
+}
+
 /// What operations answer that say which key they used.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -111,12 +144,17 @@ pub(crate) struct Page {
     pub(crate) truncated: bool,
 }
 
+/// Items of one page. More than the operation's most is cut to it: a page may hold fewer than was asked.
+pub(crate) fn page_limit(wanted: Option<usize>, default: usize, most: usize) -> usize {
+    wanted.unwrap_or(default).min(most)
+}
+
 /// Cuts `items`, of which one more than `limit` was read, and makes the marker of the next page.
-pub(crate) fn page<T>(call: &mut Call<'_>, list: &str, mut items: Vec<T>, limit: usize, name: impl Fn(&T) -> String) -> (Vec<T>, Page) {
+pub(crate) fn page<T>(call: &mut Call<'_>, list: &str, mut items: Vec<T>, limit: usize, name: impl Fn(&T) -> String) -> Result<(Vec<T>, Page), KmsError> {
     if items.len() <= limit {
-        return (items, Page::default());
+        return Ok((items, Page::default()));
     }
     items.truncate(limit);
-    let marker = items.last().map(|last| call.marker(list, &name(last)));
-    (items, Page { truncated: true, next_marker: marker })
+    let marker = items.last().map(|last| call.marker(list, &name(last))).transpose()?;
+    Ok((items, Page { truncated: true, next_marker: marker }))
 }

@@ -37,6 +37,7 @@ pub(crate) const KEY_USAGE_KIND: Kind = Kind::Enum(KeyUsage::NAMES);
 pub(crate) const ORIGIN_KIND: Kind = Kind::Enum(MaterialOrigin::NAMES);
 pub(crate) const TAGS_KIND: Kind = Kind::List { of: &Kind::Structure(TAG), min: 0, max: usize::MAX };
 const TAG: &[Member] = &[required("TagKey", text(1, 128)), required("TagValue", text(0, 256))];
+pub(crate) const GRANT_NAME_KIND: Kind = patterned(1, 256, "^[a-zA-Z0-9:/_-]+$", |text| only(text, ":/_-"));
 pub(crate) const GRANT_ID_KIND: Kind = text(1, 128);
 pub(crate) const GRANT_OPERATIONS_KIND: Kind =
     Kind::List { of: &Kind::Enum(GrantOperation::NAMES), min: 0, max: usize::MAX };

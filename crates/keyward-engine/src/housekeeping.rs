@@ -1,0 +1,225 @@
+//! What the service does by itself: keys whose day of deletion has come, and automatic rotations.
+//!
+//! A timer calls [`Engine::tick`]; tests call it by hand. There is no other actor, and no thread here.
+//!
+//! INVARIANT: what is done for a key is one commit with one `AwsServiceEvent`: DeleteKey or RotateKey.
+//! INVARIANT: a deleted key leaves no alias, grant, material or data-encryption key.
+//! Sources: <https://docs.aws.amazon.com/kms/latest/developerguide/deleting-keys.html>,
+//! <https://docs.aws.amazon.com/kms/latest/developerguide/rotate-keys.html>
+
+use crate::{
+    Engine,
+    call::{Call, Proposed},
+    ops::rotation,
+};
+use keyward_store::{Commit, Ticket};
+use keyward_trail::{Extra, INTERNAL, Record, ResourceRef};
+use keyward_types::{
+    Caller, CallerKind, Change, Event, EventSummary, KeyRecord, KeyState, KmsError, Name, Origin, Outcome, RotationType,
+    Timestamp,
+};
+use serde_json::{Map, Value, json};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::Ordering},
+};
+
+/// Commits under way at once.
+const BATCH: usize = 64;
+/// Keys are looked through at least this often, even when none was due soon at the last look.
+const LOOK_SECONDS: i64 = 900;
+
+/// What a key is due for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Chore {
+    Delete,
+    Rotate,
+}
+
+impl Engine {
+    /// Does what is due, and answers for how many keys something was done.
+    ///
+    /// All keys are looked through, but only when one that was seen at the last look has become due, or
+    /// that look is [`LOOK_SECONDS`] old; so a timer may call it often. Deletions are scheduled 7 days
+    /// ahead and rotations 90, so that nothing is missed in between.
+    pub fn tick(self: &Arc<Self>) -> usize {
+        let now = self.now();
+        if now.0 < self.next_look.load(Ordering::Relaxed) {
+            return 0;
+        }
+        let mut next_look = now.plus_seconds(LOOK_SECONDS);
+        let mut batch = Vec::with_capacity(BATCH);
+        let mut done = 0;
+        for key in self.world.store.keys_everywhere() {
+            let key = match key {
+                Ok(key) => key,
+                Err(error) => {
+                    tracing::error!(%error, "a key could not be read");
+                    continue;
+                }
+            };
+            match due(&key) {
+                Some((time, chore)) if time <= now => batch.push((key, chore)),
+                Some((time, _)) => next_look = next_look.min(time),
+                None => {}
+            }
+            if batch.len() == BATCH {
+                done += self.do_batch(&mut batch, &mut next_look);
+            }
+        }
+        done += self.do_batch(&mut batch, &mut next_look);
+        self.next_look.store(next_look.0, Ordering::Relaxed);
+        done
+    }
+
+    /// Makes the next tick look through the keys: something may be due that was not before.
+    pub(crate) fn look_again(&self) {
+        self.next_look.store(i64::MIN, Ordering::Relaxed);
+    }
+
+    /// What could not be done now is looked at again in the next tick.
+    fn do_batch(&self, batch: &mut Vec<(Arc<KeyRecord>, Chore)>, next_look: &mut Timestamp) -> usize {
+        let started: Vec<_> = batch.drain(..).map(|(key, chore)| (self.start(&key, chore), key, chore)).collect();
+        let mut done = 0;
+        for (ticket, key, chore) in started {
+            match ticket.and_then(|ticket| ticket.wait().map_err(KmsError::internal)) {
+                Ok(_) => {
+                    done += 1;
+                    if chore == Chore::Delete {
+                        self.forget(&key);
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(key = %key.name, ?chore, %error, "not done; it is tried again");
+                    *next_look = self.now();
+                }
+            }
+        }
+        done
+    }
+
+    fn start(&self, key: &KeyRecord, chore: Chore) -> Result<Ticket, KmsError> {
+        let store = &self.world.store;
+        let (snapshot, now) = (store.snapshot(), self.now());
+        // The list may be older than the snapshot.
+        let current = store.key(&key.name).map_err(KmsError::internal)?;
+        let current = current.filter(|current| due(current).is_some_and(|(time, same)| time <= now && same == chore));
+        let key = current.ok_or_else(|| KmsError::internal("the key was changed meanwhile"))?;
+        let caller = Arc::new(self.internal_caller(&key));
+        let mut call = Call::new(self, &caller, &[], now);
+        let details = match chore {
+            Chore::Delete => {
+                delete(&mut call, &key);
+                None
+            }
+            Chore::Rotate => Some(rotate(&mut call, &key)?),
+        };
+        let event = event(&mut call, &key, chore, details.as_ref());
+        let Proposed { changes, .. } = call.proposed;
+        let rested_on = vec![Name::Key(key.name.clone())];
+        Ok(store.commit(Commit { snapshot, rested_on, changes, events: vec![event] }))
+    }
+
+    fn internal_caller(&self, key: &KeyRecord) -> Caller {
+        let name = INTERNAL.to_owned();
+        Caller {
+            kind: CallerKind::Service { name: name.clone() },
+            account: key.name.account.clone(),
+            arn: name.clone(),
+            principal_arn: name.clone(),
+            user_id: name.clone(),
+            access_key_id: String::new(),
+            tags: BTreeMap::new(),
+            issued: None,
+            mfa: None,
+            source_identity: None,
+            session_policies: Vec::new(),
+            origin: Origin {
+                request_id: self.fresh_id(),
+                source_ip: name.clone(),
+                user_agent: name,
+                region: key.name.region.clone(),
+                secure_transport: false,
+                host: String::new(),
+                trusted_facts: BTreeMap::new(),
+            },
+        }
+    }
+}
+
+/// What comes next for a key, and when.
+fn due(key: &KeyRecord) -> Option<(Timestamp, Chore)> {
+    match key.state {
+        KeyState::PendingDeletion => key.deletion_date.map(|date| (date, Chore::Delete)),
+        KeyState::Enabled if key.rotation.enabled => key.rotation.next.map(|next| (next, Chore::Rotate)),
+        _ => None,
+    }
+}
+
+fn delete(call: &mut Call<'_>, key: &KeyRecord) {
+    let name = &key.name;
+    call.delete(Name::Grants(name.clone()));
+    call.delete(Name::Aliases(name.clone()));
+    for material in &key.materials {
+        call.delete(Name::Material(name.clone(), material.id.clone()));
+    }
+    call.delete(Name::Dek(name.clone()));
+    call.delete(Name::Key(name.clone()));
+}
+
+/// Rotates, sets the next date, and says what the event says.
+fn rotate(call: &mut Call<'_>, key: &KeyRecord) -> Result<Value, KmsError> {
+    let mut key = key.clone();
+    let previous = key.current_material.clone();
+    rotation::rotate(call, &mut key, RotationType::Automatic)?;
+    let (now, period) = (call.now(), i64::from(key.rotation.period_days));
+    // A key that was disabled for long starts a new count.
+    let on_time = key.rotation.next.map(|next| next.plus_days(period)).filter(|next| now < *next);
+    key.rotation.next = Some(on_time.unwrap_or_else(|| now.plus_days(period)));
+    let details = json!({
+        "rotationType": RotationType::Automatic,
+        "keyOrigin": key.origin,
+        "previousKeyMaterialId": previous.map(|id| id.0),
+        "currentKeyMaterialId": key.current_material.as_ref().map(|id| &id.0),
+        "keyId": key.name.key_id.to_string(),
+    });
+    call.proposed.changes.push(Change::Put(Box::new(keyward_types::Record::Key(key))));
+    Ok(details)
+}
+
+fn event(call: &mut Call<'_>, key: &KeyRecord, chore: Chore, details: Option<&Value>) -> Event {
+    let (caller, event_id, arn) = (call.caller(), call.fresh_id(), key.name.to_string());
+    let operation = match chore {
+        Chore::Delete => "DeleteKey",
+        Chore::Rotate => "RotateKey",
+    };
+    let elements = json!({"keyId": arn});
+    let nothing = Map::new();
+    let record = Record {
+        caller,
+        service: "kms",
+        operation,
+        time: call.now(),
+        event_id,
+        request_parameters: &nothing,
+        response_elements: (chore == Chore::Delete).then_some(&elements),
+        additional: &nothing,
+        resources: &[ResourceRef { account: key.name.account.as_str(), arn: &arn }],
+        error: None,
+        decisions: &[],
+        read_only: false,
+    };
+    let record = record.to_json_with(&Extra { service_event_details: details, ..Extra::default() });
+    let summary = EventSummary {
+        event_id,
+        request_id: caller.origin.request_id,
+        time: call.now(),
+        service: "kms",
+        operation,
+        outcome: Outcome::Success,
+        account: key.name.account.to_string(),
+        principal_arn: INTERNAL.to_owned(),
+        keys: vec![arn],
+    };
+    Event { summary, record }
+}
