@@ -3,13 +3,15 @@
 //! INVARIANT: policies are read at decision time, so a policy that was removed stops counting at once.
 //! INVARIANT: a session lives only as long as the very role (by unique id) it was made for.
 
-use crate::Engine;
+use crate::{Engine, operation::Subject, resolve::Found, world::fill};
+use keyward_policy::Facts;
 use keyward_store::StoreError;
 use keyward_types::{
-    AccessKeyOwner, AccountId, Caller, CallerKind, ErrorCode, IdentityDocument, KmsError, Name, Origin, RoleRecord,
-    Timestamp, UserRecord,
+    AccessKeyOwner, AccessKeyRecord, AccountId, Arn, Caller, CallerKind, ErrorCode, Generator, IdentityDocument, KmsError,
+    Name, Origin, RoleRecord, Timestamp, UserRecord,
 };
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::{collections::BTreeMap, sync::Arc};
 use zeroize::Zeroizing;
 
@@ -134,7 +136,8 @@ impl Engine {
 
     pub(crate) fn seal_session(&self, session: &Session, generator: &mut dyn keyward_types::Generator) -> Result<String, KmsError> {
         let plain = Zeroizing::new(serde_json::to_vec(session).map_err(KmsError::internal)?);
-        Ok(crate::wording::token_text(&self.world.keyring.seal_token(SESSION, &plain, generator)))
+        let sealed = self.world.keyring.seal_token(SESSION, &plain, generator).map_err(KmsError::internal)?;
+        Ok(crate::wording::token_text(&sealed))
     }
 
     fn open_session(&self, token: &str) -> Option<Session> {
@@ -167,6 +170,132 @@ impl Engine {
             CallerKind::Root | CallerKind::Federated { .. } | CallerKind::Service { .. } => Ok(Identity::default()),
         }
     }
+}
+
+/// Users, roles and whose they are, for the IAM operations.
+impl Engine {
+    /// The user or role that a request names, with its tags. One that is absent is found by the ARN that
+    /// it would have, so that only who may ask hears that it is absent; the operation says so.
+    pub(crate) fn find_principal(&self, caller: &Caller, subject: &Subject<'_>, rested_on: &mut Vec<Name>) -> Result<Found, KmsError> {
+        refuse_plain_session(caller)?;
+        let account = &caller.account;
+        let (arn, tags) = match subject {
+            Subject::User(name) => match named_or_own(caller, *name)? {
+                None => (account.root_arn(), None),
+                Some(name) => {
+                    rested_on.push(Name::User(account.clone(), name.to_owned()));
+                    let user = self.world.store.user(account, name).map_err(KmsError::internal)?;
+                    (user.as_ref().map_or_else(|| principal_arn(account, "user", "/", name), |user| user.arn()), user.map(|user| user.tags.clone()))
+                }
+            },
+            Subject::Role(name) => {
+                rested_on.push(Name::Role(account.clone(), (*name).to_owned()));
+                let role = self.world.store.role(account, name).map_err(KmsError::internal)?;
+                (role.as_ref().map_or_else(|| principal_arn(account, "role", "/", name), |role| role.arn()), role.map(|role| role.tags.clone()))
+            }
+            Subject::NewPrincipal { kind, path, name } => (principal_arn(account, kind, path, name), None),
+            _ => return Err(KmsError::internal("not a user or role")),
+        };
+        Ok(Found::Other { arn, tags: tags.unwrap_or_default() })
+    }
+}
+
+/// The user's name that a request wrote, or the caller's own; `None` is the account's root user.
+pub(crate) fn named_or_own<'n>(caller: &'n Caller, name: Option<&'n str>) -> Result<Option<&'n str>, KmsError> {
+    match (name, &caller.kind) {
+        (Some(name), _) => Ok(Some(name)),
+        (None, CallerKind::Root) => Ok(None),
+        (None, CallerKind::User { name }) => Ok(Some(name)),
+        (None, CallerKind::RoleSession { .. } | CallerKind::Federated { .. } | CallerKind::Service { .. }) => {
+            Err(KmsError::new(ErrorCode::IamValidationError, "Must specify userName when calling with non-User credentials"))
+        }
+    }
+}
+
+/// Credentials of GetSessionToken do not open IAM unless MFA was shown.
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html>
+fn refuse_plain_session(caller: &Caller) -> Result<(), KmsError> {
+    let own = matches!(caller.kind, CallerKind::Root | CallerKind::User { .. });
+    if own && caller.issued.is_some() && caller.mfa != Some(true) { Err(unrecognized()) } else { Ok(()) }
+}
+
+/// A role session's own ARN; the role's path is not in it.
+pub(crate) fn session_arn(role: &RoleRecord, session_name: &str) -> String {
+    format!("arn:aws:sts::{}:assumed-role/{}/{session_name}", role.account, role.name)
+}
+
+fn principal_arn(account: &AccountId, kind: &str, path: &str, name: &str) -> String {
+    format!("arn:aws:iam::{account}:{kind}{path}{name}")
+}
+
+/// `aws:ResourceTag/*`, and the same under IAM's own name.
+pub(crate) fn tag_facts(tags: &BTreeMap<String, String>, facts: &mut Facts<'_>) {
+    for (name, value) in tags {
+        facts.add(&format!("aws:ResourceTag/{name}"), value.as_str());
+        facts.add(&format!("iam:ResourceTag/{name}"), value.as_str());
+    }
+}
+
+/// The record behind a user's or role's ARN; `None` for other ARNs.
+pub(crate) fn principal_name(arn: &str) -> Option<Name> {
+    let arn = Arn::parse(arn).filter(|arn| arn.service == "iam" && arn.region.is_empty())?;
+    let account = AccountId::parse(arn.account)?;
+    let (kind, path) = arn.resource.split_once('/')?;
+    let name = path.rsplit('/').next().filter(|name| !name.is_empty())?.to_owned();
+    match kind {
+        "user" => Some(Name::User(account, name)),
+        "role" => Some(Name::Role(account, name)),
+        _ => None,
+    }
+}
+
+/// A unique id as AWS makes them: a prefix that says of what kind, then letters and digits of base 32.
+/// `AIDA` is a user, `AROA` a role, `AKIA` a long-lived access key, `ASIA` a temporary one.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids>
+pub(crate) fn random_id<const N: usize>(prefix: &str, generator: &mut dyn Generator) -> String {
+    let mut bytes = [0; N];
+    fill(generator, &mut bytes);
+    let letter = |byte: &u8| char::from(match byte & 31 {
+        low @ 0..=25 => b'A' + low,
+        high => b'2' + (high - 26),
+    });
+    prefix.chars().chain(bytes.iter().map(letter)).collect()
+}
+
+/// The id of a user or role: 21 characters.
+pub(crate) fn principal_id(prefix: &str, generator: &mut dyn Generator) -> String {
+    random_id::<17>(prefix, generator)
+}
+
+/// The id of an access key: 20 characters.
+pub(crate) fn access_key_id(prefix: &str, generator: &mut dyn Generator) -> String {
+    random_id::<16>(prefix, generator)
+}
+
+/// A secret access key: 40 characters that carry 240 bits.
+pub(crate) fn secret_access_key(generator: &mut dyn Generator) -> Zeroizing<String> {
+    let mut bytes = Zeroizing::new([0; 30]);
+    fill(generator, &mut *bytes);
+    Zeroizing::new(base64::Engine::encode(&base64::engine::general_purpose::STANDARD, &*bytes))
+}
+
+/// Compares by digest, so that the time taken says nothing about where two secrets differ.
+pub(crate) fn same_secret(one: &str, other: &str) -> bool {
+    Sha256::digest(one.as_bytes()) == Sha256::digest(other.as_bytes())
+}
+
+/// A new long-lived access key.
+pub(crate) fn new_access_key(account: AccountId, owner: AccessKeyOwner, now: Timestamp, generator: &mut dyn Generator) -> AccessKeyRecord {
+    let access_key_id = access_key_id("AKIA", generator);
+    let secret = secret_access_key(generator).to_string();
+    AccessKeyRecord { access_key_id, secret, account, owner, active: true, created: now }
+}
+
+/// A time as the query protocol writes it.
+pub(crate) fn iso(time: Timestamp) -> String {
+    chrono::DateTime::from_timestamp(time.seconds(), 0)
+        .map(|time| time.to_rfc3339_opts(chrono::SecondsFormat::Secs, true))
+        .unwrap_or_default()
 }
 
 fn inline(policies: &BTreeMap<String, keyward_types::caller::Document>) -> Vec<IdentityDocument> {
@@ -218,7 +347,7 @@ fn of_role(role: &Arc<RoleRecord>, session_name: &str, access_key_id: &str, secr
             session_name: session_name.to_owned(),
         },
         account: role.account.clone(),
-        arn: format!("arn:aws:sts::{}:assumed-role/{}/{session_name}", role.account, role.name),
+        arn: session_arn(role, session_name),
         principal_arn: role.arn(),
         user_id: format!("{}:{session_name}", role.role_id),
         access_key_id: access_key_id.to_owned(),

@@ -12,7 +12,7 @@ use keyward_crypto::ciphertext;
 use keyward_types::{
     AccountId, AliasName, AliasRecord, Caller, ErrorCode, KeyName, KeyRecord, KeyRef, KmsError, MaterialId, Name, Region,
 };
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// A key that a request means.
 #[derive(Clone, Debug)]
@@ -30,7 +30,8 @@ pub(crate) struct FoundKey {
 pub(crate) enum Found {
     Key(FoundKey),
     Alias { arn: String },
-    Other { arn: String },
+    /// Tags fill `aws:ResourceTag/*`.
+    Other { arn: String, tags: BTreeMap<String, String> },
     Account,
     Unchecked,
     /// A key of another account that is not there.
@@ -57,7 +58,10 @@ pub(crate) fn resolve(
             let target = lookup.alias(&caller.account, &caller.origin.region, name)?.target.clone();
             lookup.named(target, None)
         }
-        Subject::Other(arn) => Ok(Found::Other { arn: arn.clone() }),
+        Subject::User(_) | Subject::Role(_) | Subject::NewPrincipal { .. } => {
+            engine.find_principal(caller, &target.subject, lookup.rested_on)
+        }
+        Subject::Other(arn) => Ok(Found::Other { arn: arn.clone(), tags: BTreeMap::new() }),
         Subject::Account => Ok(Found::Account),
         Subject::Unchecked => Ok(Found::Unchecked),
     }

@@ -24,7 +24,7 @@ pub use decision::{
     Clause, Decision, Effect, Layer, LayerEffect, LayerOutcome, MatchKind, Matched, NearMiss, Reason,
 };
 pub use error::{ErrorCode, Fault, KmsError};
-pub use event::{EventSummary, Outcome};
+pub use event::{Event, EventSummary, Outcome};
 pub use grant::{GrantConstraints, GrantOperation, GrantRecord, Grantee};
 pub use id::{AccountId, AliasName, Arn, GrantId, KeyArn, KeyId, KeyName, KeyRef, Region};
 pub use key::{

@@ -52,6 +52,10 @@ pub struct RoleRecord {
     pub max_session_seconds: u32,
     /// Who may assume the role.
     pub trust: Document,
+    /// Unique ids, at the time of saving, of the users and roles that the trust policy names, by ARN:
+    /// a principal deleted and made again is another one.
+    #[serde(default)]
+    pub trust_principals: BTreeMap<String, String>,
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
     #[serde(default)]

@@ -1,0 +1,76 @@
+//! `CreateUser` <https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateUser.html>
+
+use super::identity_prelude::*;
+
+pub(crate) struct CreateUser;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Input {
+    user_name: String,
+    path: Option<String>,
+    permissions_boundary: Option<String>,
+    #[serde(default)]
+    tags: Vec<IamTag>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Output {
+    user: User,
+}
+
+impl Operation for CreateUser {
+    const SPEC: Spec = iam(
+        "CreateUser",
+        "POST",
+        "/v1/users",
+        &[PATH, required("UserName", name_kind(64)), PERMISSIONS_BOUNDARY, optional("Tags", IAM_TAGS_KIND)],
+    );
+    type Input = Input;
+    type Output = Output;
+
+    fn targets(input: &Input) -> Result<Vec<Target<'_>>, KmsError> {
+        refuse_member("PermissionsBoundary", input.permissions_boundary.as_ref())?;
+        check_iam_tags(&input.tags)?;
+        let subject = Subject::NewPrincipal { kind: "user", path: input.path(), name: &input.user_name };
+        let mut targets = vec![Target::of(subject.clone())];
+        if !input.tags.is_empty() {
+            targets.push(Target { action: Some("TagUser"), ..Target::of(subject) });
+        }
+        Ok(targets)
+    }
+
+    fn facts<'i>(input: &'i Input, _index: usize, facts: &mut Facts<'i>) {
+        iam_tag_facts(&input.tags, facts);
+    }
+
+    fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
+        claim_name::<UserRecord>(call, &input.user_name)?;
+        let user = UserRecord {
+            account: call.caller().account.clone(),
+            name: input.user_name.clone(),
+            path: input.path().to_owned(),
+            user_id: identity::principal_id("AIDA", call.generator()),
+            created: call.now(),
+            tags: iam_tag_map(&input.tags),
+            policies: BTreeMap::new(),
+            attached: std::collections::BTreeSet::new(),
+            groups: std::collections::BTreeSet::new(),
+            boundary: None,
+        };
+        let output = Output { user: User::of(&user) };
+        call.put(Record::User(user));
+        Ok(output)
+    }
+
+    fn response_elements(_call: &Call<'_>, output: &Output) -> Option<Value> {
+        elements(output)
+    }
+}
+
+impl Input {
+    fn path(&self) -> &str {
+        self.path.as_deref().unwrap_or("/")
+    }
+}

@@ -1,0 +1,34 @@
+//! `ListAttachedUserPolicies` <https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListAttachedUserPolicies.html>
+
+use super::identity_prelude::*;
+
+pub(crate) struct ListAttachedUserPolicies;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Input {
+    user_name: String,
+}
+
+#[derive(Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Output {
+    /// Managed policies do not exist here; clients ask before they delete.
+    attached_policies: [(); 0],
+    is_truncated: bool,
+}
+
+impl Operation for ListAttachedUserPolicies {
+    const SPEC: Spec = iam_read("ListAttachedUserPolicies", "GET", "/v1/users/{UserName}/attached-policies", &[USER_NAME, PATH_PREFIX, IAM_MARKER, MAX_ITEMS]);
+    type Input = Input;
+    type Output = Output;
+
+    fn targets(input: &Input) -> Result<Vec<Target<'_>>, KmsError> {
+        Ok(vec![Target::of(Subject::User(Some(&input.user_name)))])
+    }
+
+    fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
+        known::<UserRecord>(call, &input.user_name)?;
+        Ok(Output::default())
+    }
+}

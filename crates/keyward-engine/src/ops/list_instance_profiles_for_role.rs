@@ -1,0 +1,34 @@
+//! `ListInstanceProfilesForRole` <https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListInstanceProfilesForRole.html>
+
+use super::identity_prelude::*;
+
+pub(crate) struct ListInstanceProfilesForRole;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Input {
+    role_name: String,
+}
+
+#[derive(Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Output {
+    /// Instance profiles do not exist here; clients ask before they delete.
+    instance_profiles: [(); 0],
+    is_truncated: bool,
+}
+
+impl Operation for ListInstanceProfilesForRole {
+    const SPEC: Spec = iam_read("ListInstanceProfilesForRole", "GET", "/v1/roles/{RoleName}/instance-profiles", &[ROLE_NAME, IAM_MARKER, MAX_ITEMS]);
+    type Input = Input;
+    type Output = Output;
+
+    fn targets(input: &Input) -> Result<Vec<Target<'_>>, KmsError> {
+        Ok(vec![Target::of(Subject::Role(&input.role_name))])
+    }
+
+    fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
+        known::<RoleRecord>(call, &input.role_name)?;
+        Ok(Output::default())
+    }
+}
