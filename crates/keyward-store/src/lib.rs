@@ -38,6 +38,7 @@ mod terms;
 mod ticket;
 mod tree;
 mod vault;
+mod verify;
 mod watch;
 mod writer;
 
@@ -49,6 +50,7 @@ pub use header::StoreHeader;
 pub use open::{Finding, NewStore, Opened};
 pub use options::{Durability, Options, Patience, Progress, Silent, Stage};
 pub use ticket::{Receipt, Ticket};
+pub use verify::{SledState, Verified};
 
 use anchor::{Anchor, Anchored};
 use disk::Disk;

@@ -22,7 +22,7 @@ use crate::{
     payload,
     shared::{ByWeight, Counters, Meta, Shared, lock, read_meta, survey},
     terms::OpenBucket,
-    tree::{self, Kind},
+    tree::Kind,
     vault::Vault,
     watch::Watch,
     writer::{Alarm, Background, Queue, Recent, Writer},
@@ -186,7 +186,7 @@ impl Store {
 }
 
 /// Without a header there is no store, unless there is more than an unfinished beginning of one.
-fn absent(options: &Options) -> StoreError {
+pub(crate) fn absent(options: &Options) -> StoreError {
     if holds_commits(options) {
         return StoreError::Lost("store.json is missing, and a journal is there".to_owned());
     }
@@ -210,7 +210,7 @@ fn clear_unfinished(options: &Options) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn take_lock(options: &Options) -> Result<File, StoreError> {
+pub(crate) fn take_lock(options: &Options) -> Result<File, StoreError> {
     let path = options.directory.join("lock");
     let file = File::options()
         .write(true)
@@ -285,7 +285,6 @@ struct Evidence {
     segments: Vec<Segment>,
     /// A last segment that was never begun.
     half_segment: Option<PathBuf>,
-    anchored: Anchored,
     end: End,
     was_clean: bool,
 }
@@ -308,7 +307,7 @@ impl Opening<'_> {
         if !was_clean {
             self.report.push(Finding::UncleanStop);
         }
-        Ok(Evidence { segments, half_segment, anchored, end, was_clean })
+        Ok(Evidence { segments, half_segment, end, was_clean })
     }
 
     /// The first changes: the new generation, and no clean stop any more.
@@ -494,10 +493,9 @@ impl Opening<'_> {
             store_id,
         )?;
         let items = usize::try_from(self.options.cache_bytes / 512).unwrap_or(usize::MAX).max(64);
-        let tree: sled::Tree = (*db).clone();
         let shared = Shared {
-            db,
-            tree,
+            tree: (*db).clone(),
+            _db: db,
             vaulting: self.vaulting.clone(),
             cache: quick_cache::sync::Cache::with_weighter(
                 items,
@@ -681,17 +679,26 @@ fn chain_at(segments: &[Segment], sequence: u64) -> Result<Option<[u8; 32]>, Sto
     Ok(chain)
 }
 
+/// Opens the payload of a frame; an error says where the frame stands.
+pub(crate) fn open_frame(
+    vaulting: &Vaulting,
+    frame: &Frame,
+) -> Result<payload::Payload, StoreError> {
+    payload::open(vaulting, frame.head.first, frame.head.count, &frame.payload).map_err(|error| {
+        match error {
+            StoreError::Corrupt { what, .. } => {
+                StoreError::corrupt(&frame.segment, frame.offset, what)
+            }
+            other => other,
+        }
+    })
+}
+
 fn replay_frame(shared: &Shared, frame: &Frame) -> Result<(), StoreError> {
-    let payload =
-        payload::open(&shared.vaulting, frame.head.first, frame.head.count, &frame.payload)
-            .map_err(|error| match error {
-                StoreError::Corrupt { what, .. } => {
-                    StoreError::corrupt(&frame.segment, frame.offset, what)
-                }
-                other => other,
-            })?;
+    let payload = open_frame(&shared.vaulting, frame)?;
     let mut draft = Draft::new(shared);
     for (ops, sequence) in payload.commits.into_iter().zip(frame.head.first..) {
+        let ops = ops.into_iter().map(|op| op.ready(&shared.vaulting)).collect::<Result<_, _>>()?;
         draft.stage(sequence, ops)?;
     }
     draft.append_block(&payload.head, &payload.packed);
@@ -725,7 +732,7 @@ pub(crate) fn sled_config(options: &Options, path: &Path) -> sled::Config {
 }
 
 /// Opens sled, which panics on some damage, and waits for a dead process to let go of it.
-fn open_guarded(options: &Options, path: &Path) -> Result<sled::Db, StoreError> {
+pub(crate) fn open_guarded(options: &Options, path: &Path) -> Result<sled::Db, StoreError> {
     let mut attempts = 0;
     loop {
         let opened = quietly(|| sled_config(options, path).open());
@@ -757,10 +764,4 @@ pub(crate) fn quietly<T>(call: impl FnOnce() -> T) -> Option<T> {
         }));
     });
     catch_unwind(AssertUnwindSafe(call)).ok()
-}
-
-/// The prefix of entries that hold records, for verifying.
-pub(crate) fn is_record(key: &[u8]) -> bool {
-    let kind = key.first().and_then(|number| Kind::from_number(*number));
-    kind.is_some_and(|kind| Kind::Key <= kind && kind <= Kind::LastUsage) && key != tree::meta()
 }

@@ -91,28 +91,53 @@ fn prepare_one(vaulting: &Vaulting, change: Change, bytes: &mut Vec<u8>) -> Resu
     })
 }
 
-/// The inverse of [`prepare`] for one commit.
-fn parse_ops(vaulting: &Vaulting, cursor: &mut Cursor<'_>) -> Result<Vec<Op>, StoreError> {
-    let count = cursor.u32().ok_or_else(damaged)?;
-    (0..count).map(|_| parse_op(vaulting, cursor)).collect()
+/// A change as the journal has it.
+pub(crate) enum RawOp {
+    Put { key: Vec<u8>, plain: Zeroizing<Vec<u8>> },
+    Delete(Name),
+    Touch { key: Vec<u8>, plain: Vec<u8>, usage: LastUsage },
+    Dek(KeyName),
 }
 
-fn parse_op(vaulting: &Vaulting, cursor: &mut Cursor<'_>) -> Result<Op, StoreError> {
+impl RawOp {
+    /// Makes the change ready to be applied again.
+    pub(crate) fn ready(self, vaulting: &Vaulting) -> Result<Op, StoreError> {
+        Ok(match self {
+            Self::Put { key, plain } => {
+                let held = decode_kind(&key, &plain)?;
+                Op::Put { sealed: vaulting.seal_record(&key, &plain), key, held }
+            }
+            Self::Delete(name) => Op::Delete(name),
+            Self::Touch { key, plain, usage } => Op::Touch { key, plain, usage: Arc::new(usage) },
+            Self::Dek(key) => Op::Dek { key, record: None },
+        })
+    }
+}
+
+/// The inverse of [`prepare`] for one commit.
+fn parse_ops(cursor: &mut Cursor<'_>) -> Result<Vec<RawOp>, StoreError> {
+    let count = cursor.u32().ok_or_else(damaged)?;
+    (0..count).map(|_| parse_op(cursor)).collect()
+}
+
+fn parse_op(cursor: &mut Cursor<'_>) -> Result<RawOp, StoreError> {
     let tag = cursor.u8().ok_or_else(damaged)?;
     let first = cursor.blob().ok_or_else(damaged)?;
     match tag {
         PUT => {
             let plain = cursor.blob().ok_or_else(damaged)?;
-            let held = decode_kind(first, plain)?;
-            Ok(Op::Put { key: first.to_vec(), sealed: vaulting.seal_record(first, plain), held })
+            Ok(RawOp::Put { key: first.to_vec(), plain: Zeroizing::new(plain.to_vec()) })
         }
-        DELETE => Ok(Op::Delete(crate::codec::decode(first)?)),
+        DELETE => Ok(RawOp::Delete(crate::codec::decode(first)?)),
         TOUCH => {
             let plain = cursor.blob().ok_or_else(damaged)?;
-            let usage = crate::codec::decode(plain)?;
-            Ok(Op::Touch { key: first.to_vec(), plain: plain.to_vec(), usage: Arc::new(usage) })
+            Ok(RawOp::Touch {
+                key: first.to_vec(),
+                plain: plain.to_vec(),
+                usage: crate::codec::decode(plain)?,
+            })
         }
-        DEK => Ok(Op::Dek { key: crate::codec::decode(first)?, record: None }),
+        DEK => Ok(RawOp::Dek(crate::codec::decode(first)?)),
         _ => Err(damaged()),
     }
 }
@@ -153,7 +178,7 @@ pub(crate) fn seal(
 
 /// A payload taken apart.
 pub(crate) struct Payload {
-    pub(crate) commits: Vec<Vec<Op>>,
+    pub(crate) commits: Vec<Vec<RawOp>>,
     pub(crate) head: BlockHead,
     pub(crate) packed: Vec<u8>,
     pub(crate) events: Vec<PackedEvent>,
@@ -196,7 +221,7 @@ pub(crate) fn open(
     let changes =
         Zeroizing::new(lz4_flex::decompress_size_prepended(changes).map_err(|_| damaged())?);
     let mut inner = Cursor(&changes);
-    let commits = (0..count).map(|_| parse_ops(vaulting, &mut inner)).collect::<Result<_, _>>()?;
+    let commits = (0..count).map(|_| parse_ops(&mut inner)).collect::<Result<_, _>>()?;
     if !inner.is_empty() || !cursor.is_empty() {
         return Err(damaged());
     }

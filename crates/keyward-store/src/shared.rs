@@ -107,7 +107,8 @@ fn documents<'a>(documents: impl Iterator<Item = &'a keyward_types::caller::Docu
 
 /// What readers and the writer share.
 pub(crate) struct Shared {
-    pub(crate) db: sled::Db,
+    /// Kept open; everything goes through its one tree.
+    pub(crate) _db: sled::Db,
     pub(crate) tree: sled::Tree,
     pub(crate) vaulting: Vaulting,
     pub(crate) cache: Cache<Vec<u8>, Held, ByWeight>,

@@ -3,3 +3,9 @@
 mod house;
 
 mod basics;
+mod concurrency;
+mod damage;
+mod faults;
+mod kill;
+mod model;
+mod vault;
