@@ -63,7 +63,7 @@ impl Operation for ListKeys {
             .store()
             .keys(&caller.account, &caller.origin.region, after.as_ref(), limit + 1)
             .map_err(KmsError::internal)?;
-        let (keys, page) = page(call, "keys", keys, limit, |key| key.name.key_id.to_string());
+        let (keys, page) = page(call, "keys", keys, limit, |key| key.name.key_id.to_string())?;
         let entry = |key: &std::sync::Arc<KeyRecord>| KeyListEntry {
             key_id: key.name.key_id.to_string(),
             key_arn: key.name.to_string(),

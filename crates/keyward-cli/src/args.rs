@@ -1,0 +1,291 @@
+//! The argument table.
+//!
+//! Environment variables are named here and nowhere else; the AWS ones are those of the AWS SDKs.
+
+use crate::output::Format;
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use std::{net::SocketAddr, path::PathBuf};
+
+/// A key service that speaks the AWS KMS API: it enforces, explains and remembers.
+#[derive(Parser)]
+#[command(name = "keyward", version, propagate_version = true, arg_required_else_help = true)]
+#[command(after_help = "Exit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 not authenticated, 5 denied or \"no\", \
+6 ran and found problems, 7 conflict or wrong state, 8 unreachable, 9 integrity failure")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command understands.
+#[derive(ClapArgs, Clone)]
+pub(crate) struct Common {
+    /// The form of the result
+    #[arg(short = 'o', long = "output", global = true, default_value = "text")]
+    pub(crate) output: Format,
+    /// Where the service listens
+    #[arg(long, global = true, env = "KEYWARD_ENDPOINT", default_value = "http://127.0.0.1:8480")]
+    pub(crate) endpoint: String,
+    /// The Region to sign for
+    #[arg(long, global = true, env = "AWS_REGION")]
+    pub(crate) region: Option<String>,
+    #[arg(long, global = true, env = "AWS_DEFAULT_REGION", hide = true)]
+    pub(crate) default_region: Option<String>,
+    #[arg(long, global = true, env = "AWS_ACCESS_KEY_ID", hide = true, default_value = "test")]
+    pub(crate) access_key_id: String,
+    #[arg(long, global = true, env = "AWS_SECRET_ACCESS_KEY", hide = true, hide_env_values = true, default_value = "test")]
+    pub(crate) secret_access_key: String,
+    #[arg(long, global = true, env = "AWS_SESSION_TOKEN", hide = true, hide_env_values = true)]
+    pub(crate) session_token: Option<String>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Run the service for development: no configuration, loopback only, fixed credentials
+    Dev(Dev),
+    /// Run the service
+    Serve(Serve),
+    /// Make a store, its root key and the first root credentials
+    Init(Init),
+    /// Print the variables that point AWS clients at this service: eval "$(keyward env)"
+    Env(Env),
+    /// Say who the credentials are
+    Whoami,
+    /// Say whether the service is ready
+    Status,
+    /// Check what commonly goes wrong
+    Doctor,
+    /// Call any operation: keyward call Encrypt KeyId=alias/demo Plaintext=@message.txt
+    Call(Call),
+    /// Keys
+    #[command(subcommand)]
+    Key(Key),
+    /// Grants
+    #[command(subcommand)]
+    Grant(Grant),
+    /// Events of the log
+    #[command(subcommand)]
+    Events(Events),
+    /// Why a request was allowed or refused
+    Explain(Explain),
+    /// Policies
+    #[command(subcommand)]
+    Policy(Policy),
+    /// The log's integrity
+    #[command(subcommand)]
+    Audit(Audit),
+    /// Measure a running service beside a bare HTTP echo
+    Bench(Bench),
+    /// The echo that `bench` measures beside the service
+    #[command(hide = true)]
+    BenchEcho(BenchEcho),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Durability {
+    /// An answer leaves only after its event and change are on disk
+    Commit,
+    /// They are handed to the operating system first; a power cut can lose the last moments
+    Relaxed,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Crypto {
+    /// For each algorithm the provider that measures best and is constant-time
+    Default,
+    /// Pure Rust alone; its RSA is under RUSTSEC-2023-0071 (timing) and several times slower
+    Rustcrypto,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Dev {
+    #[arg(long, default_value = "127.0.0.1:8480")]
+    pub(crate) listen: SocketAddr,
+    /// Keep the store here, and go on with it next time; without it everything is lost at exit
+    #[arg(long)]
+    pub(crate) data: Option<PathBuf>,
+    /// Users, roles, keys, aliases and grants to start with (YAML)
+    #[arg(long)]
+    pub(crate) seed: Option<PathBuf>,
+    #[arg(long, default_value = "000000000000")]
+    pub(crate) account: String,
+    #[arg(long, value_enum, default_value = "relaxed")]
+    pub(crate) durability: Durability,
+    #[arg(long, default_value = "test")]
+    pub(crate) root_access_key: String,
+    #[arg(long, default_value = "test")]
+    pub(crate) root_secret_key: String,
+    #[arg(long, value_enum, default_value = "default")]
+    pub(crate) crypto: Crypto,
+    /// Threads that serve requests; as many as cores unless said
+    #[arg(long)]
+    pub(crate) workers: Option<usize>,
+}
+
+/// Where the root key comes from.
+#[derive(ClapArgs, Clone, Default)]
+pub(crate) struct RootKeyArgs {
+    /// A file of 64 hexadecimal digits, readable by its owner alone
+    #[arg(long)]
+    pub(crate) root_key_file: Option<PathBuf>,
+    /// 64 hexadecimal digits
+    #[arg(long, env = "KEYWARD_ROOT_KEY", hide = true, hide_env_values = true)]
+    pub(crate) root_key: Option<String>,
+    /// Derives the root key (Argon2id)
+    #[arg(long, env = "KEYWARD_ROOT_PASSPHRASE", hide = true, hide_env_values = true)]
+    pub(crate) root_passphrase: Option<String>,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Serve {
+    #[arg(long)]
+    pub(crate) config: PathBuf,
+    #[command(flatten)]
+    pub(crate) root: RootKeyArgs,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Init {
+    /// The directory of the new store
+    #[arg(long)]
+    pub(crate) data: PathBuf,
+    #[arg(long, default_value = "000000000000")]
+    pub(crate) account: String,
+    #[command(flatten)]
+    pub(crate) root: RootKeyArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Shell {
+    Sh,
+    Fish,
+    Powershell,
+    Dotenv,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Env {
+    #[arg(long, value_enum, default_value = "sh")]
+    pub(crate) shell: Shell,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Call {
+    /// Such as Encrypt or ListKeys
+    pub(crate) operation: String,
+    /// Members as Name=value, Name=@file (bytes, as base64) or Name:=json
+    pub(crate) members: Vec<String>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Key {
+    /// Keys with their aliases and states
+    List,
+    /// One key: metadata, policy, rotation, last use
+    Show { key: String },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Grant {
+    /// Grants on a key
+    List { key: String },
+}
+
+/// Which events.
+#[derive(ClapArgs, Clone, Default)]
+pub(crate) struct EventFilter {
+    /// Such as Decrypt
+    #[arg(long)]
+    pub(crate) operation: Option<String>,
+    /// An ARN, or a part of one
+    #[arg(long)]
+    pub(crate) principal: Option<String>,
+    /// A key's ARN or id
+    #[arg(long)]
+    pub(crate) key: Option<String>,
+    /// success, denied, client_error or server_error
+    #[arg(long)]
+    pub(crate) outcome: Option<String>,
+    /// Newer than this, RFC 3339
+    #[arg(long)]
+    pub(crate) since: Option<String>,
+    /// Older than this, RFC 3339
+    #[arg(long)]
+    pub(crate) until: Option<String>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Events {
+    /// Newest first
+    List {
+        #[command(flatten)]
+        filter: EventFilter,
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+    },
+    /// As they come
+    Tail {
+        #[command(flatten)]
+        filter: EventFilter,
+    },
+    /// One, by event id or request id
+    Show { id: String },
+    /// Every event of a stopped store, oldest first, one JSON record a line
+    Export {
+        #[arg(long)]
+        data: PathBuf,
+        #[command(flatten)]
+        root: RootKeyArgs,
+    },
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Explain {
+    /// An event id or a request id; `last` is the newest refusal
+    pub(crate) id: String,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Policy {
+    /// Decide every vector of a file and compare with what it expects
+    Vectors { file: PathBuf },
+    /// Say what is wrong with a key policy or, with --identity, an identity policy
+    Check {
+        file: PathBuf,
+        #[arg(long)]
+        identity: bool,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Audit {
+    /// Check the whole log of a stopped store; 0 when all holds, 9 when anything was changed
+    Verify {
+        #[arg(long)]
+        data: PathBuf,
+        #[command(flatten)]
+        root: RootKeyArgs,
+    },
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Bench {
+    /// Seconds per measurement
+    #[arg(long, default_value_t = 5)]
+    pub(crate) seconds: u64,
+    #[arg(long, default_value_t = 64)]
+    pub(crate) connections: usize,
+    /// Only these, by name
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct BenchEcho {
+    #[arg(long)]
+    pub(crate) listen: SocketAddr,
+    /// Bytes of every answer
+    #[arg(long)]
+    pub(crate) answer_bytes: usize,
+}

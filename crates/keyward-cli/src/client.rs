@@ -1,0 +1,164 @@
+//! A signing HTTP client for the service's own doors.
+//!
+//! It blocks, keeps one connection alive, and knows nothing of operations.
+
+use crate::{
+    args::Common,
+    exit::{CliError, Exit},
+};
+use keyward_sigv4::{Credentials, Request, Scope, sign};
+use serde_json::Value;
+use std::{io::Read, time::Duration};
+use ureq::http::{Response, Uri};
+
+pub(crate) struct Client<'c> {
+    common: &'c Common,
+    agent: ureq::Agent,
+}
+
+/// An answer's status and body.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Vec<u8>,
+}
+
+impl<'c> Client<'c> {
+    pub(crate) fn new(common: &'c Common) -> Self {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_connect(Some(Duration::from_secs(5)))
+            .proxy(None)
+            .build();
+        Self { common, agent: config.into() }
+    }
+
+    pub(crate) fn region(&self) -> &str {
+        self.common.region.as_deref().or(self.common.default_region.as_deref()).unwrap_or("us-east-1")
+    }
+
+    /// Calls an operation of KMS through AWS JSON.
+    pub(crate) fn call(&self, operation: &str, input: &Value) -> Result<Value, CliError> {
+        let target = format!("TrentService.{operation}");
+        let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target.as_str())];
+        let answer = self.send("POST", "/", &headers, input.to_string().as_bytes())?;
+        let body = answer.json()?;
+        if answer.status == 200 {
+            return Ok(body);
+        }
+        let text = |name: &str| body.get(name).and_then(Value::as_str);
+        let code = text("__type").unwrap_or("Unknown");
+        Err(CliError::of_answer(answer.status, code, text("message").or(text("Message")).unwrap_or("")))
+    }
+
+    /// Reads a REST resource; `query` pairs are encoded here.
+    pub(crate) fn read(&self, path: &str, query: &[(&str, String)]) -> Result<Value, CliError> {
+        let answer = self.send("GET", &with_query(path, query), &[], b"")?;
+        let body = answer.json()?;
+        if answer.status < 300 {
+            return Ok(body);
+        }
+        let error = body.get("error").cloned().unwrap_or_default();
+        let text = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or("").to_owned();
+        Err(CliError::of_answer(answer.status, &text("code"), &text("message")))
+    }
+
+    /// Opens a stream of server-sent events.
+    pub(crate) fn stream(&self, path: &str, query: &[(&str, String)]) -> Result<impl Read + use<>, CliError> {
+        let response = self.exchange("GET", &with_query(path, query), &[("accept", "text/event-stream")], b"")?;
+        if response.status() != 200 {
+            return Err(CliError::of_answer(response.status().as_u16(), "stream refused", ""));
+        }
+        Ok(response.into_body().into_reader())
+    }
+
+    /// Reads without a signature: health and metrics.
+    pub(crate) fn plain(&self, path: &str) -> Result<Answer, CliError> {
+        let url = format!("{}{path}", self.common.endpoint.trim_end_matches('/'));
+        let response = self.agent.get(&url).call().map_err(|error| self.unreachable(&error))?;
+        Answer::of(response)
+    }
+
+    /// Calls STS through the query protocol and gives the XML.
+    pub(crate) fn query(&self, service: &str, body: &str) -> Result<Answer, CliError> {
+        let headers = [("content-type", "application/x-www-form-urlencoded; charset=utf-8")];
+        self.exchange_for(service, "POST", "/", &headers, body.as_bytes()).and_then(Answer::of)
+    }
+
+    pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<Answer, CliError> {
+        self.exchange(method, path, headers, body).and_then(Answer::of)
+    }
+
+    fn exchange(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<Response<ureq::Body>, CliError> {
+        self.exchange_for("kms", method, path, headers, body)
+    }
+
+    fn exchange_for(&self, service: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<Response<ureq::Body>, CliError> {
+        let url = format!("{}{path}", self.common.endpoint.trim_end_matches('/'));
+        let uri: Uri = url.parse().map_err(|_| CliError::new(Exit::Usage, format!("{url} is not a URL")))?;
+        let host = uri.authority().map(ToString::to_string).unwrap_or_default();
+        let mut signed: Vec<(&str, &str)> = vec![("host", &host)];
+        signed.extend_from_slice(headers);
+        let request = Request {
+            method,
+            path: uri.path(),
+            query: uri.query().unwrap_or(""),
+            headers: &signed,
+            body,
+        };
+        let Common { access_key_id, secret_access_key, session_token, .. } = self.common;
+        let credentials = Credentials { access_key_id, secret_access_key, session_token: session_token.as_deref() };
+        let added = sign(&request, &credentials, &Scope { region: self.region(), service }, now_seconds());
+        let mut builder = ureq::http::Request::builder().method(method).uri(&url);
+        for (name, value) in headers.iter().copied().chain(added.iter().map(|(name, value)| (*name, value.as_str()))) {
+            builder = builder.header(name, value);
+        }
+        let request = builder.body(body.to_vec()).map_err(CliError::failure)?;
+        self.agent.run(request).map_err(|error| self.unreachable(&error))
+    }
+
+    fn unreachable(&self, error: &ureq::Error) -> CliError {
+        CliError::new(Exit::Unreachable, format!("{} does not answer: {error}", self.common.endpoint))
+            .hint("start the service with `keyward dev`, or set KEYWARD_ENDPOINT")
+    }
+}
+
+impl Answer {
+    fn of(mut response: Response<ureq::Body>) -> Result<Self, CliError> {
+        let status = response.status().as_u16();
+        let body = response.body_mut().with_config().limit(1 << 30).read_to_vec().map_err(CliError::failure)?;
+        Ok(Self { status, body })
+    }
+
+    pub(crate) fn json(&self) -> Result<Value, CliError> {
+        if self.body.is_empty() {
+            return Ok(Value::Object(serde_json::Map::new()));
+        }
+        serde_json::from_slice(&self.body)
+            .map_err(|_| CliError::failure("the answer is not JSON").hint("is the endpoint a Keyward?"))
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+fn with_query(path: &str, query: &[(&str, String)]) -> String {
+    let pairs: Vec<String> = query.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+    if pairs.is_empty() { path.to_owned() } else { format!("{path}?{}", pairs.join("&")) }
+}
+
+/// Percent-encodes a query value or a path segment.
+pub(crate) fn encoded(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+            other => format!("%{other:02X}"),
+        })
+        .collect()
+}
+
+/// Wall time for signatures.
+#[expect(clippy::disallowed_methods, reason = "a client signs with its own wall time; there is no clock port in the command line")]
+pub(crate) fn now_seconds() -> i64 {
+    chrono::Utc::now().timestamp()
+}

@@ -1,0 +1,72 @@
+//! What the offline commands share: opening a stopped store, and a progress bar.
+//!
+//! A store that `keyward dev --data` made keeps its root key inside; any other needs to be told.
+
+use crate::{
+    args::RootKeyArgs,
+    exit::{CliError, Exit},
+    output,
+};
+use indicatif::{ProgressBar, ProgressStyle};
+use keyward_server::{Config, StartError};
+use keyward_store::{EventQuery, Progress, Stage, StoreError};
+use serde_json::Value;
+use std::path::Path;
+
+pub(super) fn config(data: &Path, root: &RootKeyArgs) -> Config {
+    let mut config = Config { data: Some(data.to_owned()), root_credentials: None, ..Config::dev() };
+    super::service::apply_root_key(&mut config.root_key, root);
+    config
+}
+
+pub(super) fn error(error: &StartError) -> CliError {
+    let exit = match error {
+        StartError::Store(StoreError::Absent(_)) => Exit::NotFound,
+        StartError::Store(StoreError::Corrupt { .. } | StoreError::Lost { .. }) => Exit::Integrity,
+        StartError::Store(StoreError::Locked) => Exit::Conflict,
+        _ => Exit::Failure,
+    };
+    CliError::new(exit, error.to_string())
+}
+
+/// Every event, oldest first.
+pub(super) fn export(data: &Path, root: &RootKeyArgs) -> Result<Exit, CliError> {
+    let opened = keyward_server::open(&config(data, root)).map_err(|start| error(&start))?;
+    let store = opened.engine.store();
+    let mut after = None;
+    loop {
+        let query = EventQuery { after, limit: 1_000, ..EventQuery::default() };
+        let page = store.events(&query).map_err(CliError::failure)?;
+        let Some(last) = page.last().map(|event| event.seq) else { return Ok(Exit::Ok) };
+        for event in page {
+            let record: Value = serde_json::from_slice(&event.record).map_err(CliError::failure)?;
+            output::json_line(&record);
+        }
+        after = Some(last);
+    }
+}
+
+/// A bar on a terminal, nothing elsewhere.
+pub(super) struct Bar(ProgressBar);
+
+impl Bar {
+    pub(super) fn new() -> Self {
+        let bar = ProgressBar::new(0);
+        if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {percent}%") {
+            bar.set_style(style);
+        }
+        Self(bar)
+    }
+
+    pub(super) fn done(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
+impl Progress for Bar {
+    fn advance(&self, stage: Stage, done: u64, total: u64) {
+        self.0.set_message(stage.as_str());
+        self.0.set_length(total);
+        self.0.set_position(done);
+    }
+}

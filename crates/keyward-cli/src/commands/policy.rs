@@ -1,0 +1,63 @@
+//! `keyward policy`: decision vectors, and checking a document.
+
+use super::vectors;
+use crate::{
+    args::{Common, Policy},
+    exit::{CliError, Exit},
+    output::{self, Format},
+};
+use keyward_policy::PolicyEngine;
+use serde_json::{Value, json};
+use std::{fs, path::Path};
+
+pub(super) fn policy(common: &Common, command: &Policy) -> Result<Exit, CliError> {
+    match command {
+        Policy::Vectors { file } => run_vectors(common.output, file),
+        Policy::Check { file, identity } => check(common.output, file, *identity),
+    }
+}
+
+fn read(file: &Path) -> Result<String, CliError> {
+    fs::read_to_string(file).map_err(|error| CliError::new(Exit::Usage, format!("{}: {error}", file.display())))
+}
+
+/// One result a vector, and a count on stderr. A vector that cannot be asked is a problem, never a pass.
+fn run_vectors(format: Format, file: &Path) -> Result<Exit, CliError> {
+    let usage = |error: &dyn core::fmt::Display| CliError::new(Exit::Usage, format!("{}: {error}", file.display()));
+    let text = read(file)?;
+    let whole: Result<Value, _> = serde_json::from_str(&text);
+    let vectors: Vec<Value> = match whole {
+        Ok(Value::Array(vectors)) => vectors,
+        Ok(one) => vec![one],
+        // One object a line.
+        Err(_) => serde_json::Deserializer::from_str(&text).into_iter().collect::<Result<_, _>>().map_err(|error| usage(&error))?,
+    };
+    let engine = PolicyEngine::new();
+    let mut failed = 0;
+    for vector in &vectors {
+        let result = vectors::decide(&engine, vector);
+        failed += usize::from(!result.pass);
+        match format {
+            Format::Json => output::json_line(&result.to_json()),
+            Format::Text => output::line(&result.to_text()),
+        }
+    }
+    output::note(&format!("{} passed, {failed} failed", vectors.len() - failed));
+    Ok(if failed == 0 { Exit::Ok } else { Exit::Problems })
+}
+
+fn check(format: Format, file: &Path, identity: bool) -> Result<Exit, CliError> {
+    let engine = PolicyEngine::new();
+    let text = read(file)?;
+    let checked = if identity {
+        engine.validate_identity_policy(&text)
+    } else {
+        engine.validate_key_policy(&text).map(drop)
+    };
+    let problem = checked.err().map(|error| error.to_string());
+    match format {
+        Format::Json => output::json(&json!({"Valid": problem.is_none(), "Problem": problem})),
+        Format::Text => output::line(problem.as_deref().unwrap_or("the policy is valid")),
+    }
+    Ok(if problem.is_none() { Exit::Ok } else { Exit::Problems })
+}

@@ -1,0 +1,226 @@
+//! `keyward dev`, `serve`, `init` and `env`: the service itself.
+
+use crate::{
+    args::{Common, Crypto, Dev, Durability, Init, RootKeyArgs, Serve, Shell},
+    client::Client,
+    exit::{CliError, Exit},
+    output::{self, Format},
+};
+use keyward_server::{
+    Config, StartError, Started,
+    config::{CryptoChoice, LogFormat, LogSettings, RootCredentials, RootKeySource, Secret},
+};
+use serde_json::json;
+use std::{fs, io::IsTerminal as _, os::unix::fs::OpenOptionsExt as _, path::Path};
+use tokio::signal::unix::{SignalKind, signal};
+
+pub(super) fn dev(common: &Common, dev: Dev) -> Result<Exit, CliError> {
+    let config = Config {
+        listen: dev.listen,
+        data: dev.data.clone(),
+        durability: durability(dev.durability),
+        account: dev.account,
+        region: common.region.clone().unwrap_or_else(|| "us-east-1".to_owned()),
+        root_credentials: Some(RootCredentials {
+            access_key_id: dev.root_access_key.clone(),
+            secret: Secret::new(dev.root_secret_key),
+        }),
+        seed: dev.seed,
+        crypto: match dev.crypto {
+            Crypto::Default => CryptoChoice::Default,
+            Crypto::Rustcrypto => CryptoChoice::Rustcrypto,
+        },
+        workers: dev.workers.unwrap_or(0),
+        log: LogSettings { filter: "warn".to_owned(), ..LogSettings::default() },
+        ..Config::dev()
+    };
+    let kept = dev.data.as_deref().map_or_else(|| "everything is lost at exit".to_owned(), |path| format!("data in {}", path.display()));
+    run(&config, &format!("development mode: fixed credentials {}, loopback only, {kept}", dev.root_access_key))
+}
+
+pub(super) fn serve(serve: Serve) -> Result<Exit, CliError> {
+    let text = fs::read_to_string(&serve.config)
+        .map_err(|error| CliError::new(Exit::Usage, format!("{}: {error}", serve.config.display())))?;
+    let mut config = Config::from_toml(&text)
+        .map_err(|error| CliError::new(Exit::Usage, format!("{}: {error}", serve.config.display())))?;
+    apply_root_key(&mut config.root_key, &serve.root);
+    run(&config, "")
+}
+
+/// Runs until a signal to stop; a second one ends it at once.
+fn run(config: &Config, remark: &str) -> Result<Exit, CliError> {
+    start_log(&config.log);
+    let ready = |started: &Started<'_>| banner(config, started, remark);
+    keyward_server::run(config, ready, stop_signal()).map_err(|error| start_error(&error))?;
+    Ok(Exit::Ok)
+}
+
+async fn stop_signal() {
+    let (Ok(mut term), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        output::warn("signals cannot be heard; end the process to stop it");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+fn start_error(error: &StartError) -> CliError {
+    let exit = match error {
+        StartError::Config(_) => Exit::Usage,
+        _ => Exit::Failure,
+    };
+    let error = CliError::new(exit, error.to_string());
+    if error.message.contains("in use") { error.hint("is another keyward running? choose another port with --listen") } else { error }
+}
+
+fn banner(config: &Config, started: &Started<'_>, remark: &str) {
+    let address = started.address;
+    for finding in &started.opened.report {
+        output::note(&format!("store: {finding}"));
+    }
+    if !remark.is_empty() {
+        output::note(remark);
+    }
+    output::note(&format!("keyward listens on http://{address}"));
+    output::note(&format!("account {}, Region {} and any other that a request signs for", config.account, config.region));
+    if let Some(count) = started.opened.seeded {
+        output::note(&format!("seeded {count} things"));
+    }
+    if config.dev {
+        output::note("in another terminal:  eval \"$(keyward env)\"; aws kms create-key");
+    }
+}
+
+fn start_log(settings: &LogSettings) {
+    let filter = tracing_subscriber::EnvFilter::try_new(&settings.filter).unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let text = match settings.format {
+        LogFormat::Text => true,
+        LogFormat::Json => false,
+        LogFormat::Auto => std::io::stderr().is_terminal(),
+    };
+    let started = if text { builder.try_init() } else { builder.json().try_init() };
+    if let Err(error) = started {
+        output::warn(&format!("the diagnostic log cannot start: {error}"));
+    }
+}
+
+pub(super) fn init(common: &Common, init: Init) -> Result<Exit, CliError> {
+    let mut config = Config {
+        data: Some(init.data.clone()),
+        account: init.account,
+        region: Client::new(common).region().to_owned(),
+        ..Config::serve()
+    };
+    let given = init.root.root_key.is_some() || init.root.root_passphrase.is_some();
+    let key_file = match (&init.root.root_key_file, given) {
+        (Some(path), _) => Some(path.clone()),
+        (None, true) => None,
+        (None, false) => Some(init.data.with_extension("root-key")),
+    };
+    if let Some(path) = &key_file
+        && !path.exists()
+    {
+        write_root_key(path)?;
+    }
+    apply_root_key(&mut config.root_key, &RootKeyArgs { root_key_file: key_file.clone(), ..init.root });
+    let credentials = keyward_server::initialise(&config).map_err(|error| start_error(&error))?;
+    let config_file = init.data.with_extension("toml");
+    write_config(&config_file, &config, key_file.as_deref())?;
+    match common.output {
+        Format::Json => output::json(&json!({
+            "AccessKeyId": credentials.access_key_id,
+            "SecretAccessKey": credentials.secret.expose(),
+            "ConfigFile": config_file,
+            "RootKeyFile": key_file,
+        })),
+        Format::Text => {
+            output::line(&format!("AWS_ACCESS_KEY_ID={}", credentials.access_key_id));
+            output::line(&format!("AWS_SECRET_ACCESS_KEY={}", credentials.secret.expose()));
+        }
+    }
+    output::note("these are the root user's credentials; they are not shown again");
+    if let Some(path) = &key_file {
+        output::note(&format!("the root key is in {}; without it nothing in the store opens. Keep a copy elsewhere", path.display()));
+    }
+    output::note(&format!("start it with:  keyward serve --config {}", config_file.display()));
+    Ok(Exit::Ok)
+}
+
+/// Where the root key comes from, as the command line says; nothing said leaves what the file says.
+pub(super) fn apply_root_key(source: &mut RootKeySource, args: &RootKeyArgs) {
+    if args.root_key_file.is_none() && args.root_key.is_none() && args.root_passphrase.is_none() {
+        return;
+    }
+    *source = RootKeySource {
+        file: args.root_key_file.clone(),
+        text: args.root_key.clone().map(Secret::new),
+        passphrase: args.root_passphrase.clone().map(Secret::new),
+    };
+}
+
+fn write_root_key(path: &Path) -> Result<(), CliError> {
+    let mut generator = keyward_types::Entropy::generator(&keyward_crypto::SystemEntropy);
+    let text = keyward_crypto::RootKey::generate(&mut *generator).to_text();
+    write_new(path, 0o600, format!("{}\n", text.as_str()).as_bytes())
+}
+
+fn write_config(path: &Path, config: &Config, key_file: Option<&Path>) -> Result<(), CliError> {
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let data = config.data.as_deref().map(absolute).unwrap_or_default();
+    let mut text = format!(
+        "# Every setting is documented in crates/keyward-server/src/config.rs.\nlisten = \"{}\"\ndata = {:?}\naccount = \"{}\"\nregion = \"{}\"\n# An answer leaves only after its event is on disk.\ndurability = \"commit\"\n",
+        config.listen, data, config.account, config.region
+    );
+    if let Some(file) = key_file {
+        text.push_str(&format!("\n[root_key]\nfile = {:?}\n", absolute(file)));
+    }
+    write_new(path, 0o644, text.as_bytes())
+}
+
+/// Writes a file that must not be there yet.
+fn write_new(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), CliError> {
+    let opened = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
+    let written = opened.and_then(|mut file| {
+        std::io::Write::write_all(&mut file, bytes)?;
+        file.sync_all()
+    });
+    written.map_err(|error| CliError::new(Exit::Conflict, format!("{}: {error}", path.display())))
+}
+
+/// Prints what points AWS clients at the service.
+pub(super) fn env(common: &Common, shell: Shell) -> Result<Exit, CliError> {
+    let client = Client::new(common);
+    let pairs = [
+        ("AWS_ENDPOINT_URL_KMS", common.endpoint.as_str()),
+        ("AWS_ENDPOINT_URL_STS", &common.endpoint),
+        ("AWS_ENDPOINT_URL_IAM", &common.endpoint),
+        ("AWS_ACCESS_KEY_ID", &common.access_key_id),
+        ("AWS_SECRET_ACCESS_KEY", &common.secret_access_key),
+        ("AWS_REGION", client.region()),
+        ("AWS_DEFAULT_REGION", client.region()),
+    ];
+    for (name, value) in pairs {
+        output::line(&match shell {
+            Shell::Sh => format!("export {name}={}", quoted(value)),
+            Shell::Fish => format!("set -gx {name} {}", quoted(value)),
+            Shell::Powershell => format!("$env:{name} = {}", quoted(value)),
+            Shell::Dotenv => format!("{name}={value}"),
+        });
+    }
+    Ok(Exit::Ok)
+}
+
+fn quoted(value: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._/:".contains(c);
+    if value.chars().all(plain) { value.to_owned() } else { format!("'{}'", value.replace('\'', "'\\''")) }
+}
+
+fn durability(choice: Durability) -> keyward_store::Durability {
+    match choice {
+        Durability::Commit => keyward_store::Durability::Commit,
+        Durability::Relaxed => keyward_store::Durability::Relaxed,
+    }
+}

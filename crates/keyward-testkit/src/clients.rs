@@ -1,0 +1,327 @@
+//! Real, unmodified clients against the real binary: where they are, and how they get there.
+//!
+//! | thing | where |
+//! |---|---|
+//! | the binary of this build | beside the running test, brought up to date by cargo |
+//! | boto3, the AWS CLI, cryptography, PyJWT | `target/clients/venv`, from `tests/clients/requirements.txt` |
+//! | the JavaScript SDK | `target/clients/node`, from `tests/clients/package-lock.json` |
+//!
+//! What cannot be had is [`Skipped`] with the whole reason, printed past the test runner's capture, and
+//! listed again in `target/clients/skipped.txt`. It knows no story; those are in `tests/clients`.
+//!
+//! INVARIANT: one installation at a time, also across processes; an installation is used only when its
+//! marker says that it was made from the files as they are now.
+
+use crate::golden::tests_folder;
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{self, Read as _, Write as _},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Mutex, OnceLock, PoisonError},
+    thread,
+    time::Duration,
+};
+use tempfile::TempDir;
+
+/// A client that cannot be had here, and why: the whole output of what was tried.
+#[derive(Clone, Debug)]
+pub struct Skipped(pub String);
+
+/// Says past the test runner's capture that `test` did not run, and what did not run so far.
+pub fn skip(test: &str, Skipped(reason): &Skipped) {
+    static SKIPPED: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
+    let mut skipped = SKIPPED.lock().unwrap_or_else(PoisonError::into_inner);
+    skipped.insert(test.to_owned(), reason.clone());
+    let list: String = skipped.iter().map(|(test, reason)| format!("SKIPPED: {test}: {reason}\n")).collect();
+    fs::write(clients_folder().join("skipped.txt"), &list).expect("the list of skips can be written");
+    // A whole write: `print!` would be kept back when the test passes.
+    io::stderr().lock().write_all(list.as_bytes()).expect("stderr can be written");
+}
+
+/// Where cargo puts what it builds.
+fn target_folder() -> PathBuf {
+    profile_folder().parent().expect("a profile's folder lies in the target folder").to_owned()
+}
+
+/// Such as `target/debug`: two levels above the running test.
+fn profile_folder() -> PathBuf {
+    let test = std::env::current_exe().expect("the running test has a path");
+    test.ancestors().nth(2).expect("a test lies in deps").to_owned()
+}
+
+fn clients_folder() -> PathBuf {
+    let folder = target_folder().join("clients");
+    fs::create_dir_all(&folder).expect("the target folder can be written");
+    folder
+}
+
+/// The `keyward` binary of this build and profile.
+///
+/// # Panics
+/// With cargo's output, when it does not build.
+pub fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let folder = profile_folder();
+        let profile = match folder.file_name().and_then(|name| name.to_str()) {
+            Some("debug") | None => "dev",
+            Some(name) => name,
+        };
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--quiet", "-p", "keyward-cli", "--profile", profile, "--target-dir"]);
+        cargo.arg(target_folder()).current_dir(tests_folder());
+        run(&mut cargo).unwrap_or_else(|Skipped(output)| panic!("the binary does not build: {output}"));
+        folder.join("keyward")
+    })
+}
+
+/// A running `keyward dev` on a free loopback port, with a store of its own. Dropping it kills it.
+pub struct Dev {
+    child: Child,
+    address: SocketAddr,
+    folder: TempDir,
+}
+
+/// How often the service is asked whether it is ready, and how long a try rests: half a minute at least.
+const TRIES: u32 = 6_000;
+const REST: Duration = Duration::from_millis(5);
+/// Another process may take the free port first.
+const PORTS: u32 = 3;
+
+impl Dev {
+    /// Starts the service with more arguments and waits until it is ready.
+    ///
+    /// # Panics
+    /// With the service's own output, when it does not become ready.
+    pub fn start(args: &[&str]) -> Self {
+        let mut why = String::new();
+        for _ in 0..PORTS {
+            let mut dev = Self::launch(args);
+            match dev.wait_until_ready() {
+                Ok(()) => return dev,
+                Err(what) => why = format!("{what}\n{}", dev.log()),
+            }
+        }
+        panic!("keyward dev does not start: {why}");
+    }
+
+    fn launch(args: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
+        let address = free.local_addr().expect("a bound socket has an address");
+        drop(free);
+        let log = File::create(folder.path().join("log")).expect("a log can be made");
+        let mut command = Command::new(binary());
+        clean(&mut command);
+        command.args(["dev", "--listen", &address.to_string(), "--data"]).arg(folder.path().join("data")).args(args);
+        command.stdin(Stdio::null()).stdout(log.try_clone().expect("a handle can be cloned")).stderr(log);
+        let child = command.spawn().expect("the binary can be started");
+        Self { child, address, folder }
+    }
+
+    fn wait_until_ready(&mut self) -> Result<(), String> {
+        for _ in 0..TRIES {
+            if let Some(status) = self.child.try_wait().map_err(|error| error.to_string())? {
+                return Err(format!("it ended: {status}"));
+            }
+            if is_ready(self.address) {
+                return Ok(());
+            }
+            thread::park_timeout(REST);
+        }
+        Err("it is not ready".to_owned())
+    }
+
+    /// Such as `http://127.0.0.1:49152`.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// The store's directory.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// What the service printed so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+
+    /// Asks the service to end, as an init system does, and waits until it has.
+    pub fn stop(mut self) -> (ExitStatus, String) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("the child can be signalled");
+        let status = self.child.wait().expect("the child can be waited for");
+        (status, self.log())
+    }
+}
+
+impl Drop for Dev {
+    fn drop(&mut self) {
+        // It may have ended already, which is as good.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn is_ready(address: SocketAddr) -> bool {
+    let answer = || -> io::Result<[u8; 12]> {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+        let mut start = [0; 12];
+        stream.read_exact(&mut start)?;
+        Ok(start)
+    };
+    answer().is_ok_and(|start| start == *b"HTTP/1.1 200")
+}
+
+/// Variables by which a developer's own shell would reach into a test.
+const FOREIGN: &[&str] = &[
+    "AWS_CA_BUNDLE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_ENDPOINT_URL",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_MAX_ATTEMPTS",
+    "AWS_PROFILE",
+    "AWS_RETRY_MODE",
+    "AWS_ROLE_ARN",
+    "AWS_SESSION_TOKEN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "KEYWARD_ROOT_KEY",
+    "KEYWARD_ROOT_PASSPHRASE",
+];
+
+fn clean(command: &mut Command) {
+    FOREIGN.iter().for_each(|name| drop(command.env_remove(name)));
+}
+
+/// Points a command at the service, as its root user, and away from everything else.
+pub fn point_at(command: &mut Command, dev: &Dev) {
+    clean(command);
+    for name in ["AWS_ENDPOINT_URL_KMS", "AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL_IAM", "KEYWARD_ENDPOINT"] {
+        command.env(name, dev.endpoint());
+    }
+    for (name, value) in [
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_DEFAULT_REGION", "us-east-1"),
+        ("AWS_CONFIG_FILE", "/dev/null"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+        ("AWS_PAGER", ""),
+        ("NO_PROXY", "*"),
+        // Nothing is written beside the stories.
+        ("PYTHONDONTWRITEBYTECODE", "1"),
+    ] {
+        command.env(name, value);
+    }
+    command.env("KEYWARD_BINARY", binary()).env("KEYWARD_DATA", dev.data()).env("KEYWARD_SERVICE_LOG", dev.log_path());
+    command.stdin(Stdio::null());
+}
+
+/// Runs a story to its end.
+///
+/// # Panics
+/// With everything that the story and the service printed, when it fails.
+pub fn tell(command: &mut Command, dev: &Dev) {
+    point_at(command, dev);
+    match run(command) {
+        // Kept back by the test runner unless it is asked for.
+        Ok(output) => drop(io::stdout().lock().write_all(output.as_bytes())),
+        Err(Skipped(output)) => panic!("{output}\n== the service said\n{}", dev.log()),
+    }
+}
+
+/// The folder of programs that the Python requirements bring: `python`, `aws`.
+///
+/// # Errors
+/// [`Skipped`] when there is no Python or no way to the packages.
+pub fn python() -> Result<&'static Path, Skipped> {
+    static PROGRAMS: OnceLock<Result<PathBuf, Skipped>> = OnceLock::new();
+    let programs = PROGRAMS.get_or_init(|| {
+        let version = run(Command::new("python3").arg("--version"))?;
+        let requirements = tests_folder().join("clients/requirements.txt");
+        let venv = clients_folder().join("venv");
+        install(&venv, &version, &[&requirements], |venv| {
+            run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(venv))?;
+            let mut pip = Command::new(venv.join("bin/python"));
+            pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]).arg(&requirements);
+            run(&mut pip).map(drop)
+        })?;
+        Ok(venv.join("bin"))
+    });
+    programs.as_deref().map_err(Clone::clone)
+}
+
+/// The folder that holds the `node_modules` of the JavaScript stories.
+///
+/// # Errors
+/// [`Skipped`] when there is no Node.js or no way to the packages.
+pub fn node() -> Result<&'static Path, Skipped> {
+    static FOLDER: OnceLock<Result<PathBuf, Skipped>> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        let version = run(Command::new("node").arg("--version"))?;
+        let manifests = ["package.json", "package-lock.json"].map(|name| tests_folder().join("clients").join(name));
+        let folder = clients_folder().join("node");
+        install(&folder, &version, &[&manifests[0], &manifests[1]], |folder| {
+            fs::create_dir_all(folder).expect("the target folder can be written");
+            for manifest in &manifests {
+                let name = manifest.file_name().expect("a manifest has a name");
+                fs::copy(manifest, folder.join(name)).expect("a manifest can be copied");
+            }
+            run(Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(folder)).map(drop)
+        })?;
+        Ok(folder)
+    });
+    folder.as_deref().map_err(Clone::clone)
+}
+
+/// Makes `folder` anew unless it was made from these very files by this very version.
+fn install(
+    folder: &Path,
+    version: &str,
+    files: &[&PathBuf],
+    make: impl FnOnce(&Path) -> Result<(), Skipped>,
+) -> Result<(), Skipped> {
+    let read = |path: &&PathBuf| fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let wanted = format!("{version}{}", files.iter().map(read).collect::<String>());
+    let lock = File::create(folder.with_extension("lock")).expect("the target folder can be written");
+    lock.lock().expect("a lock can be taken");
+    let marker = folder.with_extension("made-from");
+    if fs::read_to_string(&marker).is_ok_and(|made_from| made_from == wanted) {
+        return Ok(());
+    }
+    // What is there was made from other files, or not to its end.
+    drop(fs::remove_file(&marker));
+    drop(fs::remove_dir_all(folder));
+    make(folder)?;
+    fs::write(&marker, wanted).expect("the target folder can be written");
+    Ok(())
+}
+
+/// The output of a command that succeeded, both streams in their order; else all of it with the reason.
+pub fn run(command: &mut Command) -> Result<String, Skipped> {
+    let shown = format!("{command:?}");
+    let output = tempfile::tempfile().expect("a temporary file can be made");
+    let handle = || output.try_clone().expect("a handle can be cloned");
+    command.stdout(handle()).stderr(handle());
+    let status = command.status().map_err(|error| Skipped(format!("{}: {error}", command.get_program().display())))?;
+    let mut text = Vec::new();
+    let mut whole = handle();
+    io::Seek::rewind(&mut whole).and_then(|()| whole.read_to_end(&mut text).map(drop)).expect("what was written can be read");
+    let text = String::from_utf8_lossy(&text).into_owned();
+    if status.success() { Ok(text) } else { Err(Skipped(format!("{shown}: {status}\n{text}"))) }
+}

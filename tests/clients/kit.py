@@ -1,0 +1,414 @@
+"""One running service as a story sees it: clients, refusals with their explanations, the log.
+
+The clients are unmodified. boto3's own hooks note each answer's request id, and every value that may
+stand neither in the log nor on disk, so that a story cannot forget to say it.
+"""
+
+import base64
+import collections
+import contextlib
+import dataclasses
+import datetime
+import http.client
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import urllib.parse
+import urllib.request
+
+import boto3
+import botocore.auth
+import botocore.awsrequest
+import botocore.config
+import botocore.credentials
+import botocore.exceptions
+
+ACCOUNT = "000000000000"
+REGION = "us-east-1"
+
+# What never leaves the service but to the caller who asked for it.
+SECRET_MEMBERS = {
+    "CiphertextBlob", "GrantToken", "Mac", "Message", "Plaintext", "PrivateKeyCiphertextBlob",
+    "PrivateKeyPlaintext", "SecretAccessKey", "SessionToken", "Signature",
+}
+BLOB_MEMBERS = SECRET_MEMBERS - {"GrantToken", "SecretAccessKey", "SessionToken"}
+
+# Refusals before the caller is known: they leave no event.
+UNAUTHENTICATED = {
+    "ExpiredToken", "ExpiredTokenException", "IncompleteSignature", "IncompleteSignatureException",
+    "InvalidClientTokenId", "InvalidSignatureException", "MissingAuthenticationToken",
+    "MissingAuthenticationTokenException", "SignatureDoesNotMatch", "UnrecognizedClientException",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Login:
+    """Credentials, and whose they are."""
+    access_key_id: str
+    secret: str
+    token: str | None = None
+    arn: str = ""
+
+    def environment(self):
+        names = {"AWS_ACCESS_KEY_ID": self.access_key_id, "AWS_SECRET_ACCESS_KEY": self.secret}
+        return names | ({"AWS_SESSION_TOKEN": self.token} if self.token else {})
+
+
+@dataclasses.dataclass(frozen=True)
+class Refusal(Exception):
+    """What a client was told."""
+    code: str
+    message: str
+    request_id: str | None
+
+    def __str__(self):
+        return f"{self.code}: {self.message}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What came over the wire."""
+    status: int
+    headers: dict
+    body: bytes
+
+    @property
+    def json(self):
+        return json.loads(self.body or b"{}")
+
+    @property
+    def code(self):
+        """The code in whichever dialect it came."""
+        text = self.body.decode("utf-8", "replace")
+        if text.lstrip().startswith("<"):
+            found = re.search(r"<Code>([^<]*)</Code>", text)
+            return found.group(1) if found else None
+        body = self.json
+        return body.get("__type") or body.get("error", {}).get("code")
+
+    @property
+    def message(self):
+        text = self.body.decode("utf-8", "replace")
+        if text.lstrip().startswith("<"):
+            found = re.search(r"<Message>([^<]*)</Message>", text)
+            return found.group(1) if found else ""
+        body = self.json
+        return body.get("message") or body.get("Message") or body.get("error", {}).get("message") or ""
+
+
+def equal(actual, expected, what=""):
+    assert actual == expected, f"{what}: {actual!r} is not {expected!r}"
+
+
+def document(*statements):
+    """An IAM document."""
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+def statement(effect, actions, resource="*", *, sid=None, principal=None, **more):
+    """A statement of one; `more` is Condition, NotAction and their like."""
+    made = {"Effect": effect, "Action": actions, "Resource": resource} | more
+    made |= {"Sid": sid} if sid else {}
+    return made | ({"Principal": principal} if principal else {})
+
+
+def user_arn(name, account=ACCOUNT):
+    return f"arn:aws:iam::{account}:user/{name}"
+
+
+def role_arn(name, account=ACCOUNT):
+    return f"arn:aws:iam::{account}:role/{name}"
+
+
+class World:
+    def __init__(self):
+        self.endpoint = os.environ["KEYWARD_ENDPOINT"]
+        self.address = urllib.parse.urlsplit(self.endpoint)
+        self.root = Login("test", "test", arn=f"arn:aws:iam::{ACCOUNT}:root")
+        # One login for each account, to read its part of the log.
+        self.readers = [self.root]
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="keyward-story-"))
+        self.secrets = set()
+        self.answered = collections.Counter()
+        self.unauthenticated = set()
+        self.cli_calls = 0
+        self.session = boto3.session.Session(region_name=REGION)
+        self.clients = {}
+
+    # -- clients ---------------------------------------------------------------------------------
+
+    def client(self, service="kms", login=None, region=REGION):
+        """A boto3 client; the root user's unless said."""
+        login = login or self.root
+        if (service, login, region) not in self.clients:
+            client = self.session.client(
+                service, region_name=region, endpoint_url=self.endpoint,
+                aws_access_key_id=login.access_key_id, aws_secret_access_key=login.secret,
+                aws_session_token=login.token,
+                # A refusal that counts as throttling is told at once.
+                config=botocore.config.Config(retries={"total_max_attempts": 1}),
+            )
+            client.meta.events.register("before-parameter-build", self._sent)
+            client.meta.events.register("response-received", self._received)
+            self.clients[service, login, region] = client
+        return self.clients[service, login, region]
+
+    def _sent(self, params, **_):
+        self.withhold(params)
+
+    def _received(self, parsed_response=None, **_):
+        if parsed_response is None:
+            return
+        meta = parsed_response.get("ResponseMetadata", {})
+        self._note(meta.get("RequestId"), parsed_response.get("Error", {}).get("Code"))
+        self.withhold({k: v for k, v in parsed_response.items() if k != "ResponseMetadata"})
+
+    def _note(self, request_id, code):
+        assert request_id, f"an answer has no request id ({code})"
+        if code in UNAUTHENTICATED:
+            self.unauthenticated.add(request_id)
+        else:
+            self.answered[request_id] += 1
+
+    def withhold(self, value, name=""):
+        """Notes what must stay out of the log and the files."""
+        if isinstance(value, dict):
+            for member, inner in value.items():
+                self.withhold(inner, member)
+        elif isinstance(value, list):
+            for inner in value:
+                self.withhold(inner, name)
+        elif name in SECRET_MEMBERS and isinstance(value, str | bytes):
+            self.secret(value)
+
+    def secret(self, value):
+        value = value.encode() if isinstance(value, str) else bytes(value)
+        # A run of zeros stands in any file.
+        if len(value) >= 8 and len(set(value)) > 4:
+            self.secrets.add(value)
+
+    def aws(self, *args, login=None):
+        """Runs the AWS CLI; gives its JSON, or raises what it was told."""
+        done = self._run([pathlib.Path(sys.executable).with_name("aws"), "--output", "json", *args], login)
+        if done.returncode == 0:
+            self.cli_calls += 1
+            output = json.loads(done.stdout) if done.stdout.strip() else None
+            self._withhold_text(output)
+            return output
+        told = re.search(r"An error occurred \((\S+)\) when calling the \S+ operation[^:]*: ?(.*)", done.stderr, re.S)
+        assert told, f"aws {' '.join(map(str, args))} exits {done.returncode}: {done.stderr}"
+        code, message = told.group(1), told.group(2).strip()
+        self.cli_calls += code not in UNAUTHENTICATED
+        named = re.search(r"request ([0-9a-f-]{36})", message)
+        raise Refusal(code, message, named.group(1) if named else None)
+
+    def _withhold_text(self, value, name=""):
+        if isinstance(value, dict):
+            for member, inner in value.items():
+                self._withhold_text(inner, member)
+        elif isinstance(value, str) and name in SECRET_MEMBERS:
+            self.secret(base64.b64decode(value) if name in BLOB_MEMBERS else value)
+
+    def keyward(self, *args, login=None, exits=0):
+        """Runs the service's own command; gives stdout."""
+        done = self._run([os.environ["KEYWARD_BINARY"], *args], login)
+        assert done.returncode == exits, f"keyward {args} exits {done.returncode}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def _run(self, command, login):
+        environment = os.environ | (login or self.root).environment()
+        if not (login and login.token):
+            environment.pop("AWS_SESSION_TOKEN", None)
+        return subprocess.run(list(map(str, command)), env=environment, cwd=self.folder, text=True, capture_output=True, timeout=60)
+
+    def file(self, name, content):
+        path = self.folder / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    # -- the wire --------------------------------------------------------------------------------
+
+    def raw(self, target, body, *, login=None, service="kms", region=REGION, method="POST", path="/",
+            headers=None, ahead_seconds=0, after=None, presigned=None):
+        """A request signed by botocore, with the clock set ahead and changed `after` signing if wanted."""
+        login = login or self.root
+        headers = {"Content-Type": "application/x-amz-json-1.1"} | ({"X-Amz-Target": target} if target else {}) | (headers or {})
+        request = botocore.awsrequest.AWSRequest(method=method, url=self.endpoint + path, data=body, headers=headers)
+        credentials = botocore.credentials.Credentials(login.access_key_id, login.secret, login.token)
+        with clock(ahead_seconds):
+            if presigned is None:
+                botocore.auth.SigV4Auth(credentials, service, region).add_auth(request)
+            else:
+                botocore.auth.SigV4QueryAuth(credentials, service, region, expires=presigned).add_auth(request)
+        if after:
+            after(request)
+        url = urllib.parse.urlsplit(request.url)
+        path = url.path + (f"?{url.query}" if url.query else "")
+        answer = self.send(method, path, dict(request.headers.items()), request.data)
+        if answer.status != 413:
+            self._note(answer.headers.get("x-amzn-requestid"), answer.code if answer.status >= 400 else None)
+        return answer
+
+    def send(self, method, path, headers, body):
+        """A request as it is."""
+        connection = http.client.HTTPConnection(self.address.hostname, self.address.port, timeout=30)
+        with contextlib.closing(connection):
+            connection.request(method, path, body=body, headers=headers)
+            response = connection.getresponse()
+            return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+
+    def fetch(self, path):
+        with urllib.request.urlopen(self.endpoint + path, timeout=30) as response:
+            return response.read().decode()
+
+    # -- principals ------------------------------------------------------------------------------
+
+    def user(self, name, *statements):
+        """A user with an inline policy and an access key, made with the AWS CLI."""
+        self.aws("iam", "create-user", "--user-name", name)
+        if statements:
+            self.allow_user(name, *statements)
+        return self.access_key(name)
+
+    def allow_user(self, name, *statements):
+        self.aws("iam", "put-user-policy", "--user-name", name, "--policy-name", "inline", "--policy-document", document(*statements))
+
+    def access_key(self, name):
+        key = self.aws("iam", "create-access-key", "--user-name", name)["AccessKey"]
+        return Login(key["AccessKeyId"], key["SecretAccessKey"], arn=user_arn(name))
+
+    def role(self, name, trusted_arn, *statements):
+        """A role with an inline policy, made with the AWS CLI."""
+        trust = json.dumps({
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Principal": {"AWS": trusted_arn}, "Action": "sts:AssumeRole"}],
+        })
+        made = self.aws("iam", "create-role", "--role-name", name, "--assume-role-policy-document", trust)
+        if statements:
+            self.aws("iam", "put-role-policy", "--role-name", name, "--policy-name", "inline", "--policy-document", document(*statements))
+        return made["Role"]["Arn"]
+
+    def assume(self, arn, login, session="story", **more):
+        """A session of a role, made with the AWS CLI; `more` are its options."""
+        options = [text for name, value in more.items() for text in (f"--{name.replace('_', '-')}", value)]
+        made = self.aws("sts", "assume-role", "--role-arn", arn, "--role-session-name", session, *options, login=login)
+        credentials = made["Credentials"]
+        return Login(credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"], made["AssumedRoleUser"]["Arn"])
+
+    # -- keys ------------------------------------------------------------------------------------
+
+    def key(self, login=None, region=REGION, **more):
+        """A new key's metadata."""
+        return self.client(login=login, region=region).create_key(**more)["KeyMetadata"]
+
+    # -- refusals --------------------------------------------------------------------------------
+
+    def refused(self, code, call, *args, words="", **kwargs):
+        """The refusal of a call, which must have this code and these words in its message."""
+        try:
+            answer = call(*args, **kwargs)
+        except Refusal as refusal:
+            told = refusal
+        except botocore.exceptions.ClientError as error:
+            response = error.response
+            told = Refusal(response["Error"]["Code"], response["Error"].get("Message", ""), response["ResponseMetadata"]["RequestId"])
+        else:
+            raise AssertionError(f"expected {code}, but it was allowed: {answer!r}")
+        codes = {code} if isinstance(code, str) else set(code)
+        assert told.code in codes, f"expected {code}, got {told}"
+        assert words in told.message, f"expected {words!r} in {told}"
+        return told
+
+    def denied(self, because, layer, call, *args, sid=None, clause=None, expected=None, actual=None, action=None,
+               reader=None, **kwargs):
+        """A refusal by policy. Its message, and the explanation in both forms, name what decided:
+        `because` is Denied or NotAllowed, `layer` where; `sid` the statement or grant; `clause` what failed."""
+        told = self.refused("AccessDeniedException", call, *args, **kwargs)
+        names = {"KeyPolicy": "resource-based policy", "Grant": "resource-based policy", "IdentityPolicy": "identity-based policy",
+                 "SessionPolicy": "session policy", "PermissionsBoundary": "permissions boundary"}
+        words = f"because no {names[layer]} allows the kms:" if because == "NotAllowed" else f"with an explicit deny in a"
+        assert words in told.message and names[layer] in told.message, f"{words!r}, {names[layer]!r}: {told}"
+        decision = self.decision(told.request_id, reader)
+        equal(decision["reason"], {because: layer}, f"the reason of {told}")
+        if action:
+            equal(decision["action"], action)
+        text = self.keyward("explain", told.request_id, login=reader)
+        if sid:
+            places = [place for outcome in decision["layers"] for place in outcome.get("matched" if because == "Denied" else "near", [])]
+            place = next((place for place in places if place.get("sid") == sid), None)
+            assert place, f"{sid} is not among {places}"
+            assert sid in text, f"{sid} is not in {text}"
+            if because == "Denied":
+                equal(place["allow"], False)
+            if clause:
+                failed = next((failed for failed in place["failed"] if failed["clause"] == clause), None)
+                assert failed, f"{clause} is not among {place['failed']}"
+                equal((failed["expected"], failed["actual"]), (expected, actual), clause)
+                for words in (clause, expected, actual):
+                    assert words in text, f"{words} is not in {text}"
+        return told
+
+    def decision(self, request_id, reader=None):
+        """The decision that refused a request, from `keyward explain -o json`."""
+        explanation = json.loads(self.keyward("explain", request_id, "-o", "json", login=reader))
+        refusals = [decision for decision in explanation["Decisions"] if decision["effect"] != "Allow"]
+        assert len(refusals) == 1, f"{len(refusals)} refusals in {explanation}"
+        return refusals[0]
+
+    # -- the log ---------------------------------------------------------------------------------
+
+    def events(self, *options, login=None):
+        lines = self.keyward("events", "list", "--limit", "1000", "-o", "json", *options, login=login).splitlines()
+        return [json.loads(line) for line in lines]
+
+    def event(self, request_id):
+        found = [event for event in self.all_events() if event.get("requestID") == request_id]
+        equal(len(found), 1, f"events of {request_id}")
+        return found[0]
+
+    def all_events(self):
+        """Every account's, each event once."""
+        by_id = {event["eventID"]: event for reader in self.readers for event in self.events(login=reader)}
+        return list(by_id.values())
+
+    def check(self):
+        """The promises that hold after every story."""
+        self.fetch("/readyz")
+        server_errors = [line for line in self.fetch("/metrics").splitlines() if "server_error" in line and not line.endswith(" 0")]
+        equal(server_errors, [], "answers with a server error")
+        events = self.all_events()
+        counts = collections.Counter(event.get("requestID") for event in events)
+        wrong = {request_id: counts[request_id] for request_id in self.answered if counts[request_id] != 1}
+        equal(wrong, {}, "events of authenticated calls that are not one")
+        equal(self.unauthenticated & counts.keys(), set(), "events of calls that nobody is known to have made")
+        by_cli = [event for event in events if event["userAgent"].startswith("aws-cli/")]
+        equal(len(by_cli), self.cli_calls, "events of the AWS CLI")
+        strangers = [event for event in events if event["userAgent"].startswith("Boto3/") and event["requestID"] not in self.answered]
+        equal(strangers, [], "events that no call explains")
+        self._check_secrets("the log", "\n".join(map(json.dumps, events)).encode())
+        self._check_secrets("the service's output", pathlib.Path(os.environ["KEYWARD_SERVICE_LOG"]).read_bytes())
+        for path in pathlib.Path(os.environ["KEYWARD_DATA"]).rglob("*"):
+            if path.is_file():
+                self._check_secrets(str(path), path.read_bytes())
+        print(f"{len(events)} events, {len(self.secrets)} secrets in none of them")
+
+    def _check_secrets(self, where, content):
+        for secret in self.secrets:
+            forms = [secret, base64.b64encode(secret), base64.urlsafe_b64encode(secret).rstrip(b"="), secret.hex().encode()]
+            found = next((form for form in forms if form in content), None)
+            assert found is None, f"a secret stands in {where}: {found!r}"
+
+
+@contextlib.contextmanager
+def clock(ahead_seconds):
+    """botocore signs for a time that is not now."""
+    now = botocore.auth.get_current_datetime
+    botocore.auth.get_current_datetime = lambda *args: now(*args) + datetime.timedelta(seconds=ahead_seconds)
+    try:
+        yield
+    finally:
+        botocore.auth.get_current_datetime = now
