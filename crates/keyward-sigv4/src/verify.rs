@@ -1,6 +1,7 @@
 //! Whether a presented signature is of now, and right.
 //!
 //! It does not remember signatures: a request can be sent again inside its window.
+//! It does not know which services and Regions are served here: the door compares the scope's.
 //!
 //! INVARIANT: the signature is compared in constant time, and the same work is done whatever it is,
 //! so a door can verify against a stand-in secret when the access key is unknown.
@@ -39,19 +40,6 @@ impl Presented<'_> {
             )));
         }
         Ok(())
-    }
-
-    /// Refuses a credential scope that is for other services than those served here.
-    ///
-    /// The scope is signed, so a request that was signed for one service cannot be sent to another.
-    pub fn check_service(&self, served: &[&str]) -> Result<(), SignatureError> {
-        if served.contains(&self.service.as_ref()) {
-            return Ok(());
-        }
-        let served = served.join("' or '");
-        Err(SignatureError::Scope(format!(
-            "Credential should be scoped to correct service: '{served}'."
-        )))
     }
 
     /// Proves that the holder of `secret` signed exactly this request.

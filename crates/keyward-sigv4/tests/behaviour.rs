@@ -191,19 +191,6 @@ fn the_scope_must_be_of_the_same_day_and_end_as_it_should() {
     assert!(matches!(refusal(&headers, "", b"{}"), SignatureError::Scope(_)));
 }
 
-#[test]
-fn a_signature_for_another_service_is_not_for_here() {
-    let headers = signed(BASE, b"{}");
-    let of = |served: &[&str]| {
-        check(&headers, "", b"{}", |request| present(request).unwrap().check_service(served))
-    };
-    assert_eq!(of(&["kms", "sts"]), Ok(()));
-    assert_eq!(
-        of(&["iam", "sts"]).unwrap_err().to_string(),
-        "Credential should be scoped to correct service: 'iam' or 'sts'."
-    );
-}
-
 /// A parameter that only looks like the signature is signed like any other.
 #[test]
 fn nothing_can_be_added_to_the_query() {

@@ -96,7 +96,7 @@ pub const OTHER: &str = "other";
 /// Values of `outcome`: [`keyward_types::Outcome::class`].
 pub const OUTCOMES: &[&str] = &["success", "denied", "client_error", "server_error"];
 
-/// Values of `reason`: those of signatures, and those of what a signature stands for.
+/// Values of `reason`: those of signatures, then those of the credential that a signature stands for.
 pub const UNAUTHENTICATED_REASONS: &[&str] = &[
     "missing",
     "incomplete",
@@ -106,10 +106,9 @@ pub const UNAUTHENTICATED_REASONS: &[&str] = &[
     "unsigned_header",
     "payload",
     "mismatch",
-    "unknown_access_key",
-    "inactive_access_key",
-    "invalid_token",
+    "unknown_key",
     "expired_token",
+    "unavailable",
     OTHER,
 ];
 
