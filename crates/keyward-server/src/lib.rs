@@ -1,1 +1,36 @@
-//! The doors: AWS JSON, AWS query, REST, metrics and health.
+//! The doors: AWS JSON, AWS query, REST, metrics and health, on one port.
+//!
+//! A door decodes the envelope, proves who sent it, and says the answer in the caller's dialect; what the
+//! answer is, the engine decides. It prints nothing, reads no environment and handles no signal: the
+//! command line does, and passes values and a future that says when to stop.
+//!
+//! INVARIANT: `actix-web` is named in this crate alone, and every `async fn` of the service is here.
+
+mod answer;
+mod app;
+mod authn;
+mod aws_json;
+mod aws_query;
+mod census;
+pub mod clock;
+pub mod config;
+mod doors;
+pub mod echo;
+mod events;
+mod lanes;
+pub mod manual;
+mod openapi;
+mod operator;
+mod process;
+pub mod query;
+mod rest;
+mod serve;
+mod strangers;
+pub mod wiring;
+
+pub use app::create_app;
+pub use config::{Config, ConfigError};
+pub use doors::Doors;
+pub use openapi::document;
+pub use serve::{DoorSettings, Running, Started, run, serve_engine, serve_with, start};
+pub use wiring::{Opened, StartError, initialise, open};

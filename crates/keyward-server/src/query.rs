@@ -31,8 +31,16 @@ struct Api {
 }
 
 const APIS: &[Api] = &[
-    Api { service: Service::Iam, version: "2010-05-08", namespace: "https://iam.amazonaws.com/doc/2010-05-08/" },
-    Api { service: Service::Sts, version: "2011-06-15", namespace: "https://sts.amazonaws.com/doc/2011-06-15/" },
+    Api {
+        service: Service::Iam,
+        version: "2010-05-08",
+        namespace: "https://iam.amazonaws.com/doc/2010-05-08/",
+    },
+    Api {
+        service: Service::Sts,
+        version: "2011-06-15",
+        namespace: "https://sts.amazonaws.com/doc/2011-06-15/",
+    },
 ];
 
 /// A request, ready for the pipeline.
@@ -53,11 +61,16 @@ pub fn parse(form: &[u8], signed_for: Option<Service>) -> Result<Query, KmsError
     let form = Form::parse(form)?;
     let action = form.text("Action").unwrap_or_default();
     let version = form.text("Version").unwrap_or_default();
-    let service = service_of(version).or(signed_for.filter(|service| namespace(*service).is_some())).unwrap_or(Service::Sts);
-    let operation = find(service, action).ok_or_else(|| unknown_action(service, action, version))?;
+    let service = service_of(version)
+        .or(signed_for.filter(|service| namespace(*service).is_some()))
+        .unwrap_or(Service::Sts);
+    let operation =
+        find(service, action).ok_or_else(|| unknown_action(service, action, version))?;
     let members = operation.spec().members;
-    let body: Map<String, Value> =
-        members.iter().filter_map(|member| Some((member.name.to_owned(), form.member(member)?))).collect();
+    let body: Map<String, Value> = members
+        .iter()
+        .filter_map(|member| Some((member.name.to_owned(), form.member(member)?)))
+        .collect();
     let body = serde_json::to_vec(&body).map(Zeroizing::new).map_err(KmsError::internal)?;
     Ok(Query { service, operation, body })
 }
@@ -101,7 +114,9 @@ impl Form {
             let name = decode(halves.next().unwrap_or_default())?;
             let value = decode(halves.next().unwrap_or_default())?;
             if parameters.len() == PARAMETERS_MAX {
-                return Err(KmsError::validation(format!("The request has more than {PARAMETERS_MAX} parameters")));
+                return Err(KmsError::validation(format!(
+                    "The request has more than {PARAMETERS_MAX} parameters"
+                )));
             }
             if parameters.contains_key(name.as_str()) {
                 return Err(KmsError::validation("The request gives a parameter twice"));
@@ -125,7 +140,10 @@ impl Form {
             Kind::Text { .. } | Kind::Enum(_) | Kind::Blob { .. } => Some(self.text(name)?.into()),
             Kind::Integer { .. } | Kind::Timestamp => {
                 let text = self.text(name)?;
-                Some(serde_json::from_str::<serde_json::Number>(text).map_or_else(|_| text.into(), Value::Number))
+                Some(
+                    serde_json::from_str::<serde_json::Number>(text)
+                        .map_or_else(|_| text.into(), Value::Number),
+                )
             }
             Kind::Boolean => Some(match self.text(name)? {
                 "true" => true.into(),
@@ -146,7 +164,11 @@ impl Form {
             .into_iter()
             .map(|number| self.value(of, &format!("{prefix}.{number}")).unwrap_or(Value::Null))
             .collect();
-        if items.is_empty() { self.text(name).filter(|text| text.is_empty()).map(|_| Value::Array(items)) } else { Some(items.into()) }
+        if items.is_empty() {
+            self.text(name).filter(|text| text.is_empty()).map(|_| Value::Array(items))
+        } else {
+            Some(items.into())
+        }
     }
 
     /// `Name.entry.1.key` and `Name.entry.1.value`.
@@ -156,12 +178,18 @@ impl Form {
             let half = |half: &str| self.text(&format!("{prefix}.{number}.{half}"));
             Some((half("key")?.to_owned(), Value::from(half("value").unwrap_or_default())))
         };
-        let entries: Map<String, Value> = self.numbers(&prefix).into_iter().filter_map(entry).collect();
+        let entries: Map<String, Value> =
+            self.numbers(&prefix).into_iter().filter_map(entry).collect();
         (!entries.is_empty()).then_some(Value::Object(entries))
     }
 
     fn structure(&self, members: &[Member], name: &str) -> Option<Value> {
-        let value = |member: &Member| Some((member.name.to_owned(), self.value(&member.kind, &format!("{name}.{}", member.name))?));
+        let value = |member: &Member| {
+            Some((
+                member.name.to_owned(),
+                self.value(&member.kind, &format!("{name}.{}", member.name))?,
+            ))
+        };
         let found: Map<String, Value> = members.iter().filter_map(value).collect();
         (!found.is_empty()).then_some(Value::Object(found))
     }
@@ -169,7 +197,11 @@ impl Form {
     /// Numbers that follow `prefix.` in parameter names, in order, each once.
     fn numbers(&self, prefix: &str) -> Vec<u32> {
         let prefix = format!("{prefix}.");
-        let names = self.0.range(prefix.clone()..).map(|(name, _)| name).take_while(|name| name.starts_with(&prefix));
+        let names = self
+            .0
+            .range(prefix.clone()..)
+            .map(|(name, _)| name)
+            .take_while(|name| name.starts_with(&prefix));
         let number = |name: &String| {
             let digits = name.strip_prefix(&prefix)?.split('.').next()?;
             let number: u32 = digits.parse().ok()?;
@@ -184,23 +216,34 @@ impl Form {
 }
 
 fn decode(text: &[u8]) -> Result<Zeroizing<String>, KmsError> {
-    let spaced = Zeroizing::new(text.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect::<Vec<u8>>());
+    let spaced = Zeroizing::new(
+        text.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect::<Vec<u8>>(),
+    );
     let decoded: Vec<u8> = percent_decode(&spaced).collect();
-    String::from_utf8(decoded).map(Zeroizing::new).map_err(|_| KmsError::validation("The request is not UTF-8"))
+    String::from_utf8(decoded)
+        .map(Zeroizing::new)
+        .map_err(|_| KmsError::validation("The request is not UTF-8"))
 }
 
 /// The answer of an operation as XML. `answer` is its JSON; nothing, or `{}`, is an operation that answers nothing.
 ///
 /// # Errors
 /// `ServiceFailure` when the answer is no JSON object, which is our mistake.
-pub fn answer(operation: &dyn AnyOperation, answer: &[u8], request_id: Uuid) -> Result<Zeroizing<Vec<u8>>, KmsError> {
+pub fn answer(
+    operation: &dyn AnyOperation,
+    answer: &[u8],
+    request_id: Uuid,
+) -> Result<Zeroizing<Vec<u8>>, KmsError> {
     let spec = operation.spec();
-    let namespace = namespace(spec.service).ok_or_else(|| KmsError::internal("the operation is not of the query protocol"))?;
+    let namespace = namespace(spec.service)
+        .ok_or_else(|| KmsError::internal("the operation is not of the query protocol"))?;
     let mut xml = Xml::new();
     xml.open_in(&format!("{}Response", spec.name), namespace);
     if !answer.is_empty() {
         let members: Value = serde_json::from_slice(answer).map_err(KmsError::internal)?;
-        let Value::Object(_) = &members else { return Err(KmsError::internal("the answer is no object")) };
+        let Value::Object(_) = &members else {
+            return Err(KmsError::internal("the answer is no object"));
+        };
         xml.element(&format!("{}Result", spec.name), &members);
     }
     xml.open("ResponseMetadata");
@@ -212,7 +255,8 @@ pub fn answer(operation: &dyn AnyOperation, answer: &[u8], request_id: Uuid) -> 
 
 /// A refusal as XML, and its HTTP status. `service` is `None` for requests of which nothing was understood.
 pub fn refusal(error: &KmsError, service: Option<Service>, request_id: Uuid) -> (u16, Vec<u8>) {
-    let namespace = service.and_then(namespace).unwrap_or("https://iam.amazonaws.com/doc/2010-05-08/");
+    let namespace =
+        service.and_then(namespace).unwrap_or("https://iam.amazonaws.com/doc/2010-05-08/");
     let mut xml = Xml::new();
     xml.open_in("ErrorResponse", namespace);
     xml.open("Error");
@@ -298,7 +342,9 @@ impl Xml {
                 '"' => self.raw("&quot;"),
                 // A parser would turn a bare one into a line feed.
                 '\r' => self.raw("&#xD;"),
-                '\t' | '\n' | '\u{20}'..='\u{fffd}' | '\u{10000}'.. => self.raw(c.encode_utf8(&mut [0; 4])),
+                '\t' | '\n' | '\u{20}'..='\u{fffd}' | '\u{10000}'.. => {
+                    self.raw(c.encode_utf8(&mut [0; 4]))
+                }
                 _ => self.raw("\u{fffd}"),
             }
         }
@@ -325,11 +371,19 @@ mod tests {
     #[test]
     fn kinds_decide_what_text_becomes() {
         assert_eq!(
-            body(&format!("Action=AssumeRole&{STS}&RoleArn=arn%3Aaws%3Aiam%3A%3A1%3Arole%2FA&RoleSessionName=s+1&DurationSeconds=900")),
+            body(&format!(
+                "Action=AssumeRole&{STS}&RoleArn=arn%3Aaws%3Aiam%3A%3A1%3Arole%2FA&RoleSessionName=s+1&DurationSeconds=900"
+            )),
             json!({"RoleArn": "arn:aws:iam::1:role/A", "RoleSessionName": "s 1", "DurationSeconds": 900})
         );
-        assert_eq!(body(&format!("Action=GetSessionToken&{STS}&DurationSeconds=soon")), json!({"DurationSeconds": "soon"}));
-        assert_eq!(body(&format!("Action=GetUser&{IAM}&UserName=007&Unknown.member.1=x")), json!({"UserName": "007"}));
+        assert_eq!(
+            body(&format!("Action=GetSessionToken&{STS}&DurationSeconds=soon")),
+            json!({"DurationSeconds": "soon"})
+        );
+        assert_eq!(
+            body(&format!("Action=GetUser&{IAM}&UserName=007&Unknown.member.1=x")),
+            json!({"UserName": "007"})
+        );
     }
 
     #[test]
@@ -338,22 +392,43 @@ mod tests {
         for n in (1..=11).rev() {
             form.push_str(&format!("&Tags.member.{n}.Key=k{n}&Tags.member.{n}.Value="));
         }
-        let keys: Vec<Value> = body(&form)["Tags"].as_array().unwrap().iter().map(|tag| tag["Key"].clone()).collect();
+        let keys: Vec<Value> =
+            body(&form)["Tags"].as_array().unwrap().iter().map(|tag| tag["Key"].clone()).collect();
         assert_eq!(keys, (1..=11).map(|n| json!(format!("k{n}"))).collect::<Vec<_>>());
-        assert_eq!(body(&format!("Action=UntagUser&{IAM}&UserName=a&TagKeys="))["TagKeys"], json!([]));
-        let strange = format!("Action=UntagUser&{IAM}&UserName=a&TagKeys.member.4294967295=z&TagKeys.member.01=y&TagKeys.member.x=w");
+        assert_eq!(
+            body(&format!("Action=UntagUser&{IAM}&UserName=a&TagKeys="))["TagKeys"],
+            json!([])
+        );
+        let strange = format!(
+            "Action=UntagUser&{IAM}&UserName=a&TagKeys.member.4294967295=z&TagKeys.member.01=y&TagKeys.member.x=w"
+        );
         assert_eq!(body(&strange)["TagKeys"], json!(["z"]));
     }
 
     #[test]
     fn what_cannot_be_served_is_refused_by_name() {
         assert_eq!(refused(&format!("Action=CreateGroup&{IAM}")).code, ErrorCode::UnknownOperation);
-        assert!(refused(&format!("Action=CreateGroup&{IAM}")).message.unwrap().contains("CreateUser"));
+        assert!(
+            refused(&format!("Action=CreateGroup&{IAM}")).message.unwrap().contains("CreateUser")
+        );
         assert_eq!(refused(&format!("Action=Encrypt&{IAM}")).code, ErrorCode::UnknownOperation);
         assert!(refused("").message.unwrap().contains("Action"));
-        assert!(refused(&format!("Action=GetUser&{IAM}&UserName=a&UserName=b")).message.unwrap().contains("twice"));
-        assert!(refused(&format!("Action=GetUser&{IAM}&UserName=%ff")).message.unwrap().contains("UTF-8"));
-        let many = format!("Action=GetUser&{IAM}{}", (0..PARAMETERS_MAX).map(|n| format!("&a{n}=")).collect::<String>());
+        assert!(
+            refused(&format!("Action=GetUser&{IAM}&UserName=a&UserName=b"))
+                .message
+                .unwrap()
+                .contains("twice")
+        );
+        assert!(
+            refused(&format!("Action=GetUser&{IAM}&UserName=%ff"))
+                .message
+                .unwrap()
+                .contains("UTF-8")
+        );
+        let many = format!(
+            "Action=GetUser&{IAM}{}",
+            (0..PARAMETERS_MAX).map(|n| format!("&a{n}=")).collect::<String>()
+        );
         assert!(refused(&many).message.unwrap().contains("parameters"));
     }
 
@@ -386,9 +461,20 @@ mod tests {
         let (status, xml) = refusal(&error, Some(Service::Sts), Uuid::nil());
         let xml = String::from_utf8(xml).unwrap();
         assert_eq!(status, 403);
-        assert!(xml.contains("<Type>Sender</Type><Code>AccessDenied</Code><Message>no &lt;way&gt;</Message>"), "{xml}");
-        assert!(xml.starts_with("<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">"));
+        assert!(
+            xml.contains(
+                "<Type>Sender</Type><Code>AccessDenied</Code><Message>no &lt;way&gt;</Message>"
+            ),
+            "{xml}"
+        );
+        assert!(
+            xml.starts_with("<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">")
+        );
         assert_eq!(refusal(&KmsError::internal("secret cause"), None, Uuid::nil()).0, 500);
-        assert!(!String::from_utf8(refusal(&KmsError::internal("secret cause"), None, Uuid::nil()).1).unwrap().contains("secret"));
+        assert!(
+            !String::from_utf8(refusal(&KmsError::internal("secret cause"), None, Uuid::nil()).1)
+                .unwrap()
+                .contains("secret")
+        );
     }
 }

@@ -1,0 +1,62 @@
+//! Which path leads to which door. One port has them all.
+//!
+//! | path | door |
+//! |---|---|
+//! | `/livez`, `/readyz`, `/metrics`, `/openapi.json` | `operator.rs`, `openapi.rs`: no signature |
+//! | `/v1/events…` | `events.rs` |
+//! | `/v1/…` | `rest.rs`: the operation table as resources |
+//! | everything else | AWS JSON, AWS query, or a sentence for those who came here by mistake |
+
+use crate::{
+    aws_json, aws_query, doors::Doors, events, openapi, operator, rest, strangers,
+    strangers::Dialect,
+};
+use actix_web::{
+    App, Error, HttpRequest, HttpResponse,
+    body::BoxBody,
+    dev::{ServiceFactory, ServiceRequest, ServiceResponse},
+    web::{self, Data, Payload, ServiceConfig},
+};
+
+/// The application behind the port, for the server and for tests.
+pub fn create_app(
+    doors: Data<Doors>,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<BoxBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    App::new().app_data(doors).configure(configure)
+}
+
+fn configure(config: &mut ServiceConfig) {
+    config
+        .route("/livez", web::get().to(operator::live))
+        .route("/readyz", web::get().to(operator::ready))
+        .route("/metrics", web::get().to(operator::metrics))
+        .route("/openapi.json", web::get().to(openapi::serve))
+        .configure(events::configure)
+        .configure(rest::configure)
+        .service(
+            web::resource(["/v1", "/v1/{tail:.*}"]).default_service(web::to(rest::nothing_here)),
+        )
+        .default_service(web::to(front_door));
+}
+
+/// `/`, and any other path, since an endpoint may have been given with one.
+async fn front_door(request: HttpRequest, payload: Payload, doors: Data<Doors>) -> HttpResponse {
+    let request_id = doors.engine.fresh_id();
+    let _in_flight = doors.engine.metrics().in_flight();
+    match Dialect::of(&request) {
+        Dialect::Target(target) => {
+            aws_json::serve(&doors, &request, payload, target, request_id).await
+        }
+        Dialect::Query => aws_query::serve(&doors, &request, payload, request_id).await,
+        Dialect::S3 => strangers::s3(request_id),
+        Dialect::Other => strangers::json(&request, request_id),
+    }
+}

@@ -1,0 +1,49 @@
+//! `POST /` with `X-Amz-Target`: AWS JSON 1.1, which every AWS SDK and CLI speaks to KMS.
+//!
+//! The target decides, whatever the path: an endpoint may have been given with a path.
+//! Source: <https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html>
+
+use crate::{answer, doors::Doors, strangers};
+use actix_web::{HttpRequest, HttpResponse, web::Payload};
+use keyward_engine::Service;
+use keyward_types::{ErrorCode, KmsError};
+use uuid::Uuid;
+
+/// The target prefix of KMS in AWS's service model.
+const KMS: &str = "TrentService";
+
+pub(crate) async fn serve(
+    doors: &Doors,
+    request: &HttpRequest,
+    payload: Payload,
+    target: &str,
+    request_id: Uuid,
+) -> HttpResponse {
+    let operation = match operation(target) {
+        Ok(operation) => operation,
+        Err(error) => return answer::aws_json_error(&error, request_id),
+    };
+    let body = match doors.body(payload).await {
+        Ok(body) => body,
+        Err(error) => return error.answer(request_id),
+    };
+    match doors.call(operation, request, &body, request_id).await {
+        Ok(reply) => answer::aws_json(reply, request_id),
+        Err(error) => answer::aws_json_error(&error, request_id),
+    }
+}
+
+fn operation(target: &str) -> Result<&'static dyn keyward_engine::AnyOperation, KmsError> {
+    let unknown = |message: String| KmsError::new(ErrorCode::UnknownOperation, message);
+    match target.rsplit_once('.') {
+        Some((KMS, name)) => keyward_engine::find(Service::Kms, name)
+            .ok_or_else(|| unknown(format!("KMS has no operation '{}'.", strangers::shown(name)))),
+        Some((other, _)) => {
+            Err(unknown(strangers::sentence(other.rsplit('.').next().unwrap_or(other))))
+        }
+        None => Err(unknown(format!(
+            "The X-Amz-Target '{}' names no operation.",
+            strangers::shown(target)
+        ))),
+    }
+}

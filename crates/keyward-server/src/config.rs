@@ -1,0 +1,368 @@
+//! What an operator may choose, as data.
+//!
+//! A configuration file is TOML, and an unknown key is an error. Nothing here reads the environment or
+//! the command line: `keyward-cli` does, and passes values.
+//!
+//! INVARIANT: no secret stands in the file; secrets are passed in, and `Debug` does not show them.
+
+use core::fmt;
+use keyward_store::Durability;
+use keyward_types::{AccountId, Region};
+use serde::Deserialize;
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
+use zeroize::Zeroizing;
+
+/// A text that is wiped and never printed.
+#[derive(Clone, Default)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(Zeroizing::new(text.into()))
+    }
+
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// Everything. [`Config::dev`] and [`Config::serve`] are the two starting points.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where the one port listens. An address that is not loopback needs `allow_remote_plaintext`.
+    pub listen: SocketAddr,
+    /// The store's directory. `None` is a temporary one, which is removed at the end.
+    pub data: Option<PathBuf>,
+    /// When an answer may leave: after its event is on disk (`commit`), or after the operating system
+    /// has it (`relaxed`).
+    pub durability: Durability,
+    /// The account of the root credentials: twelve digits.
+    pub account: String,
+    /// The Region of what the service does by itself. Requests carry their own in the signing scope.
+    pub region: String,
+    pub root_key: RootKeySource,
+    /// Credentials of the account's root user. `None` leaves those of the store, and makes some for a
+    /// new store.
+    #[serde(skip)]
+    pub root_credentials: Option<RootCredentials>,
+    /// Keys, aliases, users, roles and grants to create when they are missing (YAML).
+    pub seed: Option<PathBuf>,
+    pub crypto: CryptoChoice,
+    /// Who may state what only a front can know. Nobody, unless it is named here.
+    pub trusted_front: TrustedFront,
+    /// Threads that serve connections. 0 is one for each core.
+    pub workers: usize,
+    /// Bytes of a request body at most; more is answered with 413.
+    pub body_bytes_max: usize,
+    /// Seconds that requests in flight have to finish after a signal to stop.
+    pub drain_seconds: u64,
+    /// Seconds between `/readyz` turning 503 and the port closing, for load balancers to notice.
+    pub shutdown_delay_seconds: u64,
+    /// Whether an address that is not loopback may be listened on without TLS. Put TLS in front of it.
+    pub allow_remote_plaintext: bool,
+    pub log: LogSettings,
+    /// Development mode: fixed root credentials, and a root key that is made and kept with the store.
+    #[serde(skip)]
+    pub dev: bool,
+}
+
+impl Config {
+    /// `keyward dev`: zero configuration, loopback, fixed credentials, a temporary store.
+    pub fn dev() -> Self {
+        Self {
+            durability: Durability::Relaxed,
+            root_credentials: Some(RootCredentials {
+                access_key_id: "test".to_owned(),
+                secret: Secret::new("test"),
+            }),
+            dev: true,
+            ..Self::serve()
+        }
+    }
+
+    /// `keyward serve`: everything that promises something is explicit.
+    pub fn serve() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8480)),
+            data: None,
+            durability: Durability::Commit,
+            account: "000000000000".to_owned(),
+            region: "us-east-1".to_owned(),
+            root_key: RootKeySource::default(),
+            root_credentials: None,
+            seed: None,
+            crypto: CryptoChoice::Default,
+            trusted_front: TrustedFront::default(),
+            workers: 0,
+            body_bytes_max: BODY_BYTES_MAX,
+            drain_seconds: 30,
+            shutdown_delay_seconds: 0,
+            allow_remote_plaintext: false,
+            log: LogSettings::default(),
+            dev: false,
+        }
+    }
+
+    /// Reads a configuration file's text over the defaults of `serve`.
+    pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
+        let config: Self =
+            toml::from_str(text).map_err(|error| ConfigError::Syntax(error.to_string()))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Refuses what cannot work or is not safe.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.account_id()?;
+        self.region_name()?;
+        self.trusted_front.networks()?;
+        let loopback = self.listen.ip().is_loopback();
+        if self.dev && !loopback {
+            return Err(ConfigError::Unsafe(
+                "development mode has fixed credentials and listens on loopback addresses only"
+                    .to_owned(),
+            ));
+        }
+        if !loopback && !self.allow_remote_plaintext {
+            return Err(ConfigError::Unsafe(format!(
+                "{} is not a loopback address and this port speaks no TLS; put TLS in front of it and set allow_remote_plaintext = true",
+                self.listen
+            )));
+        }
+        if self.body_bytes_max < BODY_BYTES_LEAST {
+            return Err(ConfigError::Value { name: "body_bytes_max", wanted: "16384 or more" });
+        }
+        Ok(())
+    }
+
+    pub fn account_id(&self) -> Result<AccountId, ConfigError> {
+        AccountId::parse(&self.account)
+            .ok_or(ConfigError::Value { name: "account", wanted: "twelve digits" })
+    }
+
+    pub fn region_name(&self) -> Result<Region, ConfigError> {
+        Region::parse(&self.region).ok_or(ConfigError::Value {
+            name: "region",
+            wanted: "a Region's name, such as us-east-1",
+        })
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::serve()
+    }
+}
+
+/// 256 KiB: the largest key policy and any import of key material fit several times.
+pub const BODY_BYTES_MAX: usize = 256 << 10;
+/// An Encrypt of 4,096 bytes in base64 with an encryption context of 8 KiB fits.
+const BODY_BYTES_LEAST: usize = 16 << 10;
+
+/// Where the root key comes from: exactly one of these, except in development mode.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RootKeySource {
+    /// A file that holds 64 hexadecimal digits, or 32 bytes in base64.
+    pub file: Option<PathBuf>,
+    /// The same text, passed in (from an environment variable).
+    #[serde(skip)]
+    pub text: Option<Secret>,
+    /// A passphrase, passed in; the salt and costs stand beside the store.
+    #[serde(skip)]
+    pub passphrase: Option<Secret>,
+}
+
+/// A long-lived access key of the root user.
+#[derive(Clone, Debug)]
+pub struct RootCredentials {
+    pub access_key_id: String,
+    pub secret: Secret,
+}
+
+/// Which implementations of cryptography work; see `keyward_crypto::Provider`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CryptoChoice {
+    /// For each algorithm what is constant-time and measures best.
+    #[default]
+    Default,
+    /// Pure Rust alone: RSA is slower, and the `rsa` crate stands under RUSTSEC-2023-0071.
+    Rustcrypto,
+    AwsLc,
+}
+
+impl From<CryptoChoice> for keyward_crypto::Provider {
+    fn from(choice: CryptoChoice) -> Self {
+        match choice {
+            CryptoChoice::Default => Self::Default,
+            CryptoChoice::Rustcrypto => Self::RustCrypto,
+            CryptoChoice::AwsLc => Self::AwsLc,
+        }
+    }
+}
+
+/// A front that is believed: a proxy that ends TLS, or a service that calls on behalf of others.
+///
+/// Headers named here count only in requests that come straight from one of `networks`, and are ignored
+/// in all others. The front must remove them from what its own clients send.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrustedFront {
+    /// Such as `10.1.0.0/16` or `127.0.0.1`. Empty trusts nobody.
+    pub networks: Vec<String>,
+    /// Condition key by header: `x-keyward-via-service = "kms:ViaService"`.
+    pub headers: BTreeMap<String, String>,
+    /// The header that holds the client's address, such as `x-real-ip`. One address, not a list.
+    pub source_ip_header: Option<String>,
+    /// Whether the front ended TLS: `aws:SecureTransport` is true for what comes from it.
+    pub secure_transport: bool,
+}
+
+impl TrustedFront {
+    /// The networks, parsed; one address is a network of its own.
+    pub fn networks(&self) -> Result<Vec<ipnet::IpNet>, ConfigError> {
+        let parse = |text: &String| {
+            let net = text
+                .parse()
+                .ok()
+                .or_else(|| text.parse().ok().map(|ip: std::net::IpAddr| ipnet::IpNet::from(ip)));
+            net.ok_or(ConfigError::Value {
+                name: "trusted_front.networks",
+                wanted: "addresses or networks such as 10.1.0.0/16",
+            })
+        };
+        self.networks.iter().map(parse).collect()
+    }
+}
+
+/// The diagnostic log on stderr. It is not the event log.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogSettings {
+    pub format: LogFormat,
+    /// A filter such as `info` or `warn,keyward_store=debug`.
+    pub filter: String,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self { format: LogFormat::Auto, filter: "info".to_owned() }
+    }
+}
+
+/// How a line of the diagnostic log looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Text on a terminal, else JSON.
+    #[default]
+    Auto,
+    Text,
+    Json,
+}
+
+/// A configuration that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    #[error("{0}")]
+    Syntax(String),
+    #[error("{name} must be {wanted}")]
+    Value { name: &'static str, wanted: &'static str },
+    #[error("{0}")]
+    Unsafe(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_documented_key_is_read() {
+        let config = Config::from_toml(
+            r#"
+            listen = "127.0.0.1:9000"
+            data = "/var/lib/keyward"
+            durability = "relaxed"
+            account = "111122223333"
+            region = "eu-central-1"
+            seed = "seed.yaml"
+            crypto = "aws-lc"
+            workers = 3
+            body_bytes_max = 65536
+            drain_seconds = 5
+            shutdown_delay_seconds = 1
+            allow_remote_plaintext = true
+            [root_key]
+            file = "/etc/keyward/root.key"
+            [trusted_front]
+            networks = ["10.0.0.0/8", "127.0.0.1"]
+            source_ip_header = "x-real-ip"
+            secure_transport = true
+            [trusted_front.headers]
+            x-keyward-via-service = "kms:ViaService"
+            [log]
+            format = "json"
+            filter = "warn"
+            "#,
+        )
+        .unwrap();
+        assert_eq!(config.listen.port(), 9000);
+        assert_eq!(config.durability, Durability::Relaxed);
+        assert_eq!(config.trusted_front.networks().unwrap().len(), 2);
+        assert_eq!(config.log.format, LogFormat::Json);
+        assert!(!config.dev);
+    }
+
+    #[test]
+    fn what_is_unknown_wrong_or_unsafe_is_refused() {
+        for bad in [
+            "lisen = \"127.0.0.1:1\"",
+            "root_credentials = 1",
+            "dev = true",
+            "account = \"12\"",
+            "region = \"moon\"",
+            "durability = \"never\"",
+            "listen = \"0.0.0.0:8480\"",
+            "body_bytes_max = 1",
+            "[root_key]\npassphrase = \"x\"",
+            "[trusted_front]\nnetworks = [\"here\"]",
+        ] {
+            assert!(Config::from_toml(bad).is_err(), "{bad}");
+        }
+        let open = Config {
+            listen: "0.0.0.0:1".parse().unwrap(),
+            allow_remote_plaintext: true,
+            ..Config::dev()
+        };
+        assert!(matches!(open.check(), Err(ConfigError::Unsafe(_))));
+    }
+
+    #[test]
+    fn secrets_do_not_print() {
+        assert!(
+            !format!(
+                "{:?}",
+                Config {
+                    root_key: RootKeySource {
+                        text: Some(Secret::new("hush")),
+                        ..RootKeySource::default()
+                    },
+                    ..Config::dev()
+                }
+            )
+            .contains("hush")
+        );
+    }
+}

@@ -1,0 +1,267 @@
+//! `/v1/events`: the log, read, followed and explained.
+//!
+//! Who may: the root user, and whoever an identity policy allows `keyward:ListEvents` or
+//! `keyward:ExplainDecision` on `*`. A caller sees the events of its own account alone.
+//! A refused read leaves an event of its own; an allowed one leaves none, so that a board that looks
+//! every few seconds does not fill the log that it looks at.
+
+mod asked;
+mod permission;
+mod tail;
+
+pub(crate) use permission::Permissions;
+pub(crate) use tail::Growth;
+
+use crate::{answer, doors::Doors};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{StatusCode, header},
+    web::{self, Data, ServiceConfig},
+};
+use asked::Asked;
+use keyward_store::{EventQuery, EventTerm, StoredEvent};
+use keyward_types::{Caller, ErrorCode, KmsError};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use uuid::Uuid;
+
+const LIST: &str = "ListEvents";
+const EXPLAIN: &str = "ExplainDecision";
+
+/// What the OpenAPI document says of one of these paths.
+pub(crate) struct Route {
+    pub(crate) name: &'static str,
+    pub(crate) path: &'static str,
+    pub(crate) summary: &'static str,
+    pub(crate) query: &'static [&'static str],
+    pub(crate) content_type: &'static str,
+}
+
+const FILTERS: &[&str] =
+    &["operation", "principal", "key", "outcome", "requestId", "since", "until", "text"];
+
+pub(crate) const ROUTES: &[Route] = &[
+    Route {
+        name: LIST,
+        path: "/v1/events",
+        summary: "Events of the account, newest first",
+        query: &[
+            "operation",
+            "principal",
+            "key",
+            "outcome",
+            "requestId",
+            "since",
+            "until",
+            "text",
+            "limit",
+            "after",
+        ],
+        content_type: answer::JSON,
+    },
+    Route {
+        name: "TailEvents",
+        path: "/v1/events/tail",
+        summary: "Events as they are written (server-sent events)",
+        query: FILTERS,
+        content_type: EVENT_STREAM,
+    },
+    Route {
+        name: "GetEvent",
+        path: "/v1/events/{id}",
+        summary: "One event, by its id or its request's",
+        query: &[],
+        content_type: answer::JSON,
+    },
+    Route {
+        name: EXPLAIN,
+        path: "/v1/events/{id}/explanation",
+        summary: "Why a request was allowed or refused",
+        query: &[],
+        content_type: answer::JSON,
+    },
+];
+
+const EVENT_STREAM: &str = "text/event-stream";
+
+pub(crate) fn configure(config: &mut ServiceConfig) {
+    config
+        .route("/v1/events", web::get().to(list))
+        .route("/v1/events/tail", web::get().to(tail))
+        .route("/v1/events/{id}", web::get().to(show))
+        .route("/v1/events/{id}/explanation", web::get().to(explain));
+}
+
+async fn list(request: HttpRequest, doors: Data<Doors>) -> HttpResponse {
+    answered(&request, &doors, LIST, |caller, _| {
+        let asked = Asked::of(request.uri().query().unwrap_or_default(), doors.engine.now())?;
+        let (events, next) = search(&doors, caller, &asked)?;
+        Ok((answer::JSON, page(&events, next)))
+    })
+    .await
+}
+
+async fn show(request: HttpRequest, doors: Data<Doors>) -> HttpResponse {
+    answered(&request, &doors, LIST, |caller, id| {
+        found(&doors, caller, id).map(|(event, _)| (answer::JSON, event.record))
+    })
+    .await
+}
+
+async fn explain(request: HttpRequest, doors: Data<Doors>) -> HttpResponse {
+    let accept = request
+        .headers()
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .unwrap_or_default();
+    let as_text = accept.starts_with("text/plain");
+    answered(&request, &doors, EXPLAIN, |caller, id| {
+        let (event, record) = found(&doors, caller, id)?;
+        let text = keyward_trail::explain(&record, false);
+        if as_text {
+            return Ok((answer::TEXT, text.into_bytes()));
+        }
+        let body = json!({
+            "EventId": event.event_id.to_string(),
+            "RequestId": event.request_id.to_string(),
+            "Text": text,
+            "Decisions": keyward_trail::decisions_of(&record),
+        });
+        Ok((answer::JSON, body.to_string().into_bytes()))
+    })
+    .await
+}
+
+async fn tail(request: HttpRequest, doors: Data<Doors>) -> HttpResponse {
+    let request_id = doors.engine.fresh_id();
+    let caller = match admitted(&request, &doors, LIST, request_id).await {
+        Ok(caller) => caller,
+        Err(error) => return answer::rest_error(&error, request_id),
+    };
+    match Asked::of(request.uri().query().unwrap_or_default(), doors.engine.now()) {
+        Ok(asked) => answer::begin(StatusCode::OK, EVENT_STREAM, request_id).body(tail::Tail::new(
+            doors,
+            &caller,
+            asked.filter,
+        )),
+        Err(error) => answer::rest_error(&error, request_id),
+    }
+}
+
+/// Authentication, permission, the work itself, and the answer. The second argument is the path's id.
+async fn answered(
+    request: &HttpRequest,
+    doors: &Doors,
+    action: &'static str,
+    work: impl FnOnce(&Caller, &str) -> Result<(&'static str, Vec<u8>), KmsError>,
+) -> HttpResponse {
+    let request_id = doors.engine.fresh_id();
+    let id = request.match_info().get("id").unwrap_or_default();
+    let worked =
+        admitted(request, doors, action, request_id).await.and_then(|caller| work(&caller, id));
+    match worked {
+        Ok((kind, body)) => answer::begin(StatusCode::OK, kind, request_id).body(body),
+        Err(error) => answer::rest_error(&error, request_id),
+    }
+}
+
+async fn admitted(
+    request: &HttpRequest,
+    doors: &Doors,
+    action: &'static str,
+    request_id: Uuid,
+) -> Result<Arc<Caller>, KmsError> {
+    let caller = doors.admit(request, b"", "kms", request_id)?;
+    doors.permissions.check(&doors.engine, &caller, action).await?;
+    Ok(caller)
+}
+
+/// Records looked at in one request, when no index answers the question alone.
+const SCANNED_MAX: usize = 100_000;
+const SCANNED_AT_ONCE: usize = 500;
+
+/// Matching events, newest first, and where to go on: beyond the last one that was looked at.
+fn search(
+    doors: &Doors,
+    caller: &Caller,
+    asked: &Asked,
+) -> Result<(Vec<StoredEvent>, Option<u64>), KmsError> {
+    let account = EventTerm::Account(caller.account.as_str());
+    let terms: Vec<EventTerm<'_>> = core::iter::once(account).chain(asked.terms()).collect();
+    let (mut found, mut scanned, mut after) = (Vec::new(), 0, asked.after);
+    loop {
+        let limit = if asked.is_indexed() { asked.limit } else { SCANNED_AT_ONCE };
+        let query = EventQuery {
+            newest_first: true,
+            after,
+            limit,
+            from: asked.filter.since,
+            to: asked.filter.until,
+            terms: terms.clone(),
+        };
+        let events = doors.engine.store().events(&query).map_err(KmsError::internal)?;
+        let is_last = events.len() < limit;
+        scanned += events.len();
+        for event in events {
+            after = Some(event.seq);
+            let matches = serde_json::from_slice(&event.record)
+                .is_ok_and(|record| asked.filter.matches(&record));
+            if matches {
+                found.push(event);
+            }
+            if asked.limit <= found.len() {
+                return Ok((found, after));
+            }
+        }
+        if is_last {
+            return Ok((found, None));
+        }
+        if SCANNED_MAX <= scanned {
+            return Ok((found, after));
+        }
+    }
+}
+
+/// Records keep their own bytes, so that their members stay in CloudTrail's order.
+fn page(events: &[StoredEvent], next: Option<u64>) -> Vec<u8> {
+    let mut body = b"{\"Events\":[".to_vec();
+    for (i, event) in events.iter().enumerate() {
+        if 0 < i {
+            body.push(b',');
+        }
+        body.extend_from_slice(&event.record);
+    }
+    body.push(b']');
+    if let Some(next) = next {
+        body.extend_from_slice(format!(",\"Next\":\"{next}\"").as_bytes());
+    }
+    body.push(b'}');
+    body
+}
+
+/// An event of the caller's account, by its own id or its request's.
+fn found(doors: &Doors, caller: &Caller, id: &str) -> Result<(StoredEvent, Value), KmsError> {
+    let missing = || {
+        KmsError::new(
+            ErrorCode::NotFound,
+            format!(
+                "There is no event with this event id or request id: '{}'",
+                crate::strangers::shown(id)
+            ),
+        )
+    };
+    let uuid = Uuid::parse_str(id).map_err(|_| missing())?;
+    let store = doors.engine.store();
+    let event = match store.event_by_id(uuid).map_err(KmsError::internal)? {
+        Some(event) => Some(event),
+        None => store.event_by_request_id(uuid).map_err(KmsError::internal)?,
+    };
+    let event = event.ok_or_else(missing)?;
+    let record: Value = serde_json::from_slice(&event.record).map_err(KmsError::internal)?;
+    if is_of(&record, caller.account.as_str()) { Ok((event, record)) } else { Err(missing()) }
+}
+
+/// Whether a record is one of an account's own.
+fn is_of(record: &Value, account: &str) -> bool {
+    record.get("recipientAccountId").and_then(Value::as_str) == Some(account)
+}

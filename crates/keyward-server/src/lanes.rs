@@ -1,0 +1,139 @@
+//! How an attempt is run: light ones in place, heavy ones on a bounded pool, and panics caught.
+//!
+//! RSA and key generation take a thousand times as long as AES; on their own lane they cannot starve it.
+//! It does not decide what is heavy: the operation's row does.
+//!
+//! INVARIANT: no more heavy calls run at once than there are cores, and no more wait than `QUEUE_MAX`.
+//! INVARIANT: a panic inside an attempt is answered as an internal error and counted. Such an attempt
+//! may leave no event, and no output leaves either.
+
+use keyward_engine::{AnyOperation, Engine, InFlight, Prepared, Reply};
+use keyward_types::{Caller, ErrorCode, KmsError};
+use std::{
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll},
+};
+use tokio::sync::Semaphore;
+
+/// Heavy calls that may wait. At 0.25 ms for an RSA-2048 signature the last one waits about 0.1 s on two cores.
+const QUEUE_MAX: usize = 1_024;
+
+pub(crate) struct Lanes {
+    heavy: Arc<Semaphore>,
+    waiting: AtomicUsize,
+}
+
+impl Lanes {
+    pub(crate) fn new(cores: usize) -> Self {
+        Self { heavy: Arc::new(Semaphore::new(cores.max(1))), waiting: AtomicUsize::new(0) }
+    }
+
+    /// One attempt of a caller, from the row to the answer that may leave.
+    pub(crate) async fn attempt(
+        &self,
+        engine: &Arc<Engine>,
+        operation: &'static dyn AnyOperation,
+        caller: &Arc<Caller>,
+        body: &[u8],
+    ) -> Result<Reply, KmsError> {
+        let caught = |panic| internal(engine, operation, panic);
+        let prepared = guard(|| engine.prepare(operation, caller, body)).map_err(caught)?;
+        let in_flight = if prepared.heavy() {
+            self.run_heavy(prepared).await?.map_err(caught)?
+        } else {
+            guard(|| prepared.run()).map_err(caught)?
+        };
+        Guarded(in_flight).await.map_err(caught)?
+    }
+
+    async fn run_heavy(&self, prepared: Prepared) -> Result<Result<InFlight, Panicked>, KmsError> {
+        let place = Place::take(&self.waiting).ok_or_else(throttled)?;
+        let permit = Arc::clone(&self.heavy).acquire_owned().await.map_err(KmsError::internal)?;
+        drop(place);
+        let ran = tokio::task::spawn_blocking(move || {
+            let ran = guard(|| prepared.run());
+            drop(permit);
+            ran
+        });
+        ran.await.map_err(KmsError::internal)
+    }
+}
+
+/// A place in the queue, given back when it is dropped.
+struct Place<'q>(&'q AtomicUsize);
+
+impl<'q> Place<'q> {
+    fn take(waiting: &'q AtomicUsize) -> Option<Self> {
+        let place = Self(waiting);
+        // Dropping the place takes the addition back.
+        (waiting.fetch_add(1, Ordering::Relaxed) < QUEUE_MAX).then_some(place)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn throttled() -> KmsError {
+    KmsError::new(
+        ErrorCode::Throttling,
+        "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.",
+    )
+}
+
+/// That something panicked; the panic hook has told the operator what.
+struct Panicked;
+
+fn guard<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|_| Panicked)
+}
+
+/// An attempt in flight whose polling may panic: a stale one is run again inside it.
+struct Guarded(InFlight);
+
+impl Future for Guarded {
+    type Output = Result<Result<Reply, KmsError>, Panicked>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match guard(|| pin!(&mut self.0).poll(context)) {
+            Ok(Poll::Ready(answer)) => Poll::Ready(Ok(answer)),
+            Ok(Poll::Pending) => Poll::Pending,
+            Err(panicked) => Poll::Ready(Err(panicked)),
+        }
+    }
+}
+
+fn internal(engine: &Engine, operation: &'static dyn AnyOperation, _panic: Panicked) -> KmsError {
+    let operation = operation.spec().name;
+    engine.metrics().panicked();
+    tracing::error!(operation, "a request panicked; this is a defect");
+    KmsError::internal("a request panicked")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_queue_is_bounded_and_given_back() {
+        let waiting = AtomicUsize::new(0);
+        let places: Vec<_> = (0..QUEUE_MAX).map(|_| Place::take(&waiting).unwrap()).collect();
+        assert!(Place::take(&waiting).is_none());
+        assert_eq!(waiting.load(Ordering::Relaxed), QUEUE_MAX);
+        drop(places);
+        assert_eq!(waiting.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn a_panic_is_caught() {
+        assert!(guard(|| panic!("on purpose")).is_err());
+    }
+}

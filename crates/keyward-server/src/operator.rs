@@ -1,0 +1,74 @@
+//! What an operator's tools ask, without a signature: `/livez`, `/readyz`, `/metrics`.
+//!
+//! INVARIANT: nothing here names a key, a principal or an address.
+
+use crate::{answer, doors::Doors, process};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{StatusCode, header},
+    web::Data,
+};
+use keyward_telemetry::{CONTENT_TYPE, StoreCounts};
+
+/// The process answers.
+pub(crate) async fn live(doors: Data<Doors>) -> HttpResponse {
+    answer::begin(StatusCode::OK, answer::TEXT, doors.engine.fresh_id()).body("ok\n")
+}
+
+/// 200 when requests will be served, else 503. `?verbose` says which check says what.
+pub(crate) async fn ready(request: HttpRequest, doors: Data<Doors>) -> HttpResponse {
+    let failure = doors.engine.store().failure();
+    let checks = [
+        ("store", failure.map(|failure| failure.to_string())),
+        ("draining", doors.is_draining().then(|| "the service is stopping".to_owned())),
+    ];
+    let is_ready = checks.iter().all(|(_, failed)| failed.is_none());
+    let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let mut text = String::new();
+    if request.uri().query().is_some_and(|query| {
+        query.split('&').any(|pair| pair == "verbose" || pair.starts_with("verbose="))
+    }) {
+        for (name, failed) in &checks {
+            match failed {
+                None => text.push_str(&format!("[+]{name} ok\n")),
+                Some(why) => text.push_str(&format!("[-]{name} {why}\n")),
+            }
+        }
+    }
+    text.push_str(if is_ready { "ok\n" } else { "not ready\n" });
+    answer::begin(status, answer::TEXT, doors.engine.fresh_id()).body(text)
+}
+
+/// Every metric in Prometheus's text format 0.0.4.
+pub(crate) async fn metrics(doors: Data<Doors>) -> HttpResponse {
+    let scrape = tokio::task::spawn_blocking(move || {
+        refresh(&doors);
+        doors.engine.metrics().exposition()
+    });
+    match scrape.await {
+        Ok(text) => {
+            HttpResponse::Ok().insert_header((header::CONTENT_TYPE, CONTENT_TYPE)).body(text)
+        }
+        Err(_) => HttpResponse::InternalServerError().finish(),
+    }
+}
+
+/// Brings up to date what is not counted as it happens.
+fn refresh(doors: &Doors) {
+    let (metrics, store) = (doors.engine.metrics(), doors.engine.store());
+    let statistics = store.statistics();
+    let log_events = store.events_total();
+    metrics.store(&StoreCounts {
+        commit_groups: statistics.groups,
+        commits: statistics.commits,
+        stale_commits: statistics.stale,
+        fsyncs: statistics.syncs,
+        journal_bytes: statistics.journal_bytes,
+        log_appends: log_events.saturating_sub(doors.events_before),
+        queue_depth: statistics.queued,
+        log_events,
+    });
+    doors.census.take(&doors.engine);
+    #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit 53 bits")]
+    metrics.process(&process::read(doors.started_seconds as f64));
+}

@@ -1,0 +1,245 @@
+//! Sockets, threads, and an orderly end.
+//!
+//! The end: `/readyz` turns 503, the port closes after a delay, requests in flight finish, the store
+//! closes. Idle connections are closed at once.
+
+use crate::{
+    app::create_app,
+    authn::Front,
+    config::{Config, ConfigError, TrustedFront},
+    doors::Doors,
+    wiring::{self, Opened, StartError},
+};
+use actix_web::{HttpServer, rt::System, web::Data};
+use keyward_engine::Engine;
+use std::{
+    future::Future,
+    io,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    sync::Arc,
+    thread::JoinHandle,
+    time::Duration,
+};
+use tokio::sync::oneshot;
+
+/// How long a client may take to send a request's head.
+const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long an idle connection is kept.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// Connections of one worker at most.
+const CONNECTIONS_MAX: usize = 10_000;
+/// Connections that the kernel may hold before they are accepted.
+const BACKLOG: u32 = 4_096;
+/// Between two looks at what is due: deletions, rotations, expired imports.
+const TICK: Duration = Duration::from_secs(60);
+
+/// What the doors need of a [`Config`].
+#[derive(Clone, Debug)]
+pub struct DoorSettings {
+    pub trusted_front: TrustedFront,
+    /// 0 is one for each core.
+    pub workers: usize,
+    pub body_bytes_max: usize,
+    pub drain_seconds: u64,
+    pub shutdown_delay_seconds: u64,
+    /// Whether housekeeping runs by itself. Tests tick by hand.
+    pub ticks: bool,
+}
+
+impl From<&Config> for DoorSettings {
+    fn from(config: &Config) -> Self {
+        Self {
+            trusted_front: config.trusted_front.clone(),
+            workers: config.workers,
+            body_bytes_max: config.body_bytes_max,
+            drain_seconds: config.drain_seconds,
+            shutdown_delay_seconds: config.shutdown_delay_seconds,
+            ticks: true,
+        }
+    }
+}
+
+impl Default for DoorSettings {
+    /// For tests: two workers, no ticking, a short end.
+    fn default() -> Self {
+        Self { workers: 2, drain_seconds: 5, ticks: false, ..Self::from(&Config::dev()) }
+    }
+}
+
+/// What is told when the port is open and the service is ready.
+pub struct Started<'a> {
+    pub address: SocketAddr,
+    pub opened: &'a Opened,
+}
+
+/// Opens the store, serves until `shutdown`, and closes the store. It runs on this thread, and hears of
+/// no signal by itself.
+///
+/// `ready` is called once the port accepts connections.
+pub fn run(
+    config: &Config,
+    ready: impl FnOnce(&Started<'_>),
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), StartError> {
+    let opened = wiring::open(config)?;
+    let listener = bind(config.listen)?;
+    let address = listener
+        .local_addr()
+        .map_err(|cause| StartError::Listen { address: config.listen, cause })?;
+    let settings = DoorSettings::from(config);
+    let engine = Arc::clone(&opened.engine);
+    let served = System::new().block_on(async {
+        let doors = doors(&engine, &settings)?;
+        ready(&Started { address, opened: &opened });
+        let served = serve(doors, listener, &settings, shutdown).await;
+        served.map_err(|cause| StartError::Listen { address, cause })
+    });
+    let failure = engine.store().failure();
+    drop(engine);
+    // The last reference closes the store; then a temporary directory goes.
+    let Opened { engine, home, .. } = opened;
+    drop(engine);
+    drop(home);
+    served?;
+    failure.map_or(Ok(()), |failure| Err(failure.into()))
+}
+
+/// A server on a thread of its own. Dropping it stops it in order.
+pub struct Running {
+    address: SocketAddr,
+    engine: Arc<Engine>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<io::Result<()>>>,
+    _home: Option<tempfile::TempDir>,
+}
+
+impl Running {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    /// Stops in order, and waits until it has.
+    pub fn stop(mut self) -> io::Result<()> {
+        self.end()
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        drop(self.stop.take());
+        let ended = self.thread.take().map(JoinHandle::join);
+        ended.map_or(Ok(()), |ended| {
+            ended.unwrap_or_else(|_| Err(io::Error::other("the server's thread panicked")))
+        })
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Err(error) = self.end() {
+            tracing::error!(%error, "the server did not stop in order");
+        }
+    }
+}
+
+/// Opens the store and serves on a thread of its own.
+pub fn start(config: &Config) -> Result<Running, StartError> {
+    let opened = wiring::open(config)?;
+    let mut running = serve_with(opened.engine, bind(config.listen)?, DoorSettings::from(config))?;
+    running._home = opened.home;
+    Ok(running)
+}
+
+/// Serves an engine on a free port of the loopback address. For tests.
+pub fn serve_engine(engine: Arc<Engine>) -> Result<Running, StartError> {
+    serve_with(engine, bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?, DoorSettings::default())
+}
+
+/// Serves an engine on a listener, on a thread of its own. Connections are accepted when this returns.
+pub fn serve_with(
+    engine: Arc<Engine>,
+    listener: TcpListener,
+    settings: DoorSettings,
+) -> Result<Running, StartError> {
+    let unbound = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+    let address =
+        listener.local_addr().map_err(|cause| StartError::Listen { address: unbound, cause })?;
+    let doors = doors(&engine, &settings)?;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let spawned = std::thread::Builder::new().name("keyward-server".to_owned()).spawn(move || {
+        System::new().block_on(serve(doors, listener, &settings, async {
+            // The sender never sends; it is dropped when it is time.
+            drop(stopped.await);
+        }))
+    });
+    let thread = spawned.map_err(|cause| StartError::Listen { address, cause })?;
+    Ok(Running { address, engine, stop: Some(stop), thread: Some(thread), _home: None })
+}
+
+fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).map_err(|cause| StartError::Listen { address, cause })
+}
+
+fn doors(engine: &Arc<Engine>, settings: &DoorSettings) -> Result<Data<Doors>, ConfigError> {
+    let front = Front::new(&settings.trusted_front)?;
+    Ok(Data::new(Doors::new(Arc::clone(engine), front, settings.body_bytes_max)))
+}
+
+async fn serve(
+    doors: Data<Doors>,
+    listener: TcpListener,
+    settings: &DoorSettings,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let app = {
+        let doors = doors.clone();
+        move || create_app(doors.clone())
+    };
+    let workers = if settings.workers == 0 {
+        std::thread::available_parallelism().map_or(1, usize::from)
+    } else {
+        settings.workers
+    };
+    let server = HttpServer::new(app)
+        .workers(workers)
+        .backlog(BACKLOG)
+        .max_connections(CONNECTIONS_MAX)
+        .keep_alive(KEEP_ALIVE)
+        .client_request_timeout(HEAD_TIME_MAX)
+        .tcp_nodelay(true)
+        .shutdown_timeout(settings.drain_seconds)
+        .disable_signals()
+        .listen(listener)?
+        .run();
+    let handle = server.handle();
+    let ticking = settings.ticks.then(|| actix_web::rt::spawn(tick(doors.clone())));
+    let end = async {
+        shutdown.await;
+        doors.drain();
+        tokio::time::sleep(Duration::from_secs(settings.shutdown_delay_seconds)).await;
+        handle.stop(true).await;
+    };
+    let (served, ()) = tokio::join!(server, end);
+    if let Some(ticking) = ticking {
+        ticking.abort();
+        drop(ticking.await);
+    }
+    served
+}
+
+/// Housekeeping, once a minute, off the threads that serve.
+async fn tick(doors: Data<Doors>) {
+    let mut interval = tokio::time::interval(TICK);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        let engine = Arc::clone(&doors.engine);
+        let ticked = tokio::task::spawn_blocking(move || engine.tick()).await;
+        if let Err(error) = ticked {
+            tracing::error!(%error, "housekeeping panicked");
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! Builds the world: clock, entropy, root key, store, keyring, policies, metrics; then root credentials and seed.
+//!
+//! Store-level changes made here (the root user's access key) leave no event: no request asked for them.
+//!
+//! INVARIANT: with a wrong root key nothing is changed, and the error says that this is the reason.
+//! INVARIANT: outside development mode a store is made by [`initialise`] alone: a directory that is empty
+//! because it was not mounted is never served.
+
+use crate::{
+    clock::SystemClock,
+    config::{Config, ConfigError, RootCredentials, RootKeySource, Secret},
+};
+use keyward_crypto::{Argon2Params, CryptoError, Keyring, RootKey, SystemEntropy};
+use keyward_engine::{Engine, Seed, Settings, World};
+use keyward_policy::PolicyEngine;
+use keyward_store::{
+    Durability, Finding, NewStore, Options, Silent, Store, StoreError, StoreHeader, harden,
+};
+use keyward_telemetry::Metrics;
+use keyward_types::{Entropy, Generator, Sealer};
+use rand_core::Rng as _;
+use serde_json::{Value, json};
+use std::{
+    fs, io,
+    io::Write as _,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
+
+/// The term of every store: root keys are not re-wrapped yet.
+const TERM: u32 = 0;
+
+/// Seconds to wait for another process to let go of the store: after `kill -9` the kernel takes some.
+const LOCK_PATIENCE_SECONDS: u32 = 5;
+
+/// Where development mode keeps the root key that it made.
+const DEV_ROOT_KEY: &str = "root.key";
+
+/// A service without sockets.
+pub struct Opened {
+    pub engine: Arc<Engine>,
+    /// What was found and put right while the store opened.
+    pub report: Vec<Finding>,
+    /// How many things the seed file made.
+    pub seeded: Option<usize>,
+    /// The directory of the store.
+    pub directory: PathBuf,
+    /// A temporary directory, removed when this is dropped.
+    pub(crate) home: Option<tempfile::TempDir>,
+}
+
+/// Why the service did not start. Every text is for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("{0}")]
+    RootKey(String),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the seed file {place}: {cause}")]
+    Seed { place: String, cause: String },
+    #[error("{place}: {cause}")]
+    Io { place: String, cause: io::Error },
+    #[error("cannot listen on {address}: {cause}")]
+    Listen { address: std::net::SocketAddr, cause: io::Error },
+    #[error("{0}")]
+    Sync(String),
+    #[error("the root user's access key could not be stored: {0}")]
+    RootCredentials(String),
+}
+
+impl StartError {
+    fn io(place: &Path, cause: io::Error) -> Self {
+        Self::Io { place: place.display().to_string(), cause }
+    }
+}
+
+/// Opens the store that the configuration names; development mode makes it when there is none.
+pub fn open(config: &Config) -> Result<Opened, StartError> {
+    config.check()?;
+    check_sync(config.durability)?;
+    let (directory, home) = directory(config)?;
+    let options = options(config, &directory);
+    let exists = StoreHeader::read(&directory)?.is_some();
+    if !exists && !config.dev {
+        return Err(StoreError::Absent(format!(
+            "{}; `keyward init` makes one",
+            directory.display()
+        ))
+        .into());
+    }
+    let (store, keyring) = if exists { reopen(config, options)? } else { create(config, options)? };
+    let engine = Engine::new(World {
+        clock: Arc::new(SystemClock::new()),
+        entropy: Arc::new(SystemEntropy),
+        store: store.store,
+        keyring,
+        provider: config.crypto.into(),
+        policies: PolicyEngine::new(),
+        metrics: Arc::new(Metrics::new(&Engine::operation_names())),
+        settings: Settings { account: config.account_id()?, region: config.region_name()? },
+    });
+    if let Some(root) = &config.root_credentials {
+        ensure_root(&engine, root)?;
+    }
+    let seeded = config.seed.as_deref().map(|path| seed(&engine, path)).transpose()?;
+    Ok(Opened { engine, report: store.report, seeded, directory, home })
+}
+
+/// Makes a store and the first root credentials, which are shown once.
+pub fn initialise(config: &Config) -> Result<RootCredentials, StartError> {
+    config.check()?;
+    check_sync(config.durability)?;
+    let (directory, _home) = directory(config)?;
+    if StoreHeader::read(&directory)?.is_some() {
+        return Err(StoreError::Occupied(directory.display().to_string()).into());
+    }
+    let credentials = config
+        .root_credentials
+        .clone()
+        .unwrap_or_else(|| new_credentials(&mut *SystemEntropy.generator()));
+    let (opened, _keyring) = create(config, options(config, &directory))?;
+    opened.store.close()?;
+    drop(open(&Config { root_credentials: Some(credentials.clone()), ..config.clone() })?);
+    Ok(credentials)
+}
+
+fn check_sync(durability: Durability) -> Result<(), StartError> {
+    match (harden::make_sync_real(), durability) {
+        (Ok(()), _) => Ok(()),
+        (Err(cause), Durability::Commit) => Err(StartError::Sync(format!(
+            "durability \"commit\" cannot be promised, because sled's flushes are not syncs here: {cause}"
+        ))),
+        (Err(cause), Durability::Relaxed) => {
+            tracing::warn!(cause, "sled's flushes are not syncs here; the journal is safe");
+            Ok(())
+        }
+    }
+}
+
+fn directory(config: &Config) -> Result<(PathBuf, Option<tempfile::TempDir>), StartError> {
+    if let Some(path) = &config.data {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .map_err(|cause| StartError::io(path, cause))?;
+        return Ok((path.clone(), None));
+    }
+    if !config.dev {
+        return Err(ConfigError::Value { name: "data", wanted: "the directory of a store" }.into());
+    }
+    let home = tempfile::Builder::new().prefix("keyward-dev-").tempdir();
+    let home = home.map_err(|cause| StartError::io(Path::new("temporary directory"), cause))?;
+    Ok((home.path().to_owned(), Some(home)))
+}
+
+fn options(config: &Config, directory: &Path) -> Options {
+    Options { durability: config.durability, ..Options::at(directory) }
+        .patient_seconds(LOCK_PATIENCE_SECONDS)
+}
+
+fn create(
+    config: &Config,
+    options: Options,
+) -> Result<(keyward_store::Opened, Keyring), StartError> {
+    let mut generator = SystemEntropy.generator();
+    let (mut store_id, mut salt) = ([0; 16], [0; 16]);
+    generator.fill_bytes(&mut store_id);
+    generator.fill_bytes(&mut salt);
+    let told = Told::new(&config.root_key, salt);
+    let root = root_key(config, &options.directory, &told, &mut *generator)?;
+    let keyring = Keyring::new(&root, store_id, TERM, 1, &mut *generator);
+    let new = NewStore { store_id, root_check: keyring.check_value(), root: told.to_json() };
+    let opened = Store::create(options, new, keyring.sealer(), &Silent)?;
+    Ok((opened, keyring))
+}
+
+fn reopen(
+    config: &Config,
+    options: Options,
+) -> Result<(keyward_store::Opened, Keyring), StartError> {
+    let mut generator = SystemEntropy.generator();
+    let directory = options.directory.clone();
+    let header = StoreHeader::read(&directory)?
+        .ok_or_else(|| StoreError::Absent(directory.display().to_string()))?;
+    let told = Told::from_json(&header.root);
+    let root = root_key(config, &directory, &told, &mut *generator)?;
+    let mut keyring = None;
+    let sealer_for = |header: &StoreHeader| -> Result<Arc<dyn Sealer>, String> {
+        let made = Keyring::new(&root, header.store_id, TERM, header.generation, &mut *generator);
+        if !bool::from(made.check_value().ct_eq(&header.root_check)) {
+            return Err(
+                "it is not the one that the store was made with; nothing was changed".to_owned()
+            );
+        }
+        let sealer = made.sealer();
+        keyring = Some(made);
+        Ok(sealer)
+    };
+    let opened = Store::open(options, sealer_for, &Silent)?;
+    let keyring =
+        keyring.ok_or_else(|| StoreError::RootKey("no sealer was asked for".to_owned()))?;
+    Ok((opened, keyring))
+}
+
+/// What stands beside a store about its root key, in clear: how a passphrase becomes one.
+struct Told {
+    argon2: Option<Argon2Params>,
+}
+
+impl Told {
+    fn new(source: &RootKeySource, salt: [u8; 16]) -> Self {
+        Self { argon2: source.passphrase.as_ref().map(|_| Argon2Params::new(salt)) }
+    }
+
+    fn to_json(&self) -> Value {
+        self.argon2.map_or(Value::Null, |Argon2Params { salt, memory_kib, passes, lanes }| {
+            json!({"argon2id": {"salt": salt, "memory_kib": memory_kib, "passes": passes, "lanes": lanes}})
+        })
+    }
+
+    fn from_json(value: &Value) -> Self {
+        let params = || {
+            let argon2 = value.get("argon2id")?;
+            let number = |name: &str| u32::try_from(argon2.get(name)?.as_u64()?).ok();
+            Some(Argon2Params {
+                salt: serde_json::from_value(argon2.get("salt")?.clone()).ok()?,
+                memory_kib: number("memory_kib")?,
+                passes: number("passes")?,
+                lanes: number("lanes")?,
+            })
+        };
+        Self { argon2: params() }
+    }
+}
+
+fn root_key(
+    config: &Config,
+    directory: &Path,
+    told: &Told,
+    generator: &mut dyn Generator,
+) -> Result<RootKey, StartError> {
+    let bad = |error: CryptoError| StartError::RootKey(error.to_string());
+    match &config.root_key {
+        RootKeySource { file: Some(path), text: None, passphrase: None } => root_key_file(path),
+        RootKeySource { file: None, text: Some(text), passphrase: None } => RootKey::from_text(text.expose()).map_err(bad),
+        RootKeySource { file: None, text: None, passphrase: Some(passphrase) } => {
+            let params = told.argon2.ok_or_else(|| StartError::RootKey("this store was not made with a passphrase".to_owned()))?;
+            RootKey::from_passphrase(passphrase.expose(), &params).map_err(bad)
+        }
+        RootKeySource { file: None, text: None, passphrase: None } if config.dev => dev_root_key(&directory.join(DEV_ROOT_KEY), generator),
+        RootKeySource { file: None, text: None, passphrase: None } => Err(StartError::RootKey(
+            "a root key is needed: root_key.file in the configuration, or a root key or passphrase from the environment".to_owned(),
+        )),
+        _ => Err(StartError::RootKey("more than one source of the root key is given; give one".to_owned())),
+    }
+}
+
+fn root_key_file(path: &Path) -> Result<RootKey, StartError> {
+    let text =
+        Zeroizing::new(fs::read_to_string(path).map_err(|cause| StartError::io(path, cause))?);
+    RootKey::from_text(&text)
+        .map_err(|error| StartError::RootKey(format!("{}: {error}", path.display())))
+}
+
+/// Reads the key of development mode, or makes it, readable by its owner alone.
+fn dev_root_key(path: &Path, generator: &mut dyn Generator) -> Result<RootKey, StartError> {
+    if path.exists() {
+        return root_key_file(path);
+    }
+    let key = RootKey::generate(generator);
+    let written =
+        fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).and_then(
+            |mut file| {
+                file.write_all(key.to_text().as_bytes())?;
+                file.sync_all()
+            },
+        );
+    written.map(|()| key).map_err(|cause| StartError::io(path, cause))
+}
+
+fn ensure_root(engine: &Arc<Engine>, root: &RootCredentials) -> Result<(), StartError> {
+    let account = engine.settings().account.clone();
+    engine
+        .ensure_root(&account, &root.access_key_id, root.secret.expose())
+        .map(drop)
+        .map_err(|error| StartError::RootCredentials(error.to_string()))
+}
+
+/// `AKIA` and 16 letters and digits; 40 characters of base64, without `=`.
+fn new_credentials(generator: &mut dyn Generator) -> RootCredentials {
+    const LETTERS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let (mut id, mut secret) = ([0_u8; 16], Zeroizing::new([0_u8; 30]));
+    generator.fill_bytes(&mut id);
+    generator.fill_bytes(secret.as_mut_slice());
+    let letter =
+        |byte: &u8| char::from(LETTERS.get(usize::from(byte % 32)).copied().unwrap_or(b'A'));
+    RootCredentials {
+        access_key_id: format!("AKIA{}", id.iter().map(letter).collect::<String>()),
+        secret: Secret::new(base64::Engine::encode(
+            &base64::engine::general_purpose::STANDARD,
+            secret.as_slice(),
+        )),
+    }
+}
+
+fn seed(engine: &Arc<Engine>, path: &Path) -> Result<usize, StartError> {
+    let place = path.display().to_string();
+    let text = fs::read_to_string(path).map_err(|cause| StartError::io(path, cause))?;
+    let failed = |cause: String| StartError::Seed { place: place.clone(), cause };
+    let seed: Seed = serde_norway::from_str(&text).map_err(|error| failed(error.to_string()))?;
+    engine.seed(&seed).map(|seeded| seeded.made.len()).map_err(|error| failed(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(directory: &Path) -> Config {
+        Config { data: Some(directory.to_owned()), ..Config::dev() }
+    }
+
+    fn message(result: Result<Opened, StartError>) -> String {
+        result.err().map(|error| error.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_dev_store_opens_again_with_its_own_key_and_no_other() {
+        let home = tempfile::tempdir().unwrap();
+        let config = config(&home.path().join("store"));
+        drop(open(&config).unwrap());
+        drop(open(&config).unwrap());
+        let key = home.path().join("store").join(DEV_ROOT_KEY);
+        let before = fs::read(home.path().join("store/store.json")).unwrap();
+        fs::write(&key, "00".repeat(32)).unwrap();
+        assert!(message(open(&config)).contains("not the one"), "{}", message(open(&config)));
+        assert_eq!(fs::read(home.path().join("store/store.json")).unwrap(), before);
+    }
+
+    #[test]
+    fn serve_makes_no_store_by_itself_and_init_makes_one_once() {
+        let home = tempfile::tempdir().unwrap();
+        let passphrase = |text: &str| Config {
+            data: Some(home.path().join("store")),
+            root_key: RootKeySource {
+                passphrase: Some(Secret::new(text)),
+                ..RootKeySource::default()
+            },
+            ..Config::serve()
+        };
+        let config = passphrase("correct horse battery");
+        assert!(message(open(&config)).contains("keyward init"));
+        let credentials = initialise(&config).unwrap();
+        assert_eq!((credentials.access_key_id.len(), credentials.secret.expose().len()), (20, 40));
+        assert!(matches!(initialise(&config), Err(StartError::Store(StoreError::Occupied(_)))));
+        let opened = open(&config).unwrap();
+        assert!(opened.engine.credential(&credentials.access_key_id, None).is_ok());
+        drop(opened);
+        assert!(message(open(&passphrase("wrong horse battery"))).contains("not the one"));
+        assert!(
+            message(open(&Config { root_key: RootKeySource::default(), ..config }))
+                .contains("root key is needed")
+        );
+    }
+}
