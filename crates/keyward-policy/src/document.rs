@@ -144,6 +144,9 @@ impl Reader {
 
     fn complete(&self, statement: &Statement) -> Result<(), PolicyError> {
         let missing = |what: &str| Err(PolicyError::malformed(&self.at, format!("Policy statement must contain {what}.")));
+        if statement.allow && statement.principals.as_ref().is_some_and(|listed| listed.not) {
+            return Err(PolicyError::malformed(&self.at, "Allow with NotPrincipal would name everybody else, and is not accepted"));
+        }
         match self.kind {
             // A key policy's statement without Action or Resource is kept and has no effect.
             DocumentKind::Resource => Ok(()),

@@ -29,6 +29,8 @@ pub struct PolicyEngine {
     slices: Cache<SliceKey, Arc<Slice>>,
     documents: Cache<([u8; 32], DocumentKind), Arc<Parsed>>,
     pub(crate) grant_policy: Result<GrantPolicy, Unevaluable>,
+    /// Evaluate whole documents instead of slices.
+    whole: bool,
 }
 
 impl Default for PolicyEngine {
@@ -49,7 +51,14 @@ impl PolicyEngine {
             slices: Cache::new(SLICES_MAX),
             documents: Cache::new(DOCUMENTS_MAX),
             grant_policy: GrantPolicy::compile(),
+            whole: false,
         }
+    }
+
+    /// An engine that lets Cedar choose statements by action, slower and by another way. Tests compare the two.
+    #[doc(hidden)]
+    pub fn unsliced() -> Self {
+        Self { whole: true, ..Self::new() }
     }
 
     /// Decides. What cannot be evaluated is refused, with [`Reason::EvaluationFailed`] and row 0.
@@ -90,7 +99,7 @@ impl PolicyEngine {
             return Ok(slice);
         }
         let parsed = self.parsed(document, kind)?;
-        let slice = Arc::new(Slice::compile(&parsed, kind, action, guard)?);
+        let slice = Arc::new(Slice::compile(&parsed, kind, action, guard, self.whole)?);
         let key = SliceKey { digest: *document.digest(), kind, guard, action: action.into() };
         self.slices.insert(key, Arc::clone(&slice));
         Ok(slice)

@@ -190,3 +190,25 @@ fn scps_apply(question: &Question<'_>) -> bool {
 fn rcps_apply(question: &Question<'_>) -> bool {
     question.resource.is_key() && !question.is_service_linked() && question.action != "kms:RetireGrant"
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cedar_policy::{Context, EntityUid};
+
+    /// Cedar alone would answer Allow here: it skips the forbid that fails.
+    #[test]
+    fn a_policy_that_fails_denies() {
+        let uid = |text: &str| text.parse::<EntityUid>().unwrap();
+        let request =
+            Request::new(uid("User::\"a\""), uid("Action::\"b\""), uid("Key::\"c\""), Context::empty(), None).unwrap();
+        let both = "permit (principal, action, resource);
+                    forbid (principal, action, resource) when { context.nope == \"x\" };";
+        let set: PolicySet = both.parse().unwrap();
+        let cedar = Authorizer::new().is_authorized(&request, &set, &Entities::empty());
+        assert_eq!(cedar.decision(), cedar_policy::Decision::Allow);
+        assert!(satisfied(&set, &request, &Entities::empty()).is_err());
+        let forbid: PolicySet = "forbid (principal, action, resource) when { context.nope == \"x\" };".parse().unwrap();
+        assert!(satisfied(&forbid, &request, &Entities::empty()).is_err());
+    }
+}

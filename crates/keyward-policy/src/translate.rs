@@ -40,16 +40,24 @@ pub(crate) struct Entry {
 }
 
 impl Slice {
-    pub(crate) fn compile(parsed: &Parsed, kind: DocumentKind, action: &str, guard: bool) -> Result<Self, Unevaluable> {
+    /// `whole`: keep every statement and let Cedar choose by action, as the tests do to compare.
+    pub(crate) fn compile(
+        parsed: &Parsed,
+        kind: DocumentKind,
+        action: &str,
+        guard: bool,
+        whole: bool,
+    ) -> Result<Self, Unevaluable> {
         let mut slice =
             Self { permits: PolicySet::new(), forbids: PolicySet::new(), entries: Vec::new(), needs: Needs::default() };
         for (index, statement) in parsed.statements.iter().enumerate() {
-            if !statement.covers_action(action) || is_dead(statement, kind) {
+            if is_dead(statement, kind) || !whole && !statement.covers_action(action) {
                 continue;
             }
             for (kind, nodes) in policies(statement, kind, guard, &mut slice.needs)? {
                 let entry = Entry { statement: index, sid: statement.sid.clone(), kind };
-                let policy = policy(&slice.entries.len().to_string(), statement.allow, nodes, &entry, pst::ActionConstraint::Any)?;
+                let actions = if whole { action_constraint(statement, &[action])? } else { pst::ActionConstraint::Any };
+                let policy = policy(&slice.entries.len().to_string(), statement.allow, nodes, &entry, actions)?;
                 let set = if statement.allow { &mut slice.permits } else { &mut slice.forbids };
                 set.add(policy).map_err(|error| Unevaluable(error.to_string()))?;
                 slice.entries.push(entry);
@@ -155,6 +163,13 @@ fn arn(pattern: &Pattern, needs: &mut Needs) -> Result<Node, Unevaluable> {
     };
     let bound = entities::ARN_PARTS.iter().zip(parts.iter().skip(1)).filter(|(_, part)| part.0 != [Piece::Star]);
     Ok(build::all(bound.map(part).collect()))
+}
+
+/// The actions among `known` that a statement speaks of.
+pub(crate) fn action_constraint(statement: &Statement, known: &[&str]) -> Result<pst::ActionConstraint, Unevaluable> {
+    let covered = known.iter().filter(|action| statement.covers_action(action));
+    let uids = covered.map(|action| build::entity("Action", action).ok_or_else(|| Unevaluable(format!("{action} has no Cedar form"))));
+    Ok(pst::ActionConstraint::In(uids.collect::<Result<_, _>>()?))
 }
 
 /// A policy whose conditions are `nodes`, with where it comes from as annotations.

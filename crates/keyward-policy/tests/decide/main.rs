@@ -1,4 +1,8 @@
 //! Decisions as a caller of the crate sees them.
 
+mod random;
+mod reference;
+mod schema;
+mod table;
 mod vectors;
 mod world;
