@@ -146,7 +146,11 @@ impl From<SignatureError> for Refusal {
 
 /// The Region of a scope that is for here. Any well-formed Region is: keys live where they are asked for.
 fn scope(presented: &Presented<'_>, service: &str) -> Result<Region, SignatureError> {
-    presented.check_service(&[service])?;
+    if presented.service != service {
+        return Err(SignatureError::Scope(format!(
+            "Credential should be scoped to correct service: '{service}'."
+        )));
+    }
     Region::parse(&presented.region).ok_or_else(|| {
         SignatureError::Scope(
             "Credential should be scoped to a valid Region, such as 'us-east-1'.".to_owned(),
