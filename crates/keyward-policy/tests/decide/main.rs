@@ -1,5 +1,6 @@
 //! Decisions as a caller of the crate sees them.
 
+mod behaviour;
 mod random;
 mod reference;
 mod schema;
