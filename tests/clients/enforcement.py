@@ -5,7 +5,6 @@ statement, grant and clause where there is one.
 """
 
 import base64
-import json
 
 from kit import ACCOUNT, REGION, Login, document, equal, role_arn, statement, user_arn
 from limits import ELSEWHERE
@@ -145,13 +144,225 @@ def explicit_deny(world):
     put(DELEGATES, names_ada, statement("Deny", "kms:Decrypt", sid="NeverAda", principal={"AWS": ada.arn}))
     world.denied("Denied", "KeyPolicy", theirs.decrypt, CiphertextBlob=sealed, sid="NeverAda", action="kms:Decrypt")
     theirs.encrypt(KeyId=key["KeyId"], Plaintext=b"ada's diary")
-    put(DELEGATES, names_ada, statement("Deny", "kms:*", sid="OnlyWithContext", principal="*", Condition={"Null": {"kms:EncryptionContext:Project": "true"}},
-                                        **{"NotAction": ["kms:PutKeyPolicy", "kms:DescribeKey"]}) | {"Action": None})
-    raise AssertionError("unreachable")
+    put(DELEGATES, names_ada, statement("Deny", ["kms:Encrypt", "kms:Decrypt"], sid="OnlyWithProject", principal="*",
+                                        Condition={"Null": {"kms:EncryptionContext:Project": "true"}}))
+    world.denied("Denied", "KeyPolicy", theirs.encrypt, KeyId=key["KeyId"], Plaintext=b"text", sid="OnlyWithProject")
+    world.denied("Denied", "KeyPolicy", kms.encrypt, KeyId=key["KeyId"], Plaintext=b"text", sid="OnlyWithProject")
+    theirs.encrypt(KeyId=key["KeyId"], Plaintext=b"text", EncryptionContext={"Project": "any"})
+
+    put(DELEGATES, names_ada)
+    equal(theirs.decrypt(CiphertextBlob=sealed)["Plaintext"], b"ada's diary")
+    world.allow_user("ada", statement("Allow", "kms:*", sid="AdaMay"), statement("Deny", "kms:Decrypt", key["Arn"], sid="NoDecrypt"))
+    told = world.denied("Denied", "IdentityPolicy", theirs.decrypt, CiphertextBlob=sealed, sid="NoDecrypt")
+    equal(world.event(told.request_id)["errorMessage"], told.message)
+    theirs.encrypt(KeyId=key["KeyId"], Plaintext=b"ada's diary")
 
 
-def explicit_deny_rest(world):
-    pass
+def silent_key_policy(world):
+    """A key policy that does not name the account makes IAM policies powerless, the root user's included."""
+    keeper = world.user("keeper", statement("Allow", "kms:CreateKey", sid="MayCreate"), statement("Deny", "kms:ScheduleKeyDeletion", sid="NeverDelete"))
+    mighty = world.user("mighty", statement("Allow", "*", sid="Everything"))
+    policy = document(statement("Allow", "kms:*", sid="KeeperAlone", principal={"AWS": keeper.arn}))
+    key = world.aws("kms", "create-key", "--policy", policy, login=keeper)["KeyMetadata"]
+    kept, theirs, root = world.client(login=keeper), world.client(login=mighty), world.client()
+    sealed = kept.encrypt(KeyId=key["KeyId"], Plaintext=b"the keeper's alone")["CiphertextBlob"]
+    for client in (theirs, root):
+        for call, input in [
+            (client.encrypt, {"KeyId": key["KeyId"], "Plaintext": b"text"}), (client.decrypt, {"CiphertextBlob": sealed}), (client.describe_key, {"KeyId": key["Arn"]}),
+            (client.get_key_policy, {"KeyId": key["KeyId"]}), (client.put_key_policy, {"KeyId": key["KeyId"], "Policy": document(DELEGATES)}),
+            (client.schedule_key_deletion, {"KeyId": key["KeyId"]}), (client.disable_key, {"KeyId": key["KeyId"]}),
+            (client.create_grant, {"KeyId": key["KeyId"], "GranteePrincipal": mighty.arn, "Operations": ["Decrypt"]}),
+            (client.create_alias, {"AliasName": "alias/mine", "TargetKeyId": key["KeyId"]}),
+        ]:
+            world.denied("NotAllowed", "KeyPolicy", call, **input, sid="KeeperAlone", clause="Principal", expected=keeper.arn,
+                         actual=mighty.arn if client is theirs else ROOT["AWS"])
+    # The identity policy of the one who is named still denies.
+    world.denied("Denied", "IdentityPolicy", kept.schedule_key_deletion, KeyId=key["KeyId"], sid="NeverDelete")
+    # Nobody can lock the keeper out but by saying so.
+    world.refused("MalformedPolicyDocumentException", kept.put_key_policy, KeyId=key["KeyId"], Policy=document(DELEGATES))
+    kept.put_key_policy(KeyId=key["KeyId"], Policy=document(DELEGATES), BypassPolicyLockoutSafetyCheck=True)
+    equal(theirs.decrypt(CiphertextBlob=sealed)["Plaintext"], b"the keeper's alone")
+    world.denied("NotAllowed", "IdentityPolicy", kept.decrypt, CiphertextBlob=sealed)
 
 
-STORIES = (encryption_context, grants, explicit_deny)
+def account_statement(world):
+    """The account-root statement gives nobody anything by itself; it lets IAM policies give, and no more than it says."""
+    kms = world.client()
+    key, other = world.key(), world.key()
+    plain = world.user("plain")
+    elsewhere = world.user("elsewhere", statement("Allow", "kms:*", other["Arn"], sid="OtherKey"))
+    member = world.user("member", statement("Allow", "kms:*", key["Arn"], sid="ThisKey"), statement("Allow", "sts:AssumeRole", role_arn("empty")))
+    session = world.assume(world.role("empty", ROOT["AWS"]), member)
+    sealed = kms.encrypt(KeyId=key["KeyId"], Plaintext=b"for members")["CiphertextBlob"]
+    for login in (plain, session, elsewhere):
+        client = world.client(login=login)
+        for call, input in [(client.encrypt, {"KeyId": key["KeyId"], "Plaintext": b"text"}), (client.decrypt, {"CiphertextBlob": sealed}),
+                            (client.describe_key, {"KeyId": key["KeyId"]}), (client.list_grants, {"KeyId": key["KeyId"]})]:
+            told = world.denied("NotAllowed", "IdentityPolicy", call, **input)
+            assert f"User: {login.arn} is not authorized to perform: kms:" in told.message and f"on resource: {key['Arn']} because" in told.message, told
+            layers = {outcome["layer"]: outcome for outcome in world.decision(told.request_id)["layers"]}
+            delegation = layers["KeyPolicy"]["matched"]
+            equal([(one["sid"], one["kind"]) for one in delegation], [("Enable IAM User Permissions", "Account")])
+    world.denied("NotAllowed", "IdentityPolicy", world.client(login=elsewhere).encrypt, KeyId=key["KeyId"], Plaintext=b"text",
+                 sid="OtherKey", clause="Resource", expected=other["Arn"], actual=key["Arn"])
+    world.denied("NotAllowed", "IdentityPolicy", world.client(login=plain).list_keys)
+    world.denied("NotAllowed", "IdentityPolicy", world.client(login=plain).create_key)
+    theirs = world.client(login=member)
+    equal(theirs.decrypt(CiphertextBlob=sealed)["Plaintext"], b"for members")
+
+    # What is delegated is one action, for one context: IAM can give that and nothing beyond.
+    kms.put_key_policy(KeyId=key["KeyId"], BypassPolicyLockoutSafetyCheck=True, Policy=document(statement(
+        "Allow", "kms:Decrypt", sid="DecryptAlone", principal=ROOT, Condition={"Null": {"kms:EncryptionContext:Project": "true"}})))
+    equal(theirs.decrypt(CiphertextBlob=sealed)["Plaintext"], b"for members")
+    world.denied("NotAllowed", "KeyPolicy", theirs.encrypt, KeyId=key["KeyId"], Plaintext=b"text", sid="DecryptAlone", clause="Action", expected="kms:Decrypt", actual="kms:Encrypt")
+    world.denied("NotAllowed", "KeyPolicy", theirs.decrypt, CiphertextBlob=sealed, EncryptionContext={"Project": "any"},
+                 sid="DecryptAlone", clause="Condition Null kms:EncryptionContext:Project", expected="true", actual="any")
+
+
+PARTNER = "111122223333"
+
+
+def two_accounts(world):
+    """Another account's principals need both sides; and they learn nothing of keys that are not theirs.
+
+    Runs against `tests/seeds/two-accounts.yaml`."""
+    their_root = Login("AKIAPARTNERROOT00001", "partner-root-secret-of-the-stories")
+    partner = Login("AKIAPARTNERUSER00001", "partner-user-secret-of-the-stories", arn=user_arn("partner", PARTNER))
+    silent = Login("AKIAPARTNERSILENT001", "partner-silent-secret-of-the-stories", arn=user_arn("silent", PARTNER))
+    world.readers.append(their_root)
+    shared = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/11111111-1111-4111-8111-111111111111"
+    private = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/22222222-2222-4222-8222-222222222222"
+    ours, theirs, nothing = world.client(), world.client(login=partner), world.client(login=silent)
+    context = {"Project": "SnowyPII"}
+    equal(world.aws("sts", "get-caller-identity", login=partner)["Account"], PARTNER)
+
+    sealed = theirs.encrypt(KeyId=shared, Plaintext=b"from the partner", EncryptionContext=context)
+    equal(sealed["KeyId"], shared)
+    equal(ours.decrypt(CiphertextBlob=sealed["CiphertextBlob"], EncryptionContext=context)["Plaintext"], b"from the partner")
+    by_alias = ours.encrypt(KeyId="alias/shared", Plaintext=b"from the owner!", EncryptionContext=context)["CiphertextBlob"]
+    equal(theirs.decrypt(CiphertextBlob=by_alias, EncryptionContext=context)["Plaintext"], b"from the owner!")
+    equal(theirs.encrypt(KeyId=f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/shared", Plaintext=b"text", EncryptionContext=context)["KeyId"], shared)
+    equal(theirs.describe_key(KeyId=shared)["KeyMetadata"]["AWSAccountId"], ACCOUNT)
+
+    refused = lambda call, **input: world.refused("AccessDeniedException", call, **input, words=ELSEWHERE)
+    refused(theirs.encrypt, KeyId=shared, Plaintext=b"text", EncryptionContext={"Project": "SunnyPII"})
+    refused(nothing.encrypt, KeyId=shared, Plaintext=b"text", EncryptionContext=context)
+    refused(theirs.generate_data_key, KeyId=shared, KeySpec="AES_256", EncryptionContext=context)
+    # The key policy allows it, and AWS does not offer it to other accounts.
+    world.refused("AccessDeniedException", theirs.disable_key, KeyId=shared)
+    equal(ours.describe_key(KeyId=shared)["KeyMetadata"]["KeyState"], "Enabled")
+    # A key that is there and one that is not sound the same.
+    told = [refused(theirs.encrypt, KeyId=arn, Plaintext=b"text").message.split(" (")[0] for arn in (private, private.replace("2222-4222", "2222-4223"))]
+    equal(told[0], told[1])
+    hidden = ours.encrypt(KeyId=private, Plaintext=b"not for partners")["CiphertextBlob"]
+    told = refused(theirs.decrypt, CiphertextBlob=hidden)
+    assert private not in told.message and "on the resource associated with this ciphertext" in told.message, told
+    world.refused("NotFoundException", theirs.encrypt, KeyId=shared.rsplit("/")[-1], Plaintext=b"text", words=f"arn:aws:kms:{REGION}:{PARTNER}:key/")
+    # A key's short id names one of the caller's own account; lists show the caller's own.
+    equal(theirs.list_keys()["Keys"], [])
+
+    # A grant made by the key's owner speaks for the owner's side only.
+    grant = {"KeyId": private, "Operations": ["Decrypt"], "Constraints": {"EncryptionContextSubset": {"Case": "7"}}}
+    case = ours.encrypt(KeyId=private, Plaintext=b"case number 7", EncryptionContext={"Case": "7"})["CiphertextBlob"]
+    for login in (partner, silent):
+        ours.create_grant(GranteePrincipal=login.arn, **grant)
+    equal(theirs.decrypt(CiphertextBlob=case, EncryptionContext={"Case": "7"})["Plaintext"], b"case number 7")
+    refused(nothing.decrypt, CiphertextBlob=case, EncryptionContext={"Case": "7"})
+    refused(theirs.decrypt, CiphertextBlob=hidden)
+
+    # Each account reads its own part of the log, and a refusal from outside is none of the owner's.
+    told = refused(theirs.encrypt, KeyId=private, Plaintext=b"text")
+    mine = {event["requestID"] for event in world.events() if "requestID" in event}
+    assert told.request_id not in mine
+    explained = world.keyward("explain", told.request_id, login=their_root)
+    assert "Encrypt was refused" in explained, explained
+    world.keyward("explain", told.request_id, exits=3)
+    world.keyward("events", "list", login=partner, exits=5)
+    world.keyward("explain", told.request_id, login=partner, exits=5)
+
+
+def sessions(world):
+    """A session may do what its role may, less what its own policy leaves out; and it is who it says."""
+    key = world.key()
+    caller = world.user("caller", statement("Allow", "sts:AssumeRole", sid="MayAssume"))
+    stranger = world.user("stranger", statement("Allow", "sts:AssumeRole"))
+    role = world.role("worker", caller.arn, statement("Allow", ["kms:Encrypt", "kms:Decrypt"], sid="WorkerMay"))
+    whole = world.assume(role, caller, "whole")
+    narrowed = world.assume(role, caller, "narrowed", policy=document(statement("Allow", ["kms:Encrypt", "kms:DescribeKey"], sid="JustEncrypt")))
+    equal(world.aws("sts", "get-caller-identity", login=narrowed)["Arn"], f"arn:aws:sts::{ACCOUNT}:assumed-role/worker/narrowed")
+    equal(world.aws("sts", "get-caller-identity")["Arn"], ROOT["AWS"])
+    equal(world.aws("sts", "get-caller-identity", login=caller)["Arn"], caller.arn)
+
+    sealed = world.client(login=narrowed).encrypt(KeyId=key["KeyId"], Plaintext=b"sealed by a session")["CiphertextBlob"]
+    equal(world.client(login=whole).decrypt(CiphertextBlob=sealed)["Plaintext"], b"sealed by a session")
+    world.denied("NotAllowed", "SessionPolicy", world.client(login=narrowed).decrypt, CiphertextBlob=sealed, sid="JustEncrypt",
+                 clause="Action", expected="kms:Encrypt, kms:DescribeKey", actual="kms:Decrypt")
+    # A session policy gives nothing that the role has not.
+    world.denied("NotAllowed", "IdentityPolicy", world.client(login=narrowed).describe_key, KeyId=key["KeyId"])
+    world.denied("NotAllowed", "IdentityPolicy", world.client(login=whole).describe_key, KeyId=key["KeyId"])
+    event = world.event(world.denied("NotAllowed", "IdentityPolicy", world.client(login=whole).disable_key, KeyId=key["KeyId"]).request_id)
+    identity = event["userIdentity"]
+    equal((identity["type"], identity["arn"]), ("AssumedRole", whole.arn))
+    equal(identity["sessionContext"]["sessionIssuer"]["arn"], role)
+
+    # Who may assume a role: the trust policy and, unless it names the caller, the caller's own policies.
+    world.refused("AccessDenied", world.assume, role, stranger, words="is not authorized to perform: sts:AssumeRole on resource: " + role)
+    world.refused("AccessDenied", world.assume, role_arn("absent"), stranger, words="is not authorized to perform: sts:AssumeRole")
+    world.refused("AccessDenied", world.assume, role, world.root, words="Roles may not be assumed by root accounts.")
+    token = world.aws("sts", "get-session-token", login=caller)["Credentials"]
+    temporary = Login(token["AccessKeyId"], token["SecretAccessKey"], token["SessionToken"], caller.arn)
+    equal(world.aws("sts", "get-caller-identity", login=temporary)["Arn"], caller.arn)
+    # Temporary credentials are three parts of one thing.
+    sts = lambda **changed: world.client("sts", Login(**{"access_key_id": whole.access_key_id, "secret": whole.secret, "token": whole.token} | changed)).get_caller_identity
+    for changed in ({"token": None}, {"token": narrowed.token}, {"token": whole.token[:-4] + "AAAA"}, {"secret": narrowed.secret}, {"access_key_id": narrowed.access_key_id}):
+        world.refused(("InvalidClientTokenId", "SignatureDoesNotMatch"), sts(**changed))
+
+
+def credentials_end(world):
+    """Keys that were deactivated or deleted, and users and roles that are gone, open nothing from that moment on."""
+    key = world.key()
+    may = statement("Allow", "kms:*", sid="May")
+    login = world.user("leaver", may)
+    theirs = world.client(login=login)
+    use = lambda client=theirs: client.encrypt(KeyId=key["KeyId"], Plaintext=b"still here?")
+    use()
+    status = lambda status: world.aws("iam", "update-access-key", "--user-name", "leaver", "--access-key-id", login.access_key_id, "--status", status)
+    status("Inactive")
+    world.refused("UnrecognizedClientException", use, words="The security token included in the request is invalid.")
+    status("Active")
+    use()
+    second = world.access_key("leaver")
+    use(world.client(login=second))
+    world.refused("LimitExceeded", world.access_key, "leaver")
+    world.aws("iam", "delete-access-key", "--user-name", "leaver", "--access-key-id", login.access_key_id)
+    world.refused("UnrecognizedClientException", use)
+    use(world.client(login=second))
+    equal([one["AccessKeyId"] for one in world.aws("iam", "list-access-keys", "--user-name", "leaver")["AccessKeyMetadata"]], [second.access_key_id])
+
+    world.client().put_key_policy(KeyId=key["KeyId"], Policy=document(DELEGATES, statement("Allow", "kms:*", sid="Leaver", principal={"AWS": login.arn})))
+    world.aws("iam", "delete-user-policy", "--user-name", "leaver", "--policy-name", "inline")
+    use(world.client(login=second))
+    world.refused("DeleteConflict", world.aws, "iam", "delete-user", "--user-name", "leaver")
+    world.aws("iam", "delete-access-key", "--user-name", "leaver", "--access-key-id", second.access_key_id)
+    world.aws("iam", "delete-user", "--user-name", "leaver")
+    world.refused("UnrecognizedClientException", use, world.client(login=second))
+    # Somebody else of the same name is somebody else.
+    again = world.user("leaver")
+    equal(again.arn, login.arn)
+    world.denied("NotAllowed", "IdentityPolicy", use, world.client(login=again))
+
+    caller = world.user("caller", statement("Allow", "sts:AssumeRole"))
+    role = world.role("shift", caller.arn, may)
+    session = world.client(login=world.assume(role, caller))
+    use(session)
+    world.aws("iam", "delete-role-policy", "--role-name", "shift", "--policy-name", "inline")
+    world.denied("NotAllowed", "IdentityPolicy", use, session)
+    world.aws("iam", "put-role-policy", "--role-name", "shift", "--policy-name", "inline", "--policy-document", document(may))
+    use(session)
+    world.aws("iam", "delete-role-policy", "--role-name", "shift", "--policy-name", "inline")
+    world.aws("iam", "delete-role", "--role-name", "shift")
+    world.role("shift", caller.arn, may)
+    world.refused(("UnrecognizedClientException", "AccessDeniedException", "ExpiredTokenException"), use, session)
+
+
+STORIES = (encryption_context, grants, explicit_deny, silent_key_policy, account_statement, two_accounts, sessions, credentials_end)

@@ -330,7 +330,7 @@ class World:
         told = self.refused("AccessDeniedException", call, *args, **kwargs)
         names = {"KeyPolicy": "resource-based policy", "Grant": "resource-based policy", "IdentityPolicy": "identity-based policy",
                  "SessionPolicy": "session policy", "PermissionsBoundary": "permissions boundary"}
-        words = f"because no {names[layer]} allows the kms:" if because == "NotAllowed" else f"with an explicit deny in a"
+        words = f"because no {names[layer]} allows the kms:" if because == "NotAllowed" else "with an explicit deny in a"
         assert words in told.message and names[layer] in told.message, f"{words!r}, {names[layer]!r}: {told}"
         decision = self.decision(told.request_id, reader)
         equal(decision["reason"], {because: layer}, f"the reason of {told}")

@@ -158,7 +158,6 @@ def broken_ciphertexts(world):
 
 def malformed_bodies(world):
     """Bodies that are not what the operation takes: told apart from what the caller may not do, and logged as attempts."""
-    kms = world.client()
     key = world.key()["KeyId"]
     fits = {"KeyId": key, "Plaintext": "bWVzc2FnZQ=="}
     before = len(world.events())

@@ -207,11 +207,11 @@ fn clean(command: &mut Command) {
     FOREIGN.iter().for_each(|name| drop(command.env_remove(name)));
 }
 
-/// Points a command at the service, as its root user, and away from everything else.
-pub fn point_at(command: &mut Command, dev: &Dev) {
+/// Points a command at an endpoint, as its root user, and away from everything else.
+pub fn point_at(command: &mut Command, endpoint: &str) {
     clean(command);
     for name in ["AWS_ENDPOINT_URL_KMS", "AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL_IAM", "KEYWARD_ENDPOINT"] {
-        command.env(name, dev.endpoint());
+        command.env(name, endpoint);
     }
     for (name, value) in [
         ("AWS_ACCESS_KEY_ID", "test"),
@@ -228,7 +228,6 @@ pub fn point_at(command: &mut Command, dev: &Dev) {
     ] {
         command.env(name, value);
     }
-    command.env("KEYWARD_BINARY", binary()).env("KEYWARD_DATA", dev.data()).env("KEYWARD_SERVICE_LOG", dev.log_path());
     command.stdin(Stdio::null());
 }
 
@@ -237,7 +236,8 @@ pub fn point_at(command: &mut Command, dev: &Dev) {
 /// # Panics
 /// With everything that the story and the service printed, when it fails.
 pub fn tell(command: &mut Command, dev: &Dev) {
-    point_at(command, dev);
+    point_at(command, &dev.endpoint());
+    command.env("KEYWARD_BINARY", binary()).env("KEYWARD_DATA", dev.data()).env("KEYWARD_SERVICE_LOG", dev.log_path());
     match run(command) {
         // Kept back by the test runner unless it is asked for.
         Ok(output) => drop(io::stdout().lock().write_all(output.as_bytes())),

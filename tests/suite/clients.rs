@@ -1,0 +1,80 @@
+//! Real, unmodified clients against the real binary, one test a story, each with a service of its own.
+//!
+//! The stories are in `tests/clients`; here is only which there are and what each is started with. A
+//! client that cannot be had is a skip, said aloud (`SKIPPED: …`).
+
+use keyward_testkit::{
+    clients::{self, Dev, Skipped},
+    golden::tests_folder,
+};
+use std::process::Command;
+
+macro_rules! stories {
+    ($program:expr; $($name:ident $(seeded by $seed:literal)?,)*) => {
+        $(#[test]
+        fn $name() {
+            super::tell(concat!(module_path!(), "::", stringify!($name)), $program, stringify!($name), &[$($seed)?]);
+        })*
+
+        #[test]
+        fn none_is_forgotten() {
+            super::none_is_forgotten(concat!(module_path!(), "::none_is_forgotten"), $program, &[$(stringify!($name)),*]);
+        }
+    };
+}
+
+/// The `aws` CLI, boto3, OpenSSL, PyJWT and signatures by botocore.
+mod python {
+    stories! { super::stories_py;
+        messages, file_under_a_data_key, data_keys, rsa_offline, release_archive, web_token, signatures, macs, rotation,
+        alias_moves, dry_run, tags, pages, regions,
+        sizes, wrong_keys, names, broken_ciphertexts, malformed_bodies, bad_policies,
+        encryption_context, grants, explicit_deny, silent_key_policy, account_statement,
+        two_accounts seeded by "two-accounts.yaml", sessions, credentials_end,
+        forged, presigned, senseless,
+    }
+}
+
+/// The JavaScript SDK v3 and Node's own cryptography.
+mod javascript {
+    stories! { super::stories_mjs; messages, offline, errors, roles, }
+}
+
+fn stories_py() -> Result<Command, Skipped> {
+    let mut command = Command::new(clients::python()?.join("python"));
+    command.arg(tests_folder().join("clients/stories.py"));
+    Ok(command)
+}
+
+fn stories_mjs() -> Result<Command, Skipped> {
+    let mut command = Command::new("node");
+    command.env("KEYWARD_NODE", clients::node()?).arg(tests_folder().join("clients/stories.mjs"));
+    Ok(command)
+}
+
+fn tell(test: &str, program: fn() -> Result<Command, Skipped>, story: &str, seeds: &[&str]) {
+    let mut command = match program() {
+        Ok(command) => command,
+        Err(why) => return clients::skip(test, &why),
+    };
+    let seeds: Vec<String> = seeds.iter().map(|name| tests_folder().join("seeds").join(name).display().to_string()).collect();
+    let args: Vec<&str> = seeds.iter().flat_map(|path| ["--seed", path]).collect();
+    clients::tell(command.arg(story), &Dev::start(&args));
+}
+
+/// The programs print the names of their stories: each is a test here.
+fn none_is_forgotten(test: &str, program: fn() -> Result<Command, Skipped>, told: &[&str]) {
+    let mut command = match program() {
+        Ok(command) => command,
+        Err(why) => return clients::skip(test, &why),
+    };
+    clients::point_at(&mut command, "http://127.0.0.1:1");
+    let names = clients::run(&mut command).unwrap_or_else(|Skipped(output)| panic!("{output}"));
+    assert_eq!(names.lines().collect::<Vec<_>>(), told);
+}
+
+#[test]
+fn the_service_ends_cleanly_when_asked_to() {
+    let (status, log) = Dev::start(&[]).stop();
+    assert!(status.success(), "{status}\n{log}");
+}
