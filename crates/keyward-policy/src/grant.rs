@@ -273,7 +273,7 @@ fn source_arn(question: &Question<'_>) -> Result<Option<String>, Unevaluable> {
 
 /// What a grant demands, by the place of the clause.
 fn expected(index: usize, grant: &GrantRecord) -> String {
-    let pairs = |pairs: &Option<BTreeMap<String, String>>| pairs.as_ref().map_or_else(String::new, |pairs| listed(pairs));
+    let pairs = |pairs: &Option<BTreeMap<String, String>>| pairs.as_ref().map_or_else(String::new, listed);
     match index {
         0 => grant.key.to_string(),
         1 => match &grant.grantee {

@@ -74,13 +74,16 @@ pub(crate) fn is_dead(statement: &Statement, kind: DocumentKind) -> bool {
     statement.actions.is_none() || no_principal || no_resource
 }
 
-/// The bodies of a statement's policies, by the kind of match that each makes.
+/// The conditions of one Cedar policy, and the kind of match that it makes.
+type Body = (Option<MatchKind>, Vec<Node>);
+
+/// The bodies of a statement's policies.
 pub(crate) fn policies(
     statement: &Statement,
     kind: DocumentKind,
     guard: bool,
     needs: &mut Needs,
-) -> Result<Vec<(Option<MatchKind>, Vec<Node>)>, Unevaluable> {
+) -> Result<Vec<Body>, Unevaluable> {
     let mut rest = Vec::new();
     rest.extend(resource(statement, guard, needs)?);
     rest.extend(statement.tests.iter().map(|test| emit::test(test, statement.allow, guard, needs)));

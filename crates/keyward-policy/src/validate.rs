@@ -29,7 +29,6 @@ impl PolicyEngine {
     ///
     /// # Errors
     /// [`PolicyError`] says what is wrong and where.
-    #[expect(clippy::unused_self, reason = "validation belongs to the engine that will evaluate the document")]
     pub fn validate_key_policy(&self, text: &str) -> Result<KeyPolicyPrincipals, PolicyError> {
         if let Some(c) = text.chars().find(|c| !matches!(c, '\t' | '\n' | '\r' | ' '..='\u{ff}')) {
             return Err(PolicyError::malformed("", format!("the character {c:?} is not allowed in a key policy")));
@@ -42,7 +41,6 @@ impl PolicyEngine {
     ///
     /// # Errors
     /// As [`Self::validate_key_policy`].
-    #[expect(clippy::unused_self, reason = "validation belongs to the engine that will evaluate the document")]
     pub fn validate_identity_policy(&self, text: &str) -> Result<(), PolicyError> {
         let parsed = check(text, DocumentKind::Identity)?;
         let mut sids = BTreeSet::new();
@@ -62,7 +60,6 @@ impl PolicyEngine {
     ///
     /// # Errors
     /// As [`Self::validate_key_policy`].
-    #[expect(clippy::unused_self, reason = "validation belongs to the engine that will evaluate the document")]
     pub fn validate_trust_policy(&self, text: &str) -> Result<KeyPolicyPrincipals, PolicyError> {
         principals(&check(text, DocumentKind::Trust)?)
     }
