@@ -11,7 +11,7 @@ use crate::{
     world::{fill, timed_id},
 };
 use keyward_crypto::KeyMaterial;
-use keyward_policy::{PolicyEngine, Question};
+use keyward_policy::PolicyEngine;
 use keyward_store::Store;
 use keyward_types::{
     Caller, Change, Decision, Generator, KeyId, KeyRecord, KmsError, MaterialId, Name, Record, Timestamp,
@@ -147,11 +147,9 @@ impl<'e> Call<'e> {
         &self.engine.world.policies
     }
 
-    /// Asks the policy engine a question of the operation's own, and records the answer in the event.
-    pub(crate) fn decide(&mut self, question: &Question<'_>) -> Decision {
-        let decision = self.policies().decide(question);
-        self.proposed.decisions.push(decision.clone());
-        decision
+    /// Records the answer to a question of the operation's own in the event.
+    pub(crate) fn decided(&mut self, decision: Decision) {
+        self.proposed.decisions.push(decision);
     }
 
     pub(crate) fn put(&mut self, record: Record) {

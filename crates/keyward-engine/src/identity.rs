@@ -177,7 +177,6 @@ impl Engine {
     /// The user or role that a request names, with its tags. One that is absent is found by the ARN that
     /// it would have, so that only who may ask hears that it is absent; the operation says so.
     pub(crate) fn find_principal(&self, caller: &Caller, subject: &Subject<'_>, rested_on: &mut Vec<Name>) -> Result<Found, KmsError> {
-        refuse_plain_session(caller)?;
         let account = &caller.account;
         let (arn, tags) = match subject {
             Subject::User(name) => match named_or_own(caller, *name)? {
@@ -214,7 +213,7 @@ pub(crate) fn named_or_own<'n>(caller: &'n Caller, name: Option<&'n str>) -> Res
 
 /// Credentials of GetSessionToken do not open IAM unless MFA was shown.
 /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html>
-fn refuse_plain_session(caller: &Caller) -> Result<(), KmsError> {
+pub(crate) fn refuse_plain_session(caller: &Caller) -> Result<(), KmsError> {
     let own = matches!(caller.kind, CallerKind::Root | CallerKind::User { .. });
     if own && caller.issued.is_some() && caller.mfa != Some(true) { Err(unrecognized()) } else { Ok(()) }
 }

@@ -104,8 +104,8 @@ pub enum Subject<'i> {
     Other(String),
     /// `*`, allowed by identity policies.
     Account,
-    /// Needs no permission (`GetCallerIdentity`), or the operation asks the policy engine itself
-    /// through [`Call::decide`] (`RetireGrant`, `AssumeRole`).
+    /// Needs no permission (`GetCallerIdentity`), or the operation asks the policy engine itself and
+    /// leaves the answer for the event (`RetireGrant`, `AssumeRole`).
     Unchecked,
 }
 

@@ -4,8 +4,8 @@
 //! here: the caller learns that only through the same refusal that an existing key would give (P6).
 
 use crate::{
-    Engine,
-    operation::{Spec, Subject, Target},
+    Engine, identity,
+    operation::{Service, Spec, Subject, Target},
     wording,
 };
 use keyward_crypto::ciphertext;
@@ -46,6 +46,9 @@ pub(crate) fn resolve(
     target: &Target<'_>,
     rested_on: &mut Vec<Name>,
 ) -> Result<Found, KmsError> {
+    if spec.service == Service::Iam {
+        identity::refuse_plain_session(caller)?;
+    }
     let mut lookup = Lookup { engine, caller, rested_on };
     match &target.subject {
         Subject::Key(reference) if reference.is_alias() && !spec.aliases => Err(lookup.alias_refused(reference)),

@@ -451,8 +451,8 @@ impl<'e> Sower<'e> {
     /// An access key with an id and a secret of the file's own.
     fn access_key(&mut self, account: &AccountId, owner: &AccessKeyOwner, key: &AccessKey) -> Result<(), KmsError> {
         let fits = |text: &str, max: usize| (1..=max).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
-        if !fits(&key.id, 128) || !key.id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-            return Err(KmsError::validation("an access key id is 1 to 128 letters, digits and underscores"));
+        if !fits(&key.id, 128) || !key.id.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b)) {
+            return Err(KmsError::validation("an access key id is 1 to 128 letters, digits and _-."));
         }
         if !fits(&key.secret.0, 128) {
             return Err(KmsError::validation("a secret access key is 1 to 128 printable ASCII characters"));

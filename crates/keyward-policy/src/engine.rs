@@ -149,7 +149,7 @@ pub(crate) fn tally(question: &Question<'_>, chorus: &Chorus<'_>, grants: &[Appl
         scp_ok: chorus.levels_ok(Layer::ServiceControlPolicy, question.scps.len()),
         endpoint_ok: chorus.ok(Layer::VpcEndpointPolicy),
         service: question.is_service(),
-        key_operation: question.resource.is_key(),
+        key_operation: question.resource.has_policy(),
         same_account: question.same_account(),
         cross_account_allowed: question.cross_account_allowed,
         names_caller: kinds.contains(&MatchKind::Session),

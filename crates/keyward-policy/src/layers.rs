@@ -7,7 +7,7 @@ use crate::{
     document::DocumentKind,
     engine::PolicyEngine,
     error::Unevaluable,
-    question::Question,
+    question::{Question, Resource},
     request::{Needed, World},
     translate::Slice,
 };
@@ -60,6 +60,9 @@ impl<'q> Chorus<'q> {
         }
         if let Some(policy) = question.key_policy.filter(|_| question.resource.is_key()) {
             add(Layer::KeyPolicy, 0, "key policy", policy, DocumentKind::Resource)?;
+        }
+        if let Resource::Role { trust, .. } = question.resource {
+            add(Layer::KeyPolicy, 0, "trust policy", trust, DocumentKind::Trust)?;
         }
         if !question.is_service() {
             let boundary = question.boundary.into_iter().map(|document| (Layer::PermissionsBoundary, document));

@@ -36,7 +36,6 @@ pub use error::{INVALID_PRINCIPALS, LOCKOUT, OVERLY_PERMISSIVE, PolicyError};
 pub use facts::{Facts, Values};
 pub use grant::GRANT_POLICY;
 pub use question::{Question, Resource};
-pub use retire::TrustOutcome;
 pub use schema::{PolicyKind, actions_schema, cedar_text, facts_schema};
 pub use table::{Tally, Verdict};
 pub use validate::KeyPolicyPrincipals;

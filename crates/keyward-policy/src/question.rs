@@ -24,7 +24,10 @@ pub enum Resource<'a> {
     },
     /// An alias; only identity policies speak of it.
     Alias { arn: &'a str },
-    /// Anything else that has an ARN, such as a role.
+    /// A role that somebody wants to assume. Its trust policy is to it what a key policy is to a key:
+    /// in the place of the key policy, and by the same rows of the decision table.
+    Role { arn: &'a str, trust: &'a Document },
+    /// Anything else that has an ARN, such as a user, or a role that is changed.
     Other { arn: &'a str },
     /// `*`: the action is on no resource.
     Any,
@@ -34,7 +37,7 @@ impl<'a> Resource<'a> {
     /// The ARN, or `*`.
     pub fn arn(&self) -> &'a str {
         match self {
-            Self::Key { arn, .. } | Self::Alias { arn } | Self::Other { arn } => arn,
+            Self::Key { arn, .. } | Self::Role { arn, .. } | Self::Alias { arn } | Self::Other { arn } => arn,
             Self::Any => "*",
         }
     }
@@ -44,12 +47,17 @@ impl<'a> Resource<'a> {
         match self {
             Self::Key { owner, .. } => Some(owner.as_str()),
             Self::Any => None,
-            Self::Alias { arn } | Self::Other { arn } => arn.split(':').nth(4).filter(|account| !account.is_empty()),
+            Self::Role { arn, .. } | Self::Alias { arn } | Self::Other { arn } => arn.split(':').nth(4).filter(|account| !account.is_empty()),
         }
     }
 
     pub(crate) fn is_key(&self) -> bool {
         matches!(self, Self::Key { .. })
+    }
+
+    /// Whether the resource has a policy of its own that must speak for it.
+    pub(crate) fn has_policy(&self) -> bool {
+        matches!(self, Self::Key { .. } | Self::Role { .. })
     }
 }
 

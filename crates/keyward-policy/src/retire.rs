@@ -1,36 +1,17 @@
-//! RetireGrant, which the grant itself decides, and trust policies, which decide who assumes a role.
+//! RetireGrant, which the grant itself decides.
 //!
-//! Sources: <https://docs.aws.amazon.com/kms/latest/APIReference/API_RetireGrant.html>,
-//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html>
+//! Source: <https://docs.aws.amazon.com/kms/latest/APIReference/API_RetireGrant.html>
 
 use crate::{
-    document::DocumentKind,
     engine::{self, PolicyEngine},
     error::Unevaluable,
     explain,
     grant::{self, Applying},
-    keys,
-    layers::satisfied,
-    question::{Question, Resource},
-    request::{Needed, World},
+    question::Question,
     table::Tally,
-    Facts,
 };
-use keyward_types::{Caller, CallerKind, Decision, GrantOperation, GrantRecord, MatchKind, caller::Document};
+use keyward_types::{Caller, CallerKind, Decision, GrantOperation, GrantRecord, MatchKind};
 use std::collections::BTreeSet;
-
-/// How a trust policy answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TrustOutcome {
-    /// It names the caller itself, its role, or everybody. In the role's own account nothing else is needed.
-    Direct,
-    /// It names the caller's account: the caller's identity policies must allow too.
-    Account,
-    /// It does not name the caller, or a condition does not hold.
-    Silent,
-    /// It denies, or could not be evaluated.
-    Denied,
-}
 
 impl PolicyEngine {
     /// Decides RetireGrant on `grant`.
@@ -64,31 +45,6 @@ impl PolicyEngine {
             explain::explain(self, question, &chorus, &world, &applying, &mut decision)?;
         }
         Ok(decision)
-    }
-
-    /// What a role's trust policy says to a caller who wants to assume it.
-    pub fn trust_allows(&self, trust: &Document, caller: &Caller, action: &str, role_arn: &str, facts: &Facts<'_>) -> TrustOutcome {
-        let question = Question::new(caller, action, Resource::Other { arn: role_arn }, facts);
-        self.weigh_trust(trust, &question).unwrap_or(TrustOutcome::Denied)
-    }
-
-    fn weigh_trust(&self, trust: &Document, question: &Question<'_>) -> Result<TrustOutcome, Unevaluable> {
-        let ambiguous = keys::ambiguous_names(question);
-        let slice = self.slice(trust, DocumentKind::Trust, question.action, !ambiguous.is_empty())?;
-        let mut needed = Needed::default();
-        needed.add(&slice.needs);
-        let world = World::build(question, &needed, &ambiguous)?;
-        let (request, entities) = (world.request(&world.principal)?, world.entities(Vec::new())?);
-        if !satisfied(&slice.forbids, &request, &entities)?.is_empty() {
-            return Ok(TrustOutcome::Denied);
-        }
-        let permits = satisfied(&slice.permits, &request, &entities)?;
-        let kinds = permits.iter().filter_map(|place| slice.entries.get(*place)?.kind);
-        Ok(match kinds.min() {
-            None => TrustOutcome::Silent,
-            Some(MatchKind::Session | MatchKind::Entity) => TrustOutcome::Direct,
-            Some(MatchKind::Account) => TrustOutcome::Account,
-        })
     }
 }
 

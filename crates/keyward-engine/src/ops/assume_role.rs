@@ -1,18 +1,15 @@
 //! `AssumeRole` <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
 //!
 //! The role's trust policy speaks for the role's account, identity policies for the caller's; which of
-//! them must allow is `keyward-policy`'s rule for trust. A role that does not exist is refused by the same
+//! them must allow is decided by the rows of the decision table for a key and its policy. A role that does not exist is refused by the same
 //! sentence as one that does not trust the caller.
 
 use super::{
     get_session_token::{SERIAL_NUMBER, TOKEN_CODE, refuse_mfa},
     identity_prelude::*,
 };
-use crate::identity::Identity;
-use keyward_policy::{Question, Resource, Tally, TrustOutcome};
-use keyward_types::{
-    Arn, Decision, IdentityDocument, Layer, LayerEffect, LayerOutcome, MatchKind, Matched, Reason,
-};
+use keyward_policy::{Question, Resource};
+use keyward_types::{Arn, IdentityDocument};
 
 pub(crate) struct AssumeRole;
 
@@ -269,10 +266,17 @@ fn authorized_role(call: &mut Call<'_>, input: &Input) -> Result<Arc<RoleRecord>
     let identity = call.engine().identity(caller)?;
     identity.name.clone().into_iter().for_each(|name| call.rest_on(name));
     let facts = input.facts(caller, &role);
+    let arn = role.arn();
     for action in input.actions(caller) {
-        let decision = weigh(call, &role, &identity, action, &facts);
+        let decision = call.policies().decide(&Question {
+            cross_account_allowed: true,
+            key_policy_ignores_arns: was_made_again(caller, &role),
+            identity: &identity.documents,
+            boundary: identity.boundary.as_ref(),
+            ..Question::new(caller, action, Resource::Role { arn: &arn, trust: &role.trust }, &facts)
+        });
         let allowed = decision.allowed();
-        call.proposed.decisions.push(decision);
+        call.decided(decision);
         if !allowed {
             return Err(refused(action));
         }
@@ -280,72 +284,7 @@ fn authorized_role(call: &mut Call<'_>, input: &Input) -> Result<Arc<RoleRecord>
     Ok(role)
 }
 
-/// What trust policy and identity policies say together, by the rows of the decision table for a key and
-/// its policy: a role is a resource whose trust policy must speak for it.
-fn weigh(call: &Call<'_>, role: &RoleRecord, identity: &Identity, action: &str, facts: &Facts<'_>) -> Decision {
-    let (caller, arn) = (&**call.caller(), role.arn());
-    let mut decision = call.policies().decide(&Question {
-        cross_account_allowed: true,
-        identity: &identity.documents,
-        boundary: identity.boundary.as_ref(),
-        ..Question::new(caller, action, Resource::Other { arn: &arn }, facts)
-    });
-    if decision.reason == Reason::EvaluationFailed {
-        return decision;
-    }
-    let trust = trust_outcome(call, role, action, &arn, facts);
-    let says = |layer| decision.layers.iter().find(|outcome| outcome.layer == layer).map(|outcome| outcome.effect);
-    let narrows = |layer| matches!(says(layer), Some(LayerEffect::ImplicitDeny | LayerEffect::ExplicitDeny));
-    let direct = trust == TrustOutcome::Direct;
-    let is_user = matches!(caller.kind, CallerKind::User { .. });
-    let denied_by_identity = match decision.reason {
-        Reason::Denied(layer) => Some(layer),
-        _ => None,
-    };
-    let denied_by_trust = (trust == TrustOutcome::Denied).then_some(Layer::KeyPolicy);
-    let (effect, reason, rule) = Tally {
-        denied: denied_by_trust.or(denied_by_identity),
-        rcp_ok: true,
-        scp_ok: true,
-        endpoint_ok: true,
-        service: false,
-        key_operation: true,
-        same_account: caller.account == role.account,
-        cross_account_allowed: true,
-        names_caller: direct && is_user,
-        // Whether a session was named itself or by its role is not told; what narrows counts either way.
-        names_entity: direct,
-        names_account: trust == TrustOutcome::Account,
-        identity_allows: says(Layer::IdentityPolicy) == Some(LayerEffect::Allow),
-        root: false,
-        boundary_ok: !narrows(Layer::PermissionsBoundary),
-        session_ok: !narrows(Layer::SessionPolicy),
-        own_grant: false,
-    }
-    .verdict();
-    let place = decision.layers.iter().position(|outcome| Layer::KeyPolicy < outcome.layer).unwrap_or(decision.layers.len());
-    decision.layers.insert(place, trust_layer(trust));
-    Decision { effect, reason, rule, ..decision }
-}
-
-fn trust_outcome(call: &Call<'_>, role: &RoleRecord, action: &str, arn: &str, facts: &Facts<'_>) -> TrustOutcome {
-    let caller = call.caller();
-    let made_again = role.trust_principals.get(&caller.principal_arn).is_some_and(|id| id != caller.unique_id());
-    match call.policies().trust_allows(&role.trust, caller, action, arn, facts) {
-        // The policy named another principal of the same ARN, which was deleted since.
-        TrustOutcome::Direct if made_again => TrustOutcome::Silent,
-        outcome => outcome,
-    }
-}
-
-/// The trust policy as a layer of the explanation: it is the role's resource-based policy.
-fn trust_layer(trust: TrustOutcome) -> LayerOutcome {
-    let (effect, kind) = match trust {
-        TrustOutcome::Direct => (LayerEffect::Allow, Some(MatchKind::Entity)),
-        TrustOutcome::Account => (LayerEffect::Allow, Some(MatchKind::Account)),
-        TrustOutcome::Silent => (LayerEffect::ImplicitDeny, None),
-        TrustOutcome::Denied => (LayerEffect::ExplicitDeny, None),
-    };
-    let matched = kind.map(|kind| Matched { source: "trust policy".to_owned(), sid: None, index: 0, allow: true, kind: Some(kind) });
-    LayerOutcome { layer: Layer::KeyPolicy, effect, matched: matched.into_iter().collect(), near: Vec::new() }
+/// Whether the trust policy names an earlier principal of the caller's ARN, which was deleted since.
+fn was_made_again(caller: &Caller, role: &RoleRecord) -> bool {
+    role.trust_principals.get(&caller.principal_arn).is_some_and(|id| id != caller.unique_id())
 }

@@ -13,7 +13,7 @@ pub(crate) use crate::{
     principal,
     shape::patterned,
 };
-pub(crate) use keyward_types::{AccountId, Caller, CallerKind, RoleRecord, UserRecord, caller::Document};
+pub(crate) use keyward_types::{AccountId, Caller, CallerKind, Change, RoleRecord, UserRecord, caller::Document};
 pub(crate) use std::{collections::BTreeMap, sync::Arc};
 use keyward_policy::PolicyError;
 use keyward_store::{Store, StoreError};
@@ -196,10 +196,8 @@ pub(crate) trait Entity: Clone + 'static {
     fn list(store: &Store, account: &AccountId, path_prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<Arc<Self>>, StoreError>;
     fn record_name(account: &AccountId, name: &str) -> Name;
     fn name(&self) -> &str;
-    fn path(&self) -> &str;
     fn policies(&self) -> &BTreeMap<String, Document>;
     fn policies_mut(&mut self) -> &mut BTreeMap<String, Document>;
-    fn tags(&self) -> &BTreeMap<String, String>;
     fn tags_mut(&mut self) -> &mut BTreeMap<String, String>;
     fn into_record(self) -> Record;
     fn of_record(record: &Record) -> Option<&Self>;
@@ -223,17 +221,11 @@ macro_rules! entity {
             fn name(&self) -> &str {
                 &self.name
             }
-            fn path(&self) -> &str {
-                &self.path
-            }
             fn policies(&self) -> &BTreeMap<String, Document> {
                 &self.policies
             }
             fn policies_mut(&mut self) -> &mut BTreeMap<String, Document> {
                 &mut self.policies
-            }
-            fn tags(&self) -> &BTreeMap<String, String> {
-                &self.tags
             }
             fn tags_mut(&mut self) -> &mut BTreeMap<String, String> {
                 &mut self.tags
@@ -279,7 +271,9 @@ pub(crate) fn claim_name<E: Entity>(call: &mut Call<'_>, name: &str) -> Result<(
         // Nothing of this name exists, which is checked below; deleting it moves the name.
         call.delete(E::record_name(account, &folded));
     }
-    if is_taken::<E>(call.store(), account, name)? {
+    let same = |record: &Record| E::of_record(record).is_some_and(|entity| entity.name().eq_ignore_ascii_case(name));
+    let proposed = call.proposed.changes.iter().any(|change| matches!(change, Change::Put(record) if same(record)));
+    if proposed || is_taken::<E>(call.store(), account, name)? {
         return Err(already_exists::<E>(name));
     }
     Ok(())

@@ -1,0 +1,16 @@
+//! Users, roles, access keys, sessions and seeds, through the engine as a door uses it: credentials in,
+//! answers and events out. Store, policies and cryptography are the real ones.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::allow_attributes,
+    reason = "a test fails by panicking"
+)]
+
+mod iam;
+mod seeds;
+mod sts;
+mod world;
