@@ -27,8 +27,8 @@ pub(crate) struct Draft<'a> {
     overlay: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     held: BTreeMap<Vec<u8>, Held>,
     touches: BTreeMap<Vec<u8>, (Arc<LastUsage>, Vec<u8>)>,
-    /// Cached lists that are no longer right.
-    lists: BTreeSet<Vec<u8>>,
+    /// Cache entries that are no longer right.
+    stale: BTreeSet<Vec<u8>>,
     /// Data-encryption keys that go to the vault, with the commit that brings each.
     pub(crate) deks: Vec<(u64, Arc<DekRecord>)>,
     /// Marks that this group set or removed.
@@ -108,7 +108,7 @@ impl<'a> Draft<'a> {
             overlay: BTreeMap::new(),
             held: BTreeMap::new(),
             touches: BTreeMap::new(),
-            lists: BTreeSet::new(),
+            stale: BTreeSet::new(),
             deks: Vec::new(),
             marks: BTreeSet::new(),
             appended: Vec::new(),
@@ -131,9 +131,16 @@ impl<'a> Draft<'a> {
                 Op::Dek { key, record } => {
                     let mark = tree::dek_mark(&key);
                     self.set(mark.clone(), sequence.to_be_bytes().to_vec())?;
-                    if let Some(record) = record {
-                        self.held.insert(mark.clone(), Held::Dek(Arc::clone(&record)));
-                        self.deks.push((sequence, record));
+                    match record {
+                        Some(record) => {
+                            self.held.insert(mark.clone(), Held::Dek(Arc::clone(&record)));
+                            self.deks.push((sequence, record));
+                        }
+                        // Replayed: what an earlier frame left in the cache is no longer right.
+                        None => {
+                            self.held.remove(&mark);
+                            self.stale.insert(mark.clone());
+                        }
                     }
                     self.marks.insert(mark);
                     moved.push(Name::Dek(key));
@@ -276,7 +283,7 @@ impl<'a> Draft<'a> {
         }
         for held in [old, new] {
             if let Held::Grant(grant) = held {
-                self.lists.insert(tree::grantee_prefix(&grant.key, grantee_text(&grant.grantee)));
+                self.stale.insert(tree::grantee_prefix(&grant.key, grantee_text(&grant.grantee)));
             }
         }
         match (old, new) {
@@ -402,7 +409,7 @@ impl<'a> Draft<'a> {
             .filter(|mark| matches!(self.overlay.get(*mark), None | Some(None)))
             .cloned()
             .collect();
-        Ok(Finished { batch, meta: self.meta, held: self.held, lists: self.lists, gone_marks })
+        Ok(Finished { batch, meta: self.meta, held: self.held, stale: self.stale, gone_marks })
     }
 }
 
@@ -415,7 +422,7 @@ pub(crate) struct Finished {
     batch: sled::Batch,
     meta: Meta,
     held: BTreeMap<Vec<u8>, Held>,
-    lists: BTreeSet<Vec<u8>>,
+    stale: BTreeSet<Vec<u8>>,
     /// Marks whose vault entries are to be destroyed.
     pub(crate) gone_marks: Vec<Vec<u8>>,
 }
@@ -429,8 +436,8 @@ impl Finished {
             shared.cache.remove(key.as_slice());
             shared.cache.insert(key, held);
         }
-        for list in self.lists {
-            shared.cache.remove(list.as_slice());
+        for key in self.stale {
+            shared.cache.remove(key.as_slice());
         }
         *crate::shared::lock(&shared.meta) = self.meta;
         Ok(())

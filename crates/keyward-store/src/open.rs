@@ -13,7 +13,7 @@ use crate::{
     Durability, Options, Progress, Stage, Store, StoreError, StoreHeader,
     anchor::{self, Anchor, Anchored},
     block::BlockHead,
-    codec::Vaulting,
+    codec::{Vaulting, encode},
     disk::{Disk, copy_directory, directory_bytes},
     draft::Draft,
     harden,
@@ -22,7 +22,7 @@ use crate::{
     payload,
     shared::{ByWeight, Counters, Meta, Shared, lock, read_meta, survey},
     terms::OpenBucket,
-    tree::Kind,
+    tree::{self, Kind},
     vault::Vault,
     watch::Watch,
     writer::{Alarm, Background, Queue, Recent, Writer},
@@ -401,7 +401,8 @@ impl Opening<'_> {
         };
         let found = quietly(|| -> Result<Option<Meta>, StoreError> {
             let Some(meta) = read_meta(&db, &self.vaulting)? else { return Ok(None) };
-            if evidence.was_clean && meta.entries > SURVEY_ENTRIES_MAX {
+            let is_as_it_was_left = evidence.was_clean && meta.sequence == evidence.end.sequence;
+            if is_as_it_was_left && meta.entries > SURVEY_ENTRIES_MAX {
                 return Ok(Some(meta));
             }
             let sums = survey(&db)?;
@@ -478,6 +479,9 @@ impl Opening<'_> {
             self.report.push(Finding::Rebuilt { reason, commits: evidence.end.sequence, kept_as });
         }
         let db = open_guarded(&self.options, &path)?;
+        let key = tree::meta();
+        db.insert(&key, self.vaulting.seal_record(&key, &encode(&Meta::empty())?))?;
+        db.flush()?;
         for place in [&path, &self.options.directory] {
             self.disk.sync_directory(place)?;
         }

@@ -93,12 +93,17 @@ fn damage(path: &Path, kind: Damage, dice: &mut Dice) {
     std::fs::write(path, bytes).unwrap();
 }
 
+/// sled often falls back to an older state that is whole, which the journal brings up.
+fn is_mended(finding: &Finding) -> bool {
+    matches!(finding, Finding::Rebuilt { .. } | Finding::Replayed { .. })
+}
+
 /// Whatever happens to sled's file, the same is served after at most one more start.
 #[test]
 fn sled_is_built_again_from_the_journal() {
     let home = tempfile::tempdir().unwrap();
     let expected = fill(home.path(), 64 << 20);
-    let mut rebuilt = 0;
+    let mut mended = 0;
     for round in 0..60_u64 {
         let seed = 1_000 + round;
         let mut dice = Dice(seed);
@@ -111,7 +116,7 @@ fn sled_is_built_again_from_the_journal() {
         }
         damage(&copied.path().join("sled/db"), kind, &mut dice);
         let opened = try_open(options(copied.path())).unwrap();
-        rebuilt += usize::from(opened.report.iter().any(|f| matches!(f, Finding::Rebuilt { .. })));
+        mended += usize::from(opened.report.iter().any(is_mended));
         let found = match dump(&opened.store) {
             Ok(found) => {
                 opened.store.close().unwrap();
@@ -129,7 +134,7 @@ fn sled_is_built_again_from_the_journal() {
         };
         assert!(found == expected, "seed {seed}, {kind:?}");
     }
-    assert!(rebuilt > 20, "only {rebuilt} rounds hurt");
+    assert!(mended > 20, "only {mended} rounds hurt");
 }
 
 /// Flips all over the journal of a store that was closed: the anchor says how far it must go.
