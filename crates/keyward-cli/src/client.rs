@@ -160,5 +160,6 @@ pub(crate) fn encoded(text: &str) -> String {
 /// Wall time for signatures.
 #[expect(clippy::disallowed_methods, reason = "a client signs with its own wall time; there is no clock port in the command line")]
 pub(crate) fn now_seconds() -> i64 {
-    chrono::Utc::now().timestamp()
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

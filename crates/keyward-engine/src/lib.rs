@@ -19,6 +19,8 @@ mod principal;
 mod resolve;
 mod seed;
 pub mod shape;
+#[cfg(test)]
+mod tests;
 mod trace;
 mod wording;
 mod world;

@@ -105,12 +105,17 @@ impl Prepared {
     }
 
     fn stages<O: Operation>(&mut self) -> Result<Runner, KmsError> {
-        let body = decode(&self.body)?;
+        let mut body = decode(&self.body)?;
+        // A member that is null is a member that is not there.
+        body.retain(|_, value| !value.is_null());
         self.trace.parameters(&O::SPEC, &body);
         shape::check(O::SPEC.members, &body)?;
-        self.dry_run = body.get("DryRun").and_then(Value::as_bool).unwrap_or(false);
-        let ignore_ciphertext = body.get("DryRunModifiers").is_some() && self.dry_run;
-        let tokens = grant_tokens(&body);
+        // Members that the operation does not have are ignored, these too.
+        let member = |name: &str| body.get(name).filter(|_| O::SPEC.has_member(name));
+        self.dry_run = member("DryRun").and_then(Value::as_bool).unwrap_or(false);
+        let modified = member("DryRunModifiers").and_then(Value::as_array).is_some_and(|modifiers| !modifiers.is_empty());
+        let ignore_ciphertext = modified && self.dry_run;
+        let tokens = member("GrantTokens").map(grant_tokens).unwrap_or_default();
         let input: O::Input = serde_json::from_value(Value::Object(body))
             .map_err(|error| KmsError::new(ErrorCode::Serialization, "The request body does not fit the operation").because(error))?;
         let targets = O::targets(&input)?;
@@ -335,9 +340,8 @@ fn encode<T: serde::Serialize>(output: &T) -> Result<Zeroizing<Vec<u8>>, KmsErro
     Ok(if *body == b"null" { Zeroizing::default() } else { body })
 }
 
-fn grant_tokens(body: &Map<String, Value>) -> Vec<String> {
-    let texts = |value: &Value| value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
-    body.get("GrantTokens").map(texts).unwrap_or_default()
+fn grant_tokens(tokens: &Value) -> Vec<String> {
+    tokens.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 /// A successful cryptographic use moves the key's last use, in the same commit.

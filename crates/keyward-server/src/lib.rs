@@ -33,4 +33,4 @@ pub use config::{Config, ConfigError};
 pub use doors::Doors;
 pub use openapi::document;
 pub use serve::{DoorSettings, Running, Started, run, serve_engine, serve_with, start};
-pub use wiring::{Opened, StartError, initialise, open};
+pub use wiring::{Opened, StartError, initialise, open, verify};

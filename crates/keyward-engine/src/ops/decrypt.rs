@@ -16,6 +16,8 @@ pub(crate) struct Input {
     encryption_algorithm: Option<EncryptionAlgorithm>,
     #[serde(default)]
     dry_run_modifiers: Vec<String>,
+    #[serde(default)]
+    dry_run: bool,
     recipient: Option<serde::de::IgnoredAny>,
 }
 
@@ -58,7 +60,7 @@ impl Operation for Decrypt {
             blob: &input.ciphertext_blob,
             key_id: input.key_id.as_ref(),
             algorithm: input.algorithm(),
-            ignored: !input.dry_run_modifiers.is_empty(),
+            ignored: ignores_ciphertext(&input.dry_run_modifiers, input.dry_run)?,
             names: ("ciphertextBlob", "keyId"),
         };
         Ok(vec![Target { context: Some(&input.encryption_context), ..Target::of(source.subject()?) }])
@@ -87,6 +89,14 @@ impl Input {
     fn algorithm(&self) -> EncryptionAlgorithm {
         self.encryption_algorithm.unwrap_or(EncryptionAlgorithm::SymmetricDefault)
     }
+}
+
+/// Whether the request says that there is no ciphertext. Only a dry run may.
+pub(crate) fn ignores_ciphertext(modifiers: &[String], dry_run: bool) -> Result<bool, KmsError> {
+    if !modifiers.is_empty() && !dry_run {
+        return Err(KmsError::validation("DryRunModifiers can be used only when DryRun is true."));
+    }
+    Ok(!modifiers.is_empty())
 }
 
 /// Where the key of a decryption comes from: the ciphertext, or `KeyId`. ReEncrypt's source is the same.

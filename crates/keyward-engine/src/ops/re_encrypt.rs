@@ -3,7 +3,10 @@
 //! Two permissions: `kms:ReEncryptFrom` on the key that made the ciphertext, with the source's context,
 //! and `kms:ReEncryptTo` on the destination key, with the destination's. The plaintext never leaves.
 
-use super::{decrypt::Source, prelude::*};
+use super::{
+    decrypt::{Source, ignores_ciphertext},
+    prelude::*,
+};
 use keyward_crypto::EncryptionAlgorithm;
 
 pub(crate) struct ReEncrypt;
@@ -23,6 +26,8 @@ pub(crate) struct Input {
     destination_encryption_algorithm: Option<EncryptionAlgorithm>,
     #[serde(default)]
     dry_run_modifiers: Vec<String>,
+    #[serde(default)]
+    dry_run: bool,
 }
 
 #[derive(Serialize)]
@@ -93,7 +98,7 @@ impl Operation for ReEncrypt {
             blob: &input.ciphertext_blob,
             key_id: input.source_key_id.as_ref(),
             algorithm: input.algorithm(SOURCE),
-            ignored: !input.dry_run_modifiers.is_empty(),
+            ignored: ignores_ciphertext(&input.dry_run_modifiers, input.dry_run)?,
             names: ("ciphertextBlob", "sourceKeyId"),
         };
         Ok(vec![

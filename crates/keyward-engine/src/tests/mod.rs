@@ -1,0 +1,20 @@
+//! Every KMS operation once through the whole pipeline: success, a denial, a wrong state.
+//!
+//! What needs a door, another process or time passing in the background is tested elsewhere.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::allow_attributes,
+    reason = "a test fails by panicking"
+)]
+
+mod cryptography;
+mod grants;
+mod housekeeping;
+mod keys;
+mod lists;
+mod policies;
+mod world;
