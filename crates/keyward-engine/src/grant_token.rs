@@ -10,7 +10,11 @@ use keyward_types::{GrantId, KeyName, KeyRef, KmsError};
 const PURPOSE: &str = "grant-token";
 
 /// A fresh token of a grant; every token of a grant is as good as the others.
-pub(crate) fn seal(call: &mut Call<'_>, key: &KeyName, grant_id: &GrantId) -> Result<String, KmsError> {
+pub(crate) fn seal(
+    call: &mut Call<'_>,
+    key: &KeyName,
+    grant_id: &GrantId,
+) -> Result<String, KmsError> {
     let plain = format!("{key}\n{grant_id}");
     let engine = call.engine();
     let sealed = engine.world.keyring.seal_token(PURPOSE, plain.as_bytes(), call.generator());

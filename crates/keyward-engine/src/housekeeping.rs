@@ -15,8 +15,8 @@ use crate::{
 use keyward_store::{Commit, Ticket};
 use keyward_trail::{Extra, INTERNAL, Record, ResourceRef};
 use keyward_types::{
-    Caller, CallerKind, Change, Event, EventSummary, KeyRecord, KeyState, KmsError, Name, Origin, Outcome, RotationType,
-    Timestamp,
+    Caller, CallerKind, Change, Event, EventSummary, KeyRecord, KeyState, KmsError, Name, Origin,
+    Outcome, RotationType, Timestamp,
 };
 use serde_json::{Map, Value, json};
 use std::{
@@ -78,8 +78,13 @@ impl Engine {
     }
 
     /// What could not be done now is looked at again in the next tick.
-    fn do_batch(&self, batch: &mut Vec<(Arc<KeyRecord>, Chore)>, next_look: &mut Timestamp) -> usize {
-        let started: Vec<_> = batch.drain(..).map(|(key, chore)| (self.start(&key, chore), key, chore)).collect();
+    fn do_batch(
+        &self,
+        batch: &mut Vec<(Arc<KeyRecord>, Chore)>,
+        next_look: &mut Timestamp,
+    ) -> usize {
+        let started: Vec<_> =
+            batch.drain(..).map(|(key, chore)| (self.start(&key, chore), key, chore)).collect();
         let mut done = 0;
         for (ticket, key, chore) in started {
             match ticket.and_then(|ticket| ticket.wait().map_err(KmsError::internal)) {
@@ -103,7 +108,9 @@ impl Engine {
         let (snapshot, now) = (store.snapshot(), self.now());
         // The list may be older than the snapshot.
         let current = store.key(&key.name).map_err(KmsError::internal)?;
-        let current = current.filter(|current| due(current).is_some_and(|(time, same)| time <= now && same == chore));
+        let current = current.filter(|current| {
+            due(current).is_some_and(|(time, same)| time <= now && same == chore)
+        });
         let key = current.ok_or_else(|| KmsError::internal("the key was changed meanwhile"))?;
         let caller = Arc::new(self.internal_caller(&key));
         let mut call = Call::new(self, &caller, &[], now);
@@ -151,7 +158,9 @@ impl Engine {
 fn due(key: &KeyRecord) -> Option<(Timestamp, Chore)> {
     match key.state {
         KeyState::PendingDeletion => key.deletion_date.map(|date| (date, Chore::Delete)),
-        KeyState::Enabled if key.rotation.enabled => key.rotation.next.map(|next| (next, Chore::Rotate)),
+        KeyState::Enabled if key.rotation.enabled => {
+            key.rotation.next.map(|next| (next, Chore::Rotate))
+        }
         _ => None,
     }
 }

@@ -48,7 +48,12 @@ pub(crate) struct Admitted {
 }
 
 /// Checks `text` as the policy of `key`, which need not exist yet. `bypass` leaves the last check out.
-pub(crate) fn admit(call: &mut Call<'_>, key: &KeyRecord, text: &str, bypass: bool) -> Result<Admitted, KmsError> {
+pub(crate) fn admit(
+    call: &mut Call<'_>,
+    key: &KeyRecord,
+    text: &str,
+    bypass: bool,
+) -> Result<Admitted, KmsError> {
     if limits::KEY_POLICY_BYTES_MAX < text.len() {
         return Err(KmsError::new(
             ErrorCode::LimitExceeded,
@@ -61,7 +66,8 @@ pub(crate) fn admit(call: &mut Call<'_>, key: &KeyRecord, text: &str, bypass: bo
         let known = principal::look_up(call, &arn)?.ok_or_else(|| malformed(INVALID_PRINCIPALS))?;
         principals.extend(known.unique_id.map(|id| (arn, id)));
     }
-    let candidate = KeyRecord { policy: Document::new(text), policy_principals: principals, ..key.clone() };
+    let candidate =
+        KeyRecord { policy: Document::new(text), policy_principals: principals, ..key.clone() };
     if !bypass && !authorize::keeps_caller_able(call, &candidate)? {
         return Err(refused(&PolicyEngine::lockout_error()));
     }
@@ -75,8 +81,8 @@ fn malformed(text: impl Into<String>) -> KmsError {
 fn refused(error: &PolicyError) -> KmsError {
     match error {
         PolicyError::InvalidArn { .. } => KmsError::new(ErrorCode::InvalidArn, error.to_string()),
-        PolicyError::Malformed { .. } | PolicyError::InvalidPrincipal { .. } | PolicyError::OverlyPermissive { .. } => {
-            malformed(error.to_string())
-        }
+        PolicyError::Malformed { .. }
+        | PolicyError::InvalidPrincipal { .. }
+        | PolicyError::OverlyPermissive { .. } => malformed(error.to_string()),
     }
 }

@@ -5,7 +5,9 @@
 //! Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html>
 
 use crate::call::Call;
-use keyward_types::{AccessKeyOwner, AccountId, Arn, Change, KmsError, Name, Record, RoleRecord, UserRecord};
+use keyward_types::{
+    AccessKeyOwner, AccountId, Arn, Change, KmsError, Name, Record, RoleRecord, UserRecord,
+};
 use std::sync::Arc;
 
 /// A principal that exists, as far as can be told.
@@ -20,9 +22,12 @@ pub(crate) fn look_up(call: &mut Call<'_>, arn: &str) -> Result<Option<Known>, K
     let Some((account, kind, name)) = parts(arn) else { return Ok(None) };
     let unique_id = match kind {
         Kind::Account | Kind::Federated => return Ok(Some(Known { unique_id: None })),
-        Kind::User => user(call, &account, name)?.filter(|user| user.arn() == arn).map(|user| user.user_id.clone()),
+        Kind::User => user(call, &account, name)?
+            .filter(|user| user.arn() == arn)
+            .map(|user| user.user_id.clone()),
         Kind::Role | Kind::Session => {
-            let role = role(call, &account, name)?.filter(|role| kind == Kind::Session || role.arn() == arn);
+            let role = role(call, &account, name)?
+                .filter(|role| kind == Kind::Session || role.arn() == arn);
             role.map(|role| role.role_id.clone())
         }
     };
@@ -31,7 +36,11 @@ pub(crate) fn look_up(call: &mut Call<'_>, arn: &str) -> Result<Option<Known>, K
 }
 
 /// A user as the request would leave it.
-fn user(call: &mut Call<'_>, account: &AccountId, name: &str) -> Result<Option<Arc<UserRecord>>, KmsError> {
+fn user(
+    call: &mut Call<'_>,
+    account: &AccountId,
+    name: &str,
+) -> Result<Option<Arc<UserRecord>>, KmsError> {
     let record = Name::User(account.clone(), name.to_owned());
     call.rest_on(record.clone());
     match call.proposed.record(&record) {
@@ -42,7 +51,11 @@ fn user(call: &mut Call<'_>, account: &AccountId, name: &str) -> Result<Option<A
 }
 
 /// A role as the request would leave it.
-fn role(call: &mut Call<'_>, account: &AccountId, name: &str) -> Result<Option<Arc<RoleRecord>>, KmsError> {
+fn role(
+    call: &mut Call<'_>,
+    account: &AccountId,
+    name: &str,
+) -> Result<Option<Arc<RoleRecord>>, KmsError> {
     let record = Name::Role(account.clone(), name.to_owned());
     call.rest_on(record.clone());
     match call.proposed.record(&record) {
@@ -57,7 +70,8 @@ fn is_hosted(call: &Call<'_>, account: &AccountId) -> Result<bool, KmsError> {
         matches!(change, Change::Put(record) if matches!(&**record,
             Record::AccessKey(key) if key.account == *account && key.owner == AccessKeyOwner::Root))
     });
-    Ok(proposed || !call.store().access_keys_of(account, None).map_err(KmsError::internal)?.is_empty())
+    Ok(proposed
+        || !call.store().access_keys_of(account, None).map_err(KmsError::internal)?.is_empty())
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +85,8 @@ enum Kind {
 
 /// Account, kind and name; the name is without its path.
 fn parts(text: &str) -> Option<(AccountId, Kind, &str)> {
-    let arn = Arn::parse(text).filter(|arn| arn.region.is_empty() && arn.partition.starts_with("aws"))?;
+    let arn =
+        Arn::parse(text).filter(|arn| arn.region.is_empty() && arn.partition.starts_with("aws"))?;
     let account = AccountId::parse(arn.account)?;
     if arn.service == "iam" && arn.resource == "root" {
         return Some((account, Kind::Account, ""));
@@ -102,9 +117,15 @@ mod tests {
     fn principals_are_told_from_other_arns() {
         let kind = |text: &str| parts(text).map(|(_, kind, name)| (kind, name.to_owned()));
         assert_eq!(kind("arn:aws:iam::111122223333:root"), Some((Kind::Account, String::new())));
-        assert_eq!(kind("arn:aws:iam::111122223333:user/a/b/Ann"), Some((Kind::User, "Ann".into())));
+        assert_eq!(
+            kind("arn:aws:iam::111122223333:user/a/b/Ann"),
+            Some((Kind::User, "Ann".into()))
+        );
         assert_eq!(kind("arn:aws:iam::111122223333:role/App"), Some((Kind::Role, "App".into())));
-        assert_eq!(kind("arn:aws:sts::111122223333:assumed-role/App/s1"), Some((Kind::Session, "App".into())));
+        assert_eq!(
+            kind("arn:aws:sts::111122223333:assumed-role/App/s1"),
+            Some((Kind::Session, "App".into()))
+        );
         for bad in [
             "111122223333",
             "arn:aws:iam::111122223333:group/Admins",

@@ -5,7 +5,9 @@
 
 use super::prelude::*;
 use crate::{authorize::constraint_type, grant_token, principal};
-use keyward_types::{Caller, GrantConstraints, GrantId, GrantOperation, GrantRecord, Grantee, KeyName, limits};
+use keyward_types::{
+    Caller, GrantConstraints, GrantId, GrantOperation, GrantRecord, Grantee, KeyName, limits,
+};
 use std::collections::BTreeSet;
 
 pub(crate) struct CreateGrant;
@@ -41,7 +43,8 @@ impl Constraints {
     }
 
     fn record(&self) -> GrantConstraints {
-        let pairs = |context: &Option<EncryptionContext>| context.as_ref().map(|context| context.0.clone());
+        let pairs =
+            |context: &Option<EncryptionContext>| context.as_ref().map(|context| context.0.clone());
         GrantConstraints {
             encryption_context_equals: pairs(&self.encryption_context_equals),
             encryption_context_subset: pairs(&self.encryption_context_subset),
@@ -58,7 +61,8 @@ impl Constraints {
                     limits::GRANT_CONSTRAINT_PAIRS_MAX
                 )));
             }
-            let fits = |text: &String| text.chars().count() <= limits::GRANT_CONSTRAINT_VALUE_CHARS_MAX;
+            let fits =
+                |text: &String| text.chars().count() <= limits::GRANT_CONSTRAINT_VALUE_CHARS_MAX;
             if !context.0.iter().all(|(name, value)| fits(name) && fits(value)) {
                 return Err(KmsError::validation(format!(
                     "Names and values in a grant constraint may have at most {} characters.",
@@ -129,7 +133,10 @@ impl Operation for CreateGrant {
     }
 
     fn facts<'i>(input: &'i Input, _index: usize, facts: &mut Facts<'i>) {
-        facts.add_many("kms:GrantOperations", input.operations.iter().map(|operation| operation.as_str()));
+        facts.add_many(
+            "kms:GrantOperations",
+            input.operations.iter().map(|operation| operation.as_str()),
+        );
         facts.add("kms:GrantIsForAWSResource", "false");
         let stated = [
             ("kms:GranteePrincipal", input.grantee_principal.as_deref()),
@@ -147,7 +154,8 @@ impl Operation for CreateGrant {
     }
 
     fn child_grant(input: &Input, caller: &Caller, key: &KeyName) -> Option<GrantRecord> {
-        let grantee = party(input.grantee_principal.as_ref(), input.grantee_service_principal.as_ref())?;
+        let grantee =
+            party(input.grantee_principal.as_ref(), input.grantee_service_principal.as_ref())?;
         Some(GrantRecord {
             grant_id: GrantId::new(""),
             key: key.clone(),
@@ -155,7 +163,10 @@ impl Operation for CreateGrant {
             created: Timestamp::default(),
             grantee,
             grantee_id: None,
-            retiring: party(input.retiring_principal.as_ref(), input.retiring_service_principal.as_ref()),
+            retiring: party(
+                input.retiring_principal.as_ref(),
+                input.retiring_service_principal.as_ref(),
+            ),
             issuing_account: caller.account.clone(),
             operations: input.operations.clone(),
             constraints: input.constraints.record(),
@@ -166,7 +177,8 @@ impl Operation for CreateGrant {
         let key = call.key()?;
         input.check_against(key)?;
         let wanted = Self::child_grant(input, call.caller(), &key.name);
-        let mut wanted = wanted.ok_or_else(|| KmsError::internal("the request was checked to name a grantee"))?;
+        let mut wanted = wanted
+            .ok_or_else(|| KmsError::internal("the request was checked to name a grantee"))?;
         wanted.grantee_id = known(call, Some(&wanted.grantee))?;
         known(call, wanted.retiring.as_ref())?;
         call.rest_on(Name::Grants(key.name.clone()));
@@ -189,22 +201,32 @@ impl Input {
     fn check(&self) -> Result<(), KmsError> {
         let refuse = |words: &str| Err(KmsError::validation(words));
         match (&self.grantee_principal, &self.grantee_service_principal) {
-            (None, None) => return refuse("You must specify either GranteePrincipal or GranteeServicePrincipal."),
+            (None, None) => {
+                return refuse(
+                    "You must specify either GranteePrincipal or GranteeServicePrincipal.",
+                );
+            }
             (Some(_), Some(_)) => {
-                return refuse("You cannot specify both GranteePrincipal and GranteeServicePrincipal.");
+                return refuse(
+                    "You cannot specify both GranteePrincipal and GranteeServicePrincipal.",
+                );
             }
             _ => {}
         }
         let retiring = (&self.retiring_principal, &self.retiring_service_principal);
         if matches!(retiring, (Some(_), Some(_))) {
-            return refuse("You cannot specify both RetiringPrincipal and RetiringServicePrincipal.");
+            return refuse(
+                "You cannot specify both RetiringPrincipal and RetiringServicePrincipal.",
+            );
         }
         if self.grantee_service_principal.is_some() {
             if self.constraints.source_arn.is_none() {
                 return refuse("GranteeServicePrincipal requires a SourceArn grant constraint.");
             }
             if matches!(retiring, (None, None)) {
-                return refuse("GranteeServicePrincipal requires RetiringPrincipal or RetiringServicePrincipal.");
+                return refuse(
+                    "GranteeServicePrincipal requires RetiringPrincipal or RetiringServicePrincipal.",
+                );
             }
         }
         if self.operations.is_empty() {
@@ -215,7 +237,9 @@ impl Input {
 
     fn check_against(&self, key: &KeyRecord) -> Result<(), KmsError> {
         let fitting = grantable(key.spec, key.usage);
-        if let Some(operation) = self.operations.iter().find(|operation| !fitting.contains(operation)) {
+        if let Some(operation) =
+            self.operations.iter().find(|operation| !fitting.contains(operation))
+        {
             return Err(KmsError::validation(format!(
                 "Grant operation {operation} is not supported by a key with KeySpec {} and KeyUsage {}.",
                 key.spec, key.usage
@@ -315,7 +339,9 @@ mod tests {
         // Each operation fits some key.
         let all: BTreeSet<GrantOperation> = KeySpec::ALL
             .iter()
-            .flat_map(|spec| keyward_crypto::algorithm::usages(*spec).iter().map(move |usage| (*spec, *usage)))
+            .flat_map(|spec| {
+                keyward_crypto::algorithm::usages(*spec).iter().map(move |usage| (*spec, *usage))
+            })
             .flat_map(|(spec, usage)| grantable(spec, usage))
             .collect();
         assert_eq!(all, GrantOperation::ALL.iter().copied().collect());

@@ -41,7 +41,8 @@ pub(crate) const KEY_PAIR_SPECS: &[&str] = &[
 ];
 
 pub(crate) const DATA_KEY_SPEC: Member = optional("KeySpec", Kind::Enum(&["AES_256", "AES_128"]));
-pub(crate) const NUMBER_OF_BYTES: Member = optional("NumberOfBytes", Kind::Integer { min: 1, max: 1_024 });
+pub(crate) const NUMBER_OF_BYTES: Member =
+    optional("NumberOfBytes", Kind::Integer { min: 1, max: 1_024 });
 pub(crate) const KEY_PAIR_SPEC: Member = required("KeyPairSpec", Kind::Enum(KEY_PAIR_SPECS));
 
 /// The input of GenerateDataKey and GenerateDataKeyWithoutPlaintext.
@@ -112,7 +113,8 @@ impl DataKeyPair {
             other => KmsError::internal(other),
         };
         let provider = call.engine().world.provider;
-        let pair = KeyMaterial::generate(provider, self.key_pair_spec, call.generator()).map_err(unsupported)?;
+        let pair = KeyMaterial::generate(provider, self.key_pair_spec, call.generator())
+            .map_err(unsupported)?;
         let (Some(private), Some(public)) = (pair.private_key_der(), pair.public_key_der()) else {
             return Err(KmsError::internal("a data key pair of a symmetric spec"));
         };
@@ -130,13 +132,25 @@ fn check_symmetric(call: &Call<'_>) -> Result<(), KmsError> {
     if call.key()?.spec.is_symmetric() {
         return Ok(());
     }
-    Err(KmsError::new(ErrorCode::InvalidKeyUsage, "You cannot generate a data key with an asymmetric CMK"))
+    Err(KmsError::new(
+        ErrorCode::InvalidKeyUsage,
+        "You cannot generate a data key with an asymmetric CMK",
+    ))
 }
 
-fn wrap(call: &mut Call<'_>, plaintext: Blob, context: &EncryptionContext) -> Result<Wrapped, KmsError> {
+fn wrap(
+    call: &mut Call<'_>,
+    plaintext: Blob,
+    context: &EncryptionContext,
+) -> Result<Wrapped, KmsError> {
     check_symmetric(call)?;
     let (material, _) = call.material_at(0)?;
     let ciphertext = call.encrypt(0, EncryptionAlgorithm::SymmetricDefault, &plaintext, context)?;
     call.note("keyMaterialId", material.0.as_str());
-    Ok(Wrapped { plaintext, ciphertext, key_id: call.key()?.name.to_string(), material_id: material.0 })
+    Ok(Wrapped {
+        plaintext,
+        ciphertext,
+        key_id: call.key()?.name.to_string(),
+        material_id: material.0,
+    })
 }

@@ -14,7 +14,12 @@ pub(crate) struct Input {
 impl Operation for DeleteAlias {
     const SPEC: Spec = Spec {
         logged: &["AliasName"],
-        errors: &[ErrorCode::DependencyTimeout, ErrorCode::NotFound, ErrorCode::Internal, ErrorCode::InvalidState],
+        errors: &[
+            ErrorCode::DependencyTimeout,
+            ErrorCode::NotFound,
+            ErrorCode::Internal,
+            ErrorCode::InvalidState,
+        ],
         ..control("DeleteAlias", "DELETE", "/v1/aliases", &[ALIAS_NAME])
     };
     type Input = Input;

@@ -24,7 +24,15 @@ impl Operation for GenerateDataKey {
             "GenerateDataKey",
             "POST",
             "/v1/keys/{KeyId}/data-key",
-            &[KEY_ID, ENCRYPTION_CONTEXT, NUMBER_OF_BYTES, DATA_KEY_SPEC, GRANT_TOKENS, RECIPIENT, DRY_RUN],
+            &[
+                KEY_ID,
+                ENCRYPTION_CONTEXT,
+                NUMBER_OF_BYTES,
+                DATA_KEY_SPEC,
+                GRANT_TOKENS,
+                RECIPIENT,
+                DRY_RUN,
+            ],
         )
     };
     type Input = DataKey;

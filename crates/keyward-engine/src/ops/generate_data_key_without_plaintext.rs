@@ -39,6 +39,10 @@ impl Operation for GenerateDataKeyWithoutPlaintext {
 
     fn run(call: &mut Call<'_>, input: &DataKey) -> Result<Output, KmsError> {
         let made = input.generate(call)?;
-        Ok(Output { ciphertext_blob: made.ciphertext, key_id: made.key_id, key_material_id: made.material_id })
+        Ok(Output {
+            ciphertext_blob: made.ciphertext,
+            key_id: made.key_id,
+            key_material_id: made.material_id,
+        })
     }
 }

@@ -57,7 +57,10 @@ impl Operation for GenerateMac {
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
         check_mac(call.key()?, input.mac_algorithm)?;
-        let mac = call.material()?.mac(input.mac_algorithm, &input.message.0).map_err(KmsError::internal)?;
+        let mac = call
+            .material()?
+            .mac(input.mac_algorithm, &input.message.0)
+            .map_err(KmsError::internal)?;
         Ok(Output {
             mac: Blob(mac),
             mac_algorithm: input.mac_algorithm,

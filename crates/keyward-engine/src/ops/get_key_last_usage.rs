@@ -51,7 +51,12 @@ impl From<&LastUsage> for KeyLastUsageData {
 impl Operation for GetKeyLastUsage {
     const SPEC: Spec = Spec {
         read_only: true,
-        errors: &[ErrorCode::NotFound, ErrorCode::InvalidArn, ErrorCode::DependencyTimeout, ErrorCode::Internal],
+        errors: &[
+            ErrorCode::NotFound,
+            ErrorCode::InvalidArn,
+            ErrorCode::DependencyTimeout,
+            ErrorCode::Internal,
+        ],
         ..control("GetKeyLastUsage", "GET", "/v1/keys/{KeyId}/last-usage", &[KEY_ID])
     };
     type Input = Input;

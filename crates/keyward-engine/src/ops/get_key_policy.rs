@@ -47,7 +47,10 @@ impl Operation for GetKeyPolicy {
         if input.policy_name() != key_policy::DEFAULT_NAME {
             return Err(KmsError::new(ErrorCode::NotFound, "No such policy exists"));
         }
-        Ok(Output { policy: call.key()?.policy.text().to_owned(), policy_name: key_policy::DEFAULT_NAME })
+        Ok(Output {
+            policy: call.key()?.policy.text().to_owned(),
+            policy_name: key_policy::DEFAULT_NAME,
+        })
     }
 }
 

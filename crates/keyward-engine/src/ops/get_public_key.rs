@@ -65,7 +65,8 @@ impl Operation for GetPublicKey {
             customer_master_key_spec: key.spec,
             key_spec: key.spec,
             key_usage: key.usage,
-            encryption_algorithms: used_for(KeyUsage::EncryptDecrypt).then(|| encryption_names(key.spec)),
+            encryption_algorithms: used_for(KeyUsage::EncryptDecrypt)
+                .then(|| encryption_names(key.spec)),
             signing_algorithms: used_for(KeyUsage::SignVerify).then(|| signing_names(key.spec)),
             key_agreement_algorithms: used_for(KeyUsage::KeyAgreement).then_some(["ECDH"]),
         })

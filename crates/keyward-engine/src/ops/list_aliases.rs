@@ -59,7 +59,12 @@ impl Operation for ListAliases {
             ErrorCode::InvalidArn,
             ErrorCode::NotFound,
         ],
-        ..control("ListAliases", "GET", "/v1/aliases", &[optional("KeyId", KEY_ID_KIND), LIMIT, MARKER])
+        ..control(
+            "ListAliases",
+            "GET",
+            "/v1/aliases",
+            &[optional("KeyId", KEY_ID_KIND), LIMIT, MARKER],
+        )
     };
     type Input = Input;
     type Output = Output;
@@ -70,7 +75,11 @@ impl Operation for ListAliases {
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
         let limit = page_limit(input.limit, 50, 100);
-        let after = input.marker.as_deref().map(|marker| call.open_marker("aliases", marker)).transpose()?;
+        let after = input
+            .marker
+            .as_deref()
+            .map(|marker| call.open_marker("aliases", marker))
+            .transpose()?;
         let after = after.as_deref().and_then(AliasName::parse);
         let aliases = match &input.key_id {
             Some(key_id) => aliases_of(call, key_id, after.as_ref())?,
@@ -81,8 +90,12 @@ impl Operation for ListAliases {
                     .map_err(KmsError::internal)?
             }
         };
-        let (aliases, page) = page(call, "aliases", aliases, limit, |alias| alias.name.to_string())?;
-        Ok(Output { aliases: aliases.iter().map(|alias| AliasListEntry::from(&**alias)).collect(), page })
+        let (aliases, page) =
+            page(call, "aliases", aliases, limit, |alias| alias.name.to_string())?;
+        Ok(Output {
+            aliases: aliases.iter().map(|alias| AliasListEntry::from(&**alias)).collect(),
+            page,
+        })
     }
 }
 
@@ -98,7 +111,9 @@ fn aliases_of(
         KeyRef::Id(key_id) => {
             KeyName { account: account.clone(), region: region.clone(), key_id: key_id.clone() }
         }
-        KeyRef::Arn(name) if name.region != *region => return Err(wording::other_region(&name.region)),
+        KeyRef::Arn(name) if name.region != *region => {
+            return Err(wording::other_region(&name.region));
+        }
         KeyRef::Arn(name) if name.account != *account => {
             return Err(wording::denied_elsewhere("kms:ListAliases", caller, false));
         }

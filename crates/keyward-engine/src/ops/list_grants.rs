@@ -81,7 +81,14 @@ impl Operation for ListGrants {
     const SPEC: Spec = Spec {
         cross_account: true,
         read_only: true,
-        logged: &["KeyId", "Limit", "Marker", "GrantId", "GranteePrincipal", "GranteeServicePrincipal"],
+        logged: &[
+            "KeyId",
+            "Limit",
+            "Marker",
+            "GrantId",
+            "GranteePrincipal",
+            "GranteeServicePrincipal",
+        ],
         errors: &[
             ErrorCode::NotFound,
             ErrorCode::DependencyTimeout,
@@ -124,11 +131,15 @@ impl Operation for ListGrants {
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
         let limit = page_limit(input.limit, 50, 100);
         let list = format!("grants {}", call.key()?.name.key_id);
-        let after = input.marker.as_deref().map(|marker| call.open_marker(&list, marker)).transpose()?;
+        let after =
+            input.marker.as_deref().map(|marker| call.open_marker(&list, marker)).transpose()?;
         let after = after.as_deref().map(GrantId::new);
         let grants = matching(call, input, after.as_ref(), limit + 1)?;
         let (grants, page) = page(call, &list, grants, limit, |grant| grant.grant_id.to_string())?;
-        Ok(Output { grants: grants.iter().map(|grant| GrantListEntry::from(&**grant)).collect(), page })
+        Ok(Output {
+            grants: grants.iter().map(|grant| GrantListEntry::from(&**grant)).collect(),
+            page,
+        })
     }
 }
 
@@ -150,10 +161,16 @@ fn matching(
         return store.grants_of_key(&key.name, after, count).map_err(KmsError::internal);
     };
     let wanted = |party: &Grantee| match party {
-        Grantee::Principal(arn) => input.grantee_principal.as_ref().is_none_or(|wanted| wanted == arn),
-        Grantee::Service(name) => input.grantee_service_principal.as_ref().is_none_or(|wanted| wanted == name),
+        Grantee::Principal(arn) => {
+            input.grantee_principal.as_ref().is_none_or(|wanted| wanted == arn)
+        }
+        Grantee::Service(name) => {
+            input.grantee_service_principal.as_ref().is_none_or(|wanted| wanted == name)
+        }
     };
-    grants.retain(|grant| wanted(&grant.grantee) && after.is_none_or(|after| *after < grant.grant_id));
+    grants.retain(|grant| {
+        wanted(&grant.grantee) && after.is_none_or(|after| *after < grant.grant_id)
+    });
     grants.sort_by(|a, b| a.grant_id.cmp(&b.grant_id));
     grants.truncate(count);
     Ok(grants)

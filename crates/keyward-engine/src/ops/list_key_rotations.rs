@@ -52,7 +52,11 @@ impl RotationsListEntry {
         Self {
             key_id: key.name.key_id.to_string(),
             key_material_id: material.id.0.clone(),
-            key_material_state: if is_current { MaterialState::Current } else { MaterialState::NonCurrent },
+            key_material_state: if is_current {
+                MaterialState::Current
+            } else {
+                MaterialState::NonCurrent
+            },
             rotation_date: material.rotation.map(|_| material.created.wire()),
             rotation_type: material.rotation,
         }
@@ -95,8 +99,11 @@ impl Operation for ListKeyRotations {
         check_rotates(key)?;
         let limit = page_limit(input.limit, 100, 1_000);
         let list = format!("rotations {}", key.name.key_id);
-        let after = input.marker.as_deref().map(|marker| call.open_marker(&list, marker)).transpose()?;
-        let skipped = after.as_ref().and_then(|after| key.materials.iter().position(|info| info.id.0 == *after));
+        let after =
+            input.marker.as_deref().map(|marker| call.open_marker(&list, marker)).transpose()?;
+        let skipped = after
+            .as_ref()
+            .and_then(|after| key.materials.iter().position(|info| info.id.0 == *after));
         let all = input.include_key_material == Some(IncludeKeyMaterial::All);
         let rotations = key
             .materials
@@ -105,7 +112,8 @@ impl Operation for ListKeyRotations {
             .filter(|material| all || material.rotation.is_some())
             .map(|material| RotationsListEntry::of(key, material))
             .collect();
-        let (rotations, page) = page(call, &list, rotations, limit, |entry| entry.key_material_id.clone())?;
+        let (rotations, page) =
+            page(call, &list, rotations, limit, |entry| entry.key_material_id.clone())?;
         Ok(Output { rotations, page })
     }
 }

@@ -24,7 +24,12 @@ impl Operation for ListResourceTags {
     const SPEC: Spec = Spec {
         read_only: true,
         logged: &["KeyId", "Limit", "Marker"],
-        errors: &[ErrorCode::Internal, ErrorCode::NotFound, ErrorCode::InvalidArn, ErrorCode::InvalidMarker],
+        errors: &[
+            ErrorCode::Internal,
+            ErrorCode::NotFound,
+            ErrorCode::InvalidArn,
+            ErrorCode::InvalidMarker,
+        ],
         ..control("ListResourceTags", "GET", "/v1/keys/{KeyId}/tags", &[KEY_ID, LIMIT, MARKER])
     };
     type Input = Input;
@@ -38,7 +43,8 @@ impl Operation for ListResourceTags {
         let limit = page_limit(input.limit, 50, 50);
         let key = call.key()?;
         let list = format!("tags {}", key.name.key_id);
-        let after = input.marker.as_deref().map(|marker| call.open_marker(&list, marker)).transpose()?;
+        let after =
+            input.marker.as_deref().map(|marker| call.open_marker(&list, marker)).transpose()?;
         let tags = key
             .tags
             .iter()

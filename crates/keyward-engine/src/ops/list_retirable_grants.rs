@@ -67,12 +67,18 @@ impl Operation for ListRetirableGrants {
             (None, service) => Grantee::Service(service.clone().unwrap_or_default()),
         };
         let list = format!("retirable {retiring:?}");
-        let after = input.marker.as_deref().map(|marker| call.open_marker(&list, marker)).transpose()?;
-        let after = after.as_deref().map(|text| place(text).ok_or_else(wording::bad_marker)).transpose()?;
+        let after =
+            input.marker.as_deref().map(|marker| call.open_marker(&list, marker)).transpose()?;
+        let after =
+            after.as_deref().map(|text| place(text).ok_or_else(wording::bad_marker)).transpose()?;
         let grants = retirable(call, &retiring, after, limit + 1)?;
-        let name = |grant: &std::sync::Arc<GrantRecord>| format!("{} {}", grant.key, grant.grant_id);
+        let name =
+            |grant: &std::sync::Arc<GrantRecord>| format!("{} {}", grant.key, grant.grant_id);
         let (grants, page) = page(call, &list, grants, limit, name)?;
-        Ok(Output { grants: grants.iter().map(|grant| GrantListEntry::from(&**grant)).collect(), page })
+        Ok(Output {
+            grants: grants.iter().map(|grant| GrantListEntry::from(&**grant)).collect(),
+            page,
+        })
     }
 }
 

@@ -57,13 +57,16 @@ impl Operation for PutKeyPolicy {
         match input.policy_name() {
             key_policy::DEFAULT_NAME => {}
             key_policy::RAM_NAME => {
-                return Err(KmsError::validation("The AWS_RAM policy can only be managed by the RAM service"));
+                return Err(KmsError::validation(
+                    "The AWS_RAM policy can only be managed by the RAM service",
+                ));
             }
             _ => return Err(KmsError::validation("The only valid policy name is default")),
         }
         let key = KeyRecord::clone(call.key()?);
         let bypass = input.bypass_policy_lockout_safety_check.unwrap_or(false);
-        let Admitted { document, principals } = key_policy::admit(call, &key, &input.policy, bypass)?;
+        let Admitted { document, principals } =
+            key_policy::admit(call, &key, &input.policy, bypass)?;
         call.put(Record::Key(KeyRecord { policy: document, policy_principals: principals, ..key }));
         Ok(Empty)
     }

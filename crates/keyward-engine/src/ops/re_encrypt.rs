@@ -109,7 +109,10 @@ impl Operation for ReEncrypt {
             },
             Target {
                 action: Some("ReEncryptTo"),
-                ..Target::key_in_context(&input.destination_key_id, &input.destination_encryption_context)
+                ..Target::key_in_context(
+                    &input.destination_key_id,
+                    &input.destination_encryption_context,
+                )
             },
         ])
     }
@@ -131,11 +134,17 @@ impl Operation for ReEncrypt {
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
         let (from, to) = (input.algorithm(SOURCE), input.algorithm(DESTINATION));
-        let opened = call.decrypt(SOURCE, from, &input.ciphertext_blob, &input.source_encryption_context)?;
-        let sealed =
-            call.encrypt(DESTINATION, to, &opened.plaintext, &input.destination_encryption_context)?;
+        let opened =
+            call.decrypt(SOURCE, from, &input.ciphertext_blob, &input.source_encryption_context)?;
+        let sealed = call.encrypt(
+            DESTINATION,
+            to,
+            &opened.plaintext,
+            &input.destination_encryption_context,
+        )?;
         let (source, destination) = (call.key_at(SOURCE)?, call.key_at(DESTINATION)?);
-        let sealed_by = destination.current_material.as_ref().filter(|_| destination.spec.is_symmetric());
+        let sealed_by =
+            destination.current_material.as_ref().filter(|_| destination.spec.is_symmetric());
         let output = Output {
             ciphertext_blob: sealed,
             source_key_id: source.name.to_string(),

@@ -54,7 +54,9 @@ impl Operation for RetireGrant {
         let named = input.key_id.is_some() && input.grant_id.is_some();
         let partly = input.key_id.is_some() != input.grant_id.is_some();
         if partly || named == input.grant_token.is_some() {
-            return Err(KmsError::validation("You must specify either GrantToken, or both KeyId and GrantId."));
+            return Err(KmsError::validation(
+                "You must specify either GrantToken, or both KeyId and GrantId.",
+            ));
         }
         Ok(vec![Target::of(Subject::Unchecked)])
     }
@@ -79,10 +81,17 @@ impl Input {
             }
             (None, Some(KeyRef::Arn(key)), Some(grant_id)) => (key.clone(), GrantId::new(grant_id)),
             _ => {
-                return Err(KmsError::new(ErrorCode::InvalidArn, "RetireGrant identifies a key by its ARN."));
+                return Err(KmsError::new(
+                    ErrorCode::InvalidArn,
+                    "RetireGrant identifies a key by its ARN.",
+                ));
             }
         };
-        if key.region == *region { Ok((key, grant_id)) } else { Err(wording::other_region(&key.region)) }
+        if key.region == *region {
+            Ok((key, grant_id))
+        } else {
+            Err(wording::other_region(&key.region))
+        }
     }
 }
 

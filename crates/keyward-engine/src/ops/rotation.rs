@@ -31,11 +31,19 @@ pub(crate) fn check_rotates(key: &KeyRecord) -> Result<(), KmsError> {
             format!("{} origin is {} which is not valid for this operation.", key.name, key.origin),
         ));
     }
-    if key.spec.is_symmetric() { Ok(()) } else { Err(KmsError::bare(ErrorCode::UnsupportedOperation)) }
+    if key.spec.is_symmetric() {
+        Ok(())
+    } else {
+        Err(KmsError::bare(ErrorCode::UnsupportedOperation))
+    }
 }
 
 /// Makes new material current and says so in the record, which the caller still has to put.
-pub(crate) fn rotate(call: &mut Call<'_>, key: &mut KeyRecord, kind: RotationType) -> Result<(), KmsError> {
+pub(crate) fn rotate(
+    call: &mut Call<'_>,
+    key: &mut KeyRecord,
+    kind: RotationType,
+) -> Result<(), KmsError> {
     let (info, _) = call.new_material(&key.name, key.spec, false)?;
     key.current_material = Some(info.id.clone());
     key.materials.push(MaterialInfo { rotation: Some(kind), ..info });

@@ -58,7 +58,11 @@ impl Operation for ScheduleKeyDeletion {
         facts.add("kms:ScheduleKeyDeletionPendingWindowInDays", input.days().to_string());
     }
 
-    fn found_facts(engine: &crate::Engine, keys: &[&KeyRecord], facts: &mut Facts<'_>) -> Result<(), KmsError> {
+    fn found_facts(
+        engine: &crate::Engine,
+        keys: &[&KeyRecord],
+        facts: &mut Facts<'_>,
+    ) -> Result<(), KmsError> {
         trailing_days_fact(engine, keys, facts)
     }
 

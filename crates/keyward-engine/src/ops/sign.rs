@@ -46,7 +46,8 @@ impl Operation for Sign {
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
         let algorithm = input.signing_algorithm;
-        let signature = call.sign(algorithm, input.message_type.unwrap_or(MessageType::Raw), &input.message)?;
+        let signature =
+            call.sign(algorithm, input.message_type.unwrap_or(MessageType::Raw), &input.message)?;
         Ok(Output { key_id: call.key()?.name.to_string(), signature, signing_algorithm: algorithm })
     }
 }

@@ -28,7 +28,10 @@ impl Operation for UntagResource {
             "UntagResource",
             "DELETE",
             "/v1/keys/{KeyId}/tags",
-            &[KEY_ID, required("TagKeys", Kind::List { of: &text(1, 128), min: 0, max: usize::MAX })],
+            &[
+                KEY_ID,
+                required("TagKeys", Kind::List { of: &text(1, 128), min: 0, max: usize::MAX }),
+            ],
         )
     };
     type Input = Input;

@@ -46,15 +46,20 @@ impl Operation for UpdateAlias {
         let caller = call.caller();
         let (account, region) = (&caller.account, &caller.origin.region);
         if !NOT_PENDING_DELETION.contains(&new.state) {
-            return Err(KmsError::new(ErrorCode::InvalidState, format!("{} is pending deletion.", new.name)));
+            return Err(KmsError::new(
+                ErrorCode::InvalidState,
+                format!("{} is pending deletion.", new.name),
+            ));
         }
         check_kind(old, new, &input.alias_name.arn(account, region))?;
         call.rest_on(Name::Aliases(new.name.clone()));
         if old.name != new.name {
             check_quota(call, &new.name)?;
         }
-        let alias = call.store().alias(account, region, &input.alias_name).map_err(KmsError::internal)?;
-        let alias = alias.ok_or_else(|| wording::no_such_alias(account, region, &input.alias_name))?;
+        let alias =
+            call.store().alias(account, region, &input.alias_name).map_err(KmsError::internal)?;
+        let alias =
+            alias.ok_or_else(|| wording::no_such_alias(account, region, &input.alias_name))?;
         call.put(Record::Alias(AliasRecord {
             target: new.name.clone(),
             updated: call.now(),

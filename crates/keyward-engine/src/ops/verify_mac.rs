@@ -46,7 +46,14 @@ impl Operation for VerifyMac {
             "VerifyMac",
             "POST",
             "/v1/keys/{KeyId}/verify-mac",
-            &[MESSAGE, KEY_ID, MAC_ALGORITHM, required("Mac", CIPHERTEXT_KIND), GRANT_TOKENS, DRY_RUN],
+            &[
+                MESSAGE,
+                KEY_ID,
+                MAC_ALGORITHM,
+                required("Mac", CIPHERTEXT_KIND),
+                GRANT_TOKENS,
+                DRY_RUN,
+            ],
         )
     };
     type Input = Input;
@@ -67,6 +74,10 @@ impl Operation for VerifyMac {
         if !valid.map_err(KmsError::internal)? {
             return Err(KmsError::bare(ErrorCode::KmsInvalidMac));
         }
-        Ok(Output { key_id: call.key()?.name.to_string(), mac_valid: true, mac_algorithm: algorithm })
+        Ok(Output {
+            key_id: call.key()?.name.to_string(),
+            mac_valid: true,
+            mac_algorithm: algorithm,
+        })
     }
 }

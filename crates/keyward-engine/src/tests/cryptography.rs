@@ -9,7 +9,11 @@ fn a_data_key_opens_with_its_context_only() {
     let world = TestWorld::new();
     let key = world.symmetric();
     let context = json!({"app": "a"});
-    for (body, len) in [(json!({"KeySpec": "AES_256"}), 32), (json!({"KeySpec": "AES_128"}), 16), (json!({"NumberOfBytes": 77}), 77)] {
+    for (body, len) in [
+        (json!({"KeySpec": "AES_256"}), 32),
+        (json!({"KeySpec": "AES_128"}), 16),
+        (json!({"NumberOfBytes": 77}), 77),
+    ] {
         let mut body = body;
         body["KeyId"] = json!(key);
         body["EncryptionContext"] = context.clone();
@@ -20,11 +24,18 @@ fn a_data_key_opens_with_its_context_only() {
         let opened = world.ok("Decrypt", open);
         assert_eq!(opened["Plaintext"], made["Plaintext"]);
         assert_eq!(opened["KeyMaterialId"], made["KeyMaterialId"]);
-        world.fails("Decrypt", json!({"CiphertextBlob": made["CiphertextBlob"]}), ErrorCode::InvalidCiphertext);
+        world.fails(
+            "Decrypt",
+            json!({"CiphertextBlob": made["CiphertextBlob"]}),
+            ErrorCode::InvalidCiphertext,
+        );
 
         let sealed = world.ok("GenerateDataKeyWithoutPlaintext", body);
         assert!(sealed.get("Plaintext").is_none());
-        let opened = world.ok("Decrypt", json!({"CiphertextBlob": sealed["CiphertextBlob"], "EncryptionContext": context}));
+        let opened = world.ok(
+            "Decrypt",
+            json!({"CiphertextBlob": sealed["CiphertextBlob"], "EncryptionContext": context}),
+        );
         assert_eq!(bytes(&opened, "Plaintext").len(), len);
     }
 }
@@ -33,20 +44,34 @@ fn a_data_key_opens_with_its_context_only() {
 fn data_keys_are_refused_as_aws_refuses_them() {
     let world = TestWorld::new();
     let key = world.symmetric();
-    for body in [json!({"KeyId": key}), json!({"KeyId": key, "KeySpec": "AES_256", "NumberOfBytes": 1})] {
+    for body in
+        [json!({"KeyId": key}), json!({"KeyId": key, "KeySpec": "AES_256", "NumberOfBytes": 1})]
+    {
         for operation in ["GenerateDataKey", "GenerateDataKeyWithoutPlaintext"] {
             let message = world.fails(operation, body.clone(), ErrorCode::Validation);
             assert_eq!(message, "Please specify either number of bytes or key spec.");
         }
     }
     let rsa = world.key(json!({"KeySpec": "RSA_2048", "KeyUsage": "ENCRYPT_DECRYPT"}));
-    let message = world.fails("GenerateDataKey", json!({"KeyId": rsa, "KeySpec": "AES_256"}), ErrorCode::InvalidKeyUsage);
+    let message = world.fails(
+        "GenerateDataKey",
+        json!({"KeyId": rsa, "KeySpec": "AES_256"}),
+        ErrorCode::InvalidKeyUsage,
+    );
     assert_eq!(message, "You cannot generate a data key with an asymmetric CMK");
     let ecc = world.key(json!({"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"}));
-    let message = world.fails("GenerateDataKey", json!({"KeyId": ecc, "KeySpec": "AES_256"}), ErrorCode::InvalidKeyUsage);
-    assert_eq!(message, format!("{} key usage is SIGN_VERIFY which is not valid for GenerateDataKey.", arn(&ecc)));
+    let message = world.fails(
+        "GenerateDataKey",
+        json!({"KeyId": ecc, "KeySpec": "AES_256"}),
+        ErrorCode::InvalidKeyUsage,
+    );
+    assert_eq!(
+        message,
+        format!("{} key usage is SIGN_VERIFY which is not valid for GenerateDataKey.", arn(&ecc))
+    );
     // A Recipient would get plaintext if it were ignored.
-    let recipient = json!({"KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_256", "AttestationDocument": blob("doc")});
+    let recipient =
+        json!({"KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_256", "AttestationDocument": blob("doc")});
     let sealed = world.ok("Encrypt", json!({"KeyId": key, "Plaintext": blob("x")}));
     for (operation, body) in [
         ("GenerateDataKey", json!({"KeyId": key, "KeySpec": "AES_256"})),
@@ -62,7 +87,11 @@ fn data_keys_are_refused_as_aws_refuses_them() {
     let body = json!({"KeyId": key, "KeySpec": "AES_256"});
     world.fails_as(&user, "GenerateDataKey", body.clone(), ErrorCode::AccessDenied);
     world.ok_as(&user, "GenerateDataKeyWithoutPlaintext", body.clone());
-    world.fails("GenerateDataKey", json!({"KeyId": key, "KeySpec": "AES_256", "DryRun": true}), ErrorCode::DryRunOperation);
+    world.fails(
+        "GenerateDataKey",
+        json!({"KeyId": key, "KeySpec": "AES_256", "DryRun": true}),
+        ErrorCode::DryRunOperation,
+    );
     world.ok("DisableKey", json!({"KeyId": key}));
     world.fails("GenerateDataKey", body, ErrorCode::Disabled);
 }
@@ -80,18 +109,32 @@ fn a_data_key_pair_is_a_pair() {
         assert_eq!(opened["Plaintext"], made["PrivateKeyPlaintext"]);
         let parsed = keyward_types::KeySpec::parse(spec).unwrap();
         let private = zeroize::Zeroizing::new(bytes(&made, "PrivateKeyPlaintext"));
-        let material = keyward_crypto::KeyMaterial::import(keyward_crypto::Provider::default(), parsed, private).unwrap();
+        let material = keyward_crypto::KeyMaterial::import(
+            keyward_crypto::Provider::default(),
+            parsed,
+            private,
+        )
+        .unwrap();
         assert_eq!(material.public_key_der().unwrap(), bytes(&made, "PublicKey"));
         let sealed = world.ok("GenerateDataKeyPairWithoutPlaintext", body);
         assert!(sealed.get("PrivateKeyPlaintext").is_none());
         assert_ne!(sealed["PublicKey"], made["PublicKey"]);
     }
-    let message = world.fails("GenerateDataKeyPair", json!({"KeyId": key, "KeyPairSpec": "SM2"}), ErrorCode::UnsupportedOperation);
+    let message = world.fails(
+        "GenerateDataKeyPair",
+        json!({"KeyId": key, "KeyPairSpec": "SM2"}),
+        ErrorCode::UnsupportedOperation,
+    );
     assert_eq!(message, "KeySpec SM2 is not supported in this Region");
     let nobody = world.user("nobody", &[]);
     let body = json!({"KeyId": key, "KeyPairSpec": "ECC_NIST_P256"});
     world.fails_as(&nobody, "GenerateDataKeyPair", body.clone(), ErrorCode::AccessDenied);
-    world.fails_as(&nobody, "GenerateDataKeyPairWithoutPlaintext", body.clone(), ErrorCode::AccessDenied);
+    world.fails_as(
+        &nobody,
+        "GenerateDataKeyPairWithoutPlaintext",
+        body.clone(),
+        ErrorCode::AccessDenied,
+    );
     world.ok("ScheduleKeyDeletion", json!({"KeyId": key}));
     world.fails("GenerateDataKeyPairWithoutPlaintext", body, ErrorCode::InvalidState);
 }
@@ -105,7 +148,11 @@ fn a_condition_may_ask_for_the_spec_of_a_key_pair() {
          "Condition": {"StringLike": {"kms:DataKeyPairSpec": "RSA_*"}}}
     ]});
     let key = world.key(json!({"Policy": policy.to_string()}));
-    world.fails("GenerateDataKeyPair", json!({"KeyId": key, "KeyPairSpec": "RSA_2048"}), ErrorCode::AccessDenied);
+    world.fails(
+        "GenerateDataKeyPair",
+        json!({"KeyId": key, "KeyPairSpec": "RSA_2048"}),
+        ErrorCode::AccessDenied,
+    );
     world.ok("GenerateDataKeyPair", json!({"KeyId": key, "KeyPairSpec": "ECC_NIST_P256"}));
 }
 
@@ -114,7 +161,10 @@ fn re_encryption_asks_about_both_keys() {
     let world = TestWorld::new();
     let (one, two) = (world.symmetric(), world.symmetric());
     let (from, to) = (json!({"app": "from"}), json!({"app": "to"}));
-    let sealed = world.ok("Encrypt", json!({"KeyId": one, "Plaintext": blob("secret"), "EncryptionContext": from}));
+    let sealed = world.ok(
+        "Encrypt",
+        json!({"KeyId": one, "Plaintext": blob("secret"), "EncryptionContext": from}),
+    );
     let body = json!({
         "CiphertextBlob": sealed["CiphertextBlob"],
         "SourceEncryptionContext": from,
@@ -128,9 +178,13 @@ fn re_encryption_asks_about_both_keys() {
     assert_eq!(event["resources"][0]["ARN"], arn(&one));
     assert_eq!(event["resources"][1]["ARN"], arn(&two));
     assert_eq!(event["additionalEventData"]["sourceKeyMaterialId"], moved["SourceKeyMaterialId"]);
-    assert_eq!(event["additionalEventData"]["destinationKeyMaterialId"], moved["DestinationKeyMaterialId"]);
+    assert_eq!(
+        event["additionalEventData"]["destinationKeyMaterialId"],
+        moved["DestinationKeyMaterialId"]
+    );
     assert!(!event.to_string().contains(sealed["CiphertextBlob"].as_str().unwrap()));
-    let opened = world.ok("Decrypt", json!({"CiphertextBlob": moved["CiphertextBlob"], "EncryptionContext": to}));
+    let opened = world
+        .ok("Decrypt", json!({"CiphertextBlob": moved["CiphertextBlob"], "EncryptionContext": to}));
     assert_eq!(bytes(&opened, "Plaintext"), b"secret");
 
     let half = world.user("half", &["kms:ReEncryptFrom"]);
@@ -174,7 +228,10 @@ fn a_dry_run_decides_and_does_nothing() {
         world.fails_as(&nobody, operation, body, ErrorCode::AccessDenied);
     }
     assert_eq!(world.ok("GetKeyLastUsage", json!({"KeyId": key}))["KeyLastUsage"], json!({}));
-    world.ok("Encrypt", json!({"KeyId": key, "Plaintext": blob("x"), "EncryptionContext": null, "DryRun": null}));
+    world.ok(
+        "Encrypt",
+        json!({"KeyId": key, "Plaintext": blob("x"), "EncryptionContext": null, "DryRun": null}),
+    );
     // An operation without the member ignores it, as it ignores any other.
     world.ok("ListKeys", json!({"DryRun": true, "GrantTokens": ["rubbish"]}));
 }
@@ -189,7 +246,8 @@ fn a_condition_may_ask_whether_the_key_stays_the_same() {
     ]});
     let (one, two) = (world.key(json!({"Policy": policy.to_string()})), world.symmetric());
     let sealed = world.ok("Encrypt", json!({"KeyId": one, "Plaintext": blob("x")}));
-    let body = |key: &str| json!({"CiphertextBlob": sealed["CiphertextBlob"], "DestinationKeyId": key});
+    let body =
+        |key: &str| json!({"CiphertextBlob": sealed["CiphertextBlob"], "DestinationKeyId": key});
     world.ok("ReEncrypt", body(&one));
     world.fails("ReEncrypt", body(&two), ErrorCode::AccessDenied);
 }
@@ -197,13 +255,18 @@ fn a_condition_may_ask_whether_the_key_stays_the_same() {
 #[test]
 fn signatures_verify_and_wrong_ones_are_an_error_without_words() {
     let world = TestWorld::new();
-    for (spec, algorithm) in [("ECC_NIST_P256", "ECDSA_SHA_256"), ("RSA_2048", "RSASSA_PSS_SHA_256")] {
+    for (spec, algorithm) in
+        [("ECC_NIST_P256", "ECDSA_SHA_256"), ("RSA_2048", "RSASSA_PSS_SHA_256")]
+    {
         let key = world.key(json!({"KeySpec": spec, "KeyUsage": "SIGN_VERIFY"}));
         let body = json!({"KeyId": key, "Message": blob("hello"), "SigningAlgorithm": algorithm});
         let signed = world.ok("Sign", body.clone());
         assert_eq!(signed["SigningAlgorithm"], algorithm);
         let event = world.last_event();
-        assert_eq!(event["requestParameters"], json!({"keyId": key, "signingAlgorithm": algorithm}));
+        assert_eq!(
+            event["requestParameters"],
+            json!({"keyId": key, "signingAlgorithm": algorithm})
+        );
         let mut check = body.clone();
         check["Signature"] = signed["Signature"].clone();
         assert_eq!(
@@ -215,7 +278,10 @@ fn signatures_verify_and_wrong_ones_are_an_error_without_words() {
         let mut wrong = body.clone();
         wrong["SigningAlgorithm"] = json!("ECDSA_SHA_512");
         let message = world.fails("Sign", wrong, ErrorCode::InvalidKeyUsage);
-        assert_eq!(message, format!("Algorithm ECDSA_SHA_512 is incompatible with key spec {spec}."));
+        assert_eq!(
+            message,
+            format!("Algorithm ECDSA_SHA_512 is incompatible with key spec {spec}.")
+        );
         let mut digest = body;
         digest["MessageType"] = json!("DIGEST");
         let message = world.fails("Sign", digest, ErrorCode::Validation);
@@ -260,7 +326,14 @@ fn public_keys_are_given_for_asymmetric_keys_only() {
     assert!(answer.get("EncryptionAlgorithms").is_none());
     assert_eq!(bytes(&answer, "PublicKey").len(), 91);
     assert_eq!(world.ok("GetKeyLastUsage", json!({"KeyId": key}))["KeyLastUsage"], json!({}));
-    assert_eq!(world.fails("GetPublicKey", json!({"KeyId": world.symmetric()}), ErrorCode::UnsupportedOperation), "");
+    assert_eq!(
+        world.fails(
+            "GetPublicKey",
+            json!({"KeyId": world.symmetric()}),
+            ErrorCode::UnsupportedOperation
+        ),
+        ""
+    );
     let nobody = world.user("nobody", &[]);
     world.fails_as(&nobody, "GetPublicKey", json!({"KeyId": key}), ErrorCode::AccessDenied);
     world.ok("DisableKey", json!({"KeyId": key}));
@@ -302,9 +375,16 @@ fn random_bytes_are_counted_and_not_logged() {
     let event = world.last_event();
     assert_eq!(event["requestParameters"], Value::Null);
     assert_eq!(event["readOnly"], true);
-    assert_eq!(world.fails("GenerateRandom", json!({}), ErrorCode::Validation), "NumberOfBytes is required.");
+    assert_eq!(
+        world.fails("GenerateRandom", json!({}), ErrorCode::Validation),
+        "NumberOfBytes is required."
+    );
     world.fails("GenerateRandom", json!({"NumberOfBytes": 1025}), ErrorCode::Validation);
-    world.fails("GenerateRandom", json!({"NumberOfBytes": 1, "CustomKeyStoreId": "cks-1"}), ErrorCode::CustomKeyStoreNotFound);
+    world.fails(
+        "GenerateRandom",
+        json!({"NumberOfBytes": 1, "CustomKeyStoreId": "cks-1"}),
+        ErrorCode::CustomKeyStoreNotFound,
+    );
     let nobody = world.user("nobody", &[]);
     world.fails_as(&nobody, "GenerateRandom", json!({"NumberOfBytes": 1}), ErrorCode::AccessDenied);
 }

@@ -5,7 +5,13 @@ use keyward_types::{Caller, ErrorCode};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-fn grant(world: &TestWorld, key: &str, to: &Arc<Caller>, operations: &[&str], more: &Value) -> Value {
+fn grant(
+    world: &TestWorld,
+    key: &str,
+    to: &Arc<Caller>,
+    operations: &[&str],
+    more: &Value,
+) -> Value {
     let mut body = json!({"KeyId": key, "GranteePrincipal": to.arn, "Operations": operations});
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     world.ok("CreateGrant", body)
@@ -22,11 +28,19 @@ fn a_grant_allows_what_it_names_in_the_context_it_names() {
     assert_eq!(made["GrantId"].as_str().unwrap().len(), 64);
     let event = world.last_event();
     assert_eq!(event["responseElements"], json!({"grantId": made["GrantId"], "keyId": arn(&key)}));
-    assert_eq!(event["requestParameters"]["constraints"], json!({"encryptionContextSubset": {"app": "a"}}));
+    assert_eq!(
+        event["requestParameters"]["constraints"],
+        json!({"encryptionContextSubset": {"app": "a"}})
+    );
     assert!(!event.to_string().contains(made["GrantToken"].as_str().unwrap()));
     world.ok_as(&app, "Encrypt", body(json!({"app": "a", "more": "b"})));
     world.fails_as(&app, "Encrypt", body(json!({"app": "b"})), ErrorCode::AccessDenied);
-    world.fails_as(&app, "GenerateDataKey", json!({"KeyId": key, "KeySpec": "AES_256"}), ErrorCode::AccessDenied);
+    world.fails_as(
+        &app,
+        "GenerateDataKey",
+        json!({"KeyId": key, "KeySpec": "AES_256"}),
+        ErrorCode::AccessDenied,
+    );
 
     let mut with_token = body(json!({"app": "a"}));
     with_token["GrantTokens"] = json!([made["GrantToken"]]);
@@ -36,7 +50,11 @@ fn a_grant_allows_what_it_names_in_the_context_it_names() {
 
     world.ok("RevokeGrant", json!({"KeyId": key, "GrantId": made["GrantId"]}));
     world.fails_as(&app, "Encrypt", body(json!({"app": "a"})), ErrorCode::AccessDenied);
-    let message = world.fails("RevokeGrant", json!({"KeyId": key, "GrantId": made["GrantId"]}), ErrorCode::NotFound);
+    let message = world.fails(
+        "RevokeGrant",
+        json!({"KeyId": key, "GrantId": made["GrantId"]}),
+        ErrorCode::NotFound,
+    );
     assert_eq!(message, format!("Grant ID {} not found", made["GrantId"].as_str().unwrap()));
 }
 
@@ -44,25 +62,42 @@ fn a_grant_allows_what_it_names_in_the_context_it_names() {
 fn requests_for_grants_that_cannot_be_are_refused() {
     let world = TestWorld::new();
     let (key, app) = (world.symmetric(), world.user("app", &[]));
-    let pairs: serde_json::Map<String, Value> = (0..9).map(|i| (i.to_string(), json!("v"))).collect();
+    let pairs: serde_json::Map<String, Value> =
+        (0..9).map(|i| (i.to_string(), json!("v"))).collect();
     let cases = [
         (json!({"GranteePrincipal": null}), ErrorCode::Validation),
         (json!({"GranteeServicePrincipal": "s3.amazonaws.com"}), ErrorCode::Validation),
-        (json!({"RetiringPrincipal": app.arn, "RetiringServicePrincipal": "s3.amazonaws.com"}), ErrorCode::Validation),
-        (json!({"GranteePrincipal": null, "GranteeServicePrincipal": "s3.amazonaws.com"}), ErrorCode::Validation),
+        (
+            json!({"RetiringPrincipal": app.arn, "RetiringServicePrincipal": "s3.amazonaws.com"}),
+            ErrorCode::Validation,
+        ),
+        (
+            json!({"GranteePrincipal": null, "GranteeServicePrincipal": "s3.amazonaws.com"}),
+            ErrorCode::Validation,
+        ),
         (json!({"Operations": []}), ErrorCode::Validation),
         (json!({"Operations": ["Sign"]}), ErrorCode::Validation),
         (json!({"Operations": ["Everything"]}), ErrorCode::Validation),
         (json!({"Constraints": {"EncryptionContextEquals": pairs}}), ErrorCode::Validation),
-        (json!({"Constraints": {"EncryptionContextEquals": {"a": "v".repeat(385)}}}), ErrorCode::Validation),
-        (json!({"GranteePrincipal": "arn:aws:iam::111122223333:user/absent"}), ErrorCode::InvalidArn),
+        (
+            json!({"Constraints": {"EncryptionContextEquals": {"a": "v".repeat(385)}}}),
+            ErrorCode::Validation,
+        ),
+        (
+            json!({"GranteePrincipal": "arn:aws:iam::111122223333:user/absent"}),
+            ErrorCode::InvalidArn,
+        ),
         (json!({"GranteePrincipal": "arn:aws:iam::111122223333:group/app"}), ErrorCode::InvalidArn),
-        (json!({"RetiringPrincipal": "arn:aws:iam::111122223333:role/absent"}), ErrorCode::InvalidArn),
+        (
+            json!({"RetiringPrincipal": "arn:aws:iam::111122223333:role/absent"}),
+            ErrorCode::InvalidArn,
+        ),
         (json!({"KeyId": "alias/app"}), ErrorCode::NotFound),
         (json!({"DryRun": true}), ErrorCode::DryRunOperation),
     ];
     for (change, code) in cases {
-        let mut body = json!({"KeyId": key, "GranteePrincipal": app.arn, "Operations": ["Encrypt"]});
+        let mut body =
+            json!({"KeyId": key, "GranteePrincipal": app.arn, "Operations": ["Encrypt"]});
         body.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
         world.fails("CreateGrant", body, code);
     }
@@ -71,7 +106,10 @@ fn requests_for_grants_that_cannot_be_are_refused() {
         json!({"KeyId": key, "GranteePrincipal": "arn:aws:iam::111122223333:user/absent", "Operations": ["Encrypt"]}),
         ErrorCode::InvalidArn,
     );
-    assert_eq!(message, "ARN does not refer to a valid principal: arn:aws:iam::111122223333:user/absent");
+    assert_eq!(
+        message,
+        "ARN does not refer to a valid principal: arn:aws:iam::111122223333:user/absent"
+    );
     // An account that does not live here cannot be looked into.
     world.ok("CreateGrant", json!({"KeyId": key, "GranteePrincipal": "arn:aws:iam::999988887777:user/x", "Operations": ["Encrypt"]}));
     let ecc = world.key(json!({"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"}));
@@ -80,9 +118,18 @@ fn requests_for_grants_that_cannot_be_are_refused() {
         "Constraints": {"EncryptionContextEquals": {"a": "b"}}
     });
     world.fails("CreateGrant", constrained, ErrorCode::Validation);
-    world.fails_as(&app, "CreateGrant", json!({"KeyId": key, "GranteePrincipal": app.arn, "Operations": ["Encrypt"]}), ErrorCode::AccessDenied);
+    world.fails_as(
+        &app,
+        "CreateGrant",
+        json!({"KeyId": key, "GranteePrincipal": app.arn, "Operations": ["Encrypt"]}),
+        ErrorCode::AccessDenied,
+    );
     world.ok("DisableKey", json!({"KeyId": key}));
-    world.fails("CreateGrant", json!({"KeyId": key, "GranteePrincipal": app.arn, "Operations": ["Encrypt"]}), ErrorCode::Disabled);
+    world.fails(
+        "CreateGrant",
+        json!({"KeyId": key, "GranteePrincipal": app.arn, "Operations": ["Encrypt"]}),
+        ErrorCode::Disabled,
+    );
 }
 
 #[test]
@@ -100,33 +147,42 @@ fn a_named_request_sent_again_makes_no_second_grant() {
     assert_ne!(unnamed["GrantId"], other["GrantId"]);
     let elsewhere = grant(&world, &world.symmetric(), &app, &["Encrypt", "Decrypt"], &named);
     assert_ne!(first["GrantId"], elsewhere["GrantId"]);
-    assert_eq!(world.ok("ListGrants", json!({"KeyId": key}))["Grants"].as_array().unwrap().len(), 3);
+    assert_eq!(
+        world.ok("ListGrants", json!({"KeyId": key}))["Grants"].as_array().unwrap().len(),
+        3
+    );
 }
 
 #[test]
 fn who_may_grant_by_a_grant_hands_on_no_more_than_it_has() {
     let world = TestWorld::new();
-    let (key, parent, child) = (world.symmetric(), world.user("parent", &[]), world.user("child", &[]));
+    let (key, parent, child) =
+        (world.symmetric(), world.user("parent", &[]), world.user("child", &[]));
     let constraints = json!({"Constraints": {"EncryptionContextSubset": {"app": "a"}}});
     grant(&world, &key, &parent, &["CreateGrant", "Decrypt"], &constraints);
-    let ask = |operations: &[&str], constraints: Value| {
-        json!({"KeyId": key, "GranteePrincipal": child.arn, "Operations": operations, "Constraints": constraints})
-    };
+    let ask = |operations: &[&str], constraints: Value| json!({"KeyId": key, "GranteePrincipal": child.arn, "Operations": operations, "Constraints": constraints});
     let narrower = json!({"EncryptionContextSubset": {"app": "a", "part": "1"}});
     world.ok_as(&parent, "CreateGrant", ask(&["Decrypt"], narrower.clone()));
-    world.ok_as(&parent, "CreateGrant", ask(&["Decrypt"], json!({"EncryptionContextEquals": {"app": "a"}})));
+    world.ok_as(
+        &parent,
+        "CreateGrant",
+        ask(&["Decrypt"], json!({"EncryptionContextEquals": {"app": "a"}})),
+    );
     world.fails_as(&parent, "CreateGrant", ask(&["Decrypt"], json!({})), ErrorCode::AccessDenied);
     world.fails_as(&parent, "CreateGrant", ask(&["Encrypt"], narrower), ErrorCode::AccessDenied);
-    world.fails_as(&parent, "CreateGrant", ask(&["Decrypt"], json!({"EncryptionContextSubset": {"app": "b"}})), ErrorCode::AccessDenied);
+    world.fails_as(
+        &parent,
+        "CreateGrant",
+        ask(&["Decrypt"], json!({"EncryptionContextSubset": {"app": "b"}})),
+        ErrorCode::AccessDenied,
+    );
 }
 
 #[test]
 fn conditions_see_what_a_grant_would_be() {
     let world = TestWorld::new();
     let app = world.user("app", &[]);
-    let deny = |condition: Value| {
-        json!({"Effect": "Deny", "Principal": "*", "Action": "kms:CreateGrant", "Resource": "*", "Condition": condition})
-    };
+    let deny = |condition: Value| json!({"Effect": "Deny", "Principal": "*", "Action": "kms:CreateGrant", "Resource": "*", "Condition": condition});
     let policy = json!({"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*"},
         deny(json!({"ForAnyValue:StringEquals": {"kms:GrantOperations": "CreateGrant"}})),
@@ -154,7 +210,11 @@ fn conditions_see_what_a_grant_would_be() {
 fn the_retiring_principal_the_grantee_who_may_and_the_issuer_retire() {
     let world = TestWorld::new();
     let key = world.symmetric();
-    let (app, keeper, nobody) = (world.user("app", &[]), world.user("keeper", &[]), world.user("nobody", &["kms:RetireGrant"]));
+    let (app, keeper, nobody) = (
+        world.user("app", &[]),
+        world.user("keeper", &[]),
+        world.user("nobody", &["kms:RetireGrant"]),
+    );
     let retiring = json!({"RetiringPrincipal": keeper.arn});
     let by_ids = |made: &Value| json!({"KeyId": arn(&key), "GrantId": made["GrantId"]});
 
@@ -163,19 +223,31 @@ fn the_retiring_principal_the_grantee_who_may_and_the_issuer_retire() {
     let event = world.last_event();
     assert_eq!(event["additionalEventData"]["grantId"], made["GrantId"]);
     assert_eq!(event["resources"][0]["ARN"], arn(&key));
-    assert!(event["additionalEventData"].to_string().contains("kms:RetireGrant"), "the decision is in the event: {event}");
+    assert!(
+        event["additionalEventData"].to_string().contains("kms:RetireGrant"),
+        "the decision is in the event: {event}"
+    );
     world.ok_as(&keeper, "RetireGrant", by_ids(&made));
     world.fails_as(&keeper, "RetireGrant", by_ids(&made), ErrorCode::NotFound);
 
     let made = grant(&world, &key, &app, &["Encrypt", "RetireGrant"], &json!({}));
     world.ok_as(&app, "RetireGrant", json!({"GrantToken": made["GrantToken"]}));
     assert_eq!(world.last_event()["requestParameters"], Value::Null);
-    world.fails_as(&app, "Encrypt", json!({"KeyId": key, "Plaintext": blob("x")}), ErrorCode::AccessDenied);
+    world.fails_as(
+        &app,
+        "Encrypt",
+        json!({"KeyId": key, "Plaintext": blob("x")}),
+        ErrorCode::AccessDenied,
+    );
 
     // The account that issued it: its root user, and whom it allows by an identity policy.
     let made = grant(&world, &key, &app, &["Encrypt"], &json!({}));
     world.fails_as(&keeper, "RetireGrant", by_ids(&made), ErrorCode::AccessDenied);
-    world.fails("RetireGrant", json!({"KeyId": arn(&key), "GrantId": made["GrantId"], "DryRun": true}), ErrorCode::DryRunOperation);
+    world.fails(
+        "RetireGrant",
+        json!({"KeyId": arn(&key), "GrantId": made["GrantId"], "DryRun": true}),
+        ErrorCode::DryRunOperation,
+    );
     world.ok_as(&nobody, "RetireGrant", by_ids(&made));
     let made = grant(&world, &key, &app, &["Encrypt"], &json!({}));
     world.ok("ScheduleKeyDeletion", json!({"KeyId": key}));
@@ -195,12 +267,25 @@ fn retiring_says_nothing_about_other_accounts_and_names_exactly_one_grant() {
     ] {
         world.fails("RetireGrant", body, ErrorCode::Validation);
     }
-    world.fails("RetireGrant", json!({"KeyId": key, "GrantId": made["GrantId"]}), ErrorCode::InvalidArn);
+    world.fails(
+        "RetireGrant",
+        json!({"KeyId": key, "GrantId": made["GrantId"]}),
+        ErrorCode::InvalidArn,
+    );
     world.fails("RetireGrant", json!({"GrantToken": "rubbish"}), ErrorCode::InvalidGrantToken);
-    world.fails("RetireGrant", json!({"KeyId": arn(&key), "GrantId": "absent"}), ErrorCode::NotFound);
+    world.fails(
+        "RetireGrant",
+        json!({"KeyId": arn(&key), "GrantId": "absent"}),
+        ErrorCode::NotFound,
+    );
     let other = world.other_root();
     let ask = |key: &str, grant: &str| {
-        world.fails_as(&other, "RetireGrant", json!({"KeyId": key, "GrantId": grant}), ErrorCode::AccessDenied)
+        world.fails_as(
+            &other,
+            "RetireGrant",
+            json!({"KeyId": key, "GrantId": grant}),
+            ErrorCode::AccessDenied,
+        )
     };
     let id = made["GrantId"].as_str().unwrap();
     let refusal = ask(&arn(&key), id);
@@ -212,8 +297,20 @@ fn retiring_says_nothing_about_other_accounts_and_names_exactly_one_grant() {
 fn grants_are_listed_by_key_by_grantee_and_by_who_retires_them() {
     let world = TestWorld::new();
     let (key, one, two) = (world.symmetric(), world.user("one", &[]), world.user("two", &[]));
-    let first = grant(&world, &key, &one, &["Encrypt"], &json!({"Name": "n", "RetiringPrincipal": two.arn}));
-    let second = grant(&world, &key, &two, &["Decrypt"], &json!({"Constraints": {"EncryptionContextSubset": {"a": "b"}}}));
+    let first = grant(
+        &world,
+        &key,
+        &one,
+        &["Encrypt"],
+        &json!({"Name": "n", "RetiringPrincipal": two.arn}),
+    );
+    let second = grant(
+        &world,
+        &key,
+        &two,
+        &["Decrypt"],
+        &json!({"Constraints": {"EncryptionContextSubset": {"a": "b"}}}),
+    );
     let all = world.ok("ListGrants", json!({"KeyId": key}));
     assert_eq!(all["Truncated"], false);
     assert_eq!(all["Grants"].as_array().unwrap().len(), 2);
@@ -228,13 +325,26 @@ fn grants_are_listed_by_key_by_grantee_and_by_who_retires_them() {
     assert!(entry.get("GrantToken").is_none() && entry.get("Constraints").is_none());
     let by_id = world.ok("ListGrants", json!({"KeyId": key, "GrantId": second["GrantId"]}));
     assert_eq!(by_id["Grants"][0]["Constraints"], json!({"EncryptionContextSubset": {"a": "b"}}));
-    assert_eq!(world.ok("ListGrants", json!({"KeyId": key, "GrantId": "absent"}))["Grants"], json!([]));
+    assert_eq!(
+        world.ok("ListGrants", json!({"KeyId": key, "GrantId": "absent"}))["Grants"],
+        json!([])
+    );
 
     let retirable = world.ok("ListRetirableGrants", json!({"RetiringPrincipal": two.arn}));
     assert_eq!(retirable["Grants"].as_array().unwrap().len(), 1);
     assert_eq!(retirable["Grants"][0]["GrantId"], first["GrantId"]);
     world.fails("ListRetirableGrants", json!({}), ErrorCode::Validation);
-    world.fails_as(&one, "ListRetirableGrants", json!({"RetiringPrincipal": two.arn}), ErrorCode::AccessDenied);
+    world.fails_as(
+        &one,
+        "ListRetirableGrants",
+        json!({"RetiringPrincipal": two.arn}),
+        ErrorCode::AccessDenied,
+    );
     world.fails_as(&one, "ListGrants", json!({"KeyId": key}), ErrorCode::AccessDenied);
-    world.fails_as(&one, "RevokeGrant", json!({"KeyId": key, "GrantId": first["GrantId"]}), ErrorCode::AccessDenied);
+    world.fails_as(
+        &one,
+        "RevokeGrant",
+        json!({"KeyId": key, "GrantId": first["GrantId"]}),
+        ErrorCode::AccessDenied,
+    );
 }

@@ -15,9 +15,19 @@ fn rotation_is_switched_on_and_off() {
     world.ok("EnableKeyRotation", json!({"KeyId": key, "RotationPeriodInDays": 90}));
     assert_eq!(status()["RotationPeriodInDays"], 90);
     assert!(status()["NextRotationDate"].is_number());
-    world.fails("EnableKeyRotation", json!({"KeyId": key, "RotationPeriodInDays": 89}), ErrorCode::Validation);
+    world.fails(
+        "EnableKeyRotation",
+        json!({"KeyId": key, "RotationPeriodInDays": 89}),
+        ErrorCode::Validation,
+    );
     let nobody = world.user("nobody", &[]);
-    for operation in ["EnableKeyRotation", "DisableKeyRotation", "GetKeyRotationStatus", "RotateKeyOnDemand", "ListKeyRotations"] {
+    for operation in [
+        "EnableKeyRotation",
+        "DisableKeyRotation",
+        "GetKeyRotationStatus",
+        "RotateKeyOnDemand",
+        "ListKeyRotations",
+    ] {
         world.fails_as(&nobody, operation, json!({"KeyId": key}), ErrorCode::AccessDenied);
     }
     world.ok("ScheduleKeyDeletion", json!({"KeyId": key}));
@@ -30,10 +40,18 @@ fn rotation_is_switched_on_and_off() {
     assert_eq!(status()["KeyRotationEnabled"], false);
 
     let ecc = world.key(json!({"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"}));
-    for operation in ["EnableKeyRotation", "DisableKeyRotation", "RotateKeyOnDemand", "ListKeyRotations"] {
-        assert_eq!(world.fails(operation, json!({"KeyId": ecc}), ErrorCode::UnsupportedOperation), "");
+    for operation in
+        ["EnableKeyRotation", "DisableKeyRotation", "RotateKeyOnDemand", "ListKeyRotations"]
+    {
+        assert_eq!(
+            world.fails(operation, json!({"KeyId": ecc}), ErrorCode::UnsupportedOperation),
+            ""
+        );
     }
-    assert_eq!(world.ok("GetKeyRotationStatus", json!({"KeyId": ecc}))["KeyRotationEnabled"], false);
+    assert_eq!(
+        world.ok("GetKeyRotationStatus", json!({"KeyId": ecc}))["KeyRotationEnabled"],
+        false
+    );
 }
 
 #[test]
@@ -46,9 +64,13 @@ fn old_ciphertexts_open_after_rotation_and_new_ones_use_new_material() {
     let new = seal();
     assert_ne!(old["KeyMaterialId"], new["KeyMaterialId"]);
     for made in [&old, &new] {
-        assert_eq!(world.ok("Decrypt", json!({"CiphertextBlob": made["CiphertextBlob"]}))["Plaintext"], made["Plaintext"]);
+        assert_eq!(
+            world.ok("Decrypt", json!({"CiphertextBlob": made["CiphertextBlob"]}))["Plaintext"],
+            made["Plaintext"]
+        );
     }
-    let listed = world.ok("ListKeyRotations", json!({"KeyId": key, "IncludeKeyMaterial": "ALL_KEY_MATERIAL"}));
+    let listed = world
+        .ok("ListKeyRotations", json!({"KeyId": key, "IncludeKeyMaterial": "ALL_KEY_MATERIAL"}));
     let (first, second) = (&listed["Rotations"][0], &listed["Rotations"][1]);
     assert_eq!(first["KeyMaterialId"], old["KeyMaterialId"]);
     assert_eq!(first["KeyMaterialState"], "NON_CURRENT");
@@ -85,7 +107,10 @@ fn keys_rotate_when_it_is_time_and_say_so() {
     assert_eq!(event["serviceEventDetails"]["rotationType"], "AUTOMATIC");
     let rotations = world.ok("ListKeyRotations", json!({"KeyId": key}));
     assert_eq!(rotations["Rotations"][0]["RotationType"], "AUTOMATIC");
-    assert_eq!(rotations["Rotations"][0]["KeyMaterialId"], event["serviceEventDetails"]["currentKeyMaterialId"]);
+    assert_eq!(
+        rotations["Rotations"][0]["KeyMaterialId"],
+        event["serviceEventDetails"]["currentKeyMaterialId"]
+    );
     let opened = world.ok("Decrypt", json!({"CiphertextBlob": sealed["CiphertextBlob"]}));
     assert_eq!(bytes(&opened, "Plaintext"), b"old");
     assert_eq!(world.engine.tick(), 0);
@@ -117,7 +142,10 @@ fn a_key_is_deleted_with_all_that_hangs_on_it() {
     world.pass(120_000);
     assert_eq!(world.engine.tick(), 1);
     let event = world.last_event();
-    assert_eq!((&event["eventName"], &event["eventType"]), (&json!("DeleteKey"), &json!("AwsServiceEvent")));
+    assert_eq!(
+        (&event["eventName"], &event["eventType"]),
+        (&json!("DeleteKey"), &json!("AwsServiceEvent"))
+    );
     assert!(event.get("requestID").is_none());
 
     let store = world.engine.store();
@@ -126,9 +154,16 @@ fn a_key_is_deleted_with_all_that_hangs_on_it() {
     assert!(materials.iter().all(|info| store.material(&name, &info.id).unwrap().is_none()));
     world.fails("DescribeKey", json!({"KeyId": key}), ErrorCode::NotFound);
     world.fails("DescribeKey", json!({"KeyId": "alias/app"}), ErrorCode::NotFound);
-    world.fails("Decrypt", json!({"CiphertextBlob": sealed["CiphertextBlob"]}), ErrorCode::InvalidCiphertext);
+    world.fails(
+        "Decrypt",
+        json!({"CiphertextBlob": sealed["CiphertextBlob"]}),
+        ErrorCode::InvalidCiphertext,
+    );
     assert_eq!(world.ok("ListAliases", json!({}))["Aliases"], json!([]));
-    assert_eq!(world.ok("ListRetirableGrants", json!({"RetiringPrincipal": app.arn}))["Grants"], json!([]));
+    assert_eq!(
+        world.ok("ListRetirableGrants", json!({"RetiringPrincipal": app.arn}))["Grants"],
+        json!([])
+    );
     assert_eq!(world.engine.tick(), 0);
 }
 

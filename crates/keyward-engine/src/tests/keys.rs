@@ -12,8 +12,21 @@ fn the_table_is_in_order_and_logs_no_secret() {
     for operation in OPERATIONS {
         let spec = operation.spec();
         for logged in spec.logged {
-            assert!(spec.service != Service::Kms || spec.has_member(logged), "{} logs {logged}", spec.name);
-            let secret = ["Plaintext", "CiphertextBlob", "Message", "Signature", "Mac", "GrantTokens", "GrantToken", "Recipient"];
+            assert!(
+                spec.service != Service::Kms || spec.has_member(logged),
+                "{} logs {logged}",
+                spec.name
+            );
+            let secret = [
+                "Plaintext",
+                "CiphertextBlob",
+                "Message",
+                "Signature",
+                "Mac",
+                "GrantTokens",
+                "GrantToken",
+                "Recipient",
+            ];
             assert!(!secret.contains(logged), "{} logs {logged}", spec.name);
         }
     }
@@ -23,20 +36,37 @@ fn the_table_is_in_order_and_logs_no_secret() {
 fn descriptions_change_and_are_refused_to_others() {
     let world = TestWorld::new();
     let key = world.symmetric();
-    assert!(world.ok("UpdateKeyDescription", json!({"KeyId": key, "Description": "new"})).is_null());
+    assert!(
+        world.ok("UpdateKeyDescription", json!({"KeyId": key, "Description": "new"})).is_null()
+    );
     assert_eq!(world.ok("DescribeKey", json!({"KeyId": key}))["KeyMetadata"]["Description"], "new");
     let nobody = world.user("nobody", &[]);
-    let message = world.fails_as(&nobody, "UpdateKeyDescription", json!({"KeyId": key, "Description": ""}), ErrorCode::AccessDenied);
-    assert!(message.contains("because no identity-based policy allows the kms:UpdateKeyDescription action"), "{message}");
+    let message = world.fails_as(
+        &nobody,
+        "UpdateKeyDescription",
+        json!({"KeyId": key, "Description": ""}),
+        ErrorCode::AccessDenied,
+    );
+    assert!(
+        message.contains(
+            "because no identity-based policy allows the kms:UpdateKeyDescription action"
+        ),
+        "{message}"
+    );
     world.ok("ScheduleKeyDeletion", json!({"KeyId": key}));
-    world.fails("UpdateKeyDescription", json!({"KeyId": key, "Description": ""}), ErrorCode::InvalidState);
+    world.fails(
+        "UpdateKeyDescription",
+        json!({"KeyId": key, "Description": ""}),
+        ErrorCode::InvalidState,
+    );
 }
 
 #[test]
 fn keys_go_from_state_to_state_as_aws_says() {
     let world = TestWorld::new();
     let key = world.symmetric();
-    let state = || world.ok("DescribeKey", json!({"KeyId": key}))["KeyMetadata"]["KeyState"].clone();
+    let state =
+        || world.ok("DescribeKey", json!({"KeyId": key}))["KeyMetadata"]["KeyState"].clone();
     world.ok("DisableKey", json!({"KeyId": key}));
     assert_eq!(state(), "Disabled");
     world.ok("EnableKey", json!({"KeyId": arn(&key)}));
@@ -45,7 +75,11 @@ fn keys_go_from_state_to_state_as_aws_says() {
     assert_eq!(message, format!("{} is not pending deletion.", arn(&key)));
 
     for (days, words) in [(6, "greater than or equal to 7"), (31, "less than or equal to 30")] {
-        let message = world.fails("ScheduleKeyDeletion", json!({"KeyId": key, "PendingWindowInDays": days}), ErrorCode::Validation);
+        let message = world.fails(
+            "ScheduleKeyDeletion",
+            json!({"KeyId": key, "PendingWindowInDays": days}),
+            ErrorCode::Validation,
+        );
         assert!(message.ends_with(words), "{message}");
     }
     let answer = world.ok("ScheduleKeyDeletion", json!({"KeyId": key, "PendingWindowInDays": 7}));
@@ -56,7 +90,9 @@ fn keys_go_from_state_to_state_as_aws_says() {
     assert_eq!(event["responseElements"]["pendingWindowInDays"], 7);
     assert!(event["responseElements"]["deletionDate"].is_string(), "{event}");
 
-    for operation in ["ScheduleKeyDeletion", "EnableKey", "DisableKey", "EnableKeyRotation", "RotateKeyOnDemand"] {
+    for operation in
+        ["ScheduleKeyDeletion", "EnableKey", "DisableKey", "EnableKeyRotation", "RotateKeyOnDemand"]
+    {
         let message = world.fails(operation, json!({"KeyId": key}), ErrorCode::InvalidState);
         assert_eq!(message, format!("{} is pending deletion.", arn(&key)), "{operation}");
     }
@@ -78,7 +114,11 @@ fn the_last_use_is_that_of_the_last_success() {
     assert_eq!(last["KeyLastUsage"]["CloudTrailEventId"], event["eventID"]);
     assert_eq!(last["KeyLastUsage"]["KmsRequestId"], event["requestID"]);
     world.ok("DisableKey", json!({"KeyId": key}));
-    world.fails("GenerateDataKey", json!({"KeyId": key, "KeySpec": "AES_256"}), ErrorCode::Disabled);
+    world.fails(
+        "GenerateDataKey",
+        json!({"KeyId": key, "KeySpec": "AES_256"}),
+        ErrorCode::Disabled,
+    );
     assert_eq!(usage()["KeyLastUsage"], last["KeyLastUsage"]);
 }
 
@@ -105,26 +145,52 @@ fn an_alias_moves_and_goes() {
     world.ok("CreateAlias", json!({"AliasName": "alias/app", "TargetKeyId": one}));
     world.ok("UpdateAlias", json!({"AliasName": "alias/app", "TargetKeyId": arn(&two)}));
     let event = world.last_event();
-    let resources: Vec<&str> = event["resources"].as_array().unwrap().iter().map(|r| r["ARN"].as_str().unwrap()).collect();
+    let resources: Vec<&str> =
+        event["resources"].as_array().unwrap().iter().map(|r| r["ARN"].as_str().unwrap()).collect();
     assert_eq!(resources, ["arn:aws:kms:us-east-1:111122223333:alias/app", &arn(&one), &arn(&two)]);
     assert_eq!(event["responseElements"]["keyId"], arn(&two));
     assert_eq!(world.ok("DescribeKey", json!({"KeyId": "alias/app"}))["KeyMetadata"]["KeyId"], two);
 
     let signer = world.key(json!({"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"}));
-    world.fails("UpdateAlias", json!({"AliasName": "alias/app", "TargetKeyId": signer}), ErrorCode::Validation);
-    world.fails("UpdateAlias", json!({"AliasName": "alias/app", "TargetKeyId": "alias/app"}), ErrorCode::Validation);
-    let message = world.fails("UpdateAlias", json!({"AliasName": "alias/none", "TargetKeyId": one}), ErrorCode::NotFound);
+    world.fails(
+        "UpdateAlias",
+        json!({"AliasName": "alias/app", "TargetKeyId": signer}),
+        ErrorCode::Validation,
+    );
+    world.fails(
+        "UpdateAlias",
+        json!({"AliasName": "alias/app", "TargetKeyId": "alias/app"}),
+        ErrorCode::Validation,
+    );
+    let message = world.fails(
+        "UpdateAlias",
+        json!({"AliasName": "alias/none", "TargetKeyId": one}),
+        ErrorCode::NotFound,
+    );
     assert_eq!(message, "Alias arn:aws:kms:us-east-1:111122223333:alias/none is not found.");
-    world.fails("UpdateAlias", json!({"AliasName": "alias/aws/s3", "TargetKeyId": one}), ErrorCode::NotAuthorized);
+    world.fails(
+        "UpdateAlias",
+        json!({"AliasName": "alias/aws/s3", "TargetKeyId": one}),
+        ErrorCode::NotAuthorized,
+    );
 
     // The key that an alias leaves may be pending deletion, the one that it goes to may not.
     world.ok("ScheduleKeyDeletion", json!({"KeyId": two}));
     world.ok("UpdateAlias", json!({"AliasName": "alias/app", "TargetKeyId": one}));
-    world.fails("UpdateAlias", json!({"AliasName": "alias/app", "TargetKeyId": two}), ErrorCode::InvalidState);
+    world.fails(
+        "UpdateAlias",
+        json!({"AliasName": "alias/app", "TargetKeyId": two}),
+        ErrorCode::InvalidState,
+    );
 
     // Permission on the alias alone is not enough, nor on the key alone.
     let half = world.user("half", &[]);
-    world.fails_as(&half, "DeleteAlias", json!({"AliasName": "alias/app"}), ErrorCode::AccessDenied);
+    world.fails_as(
+        &half,
+        "DeleteAlias",
+        json!({"AliasName": "alias/app"}),
+        ErrorCode::AccessDenied,
+    );
     world.ok("DeleteAlias", json!({"AliasName": "alias/app"}));
     world.fails("DeleteAlias", json!({"AliasName": "alias/app"}), ErrorCode::NotFound);
     world.fails("DeleteAlias", json!({"AliasName": "alias/aws/s3"}), ErrorCode::NotAuthorized);
@@ -134,7 +200,8 @@ fn an_alias_moves_and_goes() {
 #[test]
 fn tags_are_removed_by_name() {
     let world = TestWorld::new();
-    let key = world.key(json!({"Tags": [{"TagKey": "a", "TagValue": "1"}, {"TagKey": "b", "TagValue": "2"}]}));
+    let key = world
+        .key(json!({"Tags": [{"TagKey": "a", "TagValue": "1"}, {"TagKey": "b", "TagValue": "2"}]}));
     world.ok("UntagResource", json!({"KeyId": key, "TagKeys": ["a", "absent"]}));
     assert_eq!(
         world.ok("ListResourceTags", json!({"KeyId": key})),
@@ -142,7 +209,12 @@ fn tags_are_removed_by_name() {
     );
     world.fails("UntagResource", json!({"KeyId": key, "TagKeys": ["aws:x"]}), ErrorCode::Tag);
     let nobody = world.user("nobody", &["kms:TagResource"]);
-    world.fails_as(&nobody, "UntagResource", json!({"KeyId": key, "TagKeys": ["b"]}), ErrorCode::AccessDenied);
+    world.fails_as(
+        &nobody,
+        "UntagResource",
+        json!({"KeyId": key, "TagKeys": ["b"]}),
+        ErrorCode::AccessDenied,
+    );
     world.fails_as(&nobody, "ListResourceTags", json!({"KeyId": key}), ErrorCode::AccessDenied);
     world.ok("ScheduleKeyDeletion", json!({"KeyId": key}));
     world.fails("UntagResource", json!({"KeyId": key, "TagKeys": ["b"]}), ErrorCode::InvalidState);

@@ -48,20 +48,31 @@ fn every_list_is_whole_when_read_page_by_page() {
 
     let app = world.user("app", &[]);
     let body = json!({"KeyId": key, "GranteePrincipal": app.arn, "RetiringPrincipal": app.arn, "Operations": ["Encrypt"]});
-    let mut ids: Vec<String> = (0..3).map(|_| world.ok("CreateGrant", body.clone())["GrantId"].as_str().unwrap().to_owned()).collect();
+    let mut ids: Vec<String> = (0..3)
+        .map(|_| world.ok("CreateGrant", body.clone())["GrantId"].as_str().unwrap().to_owned())
+        .collect();
     ids.sort();
     for (operation, body) in [
         ("ListGrants", json!({"KeyId": key})),
         ("ListGrants", json!({"KeyId": key, "GranteePrincipal": app.arn})),
         ("ListRetirableGrants", json!({"RetiringPrincipal": app.arn})),
     ] {
-        assert_eq!(names(&walk(&world, operation, &body, "Grants"), "GrantId"), ids, "{operation} {body}");
+        assert_eq!(
+            names(&walk(&world, operation, &body, "Grants"), "GrantId"),
+            ids,
+            "{operation} {body}"
+        );
     }
 
     for _ in 0..3 {
         world.ok("RotateKeyOnDemand", json!({"KeyId": key}));
     }
-    let all = walk(&world, "ListKeyRotations", &json!({"KeyId": key, "IncludeKeyMaterial": "ALL_KEY_MATERIAL"}), "Rotations");
+    let all = walk(
+        &world,
+        "ListKeyRotations",
+        &json!({"KeyId": key, "IncludeKeyMaterial": "ALL_KEY_MATERIAL"}),
+        "Rotations",
+    );
     assert_eq!(all.len(), 4);
     let rotations = walk(&world, "ListKeyRotations", &json!({"KeyId": key}), "Rotations");
     assert_eq!(rotations, all[1..]);
@@ -72,8 +83,13 @@ fn markers_of_other_lists_are_refused() {
     let world = TestWorld::new();
     let tags = json!({"Tags": [{"TagKey": "a", "TagValue": ""}, {"TagKey": "b", "TagValue": ""}]});
     let (one, two) = (world.key(tags.clone()), world.key(tags));
-    let marker = world.ok("ListResourceTags", json!({"KeyId": one, "Limit": 1}))["NextMarker"].clone();
-    world.fails("ListResourceTags", json!({"KeyId": two, "Marker": marker}), ErrorCode::InvalidMarker);
+    let marker =
+        world.ok("ListResourceTags", json!({"KeyId": one, "Limit": 1}))["NextMarker"].clone();
+    world.fails(
+        "ListResourceTags",
+        json!({"KeyId": two, "Marker": marker}),
+        ErrorCode::InvalidMarker,
+    );
     world.fails("ListAliases", json!({"Marker": marker}), ErrorCode::InvalidMarker);
     world.fails("ListGrants", json!({"KeyId": one, "Marker": "rubbish"}), ErrorCode::InvalidMarker);
 }
@@ -86,7 +102,9 @@ fn the_key_of_a_list_of_aliases_must_be_the_callers_own() {
     world.fails("ListAliases", json!({"KeyId": "alias/x"}), ErrorCode::NotFound);
     let other = world.other_root();
     let key = world.symmetric();
-    let ask = |key: &str| world.fails_as(&other, "ListAliases", json!({"KeyId": arn(key)}), ErrorCode::AccessDenied);
+    let ask = |key: &str| {
+        world.fails_as(&other, "ListAliases", json!({"KeyId": arn(key)}), ErrorCode::AccessDenied)
+    };
     assert_eq!(ask(&key), ask(absent));
     let nobody = world.user("nobody", &[]);
     world.fails_as(&nobody, "ListAliases", json!({}), ErrorCode::AccessDenied);

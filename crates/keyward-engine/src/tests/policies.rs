@@ -27,9 +27,19 @@ fn the_default_policy_delegates_to_the_account() {
         world.ok("ListKeyPolicies", json!({"KeyId": key})),
         json!({"PolicyNames": ["default"], "Truncated": false})
     );
-    assert_eq!(world.fails("GetKeyPolicy", json!({"KeyId": key, "PolicyName": "other"}), ErrorCode::NotFound), "No such policy exists");
+    assert_eq!(
+        world.fails(
+            "GetKeyPolicy",
+            json!({"KeyId": key, "PolicyName": "other"}),
+            ErrorCode::NotFound
+        ),
+        "No such policy exists"
+    );
     world.ok("GetKeyPolicy", json!({"KeyId": key}));
-    assert!(!world.last_event().to_string().contains("key-default-1"), "a read does not log the text");
+    assert!(
+        !world.last_event().to_string().contains("key-default-1"),
+        "a read does not log the text"
+    );
     let nobody = world.user("nobody", &[]);
     world.fails_as(&nobody, "GetKeyPolicy", json!({"KeyId": key}), ErrorCode::AccessDenied);
     world.fails_as(&nobody, "ListKeyPolicies", json!({"KeyId": key}), ErrorCode::AccessDenied);
@@ -46,7 +56,12 @@ fn a_policy_is_replaced_as_it_was_sent() {
     assert_eq!(event["responseElements"]["keyId"], arn(&key));
     assert_eq!(world.ok("GetKeyPolicy", json!({"KeyId": key}))["Policy"], text);
     let nobody = world.user("nobody", &[]);
-    world.fails_as(&nobody, "PutKeyPolicy", json!({"KeyId": key, "Policy": text}), ErrorCode::AccessDenied);
+    world.fails_as(
+        &nobody,
+        "PutKeyPolicy",
+        json!({"KeyId": key, "Policy": text}),
+        ErrorCode::AccessDenied,
+    );
     world.ok("ScheduleKeyDeletion", json!({"KeyId": key}));
     world.ok("PutKeyPolicy", json!({"KeyId": key, "Policy": text}));
 }
@@ -59,23 +74,47 @@ fn policies_that_cannot_be_saved_are_refused() {
     world.fails("PutKeyPolicy", put("not json"), ErrorCode::MalformedPolicyDocument);
     let invalid = "Policy contains a statement with one or more invalid principals.";
     let absent = allowing(&format!("arn:aws:iam::{ACCOUNT}:user/absent"), "kms:*").to_string();
-    assert_eq!(world.fails("PutKeyPolicy", put(&absent), ErrorCode::MalformedPolicyDocument), invalid);
+    assert_eq!(
+        world.fails("PutKeyPolicy", put(&absent), ErrorCode::MalformedPolicyDocument),
+        invalid
+    );
     let group = allowing(&format!("arn:aws:iam::{ACCOUNT}:group/g"), "kms:*").to_string();
-    assert_eq!(world.fails("PutKeyPolicy", put(&group), ErrorCode::MalformedPolicyDocument), invalid);
+    assert_eq!(
+        world.fails("PutKeyPolicy", put(&group), ErrorCode::MalformedPolicyDocument),
+        invalid
+    );
     let lockout = "The new key policy will not allow you to update the key policy in the future.";
     let read_only = allowing(&root_arn(), "kms:Describe*").to_string();
-    assert_eq!(world.fails("PutKeyPolicy", put(&read_only), ErrorCode::MalformedPolicyDocument), lockout);
-    assert_eq!(world.fails("CreateKey", json!({"Policy": read_only}), ErrorCode::MalformedPolicyDocument), lockout);
+    assert_eq!(
+        world.fails("PutKeyPolicy", put(&read_only), ErrorCode::MalformedPolicyDocument),
+        lockout
+    );
+    assert_eq!(
+        world.fails("CreateKey", json!({"Policy": read_only}), ErrorCode::MalformedPolicyDocument),
+        lockout
+    );
     let long = allowing(&root_arn(), "kms:*").to_string() + &" ".repeat(32_768);
     world.fails("PutKeyPolicy", put(&long), ErrorCode::LimitExceeded);
-    world.fails("PutKeyPolicy", json!({"KeyId": key, "Policy": read_only, "PolicyName": "other"}), ErrorCode::Validation);
-    let message = world.fails("PutKeyPolicy", json!({"KeyId": key, "Policy": read_only, "PolicyName": "AWS_RAM"}), ErrorCode::Validation);
+    world.fails(
+        "PutKeyPolicy",
+        json!({"KeyId": key, "Policy": read_only, "PolicyName": "other"}),
+        ErrorCode::Validation,
+    );
+    let message = world.fails(
+        "PutKeyPolicy",
+        json!({"KeyId": key, "Policy": read_only, "PolicyName": "AWS_RAM"}),
+        ErrorCode::Validation,
+    );
     assert_eq!(message, "The AWS_RAM policy can only be managed by the RAM service");
 
     let mut bypassed = put(&read_only);
     bypassed["BypassPolicyLockoutSafetyCheck"] = json!(true);
     world.ok("PutKeyPolicy", bypassed);
-    world.fails("PutKeyPolicy", put(&allowing(&root_arn(), "kms:*").to_string()), ErrorCode::AccessDenied);
+    world.fails(
+        "PutKeyPolicy",
+        put(&allowing(&root_arn(), "kms:*").to_string()),
+        ErrorCode::AccessDenied,
+    );
 }
 
 #[test]
@@ -91,7 +130,12 @@ fn the_lockout_check_sees_the_key_as_it_is() {
     };
     let body = json!({"Policy": policy("ECC_NIST_P256"), "KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"});
     world.ok_as(&admin, "CreateKey", body);
-    world.fails_as(&admin, "CreateKey", json!({"Policy": policy("RSA_2048")}), ErrorCode::MalformedPolicyDocument);
+    world.fails_as(
+        &admin,
+        "CreateKey",
+        json!({"Policy": policy("RSA_2048")}),
+        ErrorCode::MalformedPolicyDocument,
+    );
 }
 
 #[test]
@@ -109,11 +153,15 @@ fn a_policy_keeps_the_ids_of_those_it_names() {
         key_id: keyward_types::KeyId::parse(&key).unwrap(),
     };
     let record = world.engine.store().key(&name).unwrap().unwrap();
-    let ids: Vec<(&str, &str)> = record.policy_principals.iter().map(|(arn, id)| (arn.as_str(), id.as_str())).collect();
+    let ids: Vec<(&str, &str)> =
+        record.policy_principals.iter().map(|(arn, id)| (arn.as_str(), id.as_str())).collect();
     assert_eq!(ids, [(role.as_str(), "AROAWorker"), (app.arn.as_str(), "AIDAapp")]);
     let body = json!({"KeyId": key, "Plaintext": "AA=="});
     world.ok_as(&app, "Encrypt", body.clone());
     // Deleted and made again, the user is another one.
-    let again = std::sync::Arc::new(keyward_types::Caller { user_id: "AIDAagain".to_owned(), ..(*app).clone() });
+    let again = std::sync::Arc::new(keyward_types::Caller {
+        user_id: "AIDAagain".to_owned(),
+        ..(*app).clone()
+    });
     world.fails_as(&again, "Encrypt", body, ErrorCode::AccessDenied);
 }

@@ -7,8 +7,8 @@ use keyward_policy::PolicyEngine;
 use keyward_store::{Commit, Durability, EventQuery, Store};
 use keyward_telemetry::Metrics;
 use keyward_types::{
-    AccessKeyOwner, AccessKeyRecord, AccountId, Caller, Change, Clock, Entropy, ErrorCode, KmsError, Origin, Record,
-    Region, RoleRecord, Timestamp, UserRecord, caller::Document,
+    AccessKeyOwner, AccessKeyRecord, AccountId, Caller, Change, Clock, Entropy, ErrorCode,
+    KmsError, Origin, Record, Region, RoleRecord, Timestamp, UserRecord, caller::Document,
 };
 use serde_json::{Value, json};
 use std::{
@@ -61,7 +61,10 @@ impl TestWorld {
             provider: Provider::default(),
             policies: PolicyEngine::new(),
             metrics: Arc::new(Metrics::new(&Engine::operation_names())),
-            settings: Settings { account: account(ACCOUNT), region: Region::parse(REGION).unwrap() },
+            settings: Settings {
+                account: account(ACCOUNT),
+                region: Region::parse(REGION).unwrap(),
+            },
         });
         put_access_key(&engine, ACCOUNT, "root", AccessKeyOwner::Root);
         let root = caller(&engine, "root");
@@ -89,18 +92,21 @@ impl TestWorld {
         } else {
             BTreeMap::from([("use".to_owned(), Document::new(policy.to_string()))])
         };
-        put(&self.engine, Record::User(UserRecord {
-            account: account(ACCOUNT),
-            name: name.to_owned(),
-            path: "/".to_owned(),
-            user_id: format!("AIDA{name}"),
-            created: Timestamp::default(),
-            tags: BTreeMap::new(),
-            policies,
-            attached: Default::default(),
-            groups: Default::default(),
-            boundary: None,
-        }));
+        put(
+            &self.engine,
+            Record::User(UserRecord {
+                account: account(ACCOUNT),
+                name: name.to_owned(),
+                path: "/".to_owned(),
+                user_id: format!("AIDA{name}"),
+                created: Timestamp::default(),
+                tags: BTreeMap::new(),
+                policies,
+                attached: Default::default(),
+                groups: Default::default(),
+                boundary: None,
+            }),
+        );
         put_access_key(&self.engine, ACCOUNT, name, AccessKeyOwner::User(name.to_owned()));
         caller(&self.engine, name)
     }
@@ -126,10 +132,21 @@ impl TestWorld {
         arn
     }
 
-    pub(super) fn call(&self, caller: &Arc<Caller>, operation: &str, body: &Value) -> Result<Value, KmsError> {
-        let operation = find(Api::Kms, operation).unwrap_or_else(|| panic!("{operation} is in the table"));
-        let reply = self.engine.prepare(operation, caller, body.to_string().as_bytes()).run().wait()?;
-        Ok(if reply.body.is_empty() { Value::Null } else { serde_json::from_slice(&reply.body).unwrap() })
+    pub(super) fn call(
+        &self,
+        caller: &Arc<Caller>,
+        operation: &str,
+        body: &Value,
+    ) -> Result<Value, KmsError> {
+        let operation =
+            find(Api::Kms, operation).unwrap_or_else(|| panic!("{operation} is in the table"));
+        let reply =
+            self.engine.prepare(operation, caller, body.to_string().as_bytes()).run().wait()?;
+        Ok(if reply.body.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_slice(&reply.body).unwrap()
+        })
     }
 
     /// As the root user; it must succeed.
@@ -138,7 +155,8 @@ impl TestWorld {
     }
 
     pub(super) fn ok_as(&self, caller: &Arc<Caller>, operation: &str, body: Value) -> Value {
-        self.call(caller, operation, &body).unwrap_or_else(|error| panic!("{operation} {body}: {error}"))
+        self.call(caller, operation, &body)
+            .unwrap_or_else(|error| panic!("{operation} {body}: {error}"))
     }
 
     /// As the root user; it must fail so.
@@ -147,7 +165,13 @@ impl TestWorld {
     }
 
     /// The message of a failure, which is empty for errors without one.
-    pub(super) fn fails_as(&self, caller: &Arc<Caller>, operation: &str, body: Value, code: ErrorCode) -> String {
+    pub(super) fn fails_as(
+        &self,
+        caller: &Arc<Caller>,
+        operation: &str,
+        body: Value,
+        code: ErrorCode,
+    ) -> String {
         let error = self.call(caller, operation, &body).expect_err(&format!("{operation} {body}"));
         assert_eq!(error.code, code, "{operation} {body}: {error}");
         error.message.unwrap_or_default()
@@ -184,7 +208,9 @@ pub(super) fn blob(text: &str) -> String {
 
 /// Any blob member of an answer, as bytes.
 pub(super) fn bytes(answer: &Value, member: &str) -> Vec<u8> {
-    STANDARD.decode(answer[member].as_str().unwrap_or_else(|| panic!("{member} in {answer}"))).unwrap()
+    STANDARD
+        .decode(answer[member].as_str().unwrap_or_else(|| panic!("{member} in {answer}")))
+        .unwrap()
 }
 
 fn put(engine: &Arc<Engine>, record: Record) {
@@ -194,14 +220,17 @@ fn put(engine: &Arc<Engine>, record: Record) {
 }
 
 fn put_access_key(engine: &Arc<Engine>, id: &str, access_key_id: &str, owner: AccessKeyOwner) {
-    put(engine, Record::AccessKey(AccessKeyRecord {
-        access_key_id: access_key_id.to_owned(),
-        secret: "secret".to_owned(),
-        account: account(id),
-        owner,
-        active: true,
-        created: Timestamp::default(),
-    }));
+    put(
+        engine,
+        Record::AccessKey(AccessKeyRecord {
+            access_key_id: access_key_id.to_owned(),
+            secret: "secret".to_owned(),
+            account: account(id),
+            owner,
+            active: true,
+            created: Timestamp::default(),
+        }),
+    );
 }
 
 fn caller(engine: &Arc<Engine>, access_key_id: &str) -> Arc<Caller> {
@@ -214,5 +243,10 @@ fn caller(engine: &Arc<Engine>, access_key_id: &str) -> Arc<Caller> {
         host: "localhost".to_owned(),
         trusted_facts: BTreeMap::new(),
     };
-    Arc::new(engine.credential(access_key_id, None).unwrap_or_else(|e| panic!("{e}")).into_caller(origin))
+    Arc::new(
+        engine
+            .credential(access_key_id, None)
+            .unwrap_or_else(|e| panic!("{e}"))
+            .into_caller(origin),
+    )
 }
