@@ -129,9 +129,7 @@ impl Store {
             pending.answerer.answer(Err(StoreError::TooLarge(bytes)));
             return ticket;
         }
-        if let Err((pending, error)) = self.queue.push(pending, self.options.queue_commits_max) {
-            pending.answerer.answer(Err(error));
-        }
+        self.queue.push(pending, self.options.queue_commits_max);
         ticket
     }
 

@@ -249,12 +249,14 @@ impl Shared {
     }
 }
 
+/// A key of sled and its value.
+pub(crate) type Entry = (Vec<u8>, Vec<u8>);
+
+/// Finds a piece by its key.
+pub(crate) type FindPiece<'a> = dyn FnMut(&[u8]) -> Result<Option<Vec<u8>>, StoreError> + 'a;
+
 /// How a sealed record stands in sled: the value, and its pieces when it was cut.
-pub(crate) fn split(
-    key: &[u8],
-    sequence: u64,
-    sealed: &[u8],
-) -> (Vec<u8>, Vec<(Vec<u8>, Vec<u8>)>) {
+pub(crate) fn split(key: &[u8], sequence: u64, sealed: &[u8]) -> (Vec<u8>, Vec<Entry>) {
     if sealed.len() <= PIECE_BYTES {
         let mut value = Vec::with_capacity(sealed.len() + 1);
         value.push(WHOLE);
@@ -288,7 +290,7 @@ pub(crate) fn piece_keys(key: &[u8], value: &[u8]) -> Vec<Vec<u8>> {
 pub(crate) fn join(
     key: &[u8],
     value: &[u8],
-    piece: &mut dyn FnMut(&[u8]) -> Result<Option<Vec<u8>>, StoreError>,
+    piece: &mut FindPiece<'_>,
 ) -> Result<Option<Vec<u8>>, StoreError> {
     match value.split_first() {
         Some((&WHOLE, sealed)) => Ok(Some(sealed.to_vec())),

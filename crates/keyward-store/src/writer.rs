@@ -59,20 +59,22 @@ struct Waiting {
 }
 
 impl Queue {
-    /// Queues a commit, or gives it back with the reason why not.
-    pub(crate) fn push(&self, pending: Pending, most: usize) -> Result<(), (Pending, StoreError)> {
+    /// Queues a commit, or answers why not.
+    pub(crate) fn push(&self, pending: Pending, most: usize) {
         let mut waiting = lock(&self.waiting);
-        if waiting.is_closing {
-            return Err((pending, StoreError::Closed));
-        }
-        if waiting.commits.len() >= most {
-            return Err((pending, StoreError::Busy));
-        }
-        waiting.commits.push_back(pending);
-        if waiting.commits.len() == 1 {
-            self.more.notify_one();
-        }
-        Ok(())
+        let refusal = if waiting.is_closing {
+            StoreError::Closed
+        } else if waiting.commits.len() >= most {
+            StoreError::Busy
+        } else {
+            waiting.commits.push_back(pending);
+            if waiting.commits.len() == 1 {
+                self.more.notify_one();
+            }
+            return;
+        };
+        drop(waiting);
+        pending.answerer.answer(Err(refusal));
     }
 
     pub(crate) fn close(&self) {
@@ -345,8 +347,8 @@ impl Writer {
         }
         let mut vault = lock(&self.shared.vault);
         let replaced = vaulted.is_some_and(|appended| vault.show(&appended));
-        let forgotten = gone.iter().fold(false, |any, mark| vault.forget(mark) || any);
-        if replaced || forgotten { vault.rewrite() } else { Ok(()) }
+        let forgotten = gone.iter().filter(|mark| vault.forget(mark)).count();
+        if replaced || forgotten > 0 { vault.rewrite() } else { Ok(()) }
     }
 
     fn count(&self, count: u32, bytes: u64) {

@@ -58,11 +58,10 @@ fn a_commit_is_stale_by_what_stands_earlier_in_its_group_and_a_full_queue_says_s
     let (let_go, released) = mpsc::channel::<()>();
     let (entered, released) = (Mutex::new(Some(entered)), Mutex::new(released));
     let hook = Arc::new(move |call: DiskCall, path: &std::path::Path| {
-        if call == DiskCall::Write && path.extension().is_some_and(|e| e == "seg") {
-            if let Some(entered) = entered.lock().unwrap().take() {
-                entered.send(()).unwrap();
-                released.lock().unwrap().recv().unwrap();
-            }
+        let is_frame = call == DiskCall::Write && path.extension().is_some_and(|e| e == "seg");
+        if let Some(entered) = is_frame.then(|| entered.lock().unwrap().take()).flatten() {
+            entered.send(()).unwrap();
+            released.lock().unwrap().recv().unwrap();
         }
         Verdict::Proceed
     });

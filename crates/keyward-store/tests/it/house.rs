@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 use std::{path::Path, sync::Arc, time::Duration};
 
 /// Seals with a tag and leaves the value readable.
-pub struct OpenSealer(pub u8);
+pub(crate) struct OpenSealer(pub(crate) u8);
 
 impl OpenSealer {
     fn tag(&self, identity: &[u8], plain: &[u8]) -> [u8; 16] {
@@ -42,11 +42,11 @@ impl Sealer for OpenSealer {
     }
 }
 
-pub fn sealer() -> Arc<dyn Sealer> {
+pub(crate) fn sealer() -> Arc<dyn Sealer> {
     Arc::new(OpenSealer(7))
 }
 
-pub fn options(directory: &Path) -> Options {
+pub(crate) fn options(directory: &Path) -> Options {
     harden::make_sync_real().unwrap();
     Options {
         durability: Durability::Commit,
@@ -59,7 +59,7 @@ pub fn options(directory: &Path) -> Options {
     .patient_seconds(30)
 }
 
-pub fn new_store() -> NewStore {
+pub(crate) fn new_store() -> NewStore {
     NewStore {
         store_id: *b"0123456789abcdef",
         root_check: [3; 32],
@@ -67,32 +67,32 @@ pub fn new_store() -> NewStore {
     }
 }
 
-pub fn create(options: Options) -> Store {
+pub(crate) fn create(options: Options) -> Store {
     Store::create(options, new_store(), sealer(), &Silent).unwrap().store
 }
 
-pub fn try_open(options: Options) -> Result<Opened, StoreError> {
+pub(crate) fn try_open(options: Options) -> Result<Opened, StoreError> {
     Store::open(options, |_| Ok(sealer()), &Silent)
 }
 
-pub fn open(options: Options) -> Store {
+pub(crate) fn open(options: Options) -> Store {
     try_open(options).unwrap().store
 }
 
-pub fn account() -> AccountId {
+pub(crate) fn account() -> AccountId {
     AccountId::parse("111122223333").unwrap()
 }
 
-pub fn region() -> Region {
+pub(crate) fn region() -> Region {
     Region::parse("eu-central-1").unwrap()
 }
 
-pub fn key_name(n: u32) -> KeyName {
+pub(crate) fn key_name(n: u32) -> KeyName {
     let key_id = KeyId::parse(&format!("{n:08x}-0000-4000-8000-000000000000")).unwrap();
     KeyName { account: account(), region: region(), key_id }
 }
 
-pub fn key(n: u32, description: &str, state: KeyState) -> KeyRecord {
+pub(crate) fn key(n: u32, description: &str, state: KeyState) -> KeyRecord {
     KeyRecord {
         name: key_name(n),
         spec: KeySpec::SymmetricDefault,
@@ -112,15 +112,15 @@ pub fn key(n: u32, description: &str, state: KeyState) -> KeyRecord {
     }
 }
 
-pub fn put_key(n: u32, description: &str) -> Change {
+pub(crate) fn put_key(n: u32, description: &str) -> Change {
     put(Record::Key(key(n, description, KeyState::Enabled)))
 }
 
-pub fn put(record: Record) -> Change {
+pub(crate) fn put(record: Record) -> Change {
     Change::Put(Box::new(record))
 }
 
-pub fn alias(name: &str, target: u32) -> AliasRecord {
+pub(crate) fn alias(name: &str, target: u32) -> AliasRecord {
     AliasRecord {
         account: account(),
         region: region(),
@@ -131,7 +131,7 @@ pub fn alias(name: &str, target: u32) -> AliasRecord {
     }
 }
 
-pub fn grant(key: u32, id: &str, grantee: &str) -> GrantRecord {
+pub(crate) fn grant(key: u32, id: &str, grantee: &str) -> GrantRecord {
     GrantRecord {
         grant_id: GrantId::new(id),
         key: key_name(key),
@@ -146,16 +146,16 @@ pub fn grant(key: u32, id: &str, grantee: &str) -> GrantRecord {
     }
 }
 
-pub fn dek(n: u32, wrapped: &[u8]) -> DekRecord {
+pub(crate) fn dek(n: u32, wrapped: &[u8]) -> DekRecord {
     DekRecord { key: key_name(n), wrapped: wrapped.to_vec() }
 }
 
-pub fn material(n: u32, wrapped: Vec<u8>) -> MaterialRecord {
+pub(crate) fn material(n: u32, wrapped: Vec<u8>) -> MaterialRecord {
     MaterialRecord { key: key_name(n), id: MaterialId("m".repeat(64)), wrapped }
 }
 
 /// A UUID whose first 48 bits are a time.
-pub fn uuid_at(time: i64, n: u64) -> uuid::Uuid {
+pub(crate) fn uuid_at(time: i64, n: u64) -> uuid::Uuid {
     let mut bytes = [0; 16];
     bytes[..6].copy_from_slice(&time.to_be_bytes()[2..]);
     bytes[6] = 0x70;
@@ -163,7 +163,7 @@ pub fn uuid_at(time: i64, n: u64) -> uuid::Uuid {
     uuid::Uuid::from_bytes(bytes)
 }
 
-pub fn event(n: u64, operation: &'static str, key: u32) -> Event {
+pub(crate) fn event(n: u64, operation: &'static str, key: u32) -> Event {
     let time = Timestamp(1_700_000_000_000 + i64::try_from(n).unwrap() * 10);
     Event {
         summary: EventSummary {
@@ -186,13 +186,13 @@ pub fn event(n: u64, operation: &'static str, key: u32) -> Event {
 }
 
 /// Commits changes and events that rest on nothing, and waits.
-pub fn write(store: &Store, changes: Vec<Change>, events: Vec<Event>) -> u64 {
+pub(crate) fn write(store: &Store, changes: Vec<Change>, events: Vec<Event>) -> u64 {
     let commit = Commit { snapshot: store.snapshot(), rested_on: Vec::new(), changes, events };
     store.commit(commit).wait().unwrap().seq
 }
 
 /// All events, oldest first, read in pages.
-pub fn all_events(store: &Store) -> Vec<keyward_store::StoredEvent> {
+pub(crate) fn all_events(store: &Store) -> Vec<keyward_store::StoredEvent> {
     let mut all = Vec::new();
     loop {
         let after = all.last().map(|event: &keyward_store::StoredEvent| event.seq);
@@ -206,7 +206,7 @@ pub fn all_events(store: &Store) -> Vec<keyward_store::StoredEvent> {
 }
 
 /// Whether any file below a directory contains the bytes.
-pub fn is_anywhere(directory: &Path, needle: &[u8]) -> bool {
+pub(crate) fn is_anywhere(directory: &Path, needle: &[u8]) -> bool {
     std::fs::read_dir(directory).unwrap().flatten().any(|entry| {
         let path = entry.path();
         if path.is_dir() {

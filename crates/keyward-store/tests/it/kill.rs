@@ -15,7 +15,7 @@ const IN_FLIGHT: u64 = 8;
 fn nth(n: u64) -> Commit {
     let key = u32::try_from(n % 10).unwrap();
     let mut changes = vec![put_key(key, &n.to_string())];
-    if n % 7 == 0 {
+    if n.is_multiple_of(7) {
         changes.push(put(Record::Dek(dek(key, n.to_string().as_bytes()))));
     }
     Commit { changes, events: vec![event(n, "Sign", key)], ..Commit::default() }

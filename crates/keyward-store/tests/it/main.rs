@@ -1,11 +1,19 @@
 //! The store seen from outside, in one test binary.
 
+#[cfg(test)]
 mod house;
 
+#[cfg(test)]
 mod basics;
+#[cfg(test)]
 mod concurrency;
+#[cfg(test)]
 mod damage;
+#[cfg(test)]
 mod faults;
+#[cfg(test)]
 mod kill;
+#[cfg(test)]
 mod model;
+#[cfg(test)]
 mod vault;

@@ -78,7 +78,7 @@ fn usage(time: u8) -> LastUsage {
 
 fn description(value: u16) -> String {
     // Some are larger than what sled holds in one value.
-    if value % 5 == 0 { value.to_string().repeat(3_000) } else { value.to_string() }
+    if value.is_multiple_of(5) { value.to_string().repeat(3_000) } else { value.to_string() }
 }
 
 impl Model {

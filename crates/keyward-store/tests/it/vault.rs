@@ -87,6 +87,18 @@ fn an_orphan_is_destroyed_and_does_not_replace_what_it_would_have() {
     assert_eq!(opened.store.dek(&key_name(1)).unwrap().unwrap().wrapped, b"the one that counts");
 }
 
+/// An absence that was cached while the journal is replayed must not outlive the frame that ends it.
+#[test]
+fn a_key_that_was_deleted_before_it_was_put_is_there_after_a_rebuild() {
+    let home = tempfile::tempdir().unwrap();
+    let store = create(options(home.path()));
+    write(&store, vec![Change::Delete(Name::Dek(key_name(1)))], vec![]);
+    write(&store, with_dek(1, SECRET), vec![]);
+    store.abandon();
+    std::fs::remove_dir_all(home.path().join("sled")).unwrap();
+    assert_eq!(open(options(home.path())).dek(&key_name(1)).unwrap().unwrap().wrapped, SECRET);
+}
+
 #[test]
 fn a_damaged_vault_is_refused() {
     let home = tempfile::tempdir().unwrap();
