@@ -72,6 +72,8 @@ impl Asking<'_> {
     fn about_key(&self, key: &FoundKey, action: &str, facts: &Facts<'_>, rested_on: &mut Vec<Name>) -> Result<Decision, KmsError> {
         let record = &key.record;
         let store = &self.engine.world.store;
+        // `kms:ResourceAliases` is a condition key.
+        rested_on.push(Name::Aliases(record.name.clone()));
         let aliases = store.aliases_of_key(&record.name).map_err(KmsError::internal)?;
         let aliases: Vec<String> = aliases.iter().map(|alias| alias.name.to_string()).collect();
         let grants = self.grants(key, action, rested_on)?;
@@ -96,7 +98,6 @@ impl Asking<'_> {
         if named.is_none() {
             return Ok(Vec::new());
         }
-        rested_on.push(Name::Grants(key.record.name.clone()));
         let root = self.caller.account.root_arn();
         let mut grantees = self.caller.arns();
         grantees.push(&root);
@@ -105,6 +106,8 @@ impl Asking<'_> {
         }
         let mut grants = self.engine.world.store.grant_candidates(&key.record.name, &grantees).map_err(KmsError::internal)?;
         grants.retain(|grant| grant.grantee_id.as_deref().is_none_or(|id| id == self.caller.unique_id()));
+        // A grant only allows: one that is added meanwhile takes nothing from the answer, one that goes may.
+        rested_on.extend(grants.iter().map(|grant| Name::Grant(grant.key.clone(), grant.grant_id.clone())));
         Ok(grants)
     }
 }

@@ -275,7 +275,7 @@ pub(crate) fn access_key_id(prefix: &str, generator: &mut dyn Generator) -> Stri
 pub(crate) fn secret_access_key(generator: &mut dyn Generator) -> Zeroizing<String> {
     let mut bytes = Zeroizing::new([0; 30]);
     fill(generator, &mut *bytes);
-    Zeroizing::new(base64::Engine::encode(&base64::engine::general_purpose::STANDARD, &*bytes))
+    Zeroizing::new(base64::Engine::encode(&base64::engine::general_purpose::STANDARD, bytes.as_slice()))
 }
 
 /// Compares by digest, so that the time taken says nothing about where two secrets differ.

@@ -181,7 +181,6 @@ impl Operation for CreateGrant {
             .ok_or_else(|| KmsError::internal("the request was checked to name a grantee"))?;
         wanted.grantee_id = known(call, Some(&wanted.grantee))?;
         known(call, wanted.retiring.as_ref())?;
-        call.rest_on(Name::Grants(key.name.clone()));
         let grant_id = match same_grant(call, &wanted)? {
             Some(grant_id) => grant_id,
             None => create(call, wanted)?,
@@ -254,6 +253,10 @@ impl Input {
     }
 }
 
+/// So near to the quota the count must not move before the commit; further away it may, so that grants
+/// that are made at the same time do not wait for each other.
+const QUOTA_NEAR: usize = 2_000;
+
 /// Operations on the key itself, which every key has.
 const ON_ANY_KEY: [GrantOperation; 3] =
     [GrantOperation::CreateGrant, GrantOperation::RetireGrant, GrantOperation::DescribeKey];
@@ -301,8 +304,9 @@ fn known(call: &mut Call<'_>, party: Option<&Grantee>) -> Result<Option<String>,
 }
 
 /// A retry: a grant of the same name that is the same in everything the request says.
-fn same_grant(call: &Call<'_>, wanted: &GrantRecord) -> Result<Option<GrantId>, KmsError> {
+fn same_grant(call: &mut Call<'_>, wanted: &GrantRecord) -> Result<Option<GrantId>, KmsError> {
     let Some(name) = &wanted.name else { return Ok(None) };
+    call.rest_on(Name::Grants(wanted.key.clone()));
     let of_name = call.store().grants_by_name(&wanted.key, name).map_err(KmsError::internal)?;
     let same = |grant: &GrantRecord| {
         let GrantRecord { grant_id, created, .. } = grant;
@@ -313,7 +317,11 @@ fn same_grant(call: &Call<'_>, wanted: &GrantRecord) -> Result<Option<GrantId>, 
 
 fn create(call: &mut Call<'_>, wanted: GrantRecord) -> Result<GrantId, KmsError> {
     let count = call.store().grant_count(&wanted.key).map_err(KmsError::internal)?;
-    if usize::try_from(count).map_or(true, |count| limits::GRANTS_PER_KEY_MAX <= count) {
+    let count = usize::try_from(count).map_err(KmsError::internal)?;
+    if limits::GRANTS_PER_KEY_MAX <= count + QUOTA_NEAR {
+        call.rest_on(Name::Grants(wanted.key.clone()));
+    }
+    if limits::GRANTS_PER_KEY_MAX <= count {
         return Err(KmsError::new(
             ErrorCode::LimitExceeded,
             format!("A key may have at most {} grants", limits::GRANTS_PER_KEY_MAX),

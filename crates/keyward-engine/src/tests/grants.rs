@@ -154,6 +154,19 @@ fn a_named_request_sent_again_makes_no_second_grant() {
 }
 
 #[test]
+fn grants_made_at_the_same_time_are_all_made() {
+    let world = TestWorld::new();
+    let (key, app) = (world.symmetric(), world.user("app", &[]));
+    std::thread::scope(|threads| {
+        for _ in 0..48 {
+            threads.spawn(|| grant(&world, &key, &app, &["Encrypt"], &json!({})));
+        }
+    });
+    let listed = world.ok("ListGrants", json!({"KeyId": key}));
+    assert_eq!(listed["Grants"].as_array().unwrap().len(), 48);
+}
+
+#[test]
 fn who_may_grant_by_a_grant_hands_on_no_more_than_it_has() {
     let world = TestWorld::new();
     let (key, parent, child) =
