@@ -7,8 +7,9 @@
 
 use keyward_policy::{Facts, PolicyEngine, Question, Resource};
 use keyward_types::{
-    AccountId, Caller, CallerKind, EncryptionContext, GrantConstraints, GrantId, GrantOperation, GrantRecord, Grantee,
-    IdentityDocument, KeyName, KeyRef, KeySpec, KeyUsage, MaterialOrigin, Origin, Region, Timestamp, caller::Document,
+    AccountId, Caller, CallerKind, EncryptionContext, GrantConstraints, GrantId, GrantOperation,
+    GrantRecord, Grantee, IdentityDocument, KeyName, KeyRef, KeySpec, KeyUsage, MaterialOrigin,
+    Origin, Region, Timestamp, caller::Document,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -37,7 +38,9 @@ fn identity() -> IdentityDocument {
         r#"{"Effect":"Deny","Action":"kms:*","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"false"}}}"#.to_owned(),
     ];
     let services = ["s3", "ec2", "sqs", "sns", "rds", "lambda", "dynamodb"];
-    statements.extend(services.iter().map(|s| format!(r#"{{"Effect":"Allow","Action":"{s}:*","Resource":"*"}}"#)));
+    statements.extend(
+        services.iter().map(|s| format!(r#"{{"Effect":"Allow","Action":"{s}:*","Resource":"*"}}"#)),
+    );
     let text = format!(r#"{{"Version":"2012-10-17","Statement":[{}]}}"#, statements.join(","));
     IdentityDocument { source: "inline:app".to_owned(), document: Document::new(text) }
 }
@@ -84,15 +87,20 @@ fn grant(key: KeyName, issuer: AccountId) -> GrantRecord {
         issuing_account: issuer,
         operations: BTreeSet::from([GrantOperation::Decrypt, GrantOperation::DescribeKey]),
         constraints: GrantConstraints {
-            encryption_context_subset: Some(BTreeMap::from([("Department".to_owned(), "IT".to_owned())])),
+            encryption_context_subset: Some(BTreeMap::from([(
+                "Department".to_owned(),
+                "IT".to_owned(),
+            )])),
             ..GrantConstraints::default()
         },
     }
 }
 
 fn main() -> Result<(), &'static str> {
-    let (account, region) =
-        (AccountId::parse("111122223333").ok_or("account")?, Region::parse("us-west-2").ok_or("Region")?);
+    let (account, region) = (
+        AccountId::parse("111122223333").ok_or("account")?,
+        Region::parse("us-west-2").ok_or("Region")?,
+    );
     let KeyRef::Arn(name) = KeyRef::parse(KEY) else { return Err("key") };
     let (caller, grant) = (caller(&account, region), grant(name, account.clone()));
     let (key_policy, identity, tags) = (Document::new(KEY_POLICY), [identity()], BTreeMap::new());
@@ -143,7 +151,8 @@ fn measure(what: &str, question: &Question<'_>) {
 /// Microseconds that this thread has run; of the clock where the system does not tell.
 #[expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 fn thread_us() -> f64 {
-    static START: std::sync::LazyLock<std::time::Instant> = std::sync::LazyLock::new(std::time::Instant::now);
+    static START: std::sync::LazyLock<std::time::Instant> =
+        std::sync::LazyLock::new(std::time::Instant::now);
     let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
     let run = told.and_then(|text| text.split(' ').next()?.parse::<f64>().ok());
     run.map_or_else(|| START.elapsed().as_secs_f64() * 1e6, |ns| ns / 1e3)

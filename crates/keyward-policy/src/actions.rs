@@ -84,7 +84,10 @@ impl ActionPattern {
         let name_ok = |c: char| c.is_ascii_alphanumeric() || matches!(c, '*' | '?' | '_' | '-');
         if text != "*" {
             let Some((vendor, name)) = text.split_once(':') else {
-                return Err("Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.".to_owned());
+                return Err(
+                    "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
+                        .to_owned(),
+                );
             };
             if name.contains(':') {
                 return Err("Actions/Condition can contain only one colon.".to_owned());
@@ -96,7 +99,10 @@ impl ActionPattern {
                 return Err(format!("{text} is not the name of an action"));
             }
         }
-        Ok(Self { text: text.to_owned(), folded: Pattern::parse(&text.to_ascii_lowercase(), syntax)? })
+        Ok(Self {
+            text: text.to_owned(),
+            folded: Pattern::parse(&text.to_ascii_lowercase(), syntax)?,
+        })
     }
 
     pub(crate) fn fits(&self, action: &str) -> bool {
@@ -116,13 +122,16 @@ mod tests {
 
     #[test]
     fn actions_compare_without_case_and_with_wildcards() {
-        let fits = |pattern: &str, action: &str| ActionPattern::parse(pattern).unwrap().fits(action);
+        let fits =
+            |pattern: &str, action: &str| ActionPattern::parse(pattern).unwrap().fits(action);
         assert!(fits("KMS:decrypt", "kms:Decrypt"));
         assert!(fits("kms:Re*", "kms:ReEncryptFrom"));
         assert!(fits("kms:Generate?ac", "kms:GenerateMac"));
         assert!(fits("*", "iam:CreateUser"));
         assert!(!fits("kms:*", "iam:CreateUser"));
-        for bad in ["Decrypt", "kms:", "kms:a:b", "k*:Decrypt", " kms:Decrypt", "kms:Decrypt,kms:Encrypt"] {
+        for bad in
+            ["Decrypt", "kms:", "kms:a:b", "k*:Decrypt", " kms:Decrypt", "kms:Decrypt,kms:Encrypt"]
+        {
             assert!(ActionPattern::parse(bad).is_err(), "{bad}");
         }
         assert!(ActionPattern::parse("kms:Decrpyt").unwrap().is_unknown_to_kms());

@@ -4,8 +4,10 @@ use crate::{
     condition::operators::Order,
     pattern::{Pattern, Piece},
 };
-use cedar_policy::pst::{BinaryOp, EntityType, EntityUID, Expr, Literal, Name, NonEmpty, PatternElem, UnaryOp, Var};
-use std::sync::Arc;
+use cedar_policy::pst::{
+    BinaryOp, EntityType, EntityUID, Expr, Literal, Name, NonEmpty, PatternElem, UnaryOp, Var,
+};
+use std::sync::{Arc, LazyLock};
 
 /// A shared expression.
 pub(crate) type Node = Arc<Expr>;
@@ -25,7 +27,10 @@ pub(crate) fn context(name: &str) -> Node {
 
 /// `context has "name"`
 pub(crate) fn has(name: &str) -> Node {
-    Arc::new(Expr::HasAttr { expr: Arc::new(Expr::Var(Var::Context)), attrs: NonEmpty::new(name.into()) })
+    Arc::new(Expr::HasAttr {
+        expr: Arc::new(Expr::Var(Var::Context)),
+        attrs: NonEmpty::new(name.into()),
+    })
 }
 
 pub(crate) fn attribute(of: Node, name: &str) -> Node {
@@ -44,9 +49,21 @@ pub(crate) fn never() -> Node {
     boolean(false)
 }
 
-/// `Type::"id"`. `None` when the type is no Cedar name.
+/// The types as names: making one from text runs Cedar's parser.
+static TYPES: LazyLock<Vec<Option<EntityType>>> = LazyLock::new(|| {
+    crate::entities::TYPES
+        .iter()
+        .map(|ty| Name::unqualified(ty).ok().map(EntityType::from_name))
+        .collect()
+});
+
+fn entity_type(ty: &str) -> Option<EntityType> {
+    TYPES.get(crate::entities::TYPES.binary_search(&ty).ok()?)?.clone()
+}
+
+/// `Type::"id"`. `None` when the type is not in the schema.
 pub(crate) fn entity(ty: &str, id: &str) -> Option<EntityUID> {
-    Some(EntityUID { ty: EntityType::from_name(Name::unqualified(ty).ok()?), eid: id.into() })
+    Some(EntityUID { ty: entity_type(ty)?, eid: id.into() })
 }
 
 pub(crate) fn entity_node(uid: EntityUID) -> Node {
@@ -58,7 +75,7 @@ pub(crate) fn texts(values: impl Iterator<Item = String>) -> Node {
 }
 
 pub(crate) fn is_type(of: Node, ty: &str) -> Option<Node> {
-    let entity_type = EntityType::from_name(Name::unqualified(ty).ok()?);
+    let entity_type = entity_type(ty)?;
     Some(Arc::new(Expr::Is { expr: of, entity_type, in_expr: None }))
 }
 

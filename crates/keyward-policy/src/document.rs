@@ -9,7 +9,7 @@
 
 use crate::{
     actions::ActionPattern,
-    condition::{ConditionValue, Test, operators::Shape, Quantifier},
+    condition::{ConditionValue, Quantifier, Test, operators::Shape},
     error::PolicyError,
     json::Json,
     keys::{Family, Place, RESOURCE_ALIASES},
@@ -62,7 +62,9 @@ pub(crate) enum ResourcePattern {
 impl Statement {
     /// Whether the statement speaks of this action.
     pub(crate) fn covers_action(&self, action: &str) -> bool {
-        self.actions.as_ref().is_some_and(|listed| listed.items.iter().any(|item| item.fits(action)) != listed.not)
+        self.actions
+            .as_ref()
+            .is_some_and(|listed| listed.items.iter().any(|item| item.fits(action)) != listed.not)
     }
 }
 
@@ -74,18 +76,28 @@ impl Parsed {
         for (name, value) in root {
             match name.as_str() {
                 "Version" => variables = version(value)?,
-                "Id" if kind == DocumentKind::Identity => return Err(PolicyError::malformed("Id", "an identity policy has no Id")),
+                "Id" if kind == DocumentKind::Identity => {
+                    return Err(PolicyError::malformed("Id", "an identity policy has no Id"));
+                }
                 "Id" => drop(value.text("Id")?),
                 "Statement" => statements = Some(value),
-                other => return Err(PolicyError::malformed("", format!("unknown element {other}"))),
+                other => {
+                    return Err(PolicyError::malformed("", format!("unknown element {other}")));
+                }
             }
         }
-        let statements = statements.ok_or_else(|| PolicyError::malformed("", "the policy has no Statement"))?.list();
+        let statements = statements
+            .ok_or_else(|| PolicyError::malformed("", "the policy has no Statement"))?
+            .list();
         if statements.is_empty() {
             return Err(PolicyError::malformed("Statement", "the policy has no statements"));
         }
-        let read = |(index, json)| Reader { kind, variables, at: format!("Statement[{index}]") }.statement(json);
-        Ok(Self { statements: statements.into_iter().enumerate().map(read).collect::<Result<_, _>>()? })
+        let read = |(index, json)| {
+            Reader { kind, variables, at: format!("Statement[{index}]") }.statement(json)
+        };
+        Ok(Self {
+            statements: statements.into_iter().enumerate().map(read).collect::<Result<_, _>>()?,
+        })
     }
 }
 
@@ -107,21 +119,41 @@ struct Reader {
 impl Reader {
     fn statement(&self, json: &Json) -> Result<Statement, PolicyError> {
         let mut effect = None;
-        let mut statement =
-            Statement { sid: None, allow: false, principals: None, actions: None, resources: None, tests: Vec::new() };
+        let mut statement = Statement {
+            sid: None,
+            allow: false,
+            principals: None,
+            actions: None,
+            resources: None,
+            tests: Vec::new(),
+        };
         for (name, value) in json.object(&self.at)? {
             let at = format!("{}.{name}", self.at);
             match name.as_str() {
-                "Sid" => statement.sid = Some(value.text(&at)?.to_owned()).filter(|sid| !sid.is_empty()),
+                "Sid" => {
+                    statement.sid = Some(value.text(&at)?.to_owned()).filter(|sid| !sid.is_empty())
+                }
                 "Effect" => effect = Some(self.effect(value, &at)?),
-                "Principal" | "NotPrincipal" => self.once(&mut statement.principals, self.principals(name, value, &at)?, &at)?,
-                "Action" | "NotAction" => self.once(&mut statement.actions, self.actions(name, value, &at)?, &at)?,
-                "Resource" | "NotResource" => self.once(&mut statement.resources, self.resources(name, value, &at)?, &at)?,
+                "Principal" | "NotPrincipal" => {
+                    self.once(&mut statement.principals, self.principals(name, value, &at)?, &at)?
+                }
+                "Action" | "NotAction" => {
+                    self.once(&mut statement.actions, self.actions(name, value, &at)?, &at)?
+                }
+                "Resource" | "NotResource" => {
+                    self.once(&mut statement.resources, self.resources(name, value, &at)?, &at)?
+                }
                 "Condition" => statement.tests = self.condition(value, &at)?,
-                other => return Err(PolicyError::malformed(&self.at, format!("unknown element {other}"))),
+                other => {
+                    return Err(PolicyError::malformed(
+                        &self.at,
+                        format!("unknown element {other}"),
+                    ));
+                }
             }
         }
-        statement.allow = effect.ok_or_else(|| PolicyError::malformed(&self.at, "the statement has no Effect"))?;
+        statement.allow = effect
+            .ok_or_else(|| PolicyError::malformed(&self.at, "the statement has no Effect"))?;
         self.complete(&statement)?;
         Ok(statement)
     }
@@ -130,27 +162,39 @@ impl Reader {
         match json.text(at)? {
             "Allow" => Ok(true),
             "Deny" => Ok(false),
-            other => Err(PolicyError::malformed(at, format!("Effect is Allow or Deny, not {other}"))),
+            other => {
+                Err(PolicyError::malformed(at, format!("Effect is Allow or Deny, not {other}")))
+            }
         }
     }
 
     /// An element and its complement exclude each other.
     fn once<T>(&self, slot: &mut Option<T>, value: T, at: &str) -> Result<(), PolicyError> {
         if slot.replace(value).is_some() {
-            return Err(PolicyError::malformed(at, "the element and its Not form exclude each other"));
+            return Err(PolicyError::malformed(
+                at,
+                "the element and its Not form exclude each other",
+            ));
         }
         Ok(())
     }
 
     fn complete(&self, statement: &Statement) -> Result<(), PolicyError> {
-        let missing = |what: &str| Err(PolicyError::malformed(&self.at, format!("Policy statement must contain {what}.")));
+        let missing = |what: &str| {
+            Err(PolicyError::malformed(&self.at, format!("Policy statement must contain {what}.")))
+        };
         if statement.allow && statement.principals.as_ref().is_some_and(|listed| listed.not) {
-            return Err(PolicyError::malformed(&self.at, "Allow with NotPrincipal would name everybody else, and is not accepted"));
+            return Err(PolicyError::malformed(
+                &self.at,
+                "Allow with NotPrincipal would name everybody else, and is not accepted",
+            ));
         }
         match self.kind {
             // A key policy's statement without Action or Resource is kept and has no effect.
             DocumentKind::Resource => Ok(()),
-            DocumentKind::Identity | DocumentKind::Trust if statement.actions.is_none() => missing("actions"),
+            DocumentKind::Identity | DocumentKind::Trust if statement.actions.is_none() => {
+                missing("actions")
+            }
             DocumentKind::Identity if statement.resources.is_none() => missing("resources"),
             DocumentKind::Identity | DocumentKind::Trust => Ok(()),
         }
@@ -160,10 +204,13 @@ impl Reader {
         if self.kind == DocumentKind::Identity {
             return Err(PolicyError::malformed(&self.at, format!("Has prohibited field {name}.")));
         }
-        let mut listed = Listed { not: name == "NotPrincipal", items: Vec::new(), texts: Vec::new() };
+        let mut listed =
+            Listed { not: name == "NotPrincipal", items: Vec::new(), texts: Vec::new() };
         let mut add = |kind: &str, text: &str| {
-            let invalid = || PolicyError::InvalidPrincipal { at: at.to_owned(), principal: text.to_owned() };
-            let named = principal::parse(kind, text, self.kind == DocumentKind::Trust).ok_or_else(invalid)?;
+            let invalid =
+                || PolicyError::InvalidPrincipal { at: at.to_owned(), principal: text.to_owned() };
+            let named = principal::parse(kind, text, self.kind == DocumentKind::Trust)
+                .ok_or_else(invalid)?;
             listed.items.push(named);
             listed.texts.push(text.to_owned());
             Ok::<(), PolicyError>(())
@@ -179,18 +226,33 @@ impl Reader {
         }
         let exempts_all = listed.not && listed.items.contains(&Named::Anyone);
         if listed.items.is_empty() || exempts_all {
-            return Err(PolicyError::InvalidPrincipal { at: at.to_owned(), principal: listed.texts.join(", ") });
+            return Err(PolicyError::InvalidPrincipal {
+                at: at.to_owned(),
+                principal: listed.texts.join(", "),
+            });
         }
         Ok(listed)
     }
 
-    fn actions(&self, name: &str, json: &Json, at: &str) -> Result<Listed<ActionPattern>, PolicyError> {
+    fn actions(
+        &self,
+        name: &str,
+        json: &Json,
+        at: &str,
+    ) -> Result<Listed<ActionPattern>, PolicyError> {
         let texts = json.texts(at)?;
-        let items = texts.iter().map(|text| ActionPattern::parse(text).map_err(|why| PolicyError::malformed(at, why)));
+        let items = texts
+            .iter()
+            .map(|text| ActionPattern::parse(text).map_err(|why| PolicyError::malformed(at, why)));
         Ok(Listed { not: name == "NotAction", items: items.collect::<Result<_, _>>()?, texts })
     }
 
-    fn resources(&self, name: &str, json: &Json, at: &str) -> Result<Listed<ResourcePattern>, PolicyError> {
+    fn resources(
+        &self,
+        name: &str,
+        json: &Json,
+        at: &str,
+    ) -> Result<Listed<ResourcePattern>, PolicyError> {
         if self.kind == DocumentKind::Trust {
             return Err(PolicyError::malformed(&self.at, format!("Has prohibited field {name}.")));
         }
@@ -204,17 +266,29 @@ impl Reader {
             return Ok(ResourcePattern::All);
         }
         let not_arn = || match self.kind {
-            DocumentKind::Resource => PolicyError::InvalidArn { at: at.to_owned(), arn: text.to_owned() },
-            _ => PolicyError::malformed(at, format!("Resource {text} must be in ARN format or \"*\".")),
+            DocumentKind::Resource => {
+                PolicyError::InvalidArn { at: at.to_owned(), arn: text.to_owned() }
+            }
+            _ => PolicyError::malformed(
+                at,
+                format!("Resource {text} must be in ARN format or \"*\"."),
+            ),
         };
         let syntax = Syntax { variables: self.variables, wildcards: true };
-        let pattern = Pattern::parse(text, syntax).map_err(|why| PolicyError::malformed(at, why))?;
+        let pattern =
+            Pattern::parse(text, syntax).map_err(|why| PolicyError::malformed(at, why))?;
         let parts = pattern.arn_parts().filter(|_| text.starts_with("arn:")).ok_or_else(not_arn)?;
         if parts.iter().take(5).any(|part| part.variables().next().is_some()) {
-            return Err(PolicyError::malformed(at, format!("{text} has a variable before its fifth colon")));
+            return Err(PolicyError::malformed(
+                at,
+                format!("{text} has a variable before its fifth colon"),
+            ));
         }
         if parts.get(2).and_then(Pattern::literal).is_none_or(|vendor| vendor.is_empty()) {
-            return Err(PolicyError::malformed(at, "Resource vendor must be fully qualified and cannot contain regexes."));
+            return Err(PolicyError::malformed(
+                at,
+                "Resource vendor must be fully qualified and cannot contain regexes.",
+            ));
         }
         Ok(ResourcePattern::Arn(pattern))
     }
@@ -225,10 +299,17 @@ impl Reader {
             let at = format!("{at}.{operator}");
             for (key, values) in keys.object(&at)? {
                 let at = format!("{at}.{key}");
-                let values: Vec<ConditionValue> = values.list().into_iter().map(|value| value.scalar(&at)).collect::<Result<_, _>>()?;
-                let mut test =
-                    Test::parse(operator, key, &values, self.variables).map_err(|why| PolicyError::malformed(&at, why))?;
-                let single = matches!(test.key.place, Place::Tag(Family::EncryptionContext | Family::RequestTag));
+                let values: Vec<ConditionValue> = values
+                    .list()
+                    .into_iter()
+                    .map(|value| value.scalar(&at))
+                    .collect::<Result<_, _>>()?;
+                let mut test = Test::parse(operator, key, &values, self.variables)
+                    .map_err(|why| PolicyError::malformed(&at, why))?;
+                let single = matches!(
+                    test.key.place,
+                    Place::Tag(Family::EncryptionContext | Family::RequestTag)
+                );
                 if test.quantifier == Some(Quantifier::All) && single {
                     return Err(PolicyError::OverlyPermissive { at });
                 }
@@ -253,7 +334,11 @@ mod tests {
 
     #[test]
     fn what_is_unknown_or_doubled_is_refused_and_named() {
-        let statement = |rest: &str| format!(r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"kms:*","Resource":"*"{rest}}}]}}"#);
+        let statement = |rest: &str| {
+            format!(
+                r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"kms:*","Resource":"*"{rest}}}]}}"#
+            )
+        };
         for (text, names) in [
             ("[]".to_owned(), "object"),
             ("{".to_owned(), "JSON"),
@@ -265,13 +350,24 @@ mod tests {
             (statement(r#","NotAction":"kms:Sign""#), "NotAction"),
             (statement(r#","Condition":{"StringEqual":{"aws:username":"a"}}"#), "StringEqual"),
             (statement(r#","Condition":{"StringEquals":{"aws:usernam":"a"}}"#), "aws:usernam"),
-            (statement(r#","Condition":{"StringEquals":{"aws:username":{"a":1}}}"#), "Condition.StringEquals.aws:username"),
+            (
+                statement(r#","Condition":{"StringEquals":{"aws:username":{"a":1}}}"#),
+                "Condition.StringEquals.aws:username",
+            ),
             (statement(r#","Condition":{"NumericLessThan":{"aws:EpochTime":"soon"}}"#), "soon"),
             (statement(r#","Condition":{"IpAddress":{"aws:SourceIp":"10.0.0"}}"#), "10.0.0"),
             (statement(r#","Condition":{"Bool":{"aws:SecureTransport":"yes"}}"#), "yes"),
-            (statement(r#","Condition":{"StringEquals":{"aws:username":"${aws:username"}}"#), "variable"),
+            (
+                statement(r#","Condition":{"StringEquals":{"aws:username":"${aws:username"}}"#),
+                "variable",
+            ),
             (statement(r#","Condition":{"StringEquals":{"aws:username":1.50}}"#), "quotes"),
-            (statement(r#","Condition":{"ForAllValues:StringEquals":{"kms:EncryptionContext:A":"x"}}"#), "OverlyPermissiveCondition"),
+            (
+                statement(
+                    r#","Condition":{"ForAllValues:StringEquals":{"kms:EncryptionContext:A":"x"}}"#,
+                ),
+                "OverlyPermissiveCondition",
+            ),
             (statement(r#","Principal":"*""#), "Principal"),
         ] {
             let said = refusal(DocumentKind::Identity, &text);
@@ -290,8 +386,14 @@ mod tests {
             r#"{"Service":"*"}"#,
             r#""alice""#,
         ] {
-            let text = format!(r#"{{"Statement":[{{"Effect":"Allow","Principal":{principal},"Action":"kms:*","Resource":"*"}}]}}"#);
-            assert_eq!(refusal(DocumentKind::Resource, &text), crate::error::INVALID_PRINCIPALS, "{principal}");
+            let text = format!(
+                r#"{{"Statement":[{{"Effect":"Allow","Principal":{principal},"Action":"kms:*","Resource":"*"}}]}}"#
+            );
+            assert_eq!(
+                refusal(DocumentKind::Resource, &text),
+                crate::error::INVALID_PRINCIPALS,
+                "{principal}"
+            );
         }
     }
 
@@ -301,9 +403,15 @@ mod tests {
             (DocumentKind::Identity, "key/abc", "ARN format"),
             (DocumentKind::Resource, "key/abc", "not an ARN"),
             (DocumentKind::Identity, "arn:aws:k*:us-east-1:111122223333:key/a", "vendor"),
-            (DocumentKind::Identity, "arn:aws:kms:${aws:RequestedRegion}:111122223333:key/a", "fifth colon"),
+            (
+                DocumentKind::Identity,
+                "arn:aws:kms:${aws:RequestedRegion}:111122223333:key/a",
+                "fifth colon",
+            ),
         ] {
-            let text = format!(r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"kms:*","Resource":"{resource}"}}}}"#);
+            let text = format!(
+                r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"kms:*","Resource":"{resource}"}}}}"#
+            );
             assert!(refusal(kind, &text).contains(names), "{resource}: {}", refusal(kind, &text));
         }
     }

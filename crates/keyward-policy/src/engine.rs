@@ -10,12 +10,16 @@ use crate::{
     grant::{Applying, GrantPolicy},
     keys,
     layers::Chorus,
+    principal::{self, Standing},
     question::{Question, Resource},
-    request::World,
+    request::{Base, World},
     table::Tally,
     translate::Slice,
 };
-use keyward_types::{Decision, Effect, Layer, LayerEffect, LayerOutcome, MatchKind, Matched, Reason, caller::Document};
+use keyward_types::{
+    Decision, Effect, Layer, LayerEffect, LayerOutcome, MatchKind, Matched, Reason,
+    caller::Document,
+};
 use quick_cache::{Equivalent, sync::Cache};
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -23,11 +27,14 @@ use std::{collections::BTreeSet, sync::Arc};
 const SLICES_MAX: usize = 16_384;
 /// Parsed documents kept, for actions that are not compiled yet and for explanations.
 const DOCUMENTS_MAX: usize = 4_096;
+/// Pairs of caller and resource kept as entities; one is about 2 KB.
+const BASES_MAX: usize = 4_096;
 
 /// Decides questions. Cheap to share: everything in it is a cache.
 pub struct PolicyEngine {
     slices: Cache<SliceKey, Arc<Slice>>,
     documents: Cache<([u8; 32], DocumentKind), Arc<Parsed>>,
+    bases: Cache<BaseKey, Arc<Base>>,
     pub(crate) grant_policy: Result<GrantPolicy, Unevaluable>,
     /// Evaluate whole documents instead of slices.
     whole: bool,
@@ -50,7 +57,8 @@ impl PolicyEngine {
         Self {
             slices: Cache::new(SLICES_MAX),
             documents: Cache::new(DOCUMENTS_MAX),
-            grant_policy: GrantPolicy::compile(),
+            bases: Cache::new(BASES_MAX),
+            grant_policy: GrantPolicy::compile(false),
             whole: false,
         }
     }
@@ -58,7 +66,7 @@ impl PolicyEngine {
     /// An engine that lets Cedar choose statements by action, slower and by another way. Tests compare the two.
     #[doc(hidden)]
     pub fn unsliced() -> Self {
-        Self { whole: true, ..Self::new() }
+        Self { whole: true, grant_policy: GrantPolicy::compile(true), ..Self::new() }
     }
 
     /// Decides. What cannot be evaluated is refused, with [`Reason::EvaluationFailed`] and row 0.
@@ -69,7 +77,11 @@ impl PolicyEngine {
     fn weigh(&self, question: &Question<'_>) -> Result<Decision, Unevaluable> {
         let (chorus, world) = self.listen(question)?;
         let policy = self.grant_policy.as_ref().map_err(Clone::clone)?;
-        let grants = if question.resource.is_key() { policy.applying(question, &world)? } else { Vec::new() };
+        let grants = if question.resource.is_key() {
+            policy.applying(question, &world)?
+        } else {
+            Vec::new()
+        };
         let tally = tally(question, &chorus, &grants);
         let verdict = match tally.verdict() {
             (Effect::ExplicitDeny, reason, row) => (Effect::ExplicitDeny, reason, row),
@@ -84,16 +96,50 @@ impl PolicyEngine {
     }
 
     /// Evaluates every layer of policies.
-    pub(crate) fn listen<'q>(&self, question: &Question<'q>) -> Result<(Chorus<'q>, World), Unevaluable> {
+    pub(crate) fn listen<'q>(
+        &self,
+        question: &Question<'q>,
+    ) -> Result<(Chorus<'q>, World), Unevaluable> {
         let ambiguous = keys::ambiguous_names(question);
         let mut chorus = Chorus::gather(self, question, !ambiguous.is_empty())?;
-        let world = World::build(question, &chorus.needed(), &ambiguous)?;
+        let world = World::build(self.base(question)?, question, &chorus.needed(), &ambiguous)?;
         chorus.evaluate(&world)?;
         Ok((chorus, world))
     }
 
+    /// The caller and the resource as entities, made once.
+    pub(crate) fn base(&self, question: &Question<'_>) -> Result<Arc<Base>, Unevaluable> {
+        let Standing { ty, id, behind, account } = principal::standing(question.caller);
+        let wanted = BaseRef {
+            ty,
+            id,
+            behind: behind.map(|(_, arn)| arn),
+            account,
+            resource: question.resource.arn(),
+        };
+        if let Some(base) = self.bases.get(&wanted) {
+            return Ok(base);
+        }
+        let base = Arc::new(Base::build(question)?);
+        let key = BaseKey {
+            ty,
+            id: id.into(),
+            behind: wanted.behind.map(Box::from),
+            account: account.map(Box::from),
+            resource: wanted.resource.into(),
+        };
+        self.bases.insert(key, Arc::clone(&base));
+        Ok(base)
+    }
+
     /// What a document says about an action, compiled.
-    pub(crate) fn slice(&self, document: &Document, kind: DocumentKind, action: &str, guard: bool) -> Result<Arc<Slice>, Unevaluable> {
+    pub(crate) fn slice(
+        &self,
+        document: &Document,
+        kind: DocumentKind,
+        action: &str,
+        guard: bool,
+    ) -> Result<Arc<Slice>, Unevaluable> {
         let wanted = SliceRef { digest: document.digest(), kind, guard, action };
         if let Some(slice) = self.slices.get(&wanted) {
             return Ok(slice);
@@ -105,7 +151,11 @@ impl PolicyEngine {
         Ok(slice)
     }
 
-    pub(crate) fn parsed(&self, document: &Document, kind: DocumentKind) -> Result<Arc<Parsed>, Unevaluable> {
+    pub(crate) fn parsed(
+        &self,
+        document: &Document,
+        kind: DocumentKind,
+    ) -> Result<Arc<Parsed>, Unevaluable> {
         let key = (*document.digest(), kind);
         if let Some(parsed) = self.documents.get(&key) {
             return Ok(parsed);
@@ -135,11 +185,47 @@ struct SliceRef<'a> {
 
 impl Equivalent<SliceKey> for SliceRef<'_> {
     fn equivalent(&self, key: &SliceKey) -> bool {
-        *self.digest == key.digest && self.kind == key.kind && self.guard == key.guard && *self.action == *key.action
+        *self.digest == key.digest
+            && self.kind == key.kind
+            && self.guard == key.guard
+            && *self.action == *key.action
     }
 }
 
-pub(crate) fn tally(question: &Question<'_>, chorus: &Chorus<'_>, grants: &[Applying<'_>]) -> Tally {
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct BaseKey {
+    ty: &'static str,
+    id: Box<str>,
+    behind: Option<Box<str>>,
+    account: Option<Box<str>>,
+    resource: Box<str>,
+}
+
+/// The same, borrowed. INVARIANT: hashes as [`BaseKey`] does.
+#[derive(Hash)]
+struct BaseRef<'a> {
+    ty: &'static str,
+    id: &'a str,
+    behind: Option<&'a str>,
+    account: Option<&'a str>,
+    resource: &'a str,
+}
+
+impl Equivalent<BaseKey> for BaseRef<'_> {
+    fn equivalent(&self, key: &BaseKey) -> bool {
+        self.ty == key.ty
+            && *self.id == *key.id
+            && self.behind == key.behind.as_deref()
+            && self.account == key.account.as_deref()
+            && *self.resource == *key.resource
+    }
+}
+
+pub(crate) fn tally(
+    question: &Question<'_>,
+    chorus: &Chorus<'_>,
+    grants: &[Applying<'_>],
+) -> Tally {
     let mut kinds: BTreeSet<MatchKind> = chorus.kinds();
     kinds.extend(grants.iter().map(|grant| grant.kind));
     Tally {
@@ -159,7 +245,9 @@ pub(crate) fn tally(question: &Question<'_>, chorus: &Chorus<'_>, grants: &[Appl
         root: question.caller.is_root(),
         boundary_ok: chorus.ok(Layer::PermissionsBoundary),
         session_ok: chorus.ok(Layer::SessionPolicy),
-        own_grant: grants.iter().any(|applying| applying.grant.issuing_account == question.caller.account),
+        own_grant: grants
+            .iter()
+            .any(|applying| applying.grant.issuing_account == question.caller.account),
     }
 }
 
@@ -193,7 +281,10 @@ pub(crate) fn outcome(
     for layer in LAYERS {
         let (said, matched) = match layer {
             Layer::Grant => grant_outcome(question, grants),
-            layer => (chorus.effect(*layer), chorus.of(*layer).flat_map(crate::layers::Voice::matched).collect()),
+            layer => (
+                chorus.effect(*layer),
+                chorus.of(*layer).flat_map(crate::layers::Voice::matched).collect(),
+            ),
         };
         let other_side = match layer {
             Layer::KeyPolicy => !grants.is_empty(),
@@ -228,7 +319,10 @@ fn grant_outcome(question: &Question<'_>, grants: &[Applying<'_>]) -> (LayerEffe
         allow: true,
         kind: Some(applying.kind),
     });
-    (if grants.is_empty() { LayerEffect::ImplicitDeny } else { LayerEffect::Allow }, matched.collect())
+    (
+        if grants.is_empty() { LayerEffect::ImplicitDeny } else { LayerEffect::Allow },
+        matched.collect(),
+    )
 }
 
 /// The answer to what cannot be evaluated.

@@ -6,9 +6,11 @@
 use thiserror::Error;
 
 /// AWS's text for a principal that does not exist or cannot be one.
-pub const INVALID_PRINCIPALS: &str = "Policy contains a statement with one or more invalid principals.";
+pub const INVALID_PRINCIPALS: &str =
+    "Policy contains a statement with one or more invalid principals.";
 /// AWS's text of the lockout safety check.
-pub const LOCKOUT: &str = "The new key policy will not allow you to update the key policy in the future.";
+pub const LOCKOUT: &str =
+    "The new key policy will not allow you to update the key policy in the future.";
 /// AWS's text for `ForAllValues` on a key that carries one value.
 pub const OVERLY_PERMISSIVE: &str = "OverlyPermissiveCondition: Using the ForAllValues set operator with a single-valued condition key matches requests without the specified [encryption context or tag] or with an unspecified [encryption context or tag]. To fix, remove ForAllValues.";
 

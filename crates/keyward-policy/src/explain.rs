@@ -63,7 +63,8 @@ fn near_grants(
         if applying.iter().any(|one| one.grant.grant_id == grant.grant_id) {
             continue;
         }
-        let failed: Vec<Clause> = policy.failing(question, world, grant)?.into_iter().map(shorten).collect();
+        let failed: Vec<Clause> =
+            policy.failing(question, world, grant)?.into_iter().map(shorten).collect();
         if !failed.is_empty() {
             let sid = Some(grant.grant_id.as_str().to_owned());
             near.push(NearMiss { source: "grant".to_owned(), sid, index: 0, allow: true, failed });
@@ -72,16 +73,25 @@ fn near_grants(
     Ok(near)
 }
 
-fn near_statements(engine: &PolicyEngine, question: &Question<'_>, voice: &Voice<'_>) -> Result<Vec<NearMiss>, Unevaluable> {
+fn near_statements(
+    engine: &PolicyEngine,
+    question: &Question<'_>,
+    voice: &Voice<'_>,
+) -> Result<Vec<NearMiss>, Unevaluable> {
     let parsed = engine.parsed(voice.document, voice.kind)?;
-    let hits = voice.permits.iter().chain(&voice.forbids).filter_map(|place| voice.slice.entries.get(*place));
+    let hits = voice
+        .permits
+        .iter()
+        .chain(&voice.forbids)
+        .filter_map(|place| voice.slice.entries.get(*place));
     let hits: Vec<usize> = hits.map(|entry| entry.statement).collect();
     let mut near = Vec::new();
     for (index, statement) in parsed.statements.iter().enumerate() {
         if hits.contains(&index) {
             continue;
         }
-        let failed: Vec<Clause> = failing(question, statement, voice)?.into_iter().map(shorten).collect();
+        let failed: Vec<Clause> =
+            failing(engine, question, statement, voice)?.into_iter().map(shorten).collect();
         let (source, sid) = (voice.source.to_owned(), statement.sid.clone());
         near.push(NearMiss { source, sid, index, allow: statement.allow, failed });
     }
@@ -89,10 +99,21 @@ fn near_statements(engine: &PolicyEngine, question: &Question<'_>, voice: &Voice
 }
 
 /// The clauses of a statement that do not hold.
-fn failing(question: &Question<'_>, statement: &Statement, voice: &Voice<'_>) -> Result<Vec<Clause>, Unevaluable> {
+fn failing(
+    engine: &PolicyEngine,
+    question: &Question<'_>,
+    statement: &Statement,
+    voice: &Voice<'_>,
+) -> Result<Vec<Clause>, Unevaluable> {
     let mut failed = missing(statement, voice.kind);
-    if let Some(actions) = statement.actions.as_ref().filter(|_| !statement.covers_action(question.action)) {
-        failed.push(clause(name("Action", actions.not), actions.texts.join(", "), question.action.to_owned()));
+    if let Some(actions) =
+        statement.actions.as_ref().filter(|_| !statement.covers_action(question.action))
+    {
+        failed.push(clause(
+            name("Action", actions.not),
+            actions.texts.join(", "),
+            question.action.to_owned(),
+        ));
     }
     let ambiguous = keys::ambiguous_names(question);
     let mut needs = Needs::default();
@@ -100,14 +121,22 @@ fn failing(question: &Question<'_>, statement: &Statement, voice: &Voice<'_>) ->
     let mut set = PolicySet::new();
     let entry = Entry { statement: 0, sid: None, kind: None };
     for (place, (_, node)) in asked.iter().enumerate() {
-        let policy = translate::policy(&place.to_string(), true, vec![node.clone()], &entry, pst::ActionConstraint::Any)?;
+        let policy = translate::policy(
+            &place.to_string(),
+            true,
+            vec![node.clone()],
+            &entry,
+            pst::ActionConstraint::Any,
+        )?;
         set.add(policy).map_err(|error| Unevaluable(error.to_string()))?;
     }
-    let mut needed = Needed::default();
-    needed.add(&needs);
-    let world = World::build(question, &needed, &ambiguous)?;
-    let principal = world.unnamed.as_ref().filter(|_| voice.layer == Layer::KeyPolicy).unwrap_or(&world.principal);
-    let holding = satisfied(&set, &world.request(principal)?, &world.entities(Vec::new())?)?;
+    let world = World::build(engine.base(question)?, question, &Needed::of([&needs]), &ambiguous)?;
+    let principal = world
+        .unnamed
+        .as_ref()
+        .filter(|_| voice.layer == Layer::KeyPolicy)
+        .unwrap_or(&world.base.principal);
+    let holding = satisfied(&set, &world.request(principal)?, world.entities())?;
     let unmet = asked.into_iter().enumerate().filter(|(place, _)| !holding.contains(place));
     failed.extend(unmet.map(|(_, (clause, _))| clause));
     Ok(failed)
@@ -116,7 +145,9 @@ fn failing(question: &Question<'_>, statement: &Statement, voice: &Voice<'_>) ->
 /// Elements without which a statement has no effect.
 fn missing(statement: &Statement, kind: DocumentKind) -> Vec<Clause> {
     let mut failed = Vec::new();
-    let mut lacks = |element: &str| failed.push(clause(element.to_owned(), "the element".to_owned(), "(absent)".to_owned()));
+    let mut lacks = |element: &str| {
+        failed.push(clause(element.to_owned(), "the element".to_owned(), "(absent)".to_owned()))
+    };
     if statement.actions.is_none() {
         lacks("Action");
     }
@@ -137,11 +168,18 @@ fn asked(
     needs: &mut Needs,
 ) -> Result<Vec<(Clause, crate::build::Node)>, Unevaluable> {
     let mut asked = Vec::new();
-    if let (Some(listed), Some(node)) = (&statement.principals, translate::principal(statement, needs)?) {
+    if let (Some(listed), Some(node)) =
+        (&statement.principals, translate::principal(statement, needs)?)
+    {
         let expected = listed.texts.join(", ");
-        asked.push((clause(name("Principal", listed.not), expected, question.caller.arn.clone()), node));
+        asked.push((
+            clause(name("Principal", listed.not), expected, question.caller.arn.clone()),
+            node,
+        ));
     }
-    if let (Some(listed), Some(node)) = (&statement.resources, translate::resource(statement, guard, needs)?) {
+    if let (Some(listed), Some(node)) =
+        (&statement.resources, translate::resource(statement, guard, needs)?)
+    {
         let actual = question.resource.arn().to_owned();
         asked.push((clause(name("Resource", listed.not), listed.texts.join(", "), actual), node));
     }

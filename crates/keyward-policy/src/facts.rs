@@ -37,7 +37,11 @@ impl<'a> Facts<'a> {
     }
 
     /// States the values of a key that holds several, such as `kms:GrantOperations`.
-    pub fn add_many<V: Into<String>>(&mut self, name: &str, values: impl IntoIterator<Item = V>) -> &mut Self {
+    pub fn add_many<V: Into<String>>(
+        &mut self,
+        name: &str,
+        values: impl IntoIterator<Item = V>,
+    ) -> &mut Self {
         self.insert(name, Values::Many(values.into_iter().map(Into::into).collect()))
     }
 
@@ -57,9 +61,9 @@ impl<'a> Facts<'a> {
         self
     }
 
-    /// Pairs by name as the client spelled it; empty when there is no context.
-    pub(crate) fn context_pairs(&self) -> impl Iterator<Item = (&'a String, &'a String)> + use<'a> {
-        self.encryption_context.into_iter().flat_map(|context| context.0.iter())
+    /// Pairs by name as the client spelled it.
+    pub(crate) fn context(&self) -> Option<&'a BTreeMap<String, String>> {
+        self.encryption_context.map(|context| &context.0)
     }
 
     /// `name` in lower case.

@@ -8,30 +8,74 @@ use crate::{
     entities,
     error::Unevaluable,
     keys::{ConditionKey, Seen, look_up},
-    principal,
+    principal::{self, Named, Standing},
     question::Question,
-    request::World,
+    request::{Base, World},
 };
-use cedar_policy::{Authorizer, Context, Decision, Entities, Entity, EntityUid, Policy, PolicySet, Request, RestrictedExpression, pst};
-use keyward_types::{Caller, CallerKind, Clause, GrantConstraints, GrantOperation, GrantRecord, Grantee, MatchKind};
-use std::collections::BTreeMap;
+use cedar_policy::{
+    Authorizer, Context, Decision, Entities, Entity, EntityUid, Policy, PolicySet, Request,
+    RestrictedExpression, pst,
+};
+use keyward_types::{
+    Caller, CallerKind, Clause, GrantConstraints, GrantId, GrantOperation, GrantRecord, Grantee,
+    MatchKind,
+};
+use quick_cache::sync::Cache;
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// The text that is evaluated.
 pub const GRANT_POLICY: &str = include_str!("../../../policies/base/grant.cedar");
 
-/// What each `when` of the grant policy is about, in its order.
-const CLAUSES: &[&str] = &[
-    "Key",
-    "GranteePrincipal",
-    "GranteePrincipal unique id",
-    "Operations",
-    "Constraint EncryptionContextEquals",
-    "Constraint EncryptionContextSubset",
-    "Constraint SourceArn",
-    "Operations of the new grant",
-    "Constraint EncryptionContextEquals of the new grant",
-    "Constraint EncryptionContextSubset of the new grant",
-    "Constraint SourceArn of the new grant",
+/// What a grant and an operation make of the grant policy: which of its clauses say anything.
+///
+/// A clause of the form `if <the grant has this> then … else true` says nothing about a grant without it.
+/// As with documents and actions, what says nothing is left out before it is evaluated; a test compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Shape(usize);
+
+const ALWAYS: usize = 0;
+const HAS_ID: usize = 1;
+const HAS_EQUALS: usize = 2;
+const HAS_SUBSET: usize = 4;
+const HAS_SOURCE: usize = 8;
+const CREATES: usize = 16;
+const SHAPES: usize = 32;
+
+impl Shape {
+    fn of(operation: GrantOperation, grant: &GrantRecord) -> Self {
+        let GrantConstraints {
+            encryption_context_equals: equals,
+            encryption_context_subset: subset,
+            source_arn,
+        } = &grant.constraints;
+        let bits = [
+            (grant.grantee_id.is_some(), HAS_ID),
+            (equals.is_some(), HAS_EQUALS),
+            (subset.is_some(), HAS_SUBSET),
+            (source_arn.is_some(), HAS_SOURCE),
+            (operation == GrantOperation::CreateGrant, CREATES),
+        ];
+        Self(bits.iter().filter(|(set, _)| *set).map(|(_, bit)| bit).sum())
+    }
+}
+
+/// What each `when` of the grant policy is about, in its order, and the shapes for which it says something.
+const CLAUSES: &[(&str, usize)] = &[
+    ("Key", ALWAYS),
+    ("GranteePrincipal", ALWAYS),
+    ("GranteePrincipal unique id", HAS_ID),
+    ("Operations", ALWAYS),
+    ("Constraint EncryptionContextEquals", HAS_EQUALS),
+    ("Constraint EncryptionContextSubset", HAS_SUBSET),
+    ("Constraint SourceArn", HAS_SOURCE),
+    ("Operations of the new grant", CREATES),
+    ("Constraint EncryptionContextEquals of the new grant", CREATES | HAS_EQUALS),
+    ("Constraint EncryptionContextSubset of the new grant", CREATES | HAS_SUBSET),
+    ("Constraint SourceArn of the new grant", CREATES | HAS_SOURCE),
 ];
 
 /// Operations whose requests carry an encryption context.
@@ -47,14 +91,21 @@ const CARRY_CONTEXT: &[&str] = &[
     "ReEncryptTo",
 ];
 
-/// Grants put before Cedar at once.
-const CHUNK: usize = 32;
+/// Grants kept as entities; one is about 2 KB.
+const PREPARED_MAX: usize = 4_096;
 
-/// The compiled grant policy, whole and clause by clause.
-#[derive(Debug)]
+/// The compiled grant policy, by shape and clause by clause, and grants as entities.
 pub(crate) struct GrantPolicy {
-    whole: PolicySet,
+    shapes: Vec<PolicySet>,
     clauses: PolicySet,
+    prepared: Cache<GrantId, Arc<Prepared>>,
+}
+
+/// A grant as an entity, and the record it was made from.
+struct Prepared {
+    record: GrantRecord,
+    uid: EntityUid,
+    entities: Entities,
 }
 
 /// A grant that applies.
@@ -64,63 +115,157 @@ pub(crate) struct Applying<'q> {
 }
 
 impl GrantPolicy {
-    pub(crate) fn compile() -> Result<Self, Unevaluable> {
-        let failed = |error: &dyn core::fmt::Display| Unevaluable(format!("the grant policy does not compile: {error}"));
-        let whole: PolicySet = GRANT_POLICY.parse().map_err(|error| failed(&error))?;
-        let policy = whole.policies().next().ok_or_else(|| Unevaluable("the grant policy is empty".to_owned()))?;
+    /// `whole`: leave no clause out, as the tests do to compare.
+    pub(crate) fn compile(whole: bool) -> Result<Self, Unevaluable> {
+        let failed = |error: &dyn core::fmt::Display| {
+            Unevaluable(format!("the grant policy does not compile: {error}"))
+        };
+        let text: PolicySet = GRANT_POLICY.parse().map_err(|error| failed(&error))?;
+        let policy = text.policies().next().ok_or_else(|| failed(&"it is empty"))?;
         let pst::Policy::Static(body) = policy.to_pst().map_err(|error| failed(&error))? else {
-            return Err(Unevaluable("the grant policy is a template".to_owned()));
+            return Err(failed(&"it is a template"));
+        };
+        let body = body.body();
+        if body.clauses().len() != CLAUSES.len() {
+            return Err(failed(&"it has clauses without names"));
+        }
+        let with = |id: &str, clauses: Vec<pst::Clause>| -> Result<Policy, Unevaluable> {
+            let template = body
+                .clone()
+                .with_id(id.into())
+                .try_with_clauses(clauses)
+                .map_err(|error| failed(&error))?;
+            let policy = pst::StaticPolicy::try_from(template).map_err(|error| failed(&error))?;
+            Policy::from_pst(pst::Policy::Static(policy)).map_err(|error| failed(&error))
         };
         let mut clauses = PolicySet::new();
-        for (index, clause) in body.body().clauses().iter().enumerate() {
-            let template = body.body().clone().with_id(index.to_string().as_str().into());
-            let template = template.try_with_clauses([clause.clone()]).map_err(|error| failed(&error))?;
-            let alone = pst::StaticPolicy::try_from(template).map_err(|error| failed(&error))?;
-            let alone = Policy::from_pst(pst::Policy::Static(alone)).map_err(|error| failed(&error))?;
-            clauses.add(alone).map_err(|error| failed(&error))?;
+        for (index, clause) in body.clauses().iter().enumerate() {
+            clauses
+                .add(with(&index.to_string(), vec![clause.clone()])?)
+                .map_err(|error| failed(&error))?;
         }
-        if clauses.num_of_policies() != CLAUSES.len() {
-            return Err(Unevaluable("the grant policy has clauses without names".to_owned()));
+        let mut shapes = Vec::new();
+        for shape in 0..SHAPES {
+            let speaks = CLAUSES.iter().map(|(_, of)| whole || of & shape == *of);
+            let kept = body
+                .clauses()
+                .iter()
+                .zip(speaks)
+                .filter(|(_, speaks)| *speaks)
+                .map(|(clause, _)| clause.clone());
+            shapes.push(
+                PolicySet::from_policies([with("grant", kept.collect())?])
+                    .map_err(|error| failed(&error))?,
+            );
         }
-        Ok(Self { whole, clauses })
+        Ok(Self { shapes, clauses, prepared: Cache::new(PREPARED_MAX) })
     }
 
     /// The grants that apply, one of each kind and issuer: more of the same change nothing.
-    pub(crate) fn applying<'q>(&self, question: &Question<'q>, world: &World) -> Result<Vec<Applying<'q>>, Unevaluable> {
+    pub(crate) fn applying<'q>(
+        &self,
+        question: &Question<'q>,
+        world: &World,
+    ) -> Result<Vec<Applying<'q>>, Unevaluable> {
         let mut found: Vec<Applying<'q>> = Vec::new();
         let Some(operation) = operation(question) else { return Ok(found) };
-        let candidates: Vec<&'q GrantRecord> =
-            question.grants.iter().copied().filter(|grant| grant.operations.contains(&operation)).collect();
         let own = |grant: &GrantRecord| grant.issuing_account == question.caller.account;
-        for chunk in candidates.chunks(CHUNK) {
-            let mut stage: Option<Stage> = None;
-            for (index, grant) in chunk.iter().enumerate() {
-                let Some(kind) = kind(question.caller, grant) else { continue };
-                if found.iter().any(|f| f.kind == kind && own(f.grant) == own(grant)) {
-                    continue;
-                }
-                if stage.is_none() {
-                    stage = Some(Stage::build(question, world, operation, chunk)?);
-                }
-                if let Some(stage) = &stage
-                    && stage.ask(&self.whole, index)?.0
-                {
-                    found.push(Applying { grant, kind });
-                }
+        for grant in
+            question.grants.iter().copied().filter(|grant| grant.operations.contains(&operation))
+        {
+            let Some(kind) = kind(question.caller, grant) else { continue };
+            if found.iter().any(|one| one.kind == kind && own(one.grant) == own(grant)) {
+                continue;
+            }
+            let shape = Shape::of(operation, grant);
+            let policies = self
+                .shapes
+                .get(shape.0)
+                .ok_or_else(|| Unevaluable("a grant has no shape".to_owned()))?;
+            if self.ask(policies, question, world, (operation, Some(kind)), grant)?.0 {
+                found.push(Applying { grant, kind });
             }
         }
         Ok(found)
     }
 
     /// The clauses that keep a grant from applying.
-    pub(crate) fn failing(&self, question: &Question<'_>, world: &World, grant: &GrantRecord) -> Result<Vec<Clause>, Unevaluable> {
+    pub(crate) fn failing(
+        &self,
+        question: &Question<'_>,
+        world: &World,
+        grant: &GrantRecord,
+    ) -> Result<Vec<Clause>, Unevaluable> {
         let Some(operation) = operation(question) else {
             return Ok(vec![clause("Operations", expected(3, grant), question.action.to_owned())]);
         };
-        let stage = Stage::build(question, world, operation, &[grant])?;
-        let (_, holding) = stage.ask(&self.clauses, 0)?;
+        let (_, holding) = self.ask(&self.clauses, question, world, (operation, None), grant)?;
         let failed = CLAUSES.iter().enumerate().filter(|(index, _)| !holding.contains(index));
-        Ok(failed.map(|(index, name)| clause(name, expected(index, grant), actual(index, question))).collect())
+        Ok(failed
+            .map(|(index, (name, _))| clause(name, expected(index, grant), actual(index, question)))
+            .collect())
+    }
+
+    /// Whether any policy permits for the grant, and the ids of those that do.
+    ///
+    /// `kind`: how the grant names the caller, where that is known; the request then carries that name alone.
+    fn ask(
+        &self,
+        policies: &PolicySet,
+        question: &Question<'_>,
+        world: &World,
+        (operation, kind): (GrantOperation, Option<MatchKind>),
+        grant: &GrantRecord,
+    ) -> Result<(bool, Vec<usize>), Unevaluable> {
+        let failed = |error: &dyn core::fmt::Display| Unevaluable(error.to_string());
+        let prepared = self.prepare(grant)?;
+        let mut pairs = context(question, (operation, kind), grant)?;
+        pairs
+            .push(("grant".to_owned(), RestrictedExpression::new_entity_uid(prepared.uid.clone())));
+        let mut with_child = None;
+        if let Some(child) = question.child_grant {
+            let child = entity("child", child)?;
+            pairs.push(("child".to_owned(), RestrictedExpression::new_entity_uid(child.uid())));
+            with_child = Some(
+                prepared
+                    .entities
+                    .clone()
+                    .add_entities([child], None)
+                    .map_err(|error| failed(&error))?,
+            );
+        }
+        let context = Context::from_pairs(pairs).map_err(|error| failed(&error))?;
+        let Base { principal, resource, .. } = world.base.as_ref();
+        let request =
+            Request::new(principal.clone(), world.action.clone(), resource.clone(), context, None)
+                .map_err(|error| failed(&error))?;
+        let entities = with_child.as_ref().unwrap_or(&prepared.entities);
+        let response = Authorizer::new().is_authorized(&request, policies, entities);
+        if let Some(error) = response.diagnostics().errors().next() {
+            return Err(failed(error));
+        }
+        let holding = response
+            .diagnostics()
+            .reason()
+            .filter_map(|id| AsRef::<str>::as_ref(id).parse().ok())
+            .collect();
+        Ok((response.decision() == Decision::Allow, holding))
+    }
+
+    fn prepare(&self, grant: &GrantRecord) -> Result<Arc<Prepared>, Unevaluable> {
+        // Ids are the store's to make unique; the record is compared so that this does not rest on it.
+        if let Some(prepared) =
+            self.prepared.get(&grant.grant_id).filter(|prepared| prepared.record == *grant)
+        {
+            return Ok(prepared);
+        }
+        let entity = entity("grant", grant)?;
+        let uid = entity.uid();
+        let entities = Entities::from_entities([entity], None)
+            .map_err(|error| Unevaluable(error.to_string()))?;
+        let prepared = Arc::new(Prepared { record: grant.clone(), uid, entities });
+        self.prepared.insert(grant.grant_id.clone(), Arc::clone(&prepared));
+        Ok(prepared)
     }
 }
 
@@ -140,108 +285,92 @@ pub(crate) fn kind(caller: &Caller, grant: &GrantRecord) -> Option<MatchKind> {
 /// How a grantee or retiring principal names this caller.
 pub(crate) fn names(caller: &Caller, grantee: &Grantee) -> Option<MatchKind> {
     let wanted = grantee_text(grantee)?;
-    caller_names(caller).into_iter().find(|(_, name)| *name == wanted).map(|(kind, _)| kind)
+    let Standing { ty, id, behind, account } = principal::standing(caller);
+    if ty != "Root" && id == wanted {
+        Some(MatchKind::Session)
+    } else if behind.is_some_and(|(_, arn)| arn == wanted) {
+        Some(MatchKind::Entity)
+    } else {
+        (account == Some(wanted.as_ref())).then_some(MatchKind::Account)
+    }
 }
 
-/// The texts by which a grant can name a caller, strongest first.
-fn caller_names(caller: &Caller) -> Vec<(MatchKind, String)> {
-    let (ty, id, parents) = principal::entity_of(caller, true);
-    let own = (ty != "Root").then_some((MatchKind::Session, id));
-    let above = parents.into_iter().map(|(ty, id)| (if ty == "Account" { MatchKind::Account } else { MatchKind::Entity }, id));
-    own.into_iter().chain(above).collect()
-}
-
-/// An account's ARN and its id are one name.
-fn grantee_text(grantee: &Grantee) -> Option<String> {
+/// An account's ARN and its id are one name; `None` for what names nobody.
+fn grantee_text(grantee: &Grantee) -> Option<Cow<'_, str>> {
     match grantee {
-        Grantee::Service(name) => Some(name.clone()),
-        Grantee::Principal(arn) => principal::parse_arn(arn)?.entity().map(|(_, id)| id.to_owned()),
+        Grantee::Service(name) => Some(Cow::Borrowed(name)),
+        Grantee::Principal(arn) => match principal::parse_arn(arn)? {
+            Named::Account(id) => Some(Cow::Owned(id)),
+            _ => Some(Cow::Borrowed(arn)),
+        },
     }
 }
 
-/// Ids that a grant may have been bound to. A federated session does not know its user's id.
-fn caller_ids(caller: &Caller) -> Vec<&str> {
-    match caller.kind {
-        CallerKind::Federated { .. } => vec![&caller.user_id],
-        _ => vec![&caller.user_id, caller.unique_id(), caller.account.as_str()],
+/// What the grant policy reads of the request, and no more than this grant makes it read.
+fn context(
+    question: &Question<'_>,
+    (operation, kind): (GrantOperation, Option<MatchKind>),
+    grant: &GrantRecord,
+) -> Result<Vec<(String, RestrictedExpression)>, Unevaluable> {
+    let caller = question.caller;
+    let Standing { id, behind, account, .. } = principal::standing(caller);
+    let carries = CARRY_CONTEXT.contains(&operation.as_str());
+    let mut pairs = vec![
+        ("operation".to_owned(), entities::text(operation.as_str())),
+        ("caller".to_owned(), entities::text(id)),
+        ("carriesContext".to_owned(), RestrictedExpression::new_bool(carries)),
+    ];
+    if kind != Some(MatchKind::Session) {
+        pairs.extend(behind.map(|(_, arn)| ("callerBehind".to_owned(), entities::text(arn))));
+        pairs.extend(account.map(|account| ("callerAccount".to_owned(), entities::text(account))));
     }
+    if grant.grantee_id.is_some() {
+        // A federated session does not know its user's id.
+        let federated = matches!(caller.kind, CallerKind::Federated { .. });
+        let unique = if federated { caller.user_id.as_str() } else { caller.unique_id() };
+        pairs.push(("callerId".to_owned(), entities::text(&caller.user_id)));
+        pairs.push(("callerUniqueId".to_owned(), entities::text(unique)));
+    }
+    let GrantConstraints {
+        encryption_context_equals: equals,
+        encryption_context_subset: subset,
+        source_arn: source,
+    } = &grant.constraints;
+    if carries && (equals.is_some() || subset.is_some()) {
+        let context = question.facts.context();
+        let names: BTreeSet<String> =
+            context.into_iter().flatten().map(|(name, _)| name.to_lowercase()).collect();
+        let ambiguous = names.len() != context.map_or(0, BTreeMap::len);
+        pairs.push(("contextAmbiguous".to_owned(), RestrictedExpression::new_bool(ambiguous)));
+        pairs.push(("contextPairs".to_owned(), folded_pairs(context.into_iter().flatten())));
+    }
+    if source.is_some()
+        && let Some(arn) = self::source_arn(question)?
+    {
+        pairs.push(("sourceArn".to_owned(), entities::text(&arn)));
+    }
+    Ok(pairs)
 }
 
-/// Grants of one chunk as entities, and the context they are asked in.
-struct Stage {
-    entities: Entities,
-    pairs: Vec<(String, RestrictedExpression)>,
-    principal: EntityUid,
-    action: EntityUid,
-    resource: EntityUid,
-}
-
-impl Stage {
-    fn build(question: &Question<'_>, world: &World, operation: GrantOperation, grants: &[&GrantRecord]) -> Result<Self, Unevaluable> {
-        let mut all = Vec::new();
-        for (index, grant) in grants.iter().enumerate() {
-            all.push(grant_entity(&index.to_string(), grant)?);
-        }
-        let carries = CARRY_CONTEXT.contains(&operation.as_str());
-        let names = caller_names(question.caller);
-        let mut pairs = vec![
-            ("operation".to_owned(), entities::text(operation.as_str())),
-            ("callerNames".to_owned(), entities::texts(names.iter().map(|(_, name)| name.as_str()))),
-            ("callerIds".to_owned(), entities::texts(caller_ids(question.caller))),
-            ("carriesContext".to_owned(), RestrictedExpression::new_bool(carries)),
-        ];
-        if carries {
-            let context: BTreeMap<&String, &String> = question.facts.context_pairs().collect();
-            let folded: std::collections::BTreeSet<String> = context.keys().map(|name| name.to_lowercase()).collect();
-            pairs.push(("contextAmbiguous".to_owned(), RestrictedExpression::new_bool(folded.len() != context.len())));
-            pairs.push(("contextPairs".to_owned(), folded_pairs(context)));
-        }
-        if let Some(arn) = source_arn(question)? {
-            pairs.push(("sourceArn".to_owned(), entities::text(&arn)));
-        }
-        if let Some(child) = question.child_grant {
-            let child = grant_entity("child", child)?;
-            pairs.push(("child".to_owned(), RestrictedExpression::new_entity_uid(child.uid())));
-            all.push(child);
-        }
-        Ok(Self {
-            entities: Entities::from_entities(all, None).map_err(|error| Unevaluable(error.to_string()))?,
-            pairs,
-            principal: world.principal.clone(),
-            action: world.action.clone(),
-            resource: world.resource.clone(),
-        })
-    }
-
-    /// Whether any policy permits for the grant at `index`, and the ids of those that do.
-    fn ask(&self, policies: &PolicySet, index: usize) -> Result<(bool, Vec<usize>), Unevaluable> {
-        let grant = entities::uid("Grant", &index.to_string())?;
-        let grant = ("grant".to_owned(), RestrictedExpression::new_entity_uid(grant));
-        let pairs = self.pairs.iter().cloned().chain([grant]);
-        let context = Context::from_pairs(pairs).map_err(|error| Unevaluable(error.to_string()))?;
-        let request = Request::new(self.principal.clone(), self.action.clone(), self.resource.clone(), context, None)
-            .map_err(|error| Unevaluable(error.to_string()))?;
-        let response = Authorizer::new().is_authorized(&request, policies, &self.entities);
-        if let Some(error) = response.diagnostics().errors().next() {
-            return Err(Unevaluable(error.to_string()));
-        }
-        let holding = response.diagnostics().reason().filter_map(|id| AsRef::<str>::as_ref(id).parse().ok()).collect();
-        Ok((response.decision() == Decision::Allow, holding))
-    }
-}
-
-fn grant_entity(id: &str, grant: &GrantRecord) -> Result<Entity, Unevaluable> {
+fn entity(id: &str, grant: &GrantRecord) -> Result<Entity, Unevaluable> {
     let key = entities::uid("Key", &grant.key.to_string())?;
     let mut attributes = vec![
         ("key".to_owned(), RestrictedExpression::new_entity_uid(key)),
         // A grantee that cannot be read is nobody.
-        ("grantee".to_owned(), entities::text(&grantee_text(&grant.grantee).unwrap_or_default())),
-        ("operations".to_owned(), entities::texts(grant.operations.iter().map(|operation| operation.as_str()))),
+        (
+            "grantee".to_owned(),
+            entities::text(grantee_text(&grant.grantee).as_deref().unwrap_or_default()),
+        ),
+        (
+            "operations".to_owned(),
+            entities::texts(grant.operations.iter().map(|operation| operation.as_str())),
+        ),
     ];
     if let Some(id) = &grant.grantee_id {
         attributes.push(("granteeId".to_owned(), entities::text(id)));
     }
-    let GrantConstraints { encryption_context_equals, encryption_context_subset, source_arn } = &grant.constraints;
+    let GrantConstraints { encryption_context_equals, encryption_context_subset, source_arn } =
+        &grant.constraints;
     if let Some(pairs) = encryption_context_equals {
         attributes.push(("contextEquals".to_owned(), folded_pairs(pairs)));
     }
@@ -255,7 +384,9 @@ fn grant_entity(id: &str, grant: &GrantRecord) -> Result<Entity, Unevaluable> {
 }
 
 /// Each pair as one text: the name's length in bytes, the name in lower case, the value.
-fn folded_pairs<'p>(pairs: impl IntoIterator<Item = (&'p String, &'p String)>) -> RestrictedExpression {
+fn folded_pairs<'p>(
+    pairs: impl IntoIterator<Item = (&'p String, &'p String)>,
+) -> RestrictedExpression {
     let texts = pairs.into_iter().map(|(name, value)| {
         let name = name.to_lowercase();
         entities::text(&format!("{} {name}={value}", name.len()))
@@ -273,14 +404,20 @@ fn source_arn(question: &Question<'_>) -> Result<Option<String>, Unevaluable> {
 
 /// What a grant demands, by the place of the clause.
 fn expected(index: usize, grant: &GrantRecord) -> String {
-    let pairs = |pairs: &Option<BTreeMap<String, String>>| pairs.as_ref().map_or_else(String::new, listed);
+    let pairs =
+        |pairs: &Option<BTreeMap<String, String>>| pairs.as_ref().map_or_else(String::new, listed);
     match index {
         0 => grant.key.to_string(),
         1 => match &grant.grantee {
             Grantee::Principal(text) | Grantee::Service(text) => text.clone(),
         },
         2 => grant.grantee_id.clone().unwrap_or_default(),
-        3 | 7 => grant.operations.iter().map(|operation| operation.as_str()).collect::<Vec<_>>().join(", "),
+        3 | 7 => grant
+            .operations
+            .iter()
+            .map(|operation| operation.as_str())
+            .collect::<Vec<_>>()
+            .join(", "),
         4 | 8 => pairs(&grant.constraints.encryption_context_equals),
         5 | 9 => pairs(&grant.constraints.encryption_context_subset),
         _ => grant.constraints.source_arn.clone().unwrap_or_default(),
@@ -296,13 +433,16 @@ fn actual(index: usize, question: &Question<'_>) -> String {
         2 => question.caller.user_id.clone(),
         3 => question.action.trim_start_matches("kms:").to_owned(),
         4 | 5 => {
-            let pairs: BTreeMap<String, String> = question.facts.context_pairs().map(|(k, v)| (k.clone(), v.clone())).collect();
-            if pairs.is_empty() { absent() } else { listed(&pairs) }
+            question.facts.context().filter(|pairs| !pairs.is_empty()).map_or_else(absent, listed)
         }
         6 => source_arn(question).ok().flatten().unwrap_or_else(absent),
         7 => child.map_or_else(absent, |grant| expected(7, grant)),
         8 | 9 => child.map_or_else(absent, |grant| {
-            let GrantConstraints { encryption_context_equals: equals, encryption_context_subset: subset, .. } = &grant.constraints;
+            let GrantConstraints {
+                encryption_context_equals: equals,
+                encryption_context_subset: subset,
+                ..
+            } = &grant.constraints;
             equals.as_ref().or(subset.as_ref()).map_or_else(absent, listed)
         }),
         _ => child.and_then(|grant| grant.constraints.source_arn.clone()).unwrap_or_else(absent),

@@ -20,7 +20,8 @@ pub(crate) enum Json {
 
 impl Json {
     pub(crate) fn parse(text: &str) -> Result<Self, PolicyError> {
-        serde_json::from_str(text).map_err(|error| PolicyError::malformed("", format!("the policy is not JSON: {error}")))
+        serde_json::from_str(text)
+            .map_err(|error| PolicyError::malformed("", format!("the policy is not JSON: {error}")))
     }
 
     /// The members of an object, each name once.
@@ -50,7 +51,11 @@ impl Json {
 
     /// One text or a list of texts, at least one.
     pub(crate) fn texts(&self, at: &str) -> Result<Vec<String>, PolicyError> {
-        let texts: Vec<String> = self.list().into_iter().map(|item| item.text(at).map(str::to_owned)).collect::<Result<_, _>>()?;
+        let texts: Vec<String> = self
+            .list()
+            .into_iter()
+            .map(|item| item.text(at).map(str::to_owned))
+            .collect::<Result<_, _>>()?;
         if texts.is_empty() { Err(PolicyError::malformed(at, "is empty")) } else { Ok(texts) }
     }
 

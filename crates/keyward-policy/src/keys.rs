@@ -18,7 +18,10 @@ use crate::{
     question::{Question, Resource},
 };
 use keyward_types::CallerKind;
-use std::{borrow::Cow, collections::BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 /// What a key's value is, beyond text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +114,9 @@ pub(crate) const KEYS: &[KeyRow] = &[
             Some(Seen::One(issued.to_rfc3339_opts(chrono::SecondsFormat::Secs, true).into()))
         })
     },
-    derived("aws:useragent", |q| Some(q.caller.origin.user_agent.as_str()).filter(|agent| !agent.is_empty()).map(one)),
+    derived("aws:useragent", |q| {
+        Some(q.caller.origin.user_agent.as_str()).filter(|agent| !agent.is_empty()).map(one)
+    }),
     derived("aws:userid", |q| human(q).then(|| one(&q.caller.user_id))),
     derived("aws:username", |q| match &q.caller.kind {
         CallerKind::User { name } => Some(one(name)),
@@ -209,7 +214,8 @@ impl ConditionKey {
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let name = text.to_lowercase();
         let (vendor, rest) = name.split_once(':')?;
-        let vendor_ok = !vendor.is_empty() && vendor.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        let vendor_ok =
+            !vendor.is_empty() && vendor.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         if !vendor_ok || rest.is_empty() || rest.contains("${") {
             return None;
         }
@@ -237,7 +243,10 @@ impl ConditionKey {
 
     /// The name under which a tag entity carries the value.
     pub(crate) fn tag(&self) -> &str {
-        let prefix = FAMILIES.iter().find(|(family, _)| self.place == Place::Tag(*family)).map_or("", |(_, prefix)| prefix);
+        let prefix = FAMILIES
+            .iter()
+            .find(|(family, _)| self.place == Place::Tag(*family))
+            .map_or("", |(_, prefix)| prefix);
         self.name.strip_prefix(prefix).unwrap_or(&self.name)
     }
 }
@@ -251,49 +260,77 @@ fn place_of(vendor: &str, name: &str) -> Option<Place> {
             return (!rest.is_empty()).then_some(Place::Tag(*family));
         }
     }
-    let elsewhere = !matches!(vendor, "aws" | "kms") || name.starts_with("kms:recipientattestation:");
+    let elsewhere =
+        !matches!(vendor, "aws" | "kms") || name.starts_with("kms:recipientattestation:");
     elsewhere.then_some(Place::Tag(Family::Other))
 }
 
 /// The value of `key` in this request; `None` when the key is absent.
 ///
 /// A key that holds one value but was stated with several has no value anyone could rely on: `Err`.
-pub(crate) fn look_up<'q>(question: &Question<'q>, key: &ConditionKey) -> Result<Option<Seen<'q>>, String> {
-    let seen = match question.facts.stated(&key.name) {
+pub(crate) fn look_up<'q>(
+    question: &Question<'q>,
+    key: &ConditionKey,
+) -> Result<Option<Seen<'q>>, String> {
+    look_up_at(question, &key.name, key.place, key.tag())
+}
+
+/// The value of a key with a fixed name.
+pub(crate) fn look_up_row<'q>(
+    question: &Question<'q>,
+    row: usize,
+) -> Result<Option<Seen<'q>>, String> {
+    let name = KEYS.get(row).map_or("", |row| row.name);
+    look_up_at(question, name, Place::Fixed(row), "")
+}
+
+fn look_up_at<'q>(
+    question: &Question<'q>,
+    name: &str,
+    place: Place,
+    tag: &str,
+) -> Result<Option<Seen<'q>>, String> {
+    let seen = match question.facts.stated(name) {
         Some(Values::One(value)) => Some(one(value)),
-        Some(Values::Many(values)) => Some(Seen::Many(values.iter().map(|value| Cow::Borrowed(value.as_str())).collect())),
-        None => derive(question, key).or_else(|| trusted(question, &key.name).map(one)),
+        Some(Values::Many(values)) => {
+            Some(Seen::Many(values.iter().map(|value| Cow::Borrowed(value.as_str())).collect()))
+        }
+        None => derive(question, place, tag).or_else(|| trusted(question, name).map(one)),
     };
+    let many = matches!(place, Place::Fixed(row) if KEYS.get(row).is_some_and(|row| row.many));
     match seen {
-        Some(Seen::One(value)) if key.is_multivalued() => Ok(Some(Seen::Many(vec![value]))),
-        Some(Seen::Many(values)) if !key.is_multivalued() => match <[_; 1]>::try_from(values) {
+        Some(Seen::One(value)) if many => Ok(Some(Seen::Many(vec![value]))),
+        Some(Seen::Many(values)) if !many => match <[_; 1]>::try_from(values) {
             Ok([value]) => Ok(Some(Seen::One(value))),
             Err(values) if values.is_empty() => Ok(None),
-            Err(_) => Err(format!("{} holds one value and was stated with several", key.name)),
+            Err(_) => Err(format!("{name} holds one value and was stated with several")),
         },
         other => Ok(other),
     }
 }
 
-fn derive<'q>(question: &Question<'q>, key: &ConditionKey) -> Option<Seen<'q>> {
-    match key.place {
+fn derive<'q>(question: &Question<'q>, place: Place, tag: &str) -> Option<Seen<'q>> {
+    match place {
         Place::Fixed(row) => KEYS.get(row)?.derive.and_then(|derive| derive(question)),
-        Place::Tag(family) => {
-            let wanted = key.tag();
-            pairs(question, family).find(|(name, _)| folds_to(name, wanted)).map(|(_, value)| one(value))
-        }
+        Place::Tag(family) => pairs(question, family)?
+            .iter()
+            .find(|(name, _)| folds_to(name, tag))
+            .map(|(_, value)| one(value)),
     }
 }
 
 /// What a family's entity carries, in the client's spelling.
-fn pairs<'q>(question: &Question<'q>, family: Family) -> Box<dyn Iterator<Item = (&'q String, &'q String)> + 'q> {
+fn pairs<'q>(question: &Question<'q>, family: Family) -> Option<&'q BTreeMap<String, String>> {
     match (family, question.resource) {
-        (Family::EncryptionContext, _) => Box::new(question.facts.context_pairs()),
-        (Family::PrincipalTag, _) => Box::new(question.caller.tags.iter()),
-        (Family::ResourceTag, Resource::Key { tags, .. }) => Box::new(tags.iter()),
-        _ => Box::new(std::iter::empty()),
+        (Family::EncryptionContext, _) => question.facts.context(),
+        (Family::PrincipalTag, _) => Some(&question.caller.tags),
+        (Family::ResourceTag, Resource::Key { tags, .. }) => Some(tags),
+        _ => None,
     }
 }
+
+/// Names so few that comparing each with each is quicker than sorting them.
+const FEW: usize = 16;
 
 /// Full names, in lower case, of keys that the request carries in two spellings.
 ///
@@ -301,12 +338,15 @@ fn pairs<'q>(question: &Question<'q>, family: Family) -> Box<dyn Iterator<Item =
 pub(crate) fn ambiguous_names(question: &Question<'_>) -> BTreeSet<String> {
     let mut ambiguous = question.facts.ambiguous().clone();
     for (family, prefix) in FAMILIES {
-        let names: Vec<&String> = pairs(question, *family).map(|(name, _)| name).collect();
-        if names.len() < 2 {
+        let Some(pairs) = pairs(question, *family) else { continue };
+        let alike = |(place, name): (usize, &String)| {
+            pairs.keys().skip(place + 1).any(|other| same_folded(name, other))
+        };
+        if pairs.len() < 2 || pairs.len() <= FEW && !pairs.keys().enumerate().any(alike) {
             continue;
         }
         let mut seen = BTreeSet::new();
-        for name in names {
+        for name in pairs.keys() {
             let folded = name.to_lowercase();
             if !seen.insert(folded.clone()) {
                 ambiguous.insert(format!("{prefix}{folded}"));
@@ -314,6 +354,14 @@ pub(crate) fn ambiguous_names(question: &Question<'_>) -> BTreeSet<String> {
         }
     }
     ambiguous
+}
+
+fn same_folded(one: &str, other: &str) -> bool {
+    if one.is_ascii() && other.is_ascii() {
+        one.eq_ignore_ascii_case(other)
+    } else {
+        one.to_lowercase() == other.to_lowercase()
+    }
 }
 
 /// Whether `name` is `folded` in lower case.
@@ -371,7 +419,13 @@ fn key_usage<'q>(question: &Question<'q>) -> Option<Seen<'q>> {
 }
 
 fn context_keys<'q>(question: &Question<'q>) -> Option<Seen<'q>> {
-    let names: Vec<Cow<'q, str>> = question.facts.context_pairs().map(|(name, _)| Cow::Borrowed(name.as_str())).collect();
+    let names: Vec<Cow<'q, str>> = question
+        .facts
+        .context()
+        .into_iter()
+        .flatten()
+        .map(|(name, _)| Cow::Borrowed(name.as_str()))
+        .collect();
     (!names.is_empty()).then_some(Seen::Many(names))
 }
 
@@ -391,7 +445,9 @@ mod tests {
     #[test]
     fn the_table_is_sorted_folded_and_without_twins() {
         assert!(KEYS.windows(2).all(|pair| pair[0].name < pair[1].name));
-        assert!(KEYS.iter().all(|row| row.name == row.name.to_lowercase() && !row.name.contains('#')));
+        assert!(
+            KEYS.iter().all(|row| row.name == row.name.to_lowercase() && !row.name.contains('#'))
+        );
     }
 
     #[test]
@@ -401,7 +457,16 @@ mod tests {
         assert_eq!(ConditionKey::parse("AWS:ResourceTag/Team").unwrap().tag(), "team");
         assert_eq!(ConditionKey::parse("s3:prefix").unwrap().tag(), "s3:prefix");
         assert!(ConditionKey::parse("kms:GrantOperations").unwrap().is_multivalued());
-        for bad in ["", "nokey", ":x", "kms:", "kms:ViaServices", "aws:Unknown", "kms:EncryptionContext:", "kms:EncryptionContext:${aws:username}"] {
+        for bad in [
+            "",
+            "nokey",
+            ":x",
+            "kms:",
+            "kms:ViaServices",
+            "aws:Unknown",
+            "kms:EncryptionContext:",
+            "kms:EncryptionContext:${aws:username}",
+        ] {
             assert!(ConditionKey::parse(bad).is_none(), "{bad}");
         }
     }

@@ -11,7 +11,7 @@ use crate::{
     request::{Needed, World},
     translate::Slice,
 };
-use cedar_policy::{Authorizer, Entities, PolicySet, Request};
+use cedar_policy::{Authorizer, Decision, Entities, PolicySet, Request};
 use keyward_types::{IdentityDocument, Layer, LayerEffect, MatchKind, Matched, caller::Document};
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -38,25 +38,56 @@ pub(crate) struct Chorus<'q> {
 
 impl<'q> Chorus<'q> {
     /// Compiles, or finds compiled, what each document says about the action.
-    pub(crate) fn gather(engine: &PolicyEngine, question: &Question<'q>, guard: bool) -> Result<Self, Unevaluable> {
+    pub(crate) fn gather(
+        engine: &PolicyEngine,
+        question: &Question<'q>,
+        guard: bool,
+    ) -> Result<Self, Unevaluable> {
         let mut chorus = Self { voices: Vec::new(), present: BTreeSet::new() };
         let mut add = |layer, level, source, document, kind| -> Result<(), Unevaluable> {
             let slice = engine.slice(document, kind, question.action, guard)?;
-            chorus.voices.push(Voice { layer, level, source, document, kind, slice, permits: Vec::new(), forbids: Vec::new() });
+            chorus.voices.push(Voice {
+                layer,
+                level,
+                source,
+                document,
+                kind,
+                slice,
+                permits: Vec::new(),
+                forbids: Vec::new(),
+            });
             Ok(())
         };
         if rcps_apply(question) {
             for (level, document) in levels(question.rcps) {
-                add(Layer::ResourceControlPolicy, level, &document.source, &document.document, DocumentKind::Resource)?;
+                add(
+                    Layer::ResourceControlPolicy,
+                    level,
+                    &document.source,
+                    &document.document,
+                    DocumentKind::Resource,
+                )?;
             }
         }
         if scps_apply(question) {
             for (level, document) in levels(question.scps) {
-                add(Layer::ServiceControlPolicy, level, &document.source, &document.document, DocumentKind::Identity)?;
+                add(
+                    Layer::ServiceControlPolicy,
+                    level,
+                    &document.source,
+                    &document.document,
+                    DocumentKind::Identity,
+                )?;
             }
         }
         if let Some(endpoint) = question.vpc_endpoint {
-            add(Layer::VpcEndpointPolicy, 0, &endpoint.source, &endpoint.document, DocumentKind::Resource)?;
+            add(
+                Layer::VpcEndpointPolicy,
+                0,
+                &endpoint.source,
+                &endpoint.document,
+                DocumentKind::Resource,
+            )?;
         }
         if let Some(policy) = question.key_policy.filter(|_| question.resource.is_key()) {
             add(Layer::KeyPolicy, 0, "key policy", policy, DocumentKind::Resource)?;
@@ -65,9 +96,17 @@ impl<'q> Chorus<'q> {
             add(Layer::KeyPolicy, 0, "trust policy", trust, DocumentKind::Trust)?;
         }
         if !question.is_service() {
-            let boundary = question.boundary.into_iter().map(|document| (Layer::PermissionsBoundary, document));
-            let identity = question.identity.iter().map(|document| (Layer::IdentityPolicy, document));
-            let session = question.caller.session_policies.iter().map(|document| (Layer::SessionPolicy, document));
+            let boundary = question
+                .boundary
+                .into_iter()
+                .map(|document| (Layer::PermissionsBoundary, document));
+            let identity =
+                question.identity.iter().map(|document| (Layer::IdentityPolicy, document));
+            let session = question
+                .caller
+                .session_policies
+                .iter()
+                .map(|document| (Layer::SessionPolicy, document));
             for (layer, document) in identity.chain(boundary).chain(session) {
                 add(layer, 0, &document.source, &document.document, DocumentKind::Identity)?;
             }
@@ -80,24 +119,19 @@ impl<'q> Chorus<'q> {
     }
 
     pub(crate) fn needed(&self) -> Needed<'_> {
-        let mut needed = Needed::default();
-        for voice in &self.voices {
-            needed.add(&voice.slice.needs);
-        }
-        needed
+        Needed::of(self.voices.iter().map(|voice| &voice.slice.needs))
     }
 
     pub(crate) fn evaluate(&mut self, world: &World) -> Result<(), Unevaluable> {
-        let entities = world.entities(Vec::new())?;
-        let request = world.request(&world.principal)?;
+        let entities = world.entities();
+        let request = world.request(&world.base.principal)?;
         let unnamed = world.unnamed.as_ref().map(|uid| world.request(uid)).transpose()?;
         for voice in &mut self.voices {
             let request = match &unnamed {
                 Some(unnamed) if voice.layer == Layer::KeyPolicy => unnamed,
                 _ => &request,
             };
-            voice.permits = satisfied(&voice.slice.permits, request, &entities)?;
-            voice.forbids = satisfied(&voice.slice.forbids, request, &entities)?;
+            (voice.permits, voice.forbids) = voice.slice.answer(request, entities)?;
         }
         Ok(())
     }
@@ -123,7 +157,9 @@ impl<'q> Chorus<'q> {
     /// Whether each of `count` levels allows.
     pub(crate) fn levels_ok(&self, layer: Layer, count: usize) -> bool {
         !self.present.contains(&layer)
-            || (0..count).all(|level| self.of(layer).any(|voice| voice.level == level && !voice.permits.is_empty()))
+            || (0..count).all(|level| {
+                self.of(layer).any(|voice| voice.level == level && !voice.permits.is_empty())
+            })
     }
 
     /// The kinds by which the key policy names the caller.
@@ -151,7 +187,11 @@ impl Voice<'_> {
 
     /// The statements that matched, in the document's order.
     pub(crate) fn matched(&self) -> Vec<Matched> {
-        let places = self.permits.iter().map(|place| (place, true)).chain(self.forbids.iter().map(|place| (place, false)));
+        let places = self
+            .permits
+            .iter()
+            .map(|place| (place, true))
+            .chain(self.forbids.iter().map(|place| (place, false)));
         let mut matched: Vec<Matched> = places
             .filter_map(|(place, allow)| {
                 let entry = self.slice.entries.get(*place)?;
@@ -164,10 +204,43 @@ impl Voice<'_> {
     }
 }
 
-/// The places of the policies that are satisfied. `set` holds one effect only.
-pub(crate) fn satisfied(set: &PolicySet, request: &Request, entities: &Entities) -> Result<Vec<usize>, Unevaluable> {
+impl Slice {
+    /// The places of the permits and of the forbids that are satisfied.
+    pub(crate) fn answer(
+        &self,
+        request: &Request,
+        entities: &Entities,
+    ) -> Result<(Vec<usize>, Vec<usize>), Unevaluable> {
+        let (decision, places) = ask(&self.all, request, entities)?;
+        if decision == Decision::Allow {
+            return Ok((places, Vec::new()));
+        }
+        // Refused with reasons, the reasons are forbids; refused without, nothing is satisfied.
+        let permits = if places.is_empty() {
+            Vec::new()
+        } else {
+            satisfied(&self.permits, request, entities)?
+        };
+        Ok((permits, places))
+    }
+}
+
+/// The places of the permits that are satisfied. `set` holds no forbids.
+pub(crate) fn satisfied(
+    set: &PolicySet,
+    request: &Request,
+    entities: &Entities,
+) -> Result<Vec<usize>, Unevaluable> {
+    Ok(ask(set, request, entities)?.1)
+}
+
+fn ask(
+    set: &PolicySet,
+    request: &Request,
+    entities: &Entities,
+) -> Result<(Decision, Vec<usize>), Unevaluable> {
     if set.is_empty() {
-        return Ok(Vec::new());
+        return Ok((Decision::Deny, Vec::new()));
     }
     let response = Authorizer::new().is_authorized(request, set, entities);
     if let Some(error) = response.diagnostics().errors().next() {
@@ -177,11 +250,14 @@ pub(crate) fn satisfied(set: &PolicySet, request: &Request, entities: &Entities)
         let id: &str = id.as_ref();
         id.parse().map_err(|_| Unevaluable(format!("Cedar named an unknown policy {id}")))
     });
-    places.collect()
+    Ok((response.decision(), places.collect::<Result<_, _>>()?))
 }
 
 fn levels(levels: &[Vec<IdentityDocument>]) -> impl Iterator<Item = (usize, &IdentityDocument)> {
-    levels.iter().enumerate().flat_map(|(level, documents)| documents.iter().map(move |document| (level, document)))
+    levels
+        .iter()
+        .enumerate()
+        .flat_map(|(level, documents)| documents.iter().map(move |document| (level, document)))
 }
 
 /// Not for services and their linked roles.
@@ -191,7 +267,9 @@ fn scps_apply(question: &Question<'_>) -> bool {
 
 /// For keys alone; RetireGrant is outside them, and so are service-linked roles.
 fn rcps_apply(question: &Question<'_>) -> bool {
-    question.resource.is_key() && !question.is_service_linked() && question.action != "kms:RetireGrant"
+    question.resource.is_key()
+        && !question.is_service_linked()
+        && question.action != "kms:RetireGrant"
 }
 
 #[cfg(test)]
@@ -203,15 +281,22 @@ mod tests {
     #[test]
     fn a_policy_that_fails_denies() {
         let uid = |text: &str| text.parse::<EntityUid>().unwrap();
-        let request =
-            Request::new(uid("User::\"a\""), uid("Action::\"b\""), uid("Key::\"c\""), Context::empty(), None).unwrap();
+        let request = Request::new(
+            uid("User::\"a\""),
+            uid("Action::\"b\""),
+            uid("Key::\"c\""),
+            Context::empty(),
+            None,
+        )
+        .unwrap();
         let both = "permit (principal, action, resource);
                     forbid (principal, action, resource) when { context.nope == \"x\" };";
         let set: PolicySet = both.parse().unwrap();
         let cedar = Authorizer::new().is_authorized(&request, &set, &Entities::empty());
         assert_eq!(cedar.decision(), cedar_policy::Decision::Allow);
         assert!(satisfied(&set, &request, &Entities::empty()).is_err());
-        let forbid: PolicySet = "forbid (principal, action, resource) when { context.nope == \"x\" };".parse().unwrap();
+        let forbid: PolicySet =
+            "forbid (principal, action, resource) when { context.nope == \"x\" };".parse().unwrap();
         assert!(satisfied(&forbid, &request, &Entities::empty()).is_err());
     }
 }

@@ -14,7 +14,10 @@ pub(crate) enum Piece {
     /// `?`: exactly one character.
     One,
     /// `${key}` or `${key, 'default'}`.
-    Variable { key: ConditionKey, default: Option<String> },
+    Variable {
+        key: ConditionKey,
+        default: Option<String>,
+    },
 }
 
 /// What a text may contain besides itself.
@@ -33,8 +36,11 @@ impl Pattern {
         let mut pieces = Vec::with_capacity(text.len());
         let mut rest = text;
         while let Some(c) = rest.chars().next() {
-            if syntax.variables && let Some(body) = rest.strip_prefix("${") {
-                let (inside, after) = body.split_once('}').ok_or("a policy variable is not closed")?;
+            if syntax.variables
+                && let Some(body) = rest.strip_prefix("${")
+            {
+                let (inside, after) =
+                    body.split_once('}').ok_or("a policy variable is not closed")?;
                 pieces.push(variable(inside)?);
                 rest = after;
                 continue;
@@ -51,7 +57,10 @@ impl Pattern {
 
     /// The text itself, when it is nothing but text.
     pub(crate) fn literal(&self) -> Option<String> {
-        self.0.iter().map(|piece| if let Piece::Char(c) = piece { Some(*c) } else { None }).collect()
+        self.0
+            .iter()
+            .map(|piece| if let Piece::Char(c) = piece { Some(*c) } else { None })
+            .collect()
     }
 
     /// The one variable that this text consists of.
@@ -68,7 +77,9 @@ impl Pattern {
     }
 
     pub(crate) fn variables(&self) -> impl Iterator<Item = &ConditionKey> {
-        self.0.iter().filter_map(|piece| if let Piece::Variable { key, .. } = piece { Some(key) } else { None })
+        self.0.iter().filter_map(|piece| {
+            if let Piece::Variable { key, .. } = piece { Some(key) } else { None }
+        })
     }
 
     /// Cuts at the first five colons, as ARNs are cut; `None` when there are fewer.
@@ -85,12 +96,17 @@ impl Pattern {
     }
 
     /// Replaces variables; `None` when one has neither value nor default.
-    pub(crate) fn resolve(&self, value_of: &mut dyn FnMut(&ConditionKey) -> Option<String>) -> Option<Self> {
+    pub(crate) fn resolve(
+        &self,
+        value_of: &mut dyn FnMut(&ConditionKey) -> Option<String>,
+    ) -> Option<Self> {
         let mut pieces = Vec::with_capacity(self.0.len());
         for piece in &self.0 {
             match piece {
                 Piece::Variable { key, default } => {
-                    pieces.extend(value_of(key).or_else(|| default.clone())?.chars().map(Piece::Char));
+                    pieces.extend(
+                        value_of(key).or_else(|| default.clone())?.chars().map(Piece::Char),
+                    );
                 }
                 other => pieces.push(other.clone()),
             }
@@ -130,7 +146,9 @@ impl Pattern {
     pub(crate) fn fits_arn(&self, arn: &str) -> bool {
         let values: Vec<&str> = arn.splitn(6, ':').collect();
         match self.arn_parts() {
-            Some(parts) if values.len() == 6 => parts.iter().zip(values).all(|(part, value)| part.fits(value)),
+            Some(parts) if values.len() == 6 => {
+                parts.iter().zip(values).all(|(part, value)| part.fits(value))
+            }
             _ => false,
         }
     }
@@ -145,12 +163,21 @@ fn variable(inside: &str) -> Result<Piece, String> {
         None => (inside, None),
         Some((name, default)) => {
             let quoted = default.trim().strip_prefix('\'').and_then(|text| text.strip_suffix('\''));
-            (name, Some(quoted.ok_or_else(|| format!("the default in ${{{inside}}} is not in single quotes"))?))
+            (
+                name,
+                Some(quoted.ok_or_else(|| {
+                    format!("the default in ${{{inside}}} is not in single quotes")
+                })?),
+            )
         }
     };
-    let key = ConditionKey::parse(name.trim()).ok_or_else(|| format!("${{{inside}}} is not a policy variable"))?;
+    let key = ConditionKey::parse(name.trim())
+        .ok_or_else(|| format!("${{{inside}}} is not a policy variable"))?;
     if key.is_multivalued() {
-        return Err(format!("{} holds several values and cannot be a policy variable", name.trim()));
+        return Err(format!(
+            "{} holds several values and cannot be a policy variable",
+            name.trim()
+        ));
     }
     Ok(Piece::Variable { key, default: default.map(str::to_owned) })
 }
@@ -188,8 +215,13 @@ mod tests {
 
     #[test]
     fn a_star_does_not_cross_a_colon_of_an_arn_before_its_last_part() {
-        let arn = |p: &str, t: &str| Pattern::parse(p, Syntax { variables: false, wildcards: true }).unwrap().fits_arn(t);
-        assert!(arn("arn:aws:kms:*:111122223333:key/*", "arn:aws:kms:us-west-2:111122223333:key/abc"));
+        let arn = |p: &str, t: &str| {
+            Pattern::parse(p, Syntax { variables: false, wildcards: true }).unwrap().fits_arn(t)
+        };
+        assert!(arn(
+            "arn:aws:kms:*:111122223333:key/*",
+            "arn:aws:kms:us-west-2:111122223333:key/abc"
+        ));
         assert!(!arn("arn:aws:s3:*:x:b", "arn:aws:s3:us-east-1:9:x:111122223333:b"));
         assert!(arn("arn:aws:s3:::*", "arn:aws:s3:::a:b/c"));
         assert!(!arn("arn:aws:s3:::*", "s3:::a"));
@@ -197,7 +229,9 @@ mod tests {
 
     #[test]
     fn what_replaces_a_variable_is_not_a_wildcard() {
-        let pattern = Pattern::parse("team-${aws:username}-*", Syntax { variables: true, wildcards: true }).unwrap();
+        let pattern =
+            Pattern::parse("team-${aws:username}-*", Syntax { variables: true, wildcards: true })
+                .unwrap();
         let resolved = pattern.resolve(&mut |_| Some("*".to_owned())).unwrap();
         assert!(resolved.fits("team-*-1") && !resolved.fits("team-red-1"));
         assert!(pattern.resolve(&mut |_| None).is_none());
@@ -205,8 +239,13 @@ mod tests {
 
     #[test]
     fn malformed_variables_are_refused() {
-        for bad in ["${", "${aws:username", "${}", "${nokey}", "${aws:username, bare}", "${aws:TagKeys}"] {
-            assert!(Pattern::parse(bad, Syntax { variables: true, wildcards: true }).is_err(), "{bad}");
+        for bad in
+            ["${", "${aws:username", "${}", "${nokey}", "${aws:username, bare}", "${aws:TagKeys}"]
+        {
+            assert!(
+                Pattern::parse(bad, Syntax { variables: true, wildcards: true }).is_err(),
+                "{bad}"
+            );
         }
     }
 }

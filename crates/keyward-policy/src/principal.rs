@@ -47,7 +47,8 @@ pub(crate) fn parse_arn(text: &str) -> Option<Named> {
     }
     let arn = Arn::parse(text)?;
     let account = AccountId::parse(arn.account)?;
-    let name_ok = |name: &str| !name.is_empty() && !name.ends_with('/') && !name.contains(['*', '?', ' ']);
+    let name_ok =
+        |name: &str| !name.is_empty() && !name.ends_with('/') && !name.contains(['*', '?', ' ']);
     if !arn.region.is_empty() || !arn.partition.starts_with("aws") {
         return None;
     }
@@ -61,14 +62,19 @@ pub(crate) fn parse_arn(text: &str) -> Option<Named> {
     match (arn.service, kind) {
         ("iam", "user") => Some(Named::User(text.to_owned())),
         ("iam", "role") => Some(Named::Role(text.to_owned())),
-        ("sts", "assumed-role") if name.split('/').count() == 2 => Some(Named::Session(text.to_owned())),
+        ("sts", "assumed-role") if name.split('/').count() == 2 => {
+            Some(Named::Session(text.to_owned()))
+        }
         ("sts", "federated-user") => Some(Named::Federated(text.to_owned())),
         _ => None,
     }
 }
 
 fn is_service(text: &str) -> bool {
-    text.contains('.') && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-'))
+    text.contains('.')
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-'))
 }
 
 impl Named {
@@ -76,14 +82,24 @@ impl Named {
     ///
     /// A user's ARN names the user, and the sessions that were federated from it; they are two kinds.
     pub(crate) fn tests(&self) -> Option<Vec<(MatchKind, Node)>> {
-        let same = |ty: &str, id: &str| Some(build::equal(build::principal(), build::entity_node(build::entity(ty, id)?)));
-        let below = |ty: &str, id: &str| Some(build::within(build::principal(), build::entity_node(build::entity(ty, id)?)));
+        let same = |ty: &str, id: &str| {
+            Some(build::equal(build::principal(), build::entity_node(build::entity(ty, id)?)))
+        };
+        let below = |ty: &str, id: &str| {
+            Some(build::within(build::principal(), build::entity_node(build::entity(ty, id)?)))
+        };
         Some(match self {
             Self::Anyone => vec![(MatchKind::Session, build::all(Vec::new()))],
             Self::Account(id) => vec![(MatchKind::Account, below("Account", id)?)],
             Self::User(arn) => vec![
                 (MatchKind::Session, same("User", arn)?),
-                (MatchKind::Entity, build::and(build::is_type(build::principal(), "Federated")?, below("User", arn)?)),
+                (
+                    MatchKind::Entity,
+                    build::and(
+                        build::is_type(build::principal(), "Federated")?,
+                        below("User", arn)?,
+                    ),
+                ),
             ],
             Self::Role(arn) => vec![(MatchKind::Entity, below("Role", arn)?)],
             Self::Session(arn) => vec![(MatchKind::Session, same("Session", arn)?)],
@@ -92,36 +108,35 @@ impl Named {
             Self::Provider => Vec::new(),
         })
     }
-
-    /// The entity that stands for this principal in a grant; `None` for what a grant cannot name.
-    pub(crate) fn entity(&self) -> Option<(&'static str, &str)> {
-        match self {
-            Self::Account(id) => Some(("Account", id)),
-            Self::User(arn) => Some(("User", arn)),
-            Self::Role(arn) => Some(("Role", arn)),
-            Self::Session(arn) => Some(("Session", arn)),
-            Self::Federated(arn) => Some(("Federated", arn)),
-            Self::Service(name) => Some(("Service", name)),
-            Self::Anyone | Self::Provider => None,
-        }
-    }
 }
 
-/// The entity type, id, and ancestors of a caller.
+/// A caller as an entity: its type and id, what stands behind it, and its account.
 ///
-/// `known`: whether policies that name the caller by ARN mean this caller.
-pub(crate) fn entity_of(caller: &Caller, known: bool) -> (&'static str, String, Vec<(&'static str, String)>) {
-    let account = ("Account", caller.account.as_str().to_owned());
-    // An id that no ARN in a policy equals.
-    let id = |arn: &str| if known { arn.to_owned() } else { format!("unnamed {}", caller.user_id) };
-    match &caller.kind {
-        CallerKind::Root => ("Root", caller.account.as_str().to_owned(), vec![account]),
-        CallerKind::User { .. } => ("User", id(&caller.arn), vec![account]),
-        CallerKind::RoleSession { role_arn, .. } => ("Session", id(&caller.arn), vec![("Role", id(role_arn)), account]),
-        CallerKind::Federated { user_arn, .. } => {
-            let user = user_arn.iter().map(|arn| ("User", id(arn)));
-            ("Federated", id(&caller.arn), user.chain([account]).collect())
+/// These three are also the texts by which a grant can name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Standing<'c> {
+    pub(crate) ty: &'static str,
+    pub(crate) id: &'c str,
+    /// The role of a session, or the user of a federated one.
+    pub(crate) behind: Option<(&'static str, &'c str)>,
+    /// `None` for a service.
+    pub(crate) account: Option<&'c str>,
+}
+
+pub(crate) fn standing(caller: &Caller) -> Standing<'_> {
+    let account = Some(caller.account.as_str());
+    let (ty, id, behind) = match &caller.kind {
+        CallerKind::Root => ("Root", caller.account.as_str(), None),
+        CallerKind::User { .. } => ("User", caller.arn.as_str(), None),
+        CallerKind::RoleSession { role_arn, .. } => {
+            ("Session", caller.arn.as_str(), Some(("Role", role_arn.as_str())))
         }
-        CallerKind::Service { name } => ("Service", name.clone(), Vec::new()),
-    }
+        CallerKind::Federated { user_arn, .. } => {
+            ("Federated", caller.arn.as_str(), user_arn.as_deref().map(|arn| ("User", arn)))
+        }
+        CallerKind::Service { name } => {
+            return Standing { ty: "Service", id: name, behind: None, account: None };
+        }
+    };
+    Standing { ty, id, behind, account }
 }

@@ -4,7 +4,8 @@
 
 use crate::facts::Facts;
 use keyward_types::{
-    AccountId, Caller, CallerKind, GrantRecord, IdentityDocument, KeySpec, KeyUsage, MaterialOrigin, caller::Document,
+    AccountId, Caller, CallerKind, GrantRecord, IdentityDocument, KeySpec, KeyUsage,
+    MaterialOrigin, caller::Document,
 };
 use std::collections::BTreeMap;
 
@@ -37,7 +38,10 @@ impl<'a> Resource<'a> {
     /// The ARN, or `*`.
     pub fn arn(&self) -> &'a str {
         match self {
-            Self::Key { arn, .. } | Self::Role { arn, .. } | Self::Alias { arn } | Self::Other { arn } => arn,
+            Self::Key { arn, .. }
+            | Self::Role { arn, .. }
+            | Self::Alias { arn }
+            | Self::Other { arn } => arn,
             Self::Any => "*",
         }
     }
@@ -47,7 +51,9 @@ impl<'a> Resource<'a> {
         match self {
             Self::Key { owner, .. } => Some(owner.as_str()),
             Self::Any => None,
-            Self::Role { arn, .. } | Self::Alias { arn } | Self::Other { arn } => arn.split(':').nth(4).filter(|account| !account.is_empty()),
+            Self::Role { arn, .. } | Self::Alias { arn } | Self::Other { arn } => {
+                arn.split(':').nth(4).filter(|account| !account.is_empty())
+            }
         }
     }
 
@@ -92,7 +98,12 @@ pub struct Question<'a> {
 
 impl<'a> Question<'a> {
     /// A question with no documents, to be filled by struct update.
-    pub fn new(caller: &'a Caller, action: &'a str, resource: Resource<'a>, facts: &'a Facts<'a>) -> Self {
+    pub fn new(
+        caller: &'a Caller,
+        action: &'a str,
+        resource: Resource<'a>,
+        facts: &'a Facts<'a>,
+    ) -> Self {
         Self {
             caller,
             action,

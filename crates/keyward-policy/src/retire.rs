@@ -33,11 +33,17 @@ impl PolicyEngine {
         self.weigh_retire(&question, grant).unwrap_or_else(|_| engine::failed(&question))
     }
 
-    fn weigh_retire(&self, question: &Question<'_>, grant: &GrantRecord) -> Result<Decision, Unevaluable> {
+    fn weigh_retire(
+        &self,
+        question: &Question<'_>,
+        grant: &GrantRecord,
+    ) -> Result<Decision, Unevaluable> {
         let (chorus, world) = self.listen(question)?;
         let on_this_key = question.resource.arn() == grant.key.to_string();
-        let kinds = if on_this_key { retiring_kinds(question.caller, grant) } else { BTreeSet::new() };
-        let applying: Vec<Applying<'_>> = kinds.into_iter().map(|kind| Applying { grant, kind }).collect();
+        let kinds =
+            if on_this_key { retiring_kinds(question.caller, grant) } else { BTreeSet::new() };
+        let applying: Vec<Applying<'_>> =
+            kinds.into_iter().map(|kind| Applying { grant, kind }).collect();
         // The grant is the authority, so its key's account is not another one.
         let tally = Tally { same_account: true, ..engine::tally(question, &chorus, &applying) };
         let mut decision = engine::outcome(question, &chorus, &applying, tally.verdict());
@@ -58,7 +64,8 @@ fn retiring_kinds(caller: &Caller, grant: &GrantRecord) -> BTreeSet<MatchKind> {
     if grant.operations.contains(&GrantOperation::RetireGrant) && same_principal {
         kinds.extend(grant::kind(caller, grant));
     }
-    if caller.account == grant.issuing_account && !matches!(caller.kind, CallerKind::Service { .. }) {
+    if caller.account == grant.issuing_account && !matches!(caller.kind, CallerKind::Service { .. })
+    {
         kinds.insert(MatchKind::Account);
     }
     kinds

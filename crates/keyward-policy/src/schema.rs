@@ -46,12 +46,20 @@ pub fn cedar_text(document: &str, kind: PolicyKind) -> Result<String, PolicyErro
             continue;
         }
         let failed = |why: String| PolicyError::malformed(format!("Statement[{index}]"), why);
-        let bodies = translate::policies(statement, kind, false, &mut Needs::default()).map_err(|error| failed(error.0))?;
+        let bodies = translate::policies(statement, kind, false, &mut Needs::default())
+            .map_err(|error| failed(error.0))?;
         for (place, (kind, nodes)) in bodies.into_iter().enumerate() {
             let entry = Entry { statement: index, sid: statement.sid.clone(), kind };
-            let actions = translate::action_constraint(statement, KMS_ACTIONS).map_err(|error| failed(error.0))?;
-            let policy = translate::policy(&format!("{index}.{place}"), statement.allow, nodes, &entry, actions)
+            let actions = translate::action_constraint(statement, KMS_ACTIONS)
                 .map_err(|error| failed(error.0))?;
+            let policy = translate::policy(
+                &format!("{index}.{place}"),
+                statement.allow,
+                nodes,
+                &entry,
+                actions,
+            )
+            .map_err(|error| failed(error.0))?;
             set.add(policy).map_err(|error| failed(error.to_string()))?;
         }
     }
@@ -67,7 +75,9 @@ pub fn facts_schema() -> String {
     );
     for row in KEYS {
         let ty = |ty: &str| if row.many { format!("Set<{ty}>") } else { ty.to_owned() };
-        let mut line = |view: View, of: &str| text.push_str(&format!("  \"{}{}\"?: {},\n", row.name, view.suffix(), ty(of)));
+        let mut line = |view: View, of: &str| {
+            text.push_str(&format!("  \"{}{}\"?: {},\n", row.name, view.suffix(), ty(of)))
+        };
         line(View::Text, "String");
         line(View::Lower, "String");
         if matches!(row.kind, Kind::Number | Kind::Epoch) {
@@ -80,7 +90,9 @@ pub fn facts_schema() -> String {
             line(View::Ip, "ipaddr");
         }
     }
-    for family in ["encryptionContext", "principalTags", "resourceTags", "requestTags", "otherFacts"] {
+    for family in
+        ["encryptionContext", "principalTags", "resourceTags", "requestTags", "otherFacts"]
+    {
         text.push_str(&format!("  {family}: Tags,\n  {family}Lower: Tags,\n"));
     }
     text.push_str("  ambiguous: Set<String>,\n  atoms: Set<String>,\n  hasBoundary: Bool,\n};\n");
@@ -89,7 +101,9 @@ pub fn facts_schema() -> String {
 
 /// The text of `policies/schema/actions.cedarschema`.
 pub fn actions_schema() -> String {
-    let mut text = String::from("// The actions of KMS. Written from the table in keyward-policy's actions.rs; a test compares.\n\naction\n");
+    let mut text = String::from(
+        "// The actions of KMS. Written from the table in keyward-policy's actions.rs; a test compares.\n\naction\n",
+    );
     let names: Vec<String> = KMS_ACTIONS.iter().map(|action| format!("  \"{action}\"")).collect();
     text.push_str(&names.join(",\n"));
     text.push_str(

@@ -64,7 +64,9 @@ impl Tally {
             Self { scp_ok: false, .. } => refuse(Layer::ServiceControlPolicy, 3),
             Self { endpoint_ok: false, .. } => refuse(Layer::VpcEndpointPolicy, 4),
             Self { service: true, names_caller: false, .. } => refuse(Layer::KeyPolicy, 5),
-            Self { service: true, names_caller: true, .. } => Some((Effect::Allow, Reason::NamesService, 6)),
+            Self { service: true, names_caller: true, .. } => {
+                Some((Effect::Allow, Reason::NamesService, 6))
+            }
             Self { same_account: false, cross_account_allowed: false, .. } => {
                 Some((Effect::ImplicitDeny, Reason::NotCrossAccount, 7))
             }

@@ -2,7 +2,7 @@
 //!
 //! A slice holds what one document says about one action: the action is compiled out, and statements about
 //! other actions are not there. A test proves that the slice and the whole document decide alike.
-//! Permits and forbids stand in two sets, because Cedar's answer to a forbidden request does not name permits.
+//! Permits also stand in a set of their own, because Cedar's answer to a forbidden request does not name them.
 //!
 //! INVARIANT: a resource-side Allow becomes one policy for each kind of match, so that the kind is known.
 
@@ -24,8 +24,10 @@ use std::collections::BTreeMap;
 /// What one document says about one action.
 #[derive(Debug)]
 pub(crate) struct Slice {
+    /// Every policy.
+    pub(crate) all: PolicySet,
+    /// The permits alone, asked when a forbid keeps Cedar from naming them.
     pub(crate) permits: PolicySet,
-    pub(crate) forbids: PolicySet,
     /// By policy id, which is the place in this list.
     pub(crate) entries: Vec<Entry>,
     pub(crate) needs: Needs,
@@ -48,18 +50,35 @@ impl Slice {
         guard: bool,
         whole: bool,
     ) -> Result<Self, Unevaluable> {
-        let mut slice =
-            Self { permits: PolicySet::new(), forbids: PolicySet::new(), entries: Vec::new(), needs: Needs::default() };
+        let mut slice = Self {
+            all: PolicySet::new(),
+            permits: PolicySet::new(),
+            entries: Vec::new(),
+            needs: Needs::default(),
+        };
         for (index, statement) in parsed.statements.iter().enumerate() {
             if is_dead(statement, kind) || !whole && !statement.covers_action(action) {
                 continue;
             }
             for (kind, nodes) in policies(statement, kind, guard, &mut slice.needs)? {
                 let entry = Entry { statement: index, sid: statement.sid.clone(), kind };
-                let actions = if whole { action_constraint(statement, &[action])? } else { pst::ActionConstraint::Any };
-                let policy = policy(&slice.entries.len().to_string(), statement.allow, nodes, &entry, actions)?;
-                let set = if statement.allow { &mut slice.permits } else { &mut slice.forbids };
-                set.add(policy).map_err(|error| Unevaluable(error.to_string()))?;
+                let actions = if whole {
+                    action_constraint(statement, &[action])?
+                } else {
+                    pst::ActionConstraint::Any
+                };
+                let policy = policy(
+                    &slice.entries.len().to_string(),
+                    statement.allow,
+                    nodes,
+                    &entry,
+                    actions,
+                )?;
+                let failed = |error: cedar_policy::PolicySetError| Unevaluable(error.to_string());
+                if statement.allow {
+                    slice.permits.add(policy.clone()).map_err(failed)?;
+                }
+                slice.all.add(policy).map_err(failed)?;
                 slice.entries.push(entry);
             }
         }
@@ -87,7 +106,9 @@ pub(crate) fn policies(
     let mut rest = Vec::new();
     rest.extend(resource(statement, guard, needs)?);
     rest.extend(statement.tests.iter().map(|test| emit::test(test, statement.allow, guard, needs)));
-    let with = |kind, principal: Node| (kind, [principal].into_iter().chain(rest.iter().cloned()).collect());
+    let with = |kind, principal: Node| {
+        (kind, [principal].into_iter().chain(rest.iter().cloned()).collect())
+    };
     match &statement.principals {
         None => Ok(vec![(None, rest)]),
         Some(_) if kind == DocumentKind::Identity => Ok(vec![(None, rest)]),
@@ -98,12 +119,17 @@ pub(crate) fn policies(
             }
             Ok(kinds.into_iter().map(|(kind, nodes)| with(Some(kind), build::any(nodes))).collect())
         }
-        Some(_) => Ok(principal(statement, needs)?.into_iter().map(|node| with(None, node)).collect()),
+        Some(_) => {
+            Ok(principal(statement, needs)?.into_iter().map(|node| with(None, node)).collect())
+        }
     }
 }
 
 /// Whether the statement speaks of the caller, by any kind of match.
-pub(crate) fn principal(statement: &Statement, needs: &mut Needs) -> Result<Option<Node>, Unevaluable> {
+pub(crate) fn principal(
+    statement: &Statement,
+    needs: &mut Needs,
+) -> Result<Option<Node>, Unevaluable> {
     let Some(listed) = &statement.principals else { return Ok(None) };
     let named = build::any(principal_tests(listed)?.into_iter().map(|(_, node)| node).collect());
     if !listed.not {
@@ -114,16 +140,24 @@ pub(crate) fn principal(statement: &Statement, needs: &mut Needs) -> Result<Opti
     Ok(Some(build::or(build::context("hasBoundary"), build::not(named))))
 }
 
-fn principal_tests(listed: &Listed<crate::principal::Named>) -> Result<Vec<(MatchKind, Node)>, Unevaluable> {
+fn principal_tests(
+    listed: &Listed<crate::principal::Named>,
+) -> Result<Vec<(MatchKind, Node)>, Unevaluable> {
     let mut tests = Vec::new();
     for named in &listed.items {
-        tests.extend(named.tests().ok_or_else(|| Unevaluable("a principal has no Cedar form".to_owned()))?);
+        tests.extend(
+            named.tests().ok_or_else(|| Unevaluable("a principal has no Cedar form".to_owned()))?,
+        );
     }
     Ok(tests)
 }
 
 /// `None` where the statement speaks of every resource.
-pub(crate) fn resource(statement: &Statement, guard: bool, needs: &mut Needs) -> Result<Option<Node>, Unevaluable> {
+pub(crate) fn resource(
+    statement: &Statement,
+    guard: bool,
+    needs: &mut Needs,
+) -> Result<Option<Node>, Unevaluable> {
     let Some(listed) = &statement.resources else { return Ok(None) };
     if !listed.not && listed.items.contains(&ResourcePattern::All) {
         return Ok(None);
@@ -140,20 +174,22 @@ pub(crate) fn resource(statement: &Statement, guard: bool, needs: &mut Needs) ->
     if !guard {
         return Ok(Some(plain));
     }
-    let keys = listed.items.iter().filter_map(|item| if let ResourcePattern::Arn(pattern) = item { Some(pattern) } else { None });
+    let keys = listed.items.iter().filter_map(|item| {
+        if let ResourcePattern::Arn(pattern) = item { Some(pattern) } else { None }
+    });
     Ok(Some(emit::guarded(plain, keys.flat_map(Pattern::variables), statement.allow, needs)))
 }
 
 fn arn(pattern: &Pattern, needs: &mut Needs) -> Result<Node, Unevaluable> {
     if let Some(text) = pattern.literal() {
-        let uid = build::entity(entities::resource_type(&text), &text).ok_or_else(|| Unevaluable(format!("{text} has no Cedar form")))?;
+        let uid = build::entity(entities::resource_type(&text), &text)
+            .ok_or_else(|| Unevaluable(format!("{text} has no Cedar form")))?;
         return Ok(build::equal(build::resource(), build::entity_node(uid)));
     }
     let parts = pattern.arn_parts().filter(|_| pattern.is_like());
     let Some(parts) = parts else {
         return Ok(emit::atom(Atom::Resource(pattern.clone()), needs));
     };
-    needs.resource = true;
     if parts.iter().take(5).all(|part| part.literal().is_some()) {
         return Ok(build::like(build::attribute(build::resource(), "arn"), pattern));
     }
@@ -164,14 +200,23 @@ fn arn(pattern: &Pattern, needs: &mut Needs) -> Result<Node, Unevaluable> {
             None => build::like(have, part),
         }
     };
-    let bound = entities::ARN_PARTS.iter().zip(parts.iter().skip(1)).filter(|(_, part)| part.0 != [Piece::Star]);
+    let bound = entities::ARN_PARTS
+        .iter()
+        .zip(parts.iter().skip(1))
+        .filter(|(_, part)| part.0 != [Piece::Star]);
     Ok(build::all(bound.map(part).collect()))
 }
 
 /// The actions among `known` that a statement speaks of.
-pub(crate) fn action_constraint(statement: &Statement, known: &[&str]) -> Result<pst::ActionConstraint, Unevaluable> {
+pub(crate) fn action_constraint(
+    statement: &Statement,
+    known: &[&str],
+) -> Result<pst::ActionConstraint, Unevaluable> {
     let covered = known.iter().filter(|action| statement.covers_action(action));
-    let uids = covered.map(|action| build::entity("Action", action).ok_or_else(|| Unevaluable(format!("{action} has no Cedar form"))));
+    let uids = covered.map(|action| {
+        build::entity("Action", action)
+            .ok_or_else(|| Unevaluable(format!("{action} has no Cedar form")))
+    });
     Ok(pst::ActionConstraint::In(uids.collect::<Result<_, _>>()?))
 }
 
@@ -183,19 +228,28 @@ pub(crate) fn policy(
     entry: &Entry,
     action: pst::ActionConstraint,
 ) -> Result<Policy, Unevaluable> {
-    let failed = |error: &dyn core::fmt::Display| Unevaluable(format!("a statement has no Cedar form: {error}"));
+    let failed = |error: &dyn core::fmt::Display| {
+        Unevaluable(format!("a statement has no Cedar form: {error}"))
+    };
     let effect = if allow { pst::Effect::Permit } else { pst::Effect::Forbid };
-    let mut annotations = BTreeMap::from([("statement".to_owned(), entry.statement.to_string().into())]);
+    let mut annotations =
+        BTreeMap::from([("statement".to_owned(), entry.statement.to_string().into())]);
     if let Some(sid) = &entry.sid {
         annotations.insert("sid".to_owned(), sid.as_str().into());
     }
     if let Some(kind) = entry.kind {
         annotations.insert("match".to_owned(), format!("{kind:?}").to_lowercase().into());
     }
-    let template = pst::Template::new(id, effect, pst::PrincipalConstraint::Any, action, pst::ResourceConstraint::Any)
-        .try_with_clauses(nodes.into_iter().map(pst::Clause::When))
-        .map_err(|error| failed(&error))?
-        .with_annotations(annotations);
+    let template = pst::Template::new(
+        id,
+        effect,
+        pst::PrincipalConstraint::Any,
+        action,
+        pst::ResourceConstraint::Any,
+    )
+    .try_with_clauses(nodes.into_iter().map(pst::Clause::When))
+    .map_err(|error| failed(&error))?
+    .with_annotations(annotations);
     let body = pst::StaticPolicy::try_from(template).map_err(|error| failed(&error))?;
     Policy::from_pst(pst::Policy::Static(body)).map_err(|error| failed(&error))
 }

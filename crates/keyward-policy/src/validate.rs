@@ -31,7 +31,10 @@ impl PolicyEngine {
     /// [`PolicyError`] says what is wrong and where.
     pub fn validate_key_policy(&self, text: &str) -> Result<KeyPolicyPrincipals, PolicyError> {
         if let Some(c) = text.chars().find(|c| !matches!(c, '\t' | '\n' | '\r' | ' '..='\u{ff}')) {
-            return Err(PolicyError::malformed("", format!("the character {c:?} is not allowed in a key policy")));
+            return Err(PolicyError::malformed(
+                "",
+                format!("the character {c:?} is not allowed in a key policy"),
+            ));
         }
         let parsed = check(text, DocumentKind::Resource)?;
         principals(&parsed)
@@ -44,13 +47,18 @@ impl PolicyEngine {
     pub fn validate_identity_policy(&self, text: &str) -> Result<(), PolicyError> {
         let parsed = check(text, DocumentKind::Identity)?;
         let mut sids = BTreeSet::new();
-        for (index, sid) in parsed.statements.iter().enumerate().filter_map(|(i, s)| Some((i, s.sid.as_ref()?))) {
+        for (index, sid) in
+            parsed.statements.iter().enumerate().filter_map(|(i, s)| Some((i, s.sid.as_ref()?)))
+        {
             let at = format!("Statement[{index}].Sid");
             if !sid.bytes().all(|b| b.is_ascii_alphanumeric()) {
                 return Err(PolicyError::malformed(at, "a Sid is of letters and digits"));
             }
             if !sids.insert(sid) {
-                return Err(PolicyError::malformed(at, "Statement IDs (SID) in a single policy must be unique."));
+                return Err(PolicyError::malformed(
+                    at,
+                    "Statement IDs (SID) in a single policy must be unique.",
+                ));
             }
         }
         Ok(())
@@ -69,7 +77,8 @@ impl PolicyEngine {
     ///
     /// Facts are the request's own, with `kms:PolicyName` `default`.
     pub fn keeps_caller_able(&self, question: &Question<'_>) -> bool {
-        let after = Question { action: "kms:PutKeyPolicy", grants: &[], child_grant: None, ..*question };
+        let after =
+            Question { action: "kms:PutKeyPolicy", grants: &[], child_grant: None, ..*question };
         self.decide(&after).allowed()
     }
 
@@ -86,11 +95,15 @@ fn check(text: &str, kind: DocumentKind) -> Result<Parsed, PolicyError> {
         let at = |element: &str| format!("Statement[{index}].{element}");
         let mut needs = crate::condition::emit::Needs::default();
         for guard in [false, true] {
-            crate::translate::policies(statement, kind, guard, &mut needs).map_err(|error| PolicyError::malformed(at(""), error.0))?;
+            crate::translate::policies(statement, kind, guard, &mut needs)
+                .map_err(|error| PolicyError::malformed(at(""), error.0))?;
         }
         let actions = statement.actions.iter().flat_map(|listed| &listed.items);
         if let Some(action) = actions.clone().find(|action| action.is_unknown_to_kms()) {
-            return Err(PolicyError::malformed(at("Action"), format!("KMS has no action {}", action.text)));
+            return Err(PolicyError::malformed(
+                at("Action"),
+                format!("KMS has no action {}", action.text),
+            ));
         }
         if kind != DocumentKind::Identity && statement.principals.is_none() {
             return Err(PolicyError::malformed(at("Principal"), "the statement has no Principal"));
@@ -101,7 +114,12 @@ fn check(text: &str, kind: DocumentKind) -> Result<Parsed, PolicyError> {
 
 fn principals(parsed: &Parsed) -> Result<KeyPolicyPrincipals, PolicyError> {
     let mut found = KeyPolicyPrincipals::default();
-    for named in parsed.statements.iter().flat_map(|statement| &statement.principals).flat_map(|listed| &listed.items) {
+    for named in parsed
+        .statements
+        .iter()
+        .flat_map(|statement| &statement.principals)
+        .flat_map(|listed| &listed.items)
+    {
         match named {
             Named::Anyone => found.anyone = true,
             Named::Account(id) => found.accounts.extend(AccountId::parse(id)),

@@ -53,8 +53,6 @@ pub(crate) struct Needs {
     /// Tags that are read, by family and view.
     pub(crate) tags: BTreeMap<(Family, View), BTreeSet<ConditionKey>>,
     pub(crate) atoms: BTreeMap<String, Atom>,
-    /// The resource's attributes.
-    pub(crate) resource: bool,
     pub(crate) boundary: bool,
     /// Names of keys whose certainty is asked for.
     pub(crate) ambiguous: bool,
@@ -78,12 +76,18 @@ pub(crate) const fn family_attribute(family: Family, view: View) -> &'static str
 
 /// The whole test. `guard`: compile the rule for keys that the request carries in two spellings.
 pub(crate) fn test(test: &Test, allow: bool, guard: bool, needs: &mut Needs) -> Node {
-    let plain = native_form(test, needs).unwrap_or_else(|| atom(Atom::Condition(test.clone()), needs));
+    let plain =
+        native_form(test, needs).unwrap_or_else(|| atom(Atom::Condition(test.clone()), needs));
     if guard { guarded(plain, test.keys(), allow, needs) } else { plain }
 }
 
 /// A statement that looks at an ambiguous key never allows and always denies.
-pub(crate) fn guarded<'k>(plain: Node, keys: impl Iterator<Item = &'k ConditionKey>, allow: bool, needs: &mut Needs) -> Node {
+pub(crate) fn guarded<'k>(
+    plain: Node,
+    keys: impl Iterator<Item = &'k ConditionKey>,
+    allow: bool,
+    needs: &mut Needs,
+) -> Node {
     let doubtful: Vec<Node> = keys
         .filter(|key| matches!(key.place, Place::Tag(_)))
         .map(|key| build::contains(build::context("ambiguous"), build::text(&key.name)))
@@ -106,7 +110,8 @@ pub(crate) fn atom(atom: Atom, needs: &mut Needs) -> Node {
 fn native_form(test: &Test, needs: &mut Needs) -> Option<Node> {
     // Needs are recorded on a copy, so that an attempt that ends as an atom leaves nothing behind.
     let mut tried = needs.clone();
-    let node = if test.key.is_multivalued() { many(test, &mut tried)? } else { single(test, &mut tried)? };
+    let node =
+        if test.key.is_multivalued() { many(test, &mut tried)? } else { single(test, &mut tried)? };
     *needs = tried;
     Some(node)
 }
@@ -118,14 +123,17 @@ fn many(test: &Test, needs: &mut Needs) -> Option<Node> {
         Shape::Text(Comparison::EqualFolded) => View::Lower,
         _ => return None,
     };
-    let wanted = match &test.operands {
-        Operands::Absent(_) => None,
-        Operands::Texts(patterns) if !patterns.is_empty() => {
-            let texts: Option<Vec<String>> = patterns.iter().map(Pattern::literal).collect();
-            Some(build::texts(texts?.iter().map(|text| if view == View::Lower { text.to_lowercase() } else { text.clone() })))
-        }
-        _ => return None,
-    };
+    let wanted =
+        match &test.operands {
+            Operands::Absent(_) => None,
+            Operands::Texts(patterns) if !patterns.is_empty() => {
+                let texts: Option<Vec<String>> = patterns.iter().map(Pattern::literal).collect();
+                Some(build::texts(texts?.iter().map(|text| {
+                    if view == View::Lower { text.to_lowercase() } else { text.clone() }
+                })))
+            }
+            _ => return None,
+        };
     let has = has(&test.key, view, needs);
     let have = get(&test.key, view, needs);
     let present = build::and(has, build::not(build::is_empty(have.clone())));
@@ -159,23 +167,40 @@ fn hits(test: &Test, needs: &mut Needs) -> Option<(View, Vec<Node>)> {
     let kind = test.key.row().map_or(Kind::Text, |row| row.kind);
     let key = &test.key;
     match (test.operator.shape, &test.operands) {
-        (Shape::Text(Comparison::Equal), Operands::Texts(patterns)) => texts(key, View::Text, patterns, equal, needs),
-        (Shape::Text(Comparison::Like), Operands::Texts(patterns)) => texts(key, View::Text, patterns, like, needs),
+        (Shape::Text(Comparison::Equal), Operands::Texts(patterns)) => {
+            texts(key, View::Text, patterns, equal, needs)
+        }
+        (Shape::Text(Comparison::Like), Operands::Texts(patterns)) => {
+            texts(key, View::Text, patterns, like, needs)
+        }
         (Shape::Text(Comparison::EqualFolded) | Shape::Bool, Operands::Texts(patterns)) => {
             texts(key, View::Lower, patterns, equal, needs)
         }
         (Shape::Arn, Operands::Texts(patterns)) => arns(key, patterns, needs),
-        (Shape::Number(order), Operands::Numbers(wanted)) if matches!(kind, Kind::Number | Kind::Epoch) => {
+        (Shape::Number(order), Operands::Numbers(wanted))
+            if matches!(kind, Kind::Number | Kind::Epoch) =>
+        {
             let have = get(key, View::Number, needs);
-            Some((View::Number, wanted.iter().map(|want| number(have.clone(), order, *want)).collect()))
+            Some((
+                View::Number,
+                wanted.iter().map(|want| number(have.clone(), order, *want)).collect(),
+            ))
         }
-        (Shape::Time(order), Operands::Times(wanted)) if matches!(kind, Kind::Time | Kind::Epoch) => {
+        (Shape::Time(order), Operands::Times(wanted))
+            if matches!(kind, Kind::Time | Kind::Epoch) =>
+        {
             let have = get(key, View::Time, needs);
-            Some((View::Time, wanted.iter().map(|want| build::ordered(have.clone(), order, *want)).collect()))
+            Some((
+                View::Time,
+                wanted.iter().map(|want| build::ordered(have.clone(), order, *want)).collect(),
+            ))
         }
         (Shape::Ip, Operands::Networks(wanted)) if kind == Kind::Ip => {
             let have = get(key, View::Ip, needs);
-            Some((View::Ip, wanted.iter().map(|net| build::in_range(have.clone(), &net.to_string())).collect()))
+            Some((
+                View::Ip,
+                wanted.iter().map(|net| build::in_range(have.clone(), &net.to_string())).collect(),
+            ))
         }
         _ => None,
     }
@@ -183,12 +208,20 @@ fn hits(test: &Test, needs: &mut Needs) -> Option<(View, Vec<Node>)> {
 
 type TextHit = fn(Node, &Pattern) -> Option<Node>;
 
-fn texts(key: &ConditionKey, view: View, patterns: &[Pattern], hit: TextHit, needs: &mut Needs) -> Option<(View, Vec<Node>)> {
+fn texts(
+    key: &ConditionKey,
+    view: View,
+    patterns: &[Pattern],
+    hit: TextHit,
+    needs: &mut Needs,
+) -> Option<(View, Vec<Node>)> {
     let have = get(key, view, needs);
     let mut hits = Vec::with_capacity(patterns.len());
     for pattern in patterns {
         hits.push(match pattern.lone_variable() {
-            Some((variable, default)) => equals_variable(have.clone(), variable, default, view, needs),
+            Some((variable, default)) => {
+                equals_variable(have.clone(), variable, default, view, needs)
+            }
             None => hit(have.clone(), &folded(pattern, view))?,
         });
     }
@@ -214,13 +247,20 @@ fn folded(pattern: &Pattern, view: View) -> Pattern {
     Pattern(pattern.0.iter().flat_map(fold).collect())
 }
 
-fn equals_variable(have: Node, variable: &ConditionKey, default: Option<&str>, view: View, needs: &mut Needs) -> Node {
+fn equals_variable(
+    have: Node,
+    variable: &ConditionKey,
+    default: Option<&str>,
+    view: View,
+    needs: &mut Needs,
+) -> Node {
     let has = has(variable, view, needs);
     let value = get(variable, view, needs);
     match default {
         None => build::and(has, build::equal(have, value)),
         Some(default) => {
-            let default = if view == View::Lower { default.to_lowercase() } else { default.to_owned() };
+            let default =
+                if view == View::Lower { default.to_lowercase() } else { default.to_owned() };
             build::equal(have, build::if_then_else(has, value, build::text(&default)))
         }
     }

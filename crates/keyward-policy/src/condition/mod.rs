@@ -53,9 +53,15 @@ pub(crate) struct Test {
 
 impl Test {
     /// `variables`: whether the document's version has policy variables.
-    pub(crate) fn parse(operator_text: &str, key_text: &str, values: &[ConditionValue], variables: bool) -> Result<Self, String> {
+    pub(crate) fn parse(
+        operator_text: &str,
+        key_text: &str,
+        values: &[ConditionValue],
+        variables: bool,
+    ) -> Result<Self, String> {
         let (operator, quantifier, if_exists) = operators::parse(operator_text)?;
-        let key = ConditionKey::parse(key_text).ok_or_else(|| format!("unknown condition key {key_text}"))?;
+        let key = ConditionKey::parse(key_text)
+            .ok_or_else(|| format!("unknown condition key {key_text}"))?;
         if values.iter().any(|value| value.inexact) && !matches!(operator.shape, Shape::Number(_)) {
             return Err(format!("{operator_text} of {key_text} needs its values in quotes"));
         }
@@ -75,7 +81,8 @@ impl Test {
 
     /// Every key that the outcome depends on.
     pub(crate) fn keys(&self) -> impl Iterator<Item = &ConditionKey> {
-        let patterns = if let Operands::Texts(patterns) = &self.operands { patterns.as_slice() } else { &[] };
+        let patterns =
+            if let Operands::Texts(patterns) = &self.operands { patterns.as_slice() } else { &[] };
         std::iter::once(&self.key).chain(patterns.iter().flat_map(Pattern::variables))
     }
 
@@ -100,15 +107,23 @@ pub(crate) struct ConditionValue {
 }
 
 fn operands(operator: &Operator, texts: &[String], variables: bool) -> Result<Operands, String> {
-    let each = |syntax: Syntax| -> Result<Vec<Pattern>, String> { texts.iter().map(|text| Pattern::parse(text, syntax)).collect() };
+    let each = |syntax: Syntax| -> Result<Vec<Pattern>, String> {
+        texts.iter().map(|text| Pattern::parse(text, syntax)).collect()
+    };
     let bad = |text: &String, what: &str| format!("{text} is not {what}");
     Ok(match operator.shape {
-        Shape::Text(Comparison::Equal | Comparison::EqualFolded) => Operands::Texts(each(Syntax { variables, wildcards: false })?),
-        Shape::Text(Comparison::Like) => Operands::Texts(each(Syntax { variables, wildcards: true })?),
+        Shape::Text(Comparison::Equal | Comparison::EqualFolded) => {
+            Operands::Texts(each(Syntax { variables, wildcards: false })?)
+        }
+        Shape::Text(Comparison::Like) => {
+            Operands::Texts(each(Syntax { variables, wildcards: true })?)
+        }
         Shape::Bool => {
             let patterns = each(Syntax { variables, wildcards: false })?;
             for (pattern, text) in patterns.iter().zip(texts) {
-                let known = pattern.literal().is_none_or(|text| matches!(text.to_lowercase().as_str(), "true" | "false"));
+                let known = pattern
+                    .literal()
+                    .is_none_or(|text| matches!(text.to_lowercase().as_str(), "true" | "false"));
                 if !known {
                     return Err(bad(text, "true or false"));
                 }
@@ -122,10 +137,30 @@ fn operands(operator: &Operator, texts: &[String], variables: bool) -> Result<Op
             }
             Operands::Texts(patterns)
         }
-        Shape::Number(_) => Operands::Numbers(texts.iter().map(|t| Decimal::parse(t).ok_or_else(|| bad(t, "a number"))).collect::<Result<_, _>>()?),
-        Shape::Time(_) => Operands::Times(texts.iter().map(|t| value::time_ms(t).ok_or_else(|| bad(t, "a time"))).collect::<Result<_, _>>()?),
-        Shape::Ip => Operands::Networks(texts.iter().map(|t| value::network(t).ok_or_else(|| bad(t, "an IP address or range"))).collect::<Result<_, _>>()?),
-        Shape::Binary => Operands::Bytes(texts.iter().map(|t| value::bytes(t).ok_or_else(|| bad(t, "base64"))).collect::<Result<_, _>>()?),
+        Shape::Number(_) => Operands::Numbers(
+            texts
+                .iter()
+                .map(|t| Decimal::parse(t).ok_or_else(|| bad(t, "a number")))
+                .collect::<Result<_, _>>()?,
+        ),
+        Shape::Time(_) => Operands::Times(
+            texts
+                .iter()
+                .map(|t| value::time_ms(t).ok_or_else(|| bad(t, "a time")))
+                .collect::<Result<_, _>>()?,
+        ),
+        Shape::Ip => Operands::Networks(
+            texts
+                .iter()
+                .map(|t| value::network(t).ok_or_else(|| bad(t, "an IP address or range")))
+                .collect::<Result<_, _>>()?,
+        ),
+        Shape::Binary => Operands::Bytes(
+            texts
+                .iter()
+                .map(|t| value::bytes(t).ok_or_else(|| bad(t, "base64")))
+                .collect::<Result<_, _>>()?,
+        ),
         Shape::Null => match texts {
             [text] if text.eq_ignore_ascii_case("true") => Operands::Absent(true),
             [text] if text.eq_ignore_ascii_case("false") => Operands::Absent(false),
@@ -136,7 +171,9 @@ fn operands(operator: &Operator, texts: &[String], variables: bool) -> Result<Op
 
 /// An ARN operand has six parts; `*` alone is any ARN, and a lone variable brings its parts with it.
 fn check_arn(pattern: &Pattern) -> Result<(), &'static str> {
-    if pattern.lone_variable().is_some() || pattern.literal().is_none() && pattern.0 == [crate::pattern::Piece::Star] {
+    if pattern.lone_variable().is_some()
+        || pattern.literal().is_none() && pattern.0 == [crate::pattern::Piece::Star]
+    {
         return Ok(());
     }
     pattern.arn_parts().map(|_| ()).ok_or("is not an ARN")

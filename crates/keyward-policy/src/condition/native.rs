@@ -31,7 +31,16 @@ impl Atom {
     pub(crate) fn id(&self) -> String {
         let content = match self {
             Self::Condition(test) => {
-                format!("{:?}", (test.operator.name, test.quantifier, test.if_exists, &test.key, &test.operands))
+                format!(
+                    "{:?}",
+                    (
+                        test.operator.name,
+                        test.quantifier,
+                        test.if_exists,
+                        &test.key,
+                        &test.operands
+                    )
+                )
             }
             Self::Resource(pattern) => format!("resource {pattern:?}"),
         };
@@ -42,9 +51,8 @@ impl Atom {
     pub(crate) fn holds(&self, question: &Question<'_>) -> Result<bool, String> {
         match self {
             Self::Condition(test) => condition_holds(test, question),
-            Self::Resource(pattern) => {
-                Ok(resolve(pattern, question)?.is_some_and(|pattern| pattern.fits_arn(question.resource.arn())))
-            }
+            Self::Resource(pattern) => Ok(resolve(pattern, question)?
+                .is_some_and(|pattern| pattern.fits_arn(question.resource.arn()))),
         }
     }
 }
@@ -89,22 +97,23 @@ impl<'t> Matcher<'t> {
     fn fits(&self, have: &str) -> bool {
         let any = |fits: &dyn Fn(&Pattern) -> bool| self.patterns.iter().any(fits);
         match (self.test.operator.shape, &self.test.operands) {
-            (Shape::Text(Comparison::Equal | Comparison::Like), _) => any(&|pattern| pattern.fits(have)),
+            (Shape::Text(Comparison::Equal | Comparison::Like), _) => {
+                any(&|pattern| pattern.fits(have))
+            }
             (Shape::Text(Comparison::EqualFolded) | Shape::Bool, _) => {
                 let have = have.to_lowercase();
                 any(&|pattern| pattern.literal().is_some_and(|want| want.to_lowercase() == have))
             }
             (Shape::Arn, _) => any(&|pattern| fits_arn(pattern, have)),
-            (Shape::Number(order), Operands::Numbers(wanted)) => {
-                value::Decimal::parse(have).is_some_and(|have| wanted.iter().any(|want| value::ordered(&have, order, want)))
+            (Shape::Number(order), Operands::Numbers(wanted)) => value::Decimal::parse(have)
+                .is_some_and(|have| wanted.iter().any(|want| value::ordered(&have, order, want))),
+            (Shape::Time(order), Operands::Times(wanted)) => value::time_ms(have)
+                .is_some_and(|have| wanted.iter().any(|want| value::ordered(&have, order, want))),
+            (Shape::Ip, Operands::Networks(wanted)) => value::address(have)
+                .is_some_and(|have| wanted.iter().any(|want| want.contains(&have))),
+            (Shape::Binary, Operands::Bytes(wanted)) => {
+                value::bytes(have).is_some_and(|have| wanted.contains(&have))
             }
-            (Shape::Time(order), Operands::Times(wanted)) => {
-                value::time_ms(have).is_some_and(|have| wanted.iter().any(|want| value::ordered(&have, order, want)))
-            }
-            (Shape::Ip, Operands::Networks(wanted)) => {
-                value::address(have).is_some_and(|have| wanted.iter().any(|want| want.contains(&have)))
-            }
-            (Shape::Binary, Operands::Bytes(wanted)) => value::bytes(have).is_some_and(|have| wanted.contains(&have)),
             _ => false,
         }
     }
@@ -112,7 +121,11 @@ impl<'t> Matcher<'t> {
 
 /// `*` alone is any ARN.
 fn fits_arn(pattern: &Pattern, have: &str) -> bool {
-    if pattern.0 == [crate::pattern::Piece::Star] { have.splitn(6, ':').count() == 6 } else { pattern.fits_arn(have) }
+    if pattern.0 == [crate::pattern::Piece::Star] {
+        have.splitn(6, ':').count() == 6
+    } else {
+        pattern.fits_arn(have)
+    }
 }
 
 fn resolve(pattern: &Pattern, question: &Question<'_>) -> Result<Option<Pattern>, String> {

@@ -88,8 +88,12 @@ pub(crate) fn parse(text: &str) -> Result<(&'static Operator, Option<Quantifier>
     let unknown = || format!("unknown condition operator {text}");
     let (quantifier, rest) = match text.split_once(':') {
         None => (None, text),
-        Some((prefix, rest)) if prefix.eq_ignore_ascii_case("ForAllValues") => (Some(Quantifier::All), rest),
-        Some((prefix, rest)) if prefix.eq_ignore_ascii_case("ForAnyValue") => (Some(Quantifier::Any), rest),
+        Some((prefix, rest)) if prefix.eq_ignore_ascii_case("ForAllValues") => {
+            (Some(Quantifier::All), rest)
+        }
+        Some((prefix, rest)) if prefix.eq_ignore_ascii_case("ForAnyValue") => {
+            (Some(Quantifier::Any), rest)
+        }
         Some(_) => return Err(unknown()),
     };
     let folded = rest.to_ascii_lowercase();
@@ -97,7 +101,8 @@ pub(crate) fn parse(text: &str) -> Result<(&'static Operator, Option<Quantifier>
         Some(name) => (name.to_owned(), true),
         None => (folded, false),
     };
-    let operator = OPERATORS.iter().find(|row| row.name.eq_ignore_ascii_case(&name)).ok_or_else(unknown)?;
+    let operator =
+        OPERATORS.iter().find(|row| row.name.eq_ignore_ascii_case(&name)).ok_or_else(unknown)?;
     if operator.shape == Shape::Null && (if_exists || quantifier.is_some()) {
         return Err("Null takes neither IfExists nor a set prefix".to_owned());
     }
@@ -110,9 +115,20 @@ mod tests {
 
     #[test]
     fn operators_are_read_with_prefix_and_suffix() {
-        let (operator, quantifier, if_exists) = parse("forallvalues:STRINGNOTLIKEIfExists").unwrap();
-        assert_eq!((operator.name, quantifier, if_exists), ("StringNotLike", Some(Quantifier::All), true));
-        for bad in ["", "StringEqual", "ForSomeValues:StringEquals", "NullIfExists", "ForAnyValue:Null", "IfExists"] {
+        let (operator, quantifier, if_exists) =
+            parse("forallvalues:STRINGNOTLIKEIfExists").unwrap();
+        assert_eq!(
+            (operator.name, quantifier, if_exists),
+            ("StringNotLike", Some(Quantifier::All), true)
+        );
+        for bad in [
+            "",
+            "StringEqual",
+            "ForSomeValues:StringEquals",
+            "NullIfExists",
+            "ForAnyValue:Null",
+            "IfExists",
+        ] {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }

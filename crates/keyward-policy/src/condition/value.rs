@@ -24,7 +24,8 @@ impl Decimal {
         };
         let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
         let part = if digits.contains('.') { part } else { "0" };
-        let fits = |t: &str| (1..=DIGITS_MAX).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_digit());
+        let fits =
+            |t: &str| (1..=DIGITS_MAX).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_digit());
         if !fits(whole) || !fits(part) {
             return None;
         }
@@ -54,12 +55,18 @@ pub(crate) fn time_ms(text: &str) -> Option<i64> {
     if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
         return Some(date.and_hms_opt(0, 0, 0)?.and_utc().timestamp_millis());
     }
-    NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%MZ").ok().map(|time| time.and_utc().timestamp_millis())
+    NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%MZ")
+        .ok()
+        .map(|time| time.and_utc().timestamp_millis())
 }
 
 /// A range, or an address as a range of one. IPv4 addresses in IPv6 clothes are IPv4.
 pub(crate) fn network(text: &str) -> Option<IpNet> {
-    if text.contains('/') { text.parse::<IpNet>().ok().map(|net| net.trunc()) } else { address(text).map(IpNet::from) }
+    if text.contains('/') {
+        text.parse::<IpNet>().ok().map(|net| net.trunc())
+    } else {
+        address(text).map(IpNet::from)
+    }
 }
 
 pub(crate) fn address(text: &str) -> Option<IpAddr> {
@@ -101,7 +108,13 @@ mod tests {
     #[test]
     fn times_are_read_in_every_form() {
         let expected = Some(1_785_542_400_000);
-        for text in ["2026-08-01T00:00:00Z", "2026-08-01", "2026-08-01T00:00Z", "1785542400", "2026-08-01T02:00:00+02:00"] {
+        for text in [
+            "2026-08-01T00:00:00Z",
+            "2026-08-01",
+            "2026-08-01T00:00Z",
+            "1785542400",
+            "2026-08-01T02:00:00+02:00",
+        ] {
             assert_eq!(time_ms(text), expected, "{text}");
         }
         assert!(time_ms("tomorrow").is_none());

@@ -1,10 +1,12 @@
 //! What a decision must do beyond the vectors: fail closed, explain, retire, keep its author in.
 
 use crate::world::{FOREIGN, KEY, OWNER, account, caller, document, grant, key, named};
-use keyward_policy::{Facts, INVALID_PRINCIPALS, OVERLY_PERMISSIVE, PolicyEngine, PolicyError, Question, Resource, TrustOutcome};
+use keyward_policy::{
+    Facts, INVALID_PRINCIPALS, OVERLY_PERMISSIVE, PolicyEngine, PolicyError, Question, Resource,
+};
 use keyward_types::{
-    Caller, CallerKind, Clause, Decision, Effect, EncryptionContext, GrantRecord, IdentityDocument, Layer, LayerEffect, MatchKind, Reason,
-    caller::Document,
+    Caller, CallerKind, Clause, Decision, Effect, EncryptionContext, GrantRecord, IdentityDocument,
+    Layer, LayerEffect, MatchKind, Reason, caller::Document,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -13,7 +15,8 @@ const ALICE: &str = "arn:aws:iam::111122223333:user/alice";
 const APP: &str = "arn:aws:sts::111122223333:assumed-role/app/s1";
 
 fn statement(rest: Value) -> Value {
-    let mut statement = json!({"Effect": "Allow", "Principal": {"AWS": ALICE}, "Action": "kms:*", "Resource": "*"});
+    let mut statement =
+        json!({"Effect": "Allow", "Principal": {"AWS": ALICE}, "Action": "kms:*", "Resource": "*"});
     for (name, value) in rest.as_object().expect("an object") {
         statement[name] = value.clone();
     }
@@ -55,14 +58,31 @@ fn decide(caller: &Caller, policy: &Value, facts: &Facts<'_>) -> Decision {
 fn what_cannot_be_evaluated_is_refused() {
     let facts = Facts::new();
     let alice = caller(ALICE);
-    let failed = |decision: Decision| assert_eq!((decision.reason, decision.rule, decision.allowed()), (Reason::EvaluationFailed, 0, false));
+    let failed = |decision: Decision| {
+        assert_eq!(
+            (decision.reason, decision.rule, decision.allowed()),
+            (Reason::EvaluationFailed, 0, false)
+        )
+    };
     // A document that is none, in any layer, though the key policy names the caller.
     let allow = statement(json!({}));
     let broken = IdentityDocument { source: "broken".to_owned(), document: Document::new("{") };
-    failed(decide_with(&alice, &allow, &facts, With { boundary: Some(&broken), ..With::default() }));
-    failed(decide_with(&alice, &allow, &facts, With { identity: std::slice::from_ref(&broken), ..With::default() }));
+    failed(decide_with(
+        &alice,
+        &allow,
+        &facts,
+        With { boundary: Some(&broken), ..With::default() },
+    ));
+    failed(decide_with(
+        &alice,
+        &allow,
+        &facts,
+        With { identity: std::slice::from_ref(&broken), ..With::default() },
+    ));
     // A forbid whose value cannot be read in the form it needs: skipped by Cedar, it would let the permit win.
-    let mut policy = statement(json!({"Effect": "Deny", "Condition": {"NumericGreaterThan": {"aws:MultiFactorAuthAge": "60"}}}));
+    let mut policy = statement(
+        json!({"Effect": "Deny", "Condition": {"NumericGreaterThan": {"aws:MultiFactorAuthAge": "60"}}}),
+    );
     policy["Statement"].as_array_mut().expect("a list").push(allow["Statement"][0].clone());
     let mut garbled = Facts::new();
     garbled.add("aws:MultiFactorAuthAge", "a while");
@@ -70,7 +90,11 @@ fn what_cannot_be_evaluated_is_refused() {
     // A key of one value that was stated with several.
     let mut several = Facts::new();
     several.add_many("kms:ViaService", ["a", "b"]);
-    failed(decide(&alice, &statement(json!({"Condition": {"StringEquals": {"kms:ViaService": "a"}}})), &several));
+    failed(decide(
+        &alice,
+        &statement(json!({"Condition": {"StringEquals": {"kms:ViaService": "a"}}})),
+        &several,
+    ));
     assert!(decide(&alice, &allow, &several).allowed());
 }
 
@@ -89,21 +113,38 @@ fn a_name_in_two_spellings_never_allows_and_always_denies() {
         ("Null", json!("false")),
     ] {
         let condition = json!({"Condition": {operator: {"kms:EncryptionContext:APPNAME": values}}});
-        assert_eq!(decide(&alice, &statement(condition.clone()), &facts).effect, Effect::ImplicitDeny, "{operator}");
+        assert_eq!(
+            decide(&alice, &statement(condition.clone()), &facts).effect,
+            Effect::ImplicitDeny,
+            "{operator}"
+        );
         let mut deny = condition;
         deny["Effect"] = json!("Deny");
-        assert_eq!(decide(&alice, &statement(deny), &facts).effect, Effect::ExplicitDeny, "{operator}");
+        assert_eq!(
+            decide(&alice, &statement(deny), &facts).effect,
+            Effect::ExplicitDeny,
+            "{operator}"
+        );
     }
     let mut tagged = caller(ALICE);
-    tagged.tags = BTreeMap::from([("Team".to_owned(), "red".to_owned()), ("team".to_owned(), "blue".to_owned())]);
-    let variable = json!({"Condition": {"StringNotEquals": {"kms:ViaService": "${aws:PrincipalTag/team}"}}});
+    tagged.tags = BTreeMap::from([
+        ("Team".to_owned(), "red".to_owned()),
+        ("team".to_owned(), "blue".to_owned()),
+    ]);
+    let variable =
+        json!({"Condition": {"StringNotEquals": {"kms:ViaService": "${aws:PrincipalTag/team}"}}});
     let mut via = Facts::new();
     via.add("kms:ViaService", "s3");
     assert!(!decide(&tagged, &statement(variable), &via).allowed());
     // A grant's constraint is not met by a context of which nobody can say what it holds.
-    let constrained = grant(&json!({"grantee": ALICE, "operations": ["Decrypt"], "constraints": {"EncryptionContextSubset": {"AppName": "red"}}}));
+    let constrained = grant(
+        &json!({"grantee": ALICE, "operations": ["Decrypt"], "constraints": {"EncryptionContextSubset": {"AppName": "red"}}}),
+    );
     let nobody = statement(json!({"Principal": {"AWS": "arn:aws:iam::111122223333:user/bob"}}));
-    assert!(!decide_with(&alice, &nobody, &facts, With { grants: &[&constrained], ..With::default() }).allowed());
+    assert!(
+        !decide_with(&alice, &nobody, &facts, With { grants: &[&constrained], ..With::default() })
+            .allowed()
+    );
 }
 
 #[test]
@@ -113,10 +154,17 @@ fn a_principal_made_again_is_not_the_one_that_was_named() {
         let who = caller(who);
         let policy = statement(json!({"Principal": {"AWS": arn}}));
         assert!(decide(&who, &policy, &facts).allowed(), "{arn}");
-        assert!(!decide_with(&who, &policy, &facts, With { ignores_arns: true, ..With::default() }).allowed(), "{arn}");
+        assert!(
+            !decide_with(&who, &policy, &facts, With { ignores_arns: true, ..With::default() })
+                .allowed(),
+            "{arn}"
+        );
         for still in [json!("*"), json!({"AWS": "*"})] {
             let policy = statement(json!({"Principal": still}));
-            assert!(decide_with(&who, &policy, &facts, With { ignores_arns: true, ..With::default() }).allowed());
+            assert!(
+                decide_with(&who, &policy, &facts, With { ignores_arns: true, ..With::default() })
+                    .allowed()
+            );
         }
     }
     // Exempted by name before, it is exempted no more.
@@ -124,13 +172,23 @@ fn a_principal_made_again_is_not_the_one_that_was_named() {
     let exempt = json!({"Effect": "Deny", "NotPrincipal": {"AWS": ALICE}, "Action": "kms:*", "Resource": "*"});
     policy["Statement"].as_array_mut().expect("a list").push(exempt);
     assert!(decide(&caller(ALICE), &policy, &facts).allowed());
-    let again = decide_with(&caller(ALICE), &policy, &facts, With { ignores_arns: true, ..With::default() });
+    let again = decide_with(
+        &caller(ALICE),
+        &policy,
+        &facts,
+        With { ignores_arns: true, ..With::default() },
+    );
     assert_eq!(again.effect, Effect::ExplicitDeny);
 }
 
 fn near<'d>(decision: &'d Decision, layer: Layer, sid: &str) -> &'d [Clause] {
     let outcome = decision.layers.iter().find(|outcome| outcome.layer == layer).expect("the layer");
-    &outcome.near.iter().find(|miss| miss.sid.as_deref() == Some(sid)).expect("the statement").failed
+    &outcome
+        .near
+        .iter()
+        .find(|miss| miss.sid.as_deref() == Some(sid))
+        .expect("the statement")
+        .failed
 }
 
 #[test]
@@ -146,9 +204,15 @@ fn a_refusal_names_the_clauses_that_failed() {
         {"Sid": "Other", "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:user/bob"}, "Action": "kms:Encrypt",
          "Resource": "arn:aws:kms:us-west-2:111122223333:key/other"},
     ]});
-    let asked = grant(&json!({"grantId": "g1", "grantee": ALICE, "operations": ["Decrypt"], "constraints": {"EncryptionContextEquals": {"Project": "alpha"}}}));
-    let decision = decide_with(&alice, &policy, &facts, With { grants: &[&asked], ..With::default() });
-    assert_eq!((decision.effect, decision.reason), (Effect::ImplicitDeny, Reason::NotAllowed(Layer::KeyPolicy)));
+    let asked = grant(
+        &json!({"grantId": "g1", "grantee": ALICE, "operations": ["Decrypt"], "constraints": {"EncryptionContextEquals": {"Project": "alpha"}}}),
+    );
+    let decision =
+        decide_with(&alice, &policy, &facts, With { grants: &[&asked], ..With::default() });
+    assert_eq!(
+        (decision.effect, decision.reason),
+        (Effect::ImplicitDeny, Reason::NotAllowed(Layer::KeyPolicy))
+    );
     let clause = |clause: &str, expected: &str, actual: &str| Clause {
         clause: clause.to_owned(),
         expected: expected.to_owned(),
@@ -163,9 +227,15 @@ fn a_refusal_names_the_clauses_that_failed() {
             clause("Condition StringLike kms:ViaService", "s?.amazonaws.com", "(absent)"),
         ]
     );
-    let other: Vec<&str> = near(&decision, Layer::KeyPolicy, "Other").iter().map(|clause| clause.clause.as_str()).collect();
+    let other: Vec<&str> = near(&decision, Layer::KeyPolicy, "Other")
+        .iter()
+        .map(|clause| clause.clause.as_str())
+        .collect();
     assert_eq!(other, ["Action", "Principal", "Resource"]);
-    assert_eq!(near(&decision, Layer::Grant, "g1"), [clause("Constraint EncryptionContextEquals", "Project=alpha", "Project=beta")]);
+    assert_eq!(
+        near(&decision, Layer::Grant, "g1"),
+        [clause("Constraint EncryptionContextEquals", "Project=alpha", "Project=beta")]
+    );
 }
 
 #[test]
@@ -175,7 +245,10 @@ fn an_allowed_request_tells_what_matched() {
     assert_eq!((decision.reason, decision.rule), (Reason::NamesCaller, 8));
     let key_policy = &decision.layers[0];
     assert_eq!((key_policy.layer, key_policy.effect), (Layer::KeyPolicy, LayerEffect::Allow));
-    assert_eq!((key_policy.matched[0].sid.as_deref(), key_policy.matched[0].kind), (Some("Use it"), Some(MatchKind::Session)));
+    assert_eq!(
+        (key_policy.matched[0].sid.as_deref(), key_policy.matched[0].kind),
+        (Some("Use it"), Some(MatchKind::Session))
+    );
     assert!(decision.layers.iter().all(|layer| layer.near.is_empty()));
 }
 
@@ -217,17 +290,41 @@ fn presence_of_condition_keys_follows_aws() {
 
 #[test]
 fn resource_aliases_are_seen_by_identity_policies_alone() {
-    let (alice, facts, owner, tags) = (caller(ALICE), Facts::new(), account(OWNER), BTreeMap::new());
+    let (alice, facts, owner, tags) =
+        (caller(ALICE), Facts::new(), account(OWNER), BTreeMap::new());
     let aliases = ["alias/app".to_owned()];
-    let Resource::Key { arn, spec, usage, origin, multi_region, .. } = key(KEY, &owner, &tags) else { panic!("a key") };
-    let resource = Resource::Key { arn, owner: &owner, tags: &tags, aliases: &aliases, spec, usage, origin, multi_region };
+    let Resource::Key { arn, spec, usage, origin, multi_region, .. } = key(KEY, &owner, &tags)
+    else {
+        panic!("a key")
+    };
+    let resource = Resource::Key {
+        arn,
+        owner: &owner,
+        tags: &tags,
+        aliases: &aliases,
+        spec,
+        usage,
+        origin,
+        multi_region,
+    };
     let condition = json!({"ForAnyValue:StringLike": {"kms:ResourceAliases": "alias/a*"}});
     let delegating = document(&statement(json!({"Principal": {"AWS": OWNER}})));
-    let identity = [named("i", &json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*", "Condition": condition}}))];
-    let question = Question { key_policy: Some(&delegating), identity: &identity, ..Question::new(&alice, "kms:Decrypt", resource, &facts) };
+    let identity = [named(
+        "i",
+        &json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*", "Condition": condition}}),
+    )];
+    let question = Question {
+        key_policy: Some(&delegating),
+        identity: &identity,
+        ..Question::new(&alice, "kms:Decrypt", resource, &facts)
+    };
     assert!(PolicyEngine::new().decide(&question).allowed());
     let direct = document(&statement(json!({"Condition": condition})));
-    assert!(!PolicyEngine::new().decide(&Question { key_policy: Some(&direct), identity: &[], ..question }).allowed());
+    assert!(
+        !PolicyEngine::new()
+            .decide(&Question { key_policy: Some(&direct), identity: &[], ..question })
+            .allowed()
+    );
 }
 
 #[test]
@@ -235,7 +332,13 @@ fn a_grant_is_bound_to_the_principal_it_was_made_for() {
     let nobody = statement(json!({"Principal": {"AWS": "arn:aws:iam::111122223333:user/bob"}}));
     let with = |id: &str, who: &str| {
         let grant = grant(&json!({"grantee": who, "granteeId": id, "operations": ["Decrypt"]}));
-        decide_with(&caller(ALICE), &nobody, &Facts::new(), With { grants: &[&grant], ..With::default() }).allowed()
+        decide_with(
+            &caller(ALICE),
+            &nobody,
+            &Facts::new(),
+            With { grants: &[&grant], ..With::default() },
+        )
+        .allowed()
     };
     assert!(with("AIDAALICE", ALICE));
     assert!(!with("AIDAOLDALICE", ALICE));
@@ -244,8 +347,14 @@ fn a_grant_is_bound_to_the_principal_it_was_made_for() {
 
 fn retire(who: &str, identity: Option<Value>, grant: &GrantRecord) -> Decision {
     let (who, facts, owner, tags) = (caller(who), Facts::new(), account(OWNER), BTreeMap::new());
-    let identity: Vec<_> = identity.iter().map(|d| named("i", &json!({"Version": "2012-10-17", "Statement": d}))).collect();
-    let question = Question { identity: &identity, ..Question::new(&who, "kms:RetireGrant", key(KEY, &owner, &tags), &facts) };
+    let identity: Vec<_> = identity
+        .iter()
+        .map(|d| named("i", &json!({"Version": "2012-10-17", "Statement": d})))
+        .collect();
+    let question = Question {
+        identity: &identity,
+        ..Question::new(&who, "kms:RetireGrant", key(KEY, &owner, &tags), &facts)
+    };
     PolicyEngine::new().decide_retire(&question, grant)
 }
 
@@ -271,60 +380,108 @@ fn the_grant_decides_who_retires_it() {
 
 #[test]
 fn a_policy_that_shuts_its_author_out_is_noticed() {
-    let (alice, facts, owner, tags) = (caller(ALICE), Facts::new(), account(OWNER), BTreeMap::new());
+    let (alice, facts, owner, tags) =
+        (caller(ALICE), Facts::new(), account(OWNER), BTreeMap::new());
     let engine = PolicyEngine::new();
     let able = |candidate: &Value, identity: &[IdentityDocument]| {
         let candidate = document(candidate);
-        let question = Question { key_policy: Some(&candidate), identity, ..Question::new(&alice, "kms:CreateKey", key(KEY, &owner, &tags), &facts) };
+        let question = Question {
+            key_policy: Some(&candidate),
+            identity,
+            ..Question::new(&alice, "kms:CreateKey", key(KEY, &owner, &tags), &facts)
+        };
         engine.keeps_caller_able(&question)
     };
     let delegating = statement(json!({"Principal": {"AWS": OWNER}}));
-    let admin = [named("i", &json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "kms:*", "Resource": "*"}}))];
+    let admin = [named(
+        "i",
+        &json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "kms:*", "Resource": "*"}}),
+    )];
     assert!(able(&statement(json!({})), &[]));
     assert!(able(&delegating, &admin));
     assert!(!able(&delegating, &[]));
     assert!(!able(&statement(json!({"Action": "kms:Decrypt"})), &admin));
-    assert_eq!(PolicyEngine::lockout_error().to_string(), "The new key policy will not allow you to update the key policy in the future.");
+    assert_eq!(
+        PolicyEngine::lockout_error().to_string(),
+        "The new key policy will not allow you to update the key policy in the future."
+    );
 }
 
 #[test]
-fn a_trust_policy_names_directly_by_account_or_not() {
+fn a_trust_policy_decides_as_a_key_policy_does() {
     let engine = PolicyEngine::new();
-    let trust = |principal: Value, who: &str| {
+    let allow = [named(
+        "i",
+        &json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}}),
+    )];
+    let ask = |trust: &Document, who: &str, identity: &[IdentityDocument]| {
+        let (who, mut facts) = (caller(who), Facts::new());
+        facts.add("sts:ExternalId", "x");
+        let role = Resource::Role { arn: "arn:aws:iam::111122223333:role/app", trust };
+        let question = Question {
+            identity,
+            cross_account_allowed: true,
+            ..Question::new(&who, "sts:AssumeRole", role, &facts)
+        };
+        engine.decide(&question).rule
+    };
+    let trust = |principal: Value, who: &str, identity: &[IdentityDocument]| {
         let text = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole",
             "Condition": {"StringEquals": {"sts:ExternalId": "x"}}}]});
         engine.validate_trust_policy(&text.to_string()).expect("a valid trust policy");
-        let mut facts = Facts::new();
-        facts.add("sts:ExternalId", "x");
-        engine.trust_allows(&document(&text), &caller(who), "sts:AssumeRole", "arn:aws:iam::111122223333:role/app", &facts)
+        ask(&document(&text), who, identity)
     };
-    assert_eq!(trust(json!({"AWS": ALICE}), ALICE), TrustOutcome::Direct);
-    assert_eq!(trust(json!({"AWS": OWNER}), ALICE), TrustOutcome::Account);
-    assert_eq!(trust(json!({"AWS": FOREIGN}), ALICE), TrustOutcome::Silent);
-    assert_eq!(trust(json!({"Service": "s3.amazonaws.com"}), "s3.amazonaws.com"), TrustOutcome::Direct);
-    let broken = engine.trust_allows(&Document::new("{"), &caller(ALICE), "sts:AssumeRole", "arn:aws:iam::111122223333:role/app", &Facts::new());
-    assert_eq!(broken, TrustOutcome::Denied);
+    let eng = "arn:aws:sts::444455556666:assumed-role/eng/bob";
+    assert_eq!(trust(json!({"AWS": ALICE}), ALICE, &[]), 8);
+    assert_eq!(trust(json!({"AWS": OWNER}), ALICE, &[]), 12);
+    assert_eq!(trust(json!({"AWS": OWNER}), ALICE, &allow), 10);
+    assert_eq!(trust(json!({"AWS": FOREIGN}), ALICE, &allow), 11);
+    assert_eq!(trust(json!({"AWS": FOREIGN}), eng, &[]), 14);
+    assert_eq!(trust(json!({"AWS": FOREIGN}), eng, &allow), 16);
+    assert_eq!(trust(json!({"Service": "s3.amazonaws.com"}), "s3.amazonaws.com", &[]), 6);
+    assert_eq!(ask(&Document::new("{"), ALICE, &allow), 0);
 }
 
 #[test]
 fn validation_refuses_what_would_be_stored_and_ignored() {
     let engine = PolicyEngine::new();
-    let refused = |rest: Value| engine.validate_key_policy(&statement(rest).to_string()).expect_err("refused").to_string();
+    let refused = |rest: Value| {
+        engine.validate_key_policy(&statement(rest).to_string()).expect_err("refused").to_string()
+    };
     assert!(refused(json!({"Action": "kms:Decrpyt"})).contains("kms:Decrpyt"));
-    assert!(refused(json!({"Condition": {"StringEquals": {"kms:ViaServce": "x"}}})).contains("kms:ViaServce"));
+    assert!(
+        refused(json!({"Condition": {"StringEquals": {"kms:ViaServce": "x"}}}))
+            .contains("kms:ViaServce")
+    );
     assert!(refused(json!({"Effect": "Allow", "Sids": "x"})).contains("Sids"));
-    assert_eq!(refused(json!({"Principal": {"AWS": "arn:aws:iam::111122223333:group/g"}})), INVALID_PRINCIPALS);
-    assert_eq!(refused(json!({"Condition": {"ForAllValues:StringEquals": {"kms:EncryptionContext:A": "x"}}})), OVERLY_PERMISSIVE);
+    assert_eq!(
+        refused(json!({"Principal": {"AWS": "arn:aws:iam::111122223333:group/g"}})),
+        INVALID_PRINCIPALS
+    );
+    assert_eq!(
+        refused(
+            json!({"Condition": {"ForAllValues:StringEquals": {"kms:EncryptionContext:A": "x"}}})
+        ),
+        OVERLY_PERMISSIVE
+    );
     assert!(refused(json!({"Sid": "snow \u{2603}"})).contains("character"));
     let bad_arn = engine.validate_key_policy(&statement(json!({"Resource": "key/x"})).to_string());
     assert!(matches!(bad_arn, Err(PolicyError::InvalidArn { .. })));
-    let no_principal = json!({"Statement": [{"Effect": "Allow", "Action": "kms:*", "Resource": "*"}]}).to_string();
+    let no_principal =
+        json!({"Statement": [{"Effect": "Allow", "Action": "kms:*", "Resource": "*"}]}).to_string();
     assert!(engine.validate_key_policy(&no_principal).is_err());
 
-    let named = statement(json!({"Principal": {"AWS": [ALICE, OWNER], "Service": "s3.amazonaws.com"}, "Resource": "*"}));
+    let named = statement(
+        json!({"Principal": {"AWS": [ALICE, OWNER], "Service": "s3.amazonaws.com"}, "Resource": "*"}),
+    );
     let principals = engine.validate_key_policy(&named.to_string()).expect("a valid policy");
-    assert!(principals.arns.contains(ALICE) && principals.accounts.contains(&account(OWNER)) && principals.services.len() == 1);
-    let default = include_str!("../../../../policies/default-key-policy.json").replace("${ACCOUNT}", OWNER);
+    assert!(
+        principals.arns.contains(ALICE)
+            && principals.accounts.contains(&account(OWNER))
+            && principals.services.len() == 1
+    );
+    let default =
+        include_str!("../../../../policies/default-key-policy.json").replace("${ACCOUNT}", OWNER);
     assert!(engine.validate_key_policy(&default).is_ok());
     // Actions of other services are none of our business.
     let identity = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": ["s3:GetObject", "made:Up"], "Resource": "*"}});
@@ -334,21 +491,39 @@ fn validation_refuses_what_would_be_stored_and_ignored() {
 #[test]
 fn operations_on_no_key_are_the_accounts_own() {
     let facts = Facts::new();
-    let allow = [named("i", &json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}))];
+    let allow = [named(
+        "i",
+        &json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}),
+    )];
     let decide = |who: &str, action: &str, resource: Resource<'_>, identity| {
         let who = caller(who);
-        let decision = PolicyEngine::new().decide(&Question { identity, ..Question::new(&who, action, resource, &facts) });
+        let decision = PolicyEngine::new()
+            .decide(&Question { identity, ..Question::new(&who, action, resource, &facts) });
         (decision.effect, decision.reason, decision.rule)
     };
     let silent = (Effect::ImplicitDeny, Reason::NotAllowed(Layer::IdentityPolicy), 17);
     let allowed = (Effect::Allow, Reason::AccountOperation, 17);
     assert_eq!(decide(ALICE, "kms:ListKeys", Resource::Any, &allow[..]), allowed);
     assert_eq!(decide(ALICE, "kms:ListKeys", Resource::Any, &[]), silent);
-    assert_eq!(decide("arn:aws:iam::111122223333:root", "iam:CreateUser", Resource::Other { arn: "arn:aws:iam::111122223333:user/x" }, &[]), allowed);
+    assert_eq!(
+        decide(
+            "arn:aws:iam::111122223333:root",
+            "iam:CreateUser",
+            Resource::Other { arn: "arn:aws:iam::111122223333:user/x" },
+            &[]
+        ),
+        allowed
+    );
     let foreign = Resource::Alias { arn: "arn:aws:kms:us-west-2:444455556666:alias/x" };
-    assert_eq!(decide(ALICE, "kms:CreateAlias", foreign, &allow[..]), (Effect::ImplicitDeny, Reason::NotCrossAccount, 7));
+    assert_eq!(
+        decide(ALICE, "kms:CreateAlias", foreign, &allow[..]),
+        (Effect::ImplicitDeny, Reason::NotCrossAccount, 7)
+    );
     let reserved = Resource::Alias { arn: "arn:aws:kms:us-west-2:111122223333:alias/aws/x" };
-    assert_eq!(decide(ALICE, "kms:DeleteAlias", reserved, &allow[..]), (Effect::ImplicitDeny, Reason::ReservedAlias, 18));
+    assert_eq!(
+        decide(ALICE, "kms:DeleteAlias", reserved, &allow[..]),
+        (Effect::ImplicitDeny, Reason::ReservedAlias, 18)
+    );
 }
 
 #[test]
@@ -357,4 +532,94 @@ fn a_federated_session_is_named_through_its_user() {
     assert!(matches!(fed.kind, CallerKind::Federated { .. }));
     let decision = decide(&fed, &statement(json!({})), &Facts::new());
     assert_eq!((decision.reason, decision.rule), (Reason::NamesEntity, 9));
+}
+
+/// Whether a grant with `child`'s constraints gives away no more than one with `parent`'s.
+fn narrower(parent: &Value, child: &Value) -> bool {
+    let pairs = |of: &Value, name: &str| -> Option<Vec<(String, String)>> {
+        let pairs = of.get(name)?.as_object()?;
+        Some(pairs.iter().map(|(name, value)| (name.to_lowercase(), value.to_string())).collect())
+    };
+    let within = |want: &[(String, String)], have: &[(String, String)]| {
+        want.iter().all(|pair| have.contains(pair))
+    };
+    let (equals, subset) =
+        (pairs(child, "EncryptionContextEquals"), pairs(child, "EncryptionContextSubset"));
+    if let Some(want) = pairs(parent, "EncryptionContextEquals")
+        && !equals.as_ref().is_some_and(|have| within(&want, have) && within(have, &want))
+    {
+        return false;
+    }
+    if let Some(want) = pairs(parent, "EncryptionContextSubset")
+        && ![&equals, &subset].into_iter().flatten().any(|have| within(&want, have))
+    {
+        return false;
+    }
+    parent.get("SourceArn").is_none_or(|arn| child.get("SourceArn") == Some(arn))
+}
+
+#[test]
+fn a_grant_made_through_a_grant_is_no_wider() {
+    let source = "arn:aws:s3:::data";
+    let constraints = [
+        json!({}),
+        json!({"EncryptionContextEquals": {}}),
+        json!({"EncryptionContextEquals": {"A": "1"}}),
+        json!({"EncryptionContextEquals": {"a": "1", "b": "2"}}),
+        json!({"EncryptionContextSubset": {}}),
+        json!({"EncryptionContextSubset": {"a": "1"}}),
+        json!({"EncryptionContextSubset": {"a": "1", "B": "2"}}),
+        json!({"EncryptionContextSubset": {"a": "2"}}),
+        json!({"SourceArn": source}),
+        json!({"SourceArn": "arn:aws:s3:::other", "EncryptionContextSubset": {"a": "1"}}),
+        json!({"SourceArn": source, "EncryptionContextSubset": {"a": "1"}}),
+        json!({"EncryptionContextEquals": {"a": "1"}, "EncryptionContextSubset": {"a": "1"}}),
+    ];
+    let operations = [
+        json!(["CreateGrant", "Decrypt"]),
+        json!(["CreateGrant", "Decrypt", "Encrypt"]),
+        json!(["Decrypt"]),
+    ];
+    let (alice, owner, tags) = (caller(ALICE), account(OWNER), BTreeMap::new());
+    let nobody =
+        document(&statement(json!({"Principal": {"AWS": "arn:aws:iam::111122223333:user/bob"}})));
+    let engine = PolicyEngine::new();
+    let mut allowed = 0;
+    for (parent_constraints, child_constraints) in
+        constraints.iter().flat_map(|p| constraints.iter().map(move |c| (p, c)))
+    {
+        for (parent_operations, child_operations) in
+            operations.iter().flat_map(|p| operations.iter().map(move |c| (p, c)))
+        {
+            let parent = grant(
+                &json!({"grantee": ALICE, "operations": parent_operations, "constraints": parent_constraints}),
+            );
+            let child = grant(
+                &json!({"grantee": "arn:aws:iam::111122223333:user/bob", "operations": child_operations, "constraints": child_constraints}),
+            );
+            let mut facts = Facts::new();
+            facts.add("aws:SourceArn", source);
+            let question = Question {
+                key_policy: Some(&nobody),
+                grants: &[&parent],
+                child_grant: Some(&child),
+                ..Question::new(&alice, "kms:CreateGrant", key(KEY, &owner, &tags), &facts)
+            };
+            let may = parent_operations[0] == "CreateGrant"
+                && child.operations.is_subset(&parent.operations)
+                && parent_constraints.get("SourceArn").is_none_or(|arn| arn == source)
+                && narrower(parent_constraints, child_constraints);
+            assert_eq!(
+                engine.decide(&question).allowed(),
+                may,
+                "{parent_operations} {parent_constraints} gives {child_operations} {child_constraints}"
+            );
+            assert!(
+                !engine.decide(&Question { child_grant: None, ..question }).allowed(),
+                "a child that is not known"
+            );
+            allowed += usize::from(may);
+        }
+    }
+    assert!(allowed > 50);
 }

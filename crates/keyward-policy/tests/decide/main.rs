@@ -1,4 +1,11 @@
 //! Decisions as a caller of the crate sees them.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    reason = "a test that meets what it does not expect fails"
+)]
 
 mod behaviour;
 mod random;

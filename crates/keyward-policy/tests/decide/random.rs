@@ -9,14 +9,14 @@ use crate::{
 use cedar_policy::Validator;
 use keyward_policy::{Facts, PolicyEngine, PolicyKind, Question, cedar_text};
 use keyward_types::{
-    Caller, Effect, EncryptionContext, GrantConstraints, GrantId, GrantOperation, GrantRecord, Grantee, IdentityDocument,
-    Timestamp,
+    Caller, Effect, EncryptionContext, GrantConstraints, GrantId, GrantOperation, GrantRecord,
+    Grantee, IdentityDocument, Timestamp,
 };
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 const SEED: u64 = 0x006b_6579_7761_7264;
-const REQUESTS: usize = 1_500;
+const REQUESTS: usize = 1_000;
 const DOCUMENTS_VALIDATED: usize = 60;
 
 /// SplitMix64: enough for tests, and the same everywhere.
@@ -50,8 +50,25 @@ impl Luck {
     }
 }
 
-const ACTIONS: &[&str] = &["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:DescribeKey", "kms:PutKeyPolicy", "kms:Sign"];
-const ACTION_PATTERNS: &[&str] = &["kms:*", "*", "kms:Decrypt", "KMS:decrypt", "kms:*crypt", "kms:?ncrypt", "kms:Describe*", "kms:PutKeyPolicy", "s3:*"];
+const ACTIONS: &[&str] = &[
+    "kms:Decrypt",
+    "kms:Encrypt",
+    "kms:GenerateDataKey",
+    "kms:DescribeKey",
+    "kms:PutKeyPolicy",
+    "kms:Sign",
+];
+const ACTION_PATTERNS: &[&str] = &[
+    "kms:*",
+    "*",
+    "kms:Decrypt",
+    "KMS:decrypt",
+    "kms:*crypt",
+    "kms:?ncrypt",
+    "kms:Describe*",
+    "kms:PutKeyPolicy",
+    "s3:*",
+];
 const RESOURCE_PATTERNS: &[&str] = &[
     "*",
     "*",
@@ -97,12 +114,24 @@ const TEXT_KEYS: &[&str] = &[
     "s3:prefix",
 ];
 const TEXTS: &[&str] = &[
-    "red", "Red", "re", "re*", "r?d", "*", "${aws:username}", "${aws:username, 'red'}", "pre-${aws:PrincipalTag/team}", "r${*}",
-    "${aws:PrincipalTag/Team, 'blue'}", "alice", "",
+    "red",
+    "Red",
+    "re",
+    "re*",
+    "r?d",
+    "*",
+    "${aws:username}",
+    "${aws:username, 'red'}",
+    "pre-${aws:PrincipalTag/team}",
+    "r${*}",
+    "${aws:PrincipalTag/Team, 'blue'}",
+    "alice",
+    "",
 ];
 const MANY_KEYS: &[&str] = &["kms:EncryptionContextKeys", "kms:GrantOperations", "aws:TagKeys"];
 const MANY_TEXTS: &[&str] = &["AppName", "appname", "App*", "Decrypt", "Encrypt", "team", "t?am"];
-const ARN_KEYS: &[&str] = &["aws:PrincipalArn", "aws:SourceArn", "kms:EncryptionContext:aws:s3:arn"];
+const ARN_KEYS: &[&str] =
+    &["aws:PrincipalArn", "aws:SourceArn", "kms:EncryptionContext:aws:s3:arn"];
 const ARNS: &[&str] = &[
     "arn:aws:iam::111122223333:role/app",
     "arn:aws:iam::111122223333:*",
@@ -124,8 +153,16 @@ fn dressed(luck: &mut Luck, operator: &str, sets: bool) -> String {
 }
 
 fn test(luck: &mut Luck) -> (String, String, Value) {
-    let texts = ["StringEquals", "StringNotEquals", "StringEqualsIgnoreCase", "StringNotEqualsIgnoreCase", "StringLike", "StringNotLike"];
-    let numbers = ["Equals", "NotEquals", "LessThan", "LessThanEquals", "GreaterThan", "GreaterThanEquals"];
+    let texts = [
+        "StringEquals",
+        "StringNotEquals",
+        "StringEqualsIgnoreCase",
+        "StringNotEqualsIgnoreCase",
+        "StringLike",
+        "StringNotLike",
+    ];
+    let numbers =
+        ["Equals", "NotEquals", "LessThan", "LessThanEquals", "GreaterThan", "GreaterThanEquals"];
     match luck.below(10) {
         0..=3 => {
             let operator = luck.pick(&texts);
@@ -133,17 +170,33 @@ fn test(luck: &mut Luck) -> (String, String, Value) {
         }
         4 => {
             let operator = luck.pick(&texts);
-            (dressed(luck, operator, true), luck.pick(MANY_KEYS).to_owned(), luck.some(MANY_TEXTS, 3))
+            (
+                dressed(luck, operator, true),
+                luck.pick(MANY_KEYS).to_owned(),
+                luck.some(MANY_TEXTS, 3),
+            )
         }
         5 => {
             let operator = format!("Numeric{}", luck.pick(&numbers));
-            let key = luck.pick(&["kms:RotationPeriodInDays", "aws:MultiFactorAuthAge", "kms:EncryptionContext:AppName"]);
-            (dressed(luck, &operator, false), key.to_owned(), luck.some(&["90", "90.5", "365", "-1", "89.999"], 2))
+            let key = luck.pick(&[
+                "kms:RotationPeriodInDays",
+                "aws:MultiFactorAuthAge",
+                "kms:EncryptionContext:AppName",
+            ]);
+            (
+                dressed(luck, &operator, false),
+                key.to_owned(),
+                luck.some(&["90", "90.5", "365", "-1", "89.999"], 2),
+            )
         }
         6 => {
             let operator = format!("Date{}", luck.pick(&numbers));
             let key = luck.pick(&["aws:CurrentTime", "aws:EpochTime", "kms:ValidTo"]);
-            (dressed(luck, &operator, false), key.to_owned(), luck.some(&["2026-08-01T00:00:00Z", "1785542400", "2027-01-01T00:00:00+02:00"], 2))
+            (
+                dressed(luck, &operator, false),
+                key.to_owned(),
+                luck.some(&["2026-08-01T00:00:00Z", "1785542400", "2027-01-01T00:00:00+02:00"], 2),
+            )
         }
         7 => {
             let operator = luck.pick(&["ArnLike", "ArnNotLike", "ArnEquals", "ArnNotEquals"]);
@@ -151,11 +204,23 @@ fn test(luck: &mut Luck) -> (String, String, Value) {
         }
         8 => {
             let operator = luck.pick(&["IpAddress", "NotIpAddress"]);
-            (dressed(luck, operator, false), "aws:SourceIp".to_owned(), luck.some(&["192.0.2.0/24", "192.0.2.1", "10.0.0.0/8", "192.0.2.7/25"], 2))
+            (
+                dressed(luck, operator, false),
+                "aws:SourceIp".to_owned(),
+                luck.some(&["192.0.2.0/24", "192.0.2.1", "10.0.0.0/8", "192.0.2.7/25"], 2),
+            )
         }
         _ if luck.one_in(2) => {
-            let key = luck.pick(&["aws:MultiFactorAuthPresent", "aws:SecureTransport", "kms:GrantIsForAWSResource"]);
-            (dressed(luck, "Bool", false), key.to_owned(), json!(luck.pick(&["true", "false", "True"])))
+            let key = luck.pick(&[
+                "aws:MultiFactorAuthPresent",
+                "aws:SecureTransport",
+                "kms:GrantIsForAWSResource",
+            ]);
+            (
+                dressed(luck, "Bool", false),
+                key.to_owned(),
+                json!(luck.pick(&["true", "false", "True"])),
+            )
         }
         _ => {
             let keys = [TEXT_KEYS, MANY_KEYS].concat();
@@ -199,7 +264,8 @@ fn statement(luck: &mut Luck, principals: bool) -> Value {
 }
 
 fn policy(luck: &mut Luck, principals: bool) -> Value {
-    let statements: Vec<Value> = (0..1 + luck.below(4)).map(|_| statement(luck, principals)).collect();
+    let statements: Vec<Value> =
+        (0..1 + luck.below(4)).map(|_| statement(luck, principals)).collect();
     json!({"Version": "2012-10-17", "Statement": statements})
 }
 
@@ -212,7 +278,9 @@ fn layer(luck: &mut Luck) -> Value {
 }
 
 fn pairs(luck: &mut Luck, names: &[&str], values: &[&str]) -> BTreeMap<String, String> {
-    (0..luck.below(4)).map(|_| (luck.pick(names).to_owned(), luck.pick(values).to_owned())).collect()
+    (0..luck.below(4))
+        .map(|_| (luck.pick(names).to_owned(), luck.pick(values).to_owned()))
+        .collect()
 }
 
 fn grant(luck: &mut Luck) -> GrantRecord {
@@ -237,7 +305,10 @@ fn grant(luck: &mut Luck) -> GrantRecord {
         grantee_id: None,
         retiring: None,
         issuing_account: account(if luck.one_in(3) { FOREIGN } else { OWNER }),
-        operations: BTreeSet::from([GrantOperation::Decrypt, if luck.one_in(2) { GrantOperation::Encrypt } else { GrantOperation::DescribeKey }]),
+        operations: BTreeSet::from([
+            GrantOperation::Decrypt,
+            if luck.one_in(2) { GrantOperation::Encrypt } else { GrantOperation::DescribeKey },
+        ]),
         constraints,
     }
 }
@@ -262,7 +333,9 @@ fn facts(luck: &mut Luck, caller: &Caller) -> BTreeMap<String, Vec<String>> {
         }
     }
     for name in ["kms:grantoperations", "aws:tagkeys"] {
-        let values: BTreeSet<&str> = (0..luck.below(3)).map(|_| luck.pick(&["Decrypt", "Encrypt", "team", "tXam"])).collect();
+        let values: BTreeSet<&str> = (0..luck.below(3))
+            .map(|_| luck.pick(&["Decrypt", "Encrypt", "team", "tXam"]))
+            .collect();
         if !values.is_empty() {
             facts.insert(name.to_owned(), values.into_iter().map(str::to_owned).collect());
         }
@@ -272,7 +345,12 @@ fn facts(luck: &mut Luck, caller: &Caller) -> BTreeMap<String, Vec<String>> {
     facts
 }
 
-fn with_derived(facts: &BTreeMap<String, Vec<String>>, caller: &Caller, context: &BTreeMap<String, String>, endpoint: bool) -> BTreeMap<String, Vec<String>> {
+fn with_derived(
+    facts: &BTreeMap<String, Vec<String>>,
+    caller: &Caller,
+    context: &BTreeMap<String, String>,
+    endpoint: bool,
+) -> BTreeMap<String, Vec<String>> {
     use keyward_types::CallerKind;
     let mut all = facts.clone();
     let mut add = |name: &str, value: String| {
@@ -305,16 +383,25 @@ fn the_engine_decides_as_the_slow_evaluator_and_slices_as_whole_documents() {
     let mut tally: BTreeMap<String, usize> = BTreeMap::new();
     for number in 0..REQUESTS {
         let mut caller = caller(luck.pick(CALLERS));
-        caller.tags = pairs(&mut luck, &["team", "Team", "key"], &["red", "blue", "1234abcd-12ab-34cd-56ef-1234567890ab"]);
+        caller.tags = pairs(
+            &mut luck,
+            &["team", "Team", "key"],
+            &["red", "blue", "1234abcd-12ab-34cd-56ef-1234567890ab"],
+        );
         caller.mfa = luck.one_in(2).then(|| luck.one_in(2));
-        let context = pairs(&mut luck, &["AppName", "appname", "team", "aws:s3:arn"], &["red", "Red", "90", "arn:aws:s3:::data/x"]);
+        let context = pairs(
+            &mut luck,
+            &["AppName", "appname", "team", "aws:s3:arn"],
+            &["red", "Red", "90", "arn:aws:s3:::data/x"],
+        );
         let tags = pairs(&mut luck, &["Team", "team", "other"], &["red", "blue"]);
         let stated = facts(&mut luck, &caller);
         let key_policy = policy(&mut luck, true);
         let identity: Vec<Value> = (0..luck.below(3)).map(|_| layer(&mut luck)).collect();
         let boundary = luck.one_in(4).then(|| layer(&mut luck));
         let session: Vec<Value> = (0..luck.below(6) / 4).map(|_| layer(&mut luck)).collect();
-        let scps: Vec<Vec<Value>> = (0..luck.below(6) / 4).map(|_| vec![layer(&mut luck), layer(&mut luck)]).collect();
+        let scps: Vec<Vec<Value>> =
+            (0..luck.below(6) / 4).map(|_| vec![layer(&mut luck), layer(&mut luck)]).collect();
         let endpoint = luck.one_in(6).then(|| policy(&mut luck, true));
         let grants: Vec<GrantRecord> = (0..luck.below(3)).map(|_| grant(&mut luck)).collect();
         let (action, owner) = (luck.pick(ACTIONS), account(OWNER));
@@ -339,7 +426,9 @@ fn the_engine_decides_as_the_slow_evaluator_and_slices_as_whole_documents() {
         };
         let expected = reference.decide();
 
-        let documents = |list: &[Value]| -> Vec<IdentityDocument> { list.iter().map(|d| named("d", d)).collect() };
+        let documents = |list: &[Value]| -> Vec<IdentityDocument> {
+            list.iter().map(|d| named("d", d)).collect()
+        };
         let mut asking = caller.clone();
         asking.session_policies = documents(&session);
         let encryption = EncryptionContext(context.clone());
@@ -351,9 +440,11 @@ fn the_engine_decides_as_the_slow_evaluator_and_slices_as_whole_documents() {
                 many => facts.add_many(name, many.iter().cloned()),
             };
         }
-        let (policy, boundary_document) = (document(&key_policy), boundary.as_ref().map(|d| named("boundary", d)));
+        let (policy, boundary_document) =
+            (document(&key_policy), boundary.as_ref().map(|d| named("boundary", d)));
         let endpoint_document = endpoint.as_ref().map(|d| named("endpoint", d));
-        let (identity_documents, levels) = (documents(&identity), scps.iter().map(|l| documents(l)).collect::<Vec<_>>());
+        let (identity_documents, levels) =
+            (documents(&identity), scps.iter().map(|l| documents(l)).collect::<Vec<_>>());
         let candidates: Vec<&GrantRecord> = grants.iter().collect();
         let question = Question {
             cross_account_allowed: cross,
@@ -377,7 +468,11 @@ fn the_engine_decides_as_the_slow_evaluator_and_slices_as_whole_documents() {
     }
     println!("{tally:#?}");
     for effect in [Effect::Allow, Effect::ExplicitDeny, Effect::ImplicitDeny] {
-        let seen: usize = tally.iter().filter(|(name, _)| name.starts_with(&format!("{effect:?} "))).map(|(_, n)| n).sum();
+        let seen: usize = tally
+            .iter()
+            .filter(|(name, _)| name.starts_with(&format!("{effect:?} ")))
+            .map(|(_, n)| n)
+            .sum();
         assert!(seen * 20 > REQUESTS, "{effect:?} is too rare for the comparison to mean anything");
     }
 }
@@ -388,8 +483,12 @@ fn every_random_document_passes_strict_validation() {
     let mut luck = Luck(SEED ^ 1);
     let validator = Validator::new(schema::schema());
     for _ in 0..DOCUMENTS_VALIDATED {
-        for (kind, document) in [(PolicyKind::Resource, policy(&mut luck, true)), (PolicyKind::Identity, policy(&mut luck, false))] {
-            let text = cedar_text(&document.to_string(), kind).unwrap_or_else(|error| panic!("{error}\n{document:#}"));
+        for (kind, document) in [
+            (PolicyKind::Resource, policy(&mut luck, true)),
+            (PolicyKind::Identity, policy(&mut luck, false)),
+        ] {
+            let text = cedar_text(&document.to_string(), kind)
+                .unwrap_or_else(|error| panic!("{error}\n{document:#}"));
             schema::validate(&validator, &schema::with_one_action(&text));
         }
     }

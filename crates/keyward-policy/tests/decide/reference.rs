@@ -54,7 +54,9 @@ impl Request<'_> {
             return Effect::ExplicitDeny;
         }
         let yes = |allowed: bool| if allowed { Effect::Allow } else { Effect::ImplicitDeny };
-        if !service && levels.iter().any(|level| !level.allow) || endpoint.is_some_and(|said| !said.allow) {
+        if !service && levels.iter().any(|level| !level.allow)
+            || endpoint.is_some_and(|said| !said.allow)
+        {
             return Effect::ImplicitDeny;
         }
         let mut kinds = key.kinds;
@@ -70,7 +72,8 @@ impl Request<'_> {
         }
         let root = self.caller.kind == CallerKind::Root;
         let identity = identity.allow || root;
-        let narrowed = boundary.is_none_or(|said| said.allow) && session.is_none_or(|said| said.allow);
+        let narrowed =
+            boundary.is_none_or(|said| said.allow) && session.is_none_or(|said| said.allow);
         if self.caller.account.as_str() == self.owner {
             let by_entity = kinds.contains("entity") && narrowed;
             let by_account = kinds.contains("account") && identity && narrowed;
@@ -93,8 +96,13 @@ impl Request<'_> {
         let mut said = Said::default();
         for statement in list(&document["Statement"]) {
             let allow = statement["Effect"] == "Allow";
-            let kinds = if principals { self.principal(statement) } else { BTreeSet::from(["session"]) };
-            if kinds.is_empty() || !self.action(statement) || !self.resource(statement) || !self.condition(statement, allow) {
+            let kinds =
+                if principals { self.principal(statement) } else { BTreeSet::from(["session"]) };
+            if kinds.is_empty()
+                || !self.action(statement)
+                || !self.resource(statement)
+                || !self.condition(statement, allow)
+            {
                 continue;
             }
             if allow {
@@ -131,19 +139,29 @@ impl Request<'_> {
         let account = caller.account.as_str();
         match &caller.kind {
             _ if value == "*" => Some("session"),
-            CallerKind::Service { name } => (kind == "Service" && value == name).then_some("session"),
+            CallerKind::Service { name } => {
+                (kind == "Service" && value == name).then_some("session")
+            }
             _ if kind != "AWS" => None,
-            _ if value == account || value == format!("arn:aws:iam::{account}:root") => Some("account"),
+            _ if value == account || value == format!("arn:aws:iam::{account}:root") => {
+                Some("account")
+            }
             CallerKind::Root => None,
             _ if value == caller.arn => Some("session"),
             CallerKind::RoleSession { role_arn, .. } => (value == role_arn).then_some("entity"),
-            CallerKind::Federated { user_arn, .. } => (user_arn.as_deref() == Some(value)).then_some("entity"),
+            CallerKind::Federated { user_arn, .. } => {
+                (user_arn.as_deref() == Some(value)).then_some("entity")
+            }
             CallerKind::User { .. } => None,
         }
     }
 
     fn action(&self, statement: &Value) -> bool {
-        let (name, negated) = if statement.get("NotAction").is_some() { ("NotAction", true) } else { ("Action", false) };
+        let (name, negated) = if statement.get("NotAction").is_some() {
+            ("NotAction", true)
+        } else {
+            ("Action", false)
+        };
         let have = self.action.to_lowercase();
         let hit = list(&statement[name]).iter().any(|want| {
             let want = want.as_str().unwrap_or_default().to_lowercase();
@@ -153,8 +171,14 @@ impl Request<'_> {
     }
 
     fn resource(&self, statement: &Value) -> bool {
-        let (name, negated) = if statement.get("NotResource").is_some() { ("NotResource", true) } else { ("Resource", false) };
-        let hit = list(&statement[name]).iter().any(|want| self.arn(want.as_str().unwrap_or_default(), self.resource, true));
+        let (name, negated) = if statement.get("NotResource").is_some() {
+            ("NotResource", true)
+        } else {
+            ("Resource", false)
+        };
+        let hit = list(&statement[name])
+            .iter()
+            .any(|want| self.arn(want.as_str().unwrap_or_default(), self.resource, true));
         statement.get(name).is_some() && hit != negated
     }
 
@@ -173,14 +197,22 @@ impl Request<'_> {
             }
         }
         let have: Vec<&str> = have.splitn(6, ':').collect();
-        parts.len() == 6 && have.len() == 6 && parts.iter().zip(have).all(|(part, have)| glob(part, have))
+        parts.len() == 6
+            && have.len() == 6
+            && parts.iter().zip(have).all(|(part, have)| glob(part, have))
     }
 
     fn condition(&self, statement: &Value, allow: bool) -> bool {
         for (operator, keys) in statement["Condition"].as_object().into_iter().flatten() {
             for (key, values) in keys.as_object().into_iter().flatten() {
-                let values: Vec<String> = list(values).iter().map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)).collect();
-                let doubtful = self.doubtful(key) || values.iter().any(|value| variables(value).iter().any(|key| self.doubtful(key)));
+                let values: Vec<String> = list(values)
+                    .iter()
+                    .map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned))
+                    .collect();
+                let doubtful = self.doubtful(key)
+                    || values
+                        .iter()
+                        .any(|value| variables(value).iter().any(|key| self.doubtful(key)));
                 let holds = if doubtful { !allow } else { self.test(operator, key, &values) };
                 if !holds {
                     return false;
@@ -194,7 +226,8 @@ impl Request<'_> {
         let have = self.values(key);
         let absent = have.is_empty();
         let (quantifier, operator) = operator.split_once(':').unwrap_or(("", operator));
-        let (base, if_exists) = operator.strip_suffix("IfExists").map_or((operator, false), |base| (base, true));
+        let (base, if_exists) =
+            operator.strip_suffix("IfExists").map_or((operator, false), |base| (base, true));
         if base == "Null" {
             return (wanted[0] == "true") == absent;
         }
@@ -202,9 +235,11 @@ impl Request<'_> {
             let negated = base.contains("Not");
             return if_exists || quantifier == "ForAllValues" || quantifier.is_empty() && negated;
         }
-        let positive = base.replace("NotEquals", "Equals").replace("NotLike", "Like").replace("NotIp", "Ip");
+        let positive =
+            base.replace("NotEquals", "Equals").replace("NotLike", "Like").replace("NotIp", "Ip");
         let negated = positive != base;
-        let passes = |value: &String| wanted.iter().any(|want| self.fits(&positive, want, value)) != negated;
+        let passes =
+            |value: &String| wanted.iter().any(|want| self.fits(&positive, want, value)) != negated;
         match (quantifier, negated) {
             ("ForAllValues", _) | ("", true) => have.iter().all(passes),
             _ => have.iter().any(passes),
@@ -214,9 +249,21 @@ impl Request<'_> {
     fn fits(&self, operator: &str, want: &str, have: &str) -> bool {
         let literal = || -> Option<String> {
             let tokens = self.replace(want)?;
-            Some(tokens.iter().map(|token| match token { Token::Char(c) => *c, Token::Star => '*', Token::One => '?' }).collect())
+            Some(
+                tokens
+                    .iter()
+                    .map(|token| match token {
+                        Token::Char(c) => *c,
+                        Token::Star => '*',
+                        Token::One => '?',
+                    })
+                    .collect(),
+            )
         };
-        let order = |left: f64, right: f64| match operator.trim_start_matches("Numeric").trim_start_matches("Date") {
+        let order = |left: f64, right: f64| match operator
+            .trim_start_matches("Numeric")
+            .trim_start_matches("Date")
+        {
             "Equals" => left == right,
             "LessThan" => left < right,
             "LessThanEquals" => left <= right,
@@ -226,7 +273,9 @@ impl Request<'_> {
         };
         match operator {
             "StringEquals" => literal().as_deref() == Some(have),
-            "StringEqualsIgnoreCase" | "Bool" => literal().is_some_and(|want| want.to_lowercase() == have.to_lowercase()),
+            "StringEqualsIgnoreCase" | "Bool" => {
+                literal().is_some_and(|want| want.to_lowercase() == have.to_lowercase())
+            }
             "StringLike" => self.replace(want).is_some_and(|tokens| glob(&tokens, have)),
             "ArnEquals" | "ArnLike" => self.arn(want, have, false),
             "IpAddress" => in_network(want, have),
@@ -243,7 +292,12 @@ impl Request<'_> {
         let folded = key.to_lowercase();
         let tagged = |prefix: &str, tags: &BTreeMap<String, String>| -> Option<Vec<String>> {
             let name = folded.strip_prefix(prefix)?;
-            Some(tags.iter().filter(|(tag, _)| tag.to_lowercase() == name).map(|(_, value)| value.clone()).collect())
+            Some(
+                tags.iter()
+                    .filter(|(tag, _)| tag.to_lowercase() == name)
+                    .map(|(_, value)| value.clone())
+                    .collect(),
+            )
         };
         tagged("kms:encryptioncontext:", self.context)
             .or_else(|| tagged("aws:principaltag/", &self.caller.tags))
@@ -253,7 +307,8 @@ impl Request<'_> {
 
     fn doubtful(&self, key: &str) -> bool {
         let tagged = ["kms:encryptioncontext:", "aws:principaltag/", "aws:resourcetag/"];
-        tagged.iter().any(|prefix| key.to_lowercase().starts_with(prefix)) && self.values(key).len() > 1
+        tagged.iter().any(|prefix| key.to_lowercase().starts_with(prefix))
+            && self.values(key).len() > 1
     }
 
     /// Wildcards, and variables replaced; `None` when one has no value.
@@ -268,7 +323,9 @@ impl Request<'_> {
                 out.push(Token::Char(inside.chars().next()?));
                 continue;
             }
-            let (key, default) = inside.split_once(", '").map_or((inside, None), |(key, d)| (key, Some(d.trim_end_matches('\''))));
+            let (key, default) = inside
+                .split_once(", '")
+                .map_or((inside, None), |(key, d)| (key, Some(d.trim_end_matches('\''))));
             let value = self.values(key).first().cloned().or_else(|| default.map(str::to_owned))?;
             out.extend(value.chars().map(Token::Char));
         }
@@ -287,12 +344,22 @@ impl Request<'_> {
         };
         let names: BTreeSet<String> = self.context.keys().map(|name| name.to_lowercase()).collect();
         let clear = names.len() == self.context.len();
-        let carries = ["Encrypt", "Decrypt", "GenerateDataKey", "ReEncryptFrom", "ReEncryptTo"].contains(&operation);
+        let carries = ["Encrypt", "Decrypt", "GenerateDataKey", "ReEncryptFrom", "ReEncryptTo"]
+            .contains(&operation);
         let have = fold(self.context);
         let constraints = &grant.constraints;
-        let equals = constraints.encryption_context_equals.as_ref().is_none_or(|want| clear && fold(want) == have);
-        let subset = constraints.encryption_context_subset.as_ref().is_none_or(|want| clear && fold(want).is_subset(&have));
-        let source = constraints.source_arn.as_ref().is_none_or(|arn| self.values("aws:SourceArn") == [arn.clone()]);
+        let equals = constraints
+            .encryption_context_equals
+            .as_ref()
+            .is_none_or(|want| clear && fold(want) == have);
+        let subset = constraints
+            .encryption_context_subset
+            .as_ref()
+            .is_none_or(|want| clear && fold(want).is_subset(&have));
+        let source = constraints
+            .source_arn
+            .as_ref()
+            .is_none_or(|arn| self.values("aws:SourceArn") == [arn.clone()]);
         let covers = grant.key.to_string() == self.resource
             && grant.operations.iter().any(|one| one.as_str() == operation)
             && (!carries || equals && subset)
@@ -326,21 +393,29 @@ fn glob(pattern: &[Token], text: &str) -> bool {
     let mut chars = text.chars();
     match pattern.split_first() {
         None => text.is_empty(),
-        Some((Token::Star, rest)) => glob(rest, text) || chars.next().is_some() && glob(pattern, chars.as_str()),
+        Some((Token::Star, rest)) => {
+            glob(rest, text) || chars.next().is_some() && glob(pattern, chars.as_str())
+        }
         Some((Token::One, rest)) => chars.next().is_some() && glob(rest, chars.as_str()),
-        Some((Token::Char(want), rest)) => chars.next() == Some(*want) && glob(rest, chars.as_str()),
+        Some((Token::Char(want), rest)) => {
+            chars.next() == Some(*want) && glob(rest, chars.as_str())
+        }
     }
 }
 
 fn in_network(network: &str, address: &str) -> bool {
-    let number = |text: &str| text.split('.').fold(0_u64, |sum, part| sum * 256 + part.parse::<u64>().expect("IPv4"));
+    let number = |text: &str| {
+        text.split('.').fold(0_u64, |sum, part| sum * 256 + part.parse::<u64>().expect("IPv4"))
+    };
     let (base, bits) = network.split_once('/').unwrap_or((network, "32"));
     let shift = 32 - bits.parse::<u32>().expect("a prefix");
     number(base) >> shift == number(address) >> shift
 }
 
 fn seconds(text: &str) -> f64 {
-    text.parse().unwrap_or_else(|_| chrono::DateTime::parse_from_rfc3339(text).expect("a time").timestamp() as f64)
+    text.parse().unwrap_or_else(|_| {
+        chrono::DateTime::parse_from_rfc3339(text).expect("a time").timestamp() as f64
+    })
 }
 
 fn list(value: &Value) -> Vec<&Value> {

@@ -15,7 +15,8 @@ pub(crate) fn schema() -> Schema {
     let action = actions_schema();
     let (_, applies) = action.split_once("\nappliesTo").expect("what actions apply to");
     let actions = format!("action \"kms:Decrypt\" appliesTo{applies}");
-    let text = format!("{}\n{}\n{actions}", policies!("schema/entities.cedarschema"), facts_schema());
+    let text =
+        format!("{}\n{}\n{actions}", policies!("schema/entities.cedarschema"), facts_schema());
     Schema::from_cedarschema_str(&text).expect("the schema").0
 }
 
@@ -31,7 +32,11 @@ pub(crate) fn validate(validator: &Validator, text: &str) {
 fn the_schema_files_are_those_of_the_tables() {
     assert_eq!(policies!("schema/facts.cedarschema"), facts_schema());
     assert_eq!(policies!("schema/actions.cedarschema"), actions_schema());
-    let whole = [policies!("schema/entities.cedarschema"), policies!("schema/facts.cedarschema"), policies!("schema/actions.cedarschema")];
+    let whole = [
+        policies!("schema/entities.cedarschema"),
+        policies!("schema/facts.cedarschema"),
+        policies!("schema/actions.cedarschema"),
+    ];
     assert!(Schema::from_cedarschema_str(&whole.join("\n")).is_ok());
 }
 
@@ -63,17 +68,33 @@ pub(crate) fn with_one_action(text: &str) -> String {
 #[test]
 fn every_document_of_the_vectors_is_valid() {
     let validator = Validator::new(schema());
-    let vectors: Vec<Value> = serde_json::from_str(include_str!("../../../../tests/vectors/policy-vectors.json")).expect("vectors");
+    let vectors: Vec<Value> =
+        serde_json::from_str(include_str!("../../../../tests/vectors/policy-vectors.json"))
+            .expect("vectors");
     let mut seen = std::collections::BTreeSet::new();
     for vector in &vectors {
-        let resource = vector.get("keyPolicy").into_iter().chain(vector["vpce"].as_array().into_iter().flatten());
-        let rcps = vector["rcps"].as_array().into_iter().flatten().flat_map(|level| level.as_array().into_iter().flatten());
-        let scps = vector["scps"].as_array().into_iter().flatten().flat_map(|level| level.as_array().into_iter().flatten());
+        let resource = vector
+            .get("keyPolicy")
+            .into_iter()
+            .chain(vector["vpce"].as_array().into_iter().flatten());
+        let rcps = vector["rcps"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .flat_map(|level| level.as_array().into_iter().flatten());
+        let scps = vector["scps"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .flat_map(|level| level.as_array().into_iter().flatten());
         let of = |name: &str| vector[name].as_array().cloned().unwrap_or_default();
         let identity = [of("identity"), of("boundary"), of("session")].concat();
         let documents = resource.chain(rcps).map(|d| (PolicyKind::Resource, d));
-        for (kind, document) in documents.chain(scps.chain(&identity).map(|d| (PolicyKind::Identity, d))) {
-            let text = cedar_text(&document.to_string(), kind).unwrap_or_else(|error| panic!("{}: {error}", vector["id"]));
+        for (kind, document) in
+            documents.chain(scps.chain(&identity).map(|d| (PolicyKind::Identity, d)))
+        {
+            let text = cedar_text(&document.to_string(), kind)
+                .unwrap_or_else(|error| panic!("{}: {error}", vector["id"]));
             if seen.insert(text.clone()) {
                 validate(&validator, &with_one_action(&text));
             }

@@ -25,7 +25,8 @@ fn every_vector_is_decided_as_it_says() {
         let decision = decide_vector(&engine, vector);
         let because = decision.because();
         let effect_ok = format!("{:?}", decision.effect) == vector["expect"];
-        let reason_ok = vector["reason"].as_str().is_none_or(|reason| because.contains(says(reason)));
+        let reason_ok =
+            vector["reason"].as_str().is_none_or(|reason| because.contains(says(reason)));
         if !effect_ok || !reason_ok {
             wrong.push(format!("{} {}: {:#?}", vector["id"], vector["name"], decision));
         }

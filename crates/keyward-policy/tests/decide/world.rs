@@ -2,16 +2,17 @@
 
 use keyward_policy::{Facts, PolicyEngine, Question, Resource};
 use keyward_types::{
-    AccountId, Caller, CallerKind, Decision, EncryptionContext, GrantConstraints, GrantId, GrantOperation, GrantRecord,
-    Grantee, IdentityDocument, KeyName, KeyRef, KeySpec, KeyUsage, MaterialOrigin, Origin, Region, Timestamp,
-    caller::Document,
+    AccountId, Caller, CallerKind, Decision, EncryptionContext, GrantConstraints, GrantId,
+    GrantOperation, GrantRecord, Grantee, IdentityDocument, KeyName, KeyRef, KeySpec, KeyUsage,
+    MaterialOrigin, Origin, Region, Timestamp, caller::Document,
 };
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) const OWNER: &str = "111122223333";
 pub(crate) const FOREIGN: &str = "444455556666";
-pub(crate) const KEY: &str = "arn:aws:kms:us-west-2:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+pub(crate) const KEY: &str =
+    "arn:aws:kms:us-west-2:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 
 pub(crate) fn account(text: &str) -> AccountId {
     AccountId::parse(text).expect("an account id")
@@ -90,7 +91,13 @@ pub(crate) fn named(source: &str, value: &Value) -> IdentityDocument {
 }
 
 fn documents(source: &str, value: &Value) -> Vec<IdentityDocument> {
-    value.as_array().into_iter().flatten().enumerate().map(|(i, d)| named(&format!("{source}{i}"), d)).collect()
+    value
+        .as_array()
+        .into_iter()
+        .flatten()
+        .enumerate()
+        .map(|(i, d)| named(&format!("{source}{i}"), d))
+        .collect()
 }
 
 fn levels(source: &str, value: &Value) -> Vec<Vec<IdentityDocument>> {
@@ -98,7 +105,12 @@ fn levels(source: &str, value: &Value) -> Vec<Vec<IdentityDocument>> {
 }
 
 fn texts(value: &Value) -> BTreeMap<String, String> {
-    value.as_object().into_iter().flatten().map(|(k, v)| (k.clone(), v.as_str().unwrap_or_default().to_owned())).collect()
+    value
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(k, v)| (k.clone(), v.as_str().unwrap_or_default().to_owned()))
+        .collect()
 }
 
 pub(crate) fn grant(value: &Value) -> GrantRecord {
@@ -134,13 +146,35 @@ pub(crate) fn grant(value: &Value) -> GrantRecord {
 
 /// Operations that AWS offers to principals of other accounts, as the engine's table says.
 const CROSS_ACCOUNT: &[&str] = &[
-    "CreateGrant", "Decapsulate", "Decrypt", "DeriveSharedSecret", "DescribeKey", "Encapsulate", "Encrypt",
-    "GenerateDataKey", "GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext",
-    "GenerateDataKeyWithoutPlaintext", "GenerateMac", "GetKeyRotationStatus", "GetPublicKey", "ListGrants",
-    "ReEncryptFrom", "ReEncryptTo", "RetireGrant", "RevokeGrant", "Sign", "Verify", "VerifyMac",
+    "CreateGrant",
+    "Decapsulate",
+    "Decrypt",
+    "DeriveSharedSecret",
+    "DescribeKey",
+    "Encapsulate",
+    "Encrypt",
+    "GenerateDataKey",
+    "GenerateDataKeyPair",
+    "GenerateDataKeyPairWithoutPlaintext",
+    "GenerateDataKeyWithoutPlaintext",
+    "GenerateMac",
+    "GetKeyRotationStatus",
+    "GetPublicKey",
+    "ListGrants",
+    "ReEncryptFrom",
+    "ReEncryptTo",
+    "RetireGrant",
+    "RevokeGrant",
+    "Sign",
+    "Verify",
+    "VerifyMac",
 ];
 
-pub(crate) fn key<'a>(arn: &'a str, owner: &'a AccountId, tags: &'a BTreeMap<String, String>) -> Resource<'a> {
+pub(crate) fn key<'a>(
+    arn: &'a str,
+    owner: &'a AccountId,
+    tags: &'a BTreeMap<String, String>,
+) -> Resource<'a> {
     Resource::Key {
         arn,
         owner,
@@ -176,7 +210,8 @@ pub(crate) fn decide_vector(engine: &PolicyEngine, vector: &Value) -> Decision {
     for (name, value) in texts(&vector["context"]) {
         facts.add(&name, value);
     }
-    let grants: Vec<GrantRecord> = vector["grants"].as_array().into_iter().flatten().map(grant).collect();
+    let grants: Vec<GrantRecord> =
+        vector["grants"].as_array().into_iter().flatten().map(grant).collect();
     let grants: Vec<&GrantRecord> = grants.iter().collect();
     let (owner, tags) = (account(of("owner")), BTreeMap::new());
     let resource = match of("resource") {
