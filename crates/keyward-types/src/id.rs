@@ -193,6 +193,9 @@ impl KeyRef {
         }
         let arn = Arn::parse(text).filter(|arn| arn.service == "kms")?;
         let (account, region) = (AccountId::parse(arn.account)?, Region::parse(arn.region)?);
+        if arn.partition != region.partition() {
+            return None;
+        }
         match arn.resource.strip_prefix("key/") {
             Some(id) => Some(Self::Arn(KeyName { account, region, key_id: KeyId::parse(id)? })),
             None => Some(Self::AliasArn { account, region, name: AliasName::parse(arn.resource)? }),
@@ -226,7 +229,7 @@ mod tests {
             KeyRef::parse("arn:aws:kms:us-east-1:111122223333:alias/x"),
             KeyRef::AliasArn { .. }
         ));
-        for bad in ["", "fake", "alias/", "1234abcd12ab34cd56ef1234567890ab", "arn:aws:s3:::b"] {
+        for bad in ["", "fake", "alias/", "1234abcd12ab34cd56ef1234567890ab", "arn:aws:s3:::b", &arn.replace("aws", "moon")] {
             assert!(matches!(KeyRef::parse(bad), KeyRef::Malformed(_)), "{bad}");
         }
     }
