@@ -19,7 +19,7 @@ pub(crate) async fn serve(
     target: &str,
     request_id: Uuid,
 ) -> HttpResponse {
-    let operation = match operation(target) {
+    let operation = match operation(target, request) {
         Ok(operation) => operation,
         Err(error) => return answer::aws_json_error(&error, request_id),
     };
@@ -33,13 +33,19 @@ pub(crate) async fn serve(
     }
 }
 
-fn operation(target: &str) -> Result<&'static dyn keyward_engine::AnyOperation, KmsError> {
+fn operation(
+    target: &str,
+    request: &HttpRequest,
+) -> Result<&'static dyn keyward_engine::AnyOperation, KmsError> {
     let unknown = |message: String| KmsError::new(ErrorCode::UnknownOperation, message);
     match target.rsplit_once('.') {
         Some((KMS, name)) => keyward_engine::find(Service::Kms, name)
             .ok_or_else(|| unknown(format!("KMS has no operation '{}'.", strangers::shown(name)))),
         Some((other, _)) => {
-            Err(unknown(strangers::sentence(other.rsplit('.').next().unwrap_or(other))))
+            // Such as `dynamodb`, which says more than `DynamoDB_20120810`.
+            let signed_for = strangers::scope_service(request).filter(|service| service != "kms");
+            let other = signed_for.as_deref().unwrap_or(other.rsplit('.').next().unwrap_or(other));
+            Err(unknown(strangers::sentence(other)))
         }
         None => Err(unknown(format!(
             "The X-Amz-Target '{}' names no operation.",

@@ -16,7 +16,8 @@ pub(crate) async fn serve(
     request_id: Uuid,
 ) -> HttpResponse {
     let signed_for = match strangers::scope_service(request).as_deref() {
-        None => None,
+        // What was signed for kms is refused by its scope, once the operation is known.
+        None | Some("kms") => None,
         Some("iam") => Some(Service::Iam),
         Some("sts") => Some(Service::Sts),
         Some(other) => {

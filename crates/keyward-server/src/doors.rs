@@ -65,6 +65,7 @@ impl Doors {
     /// From now on `/readyz` answers 503.
     pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
+        self.growth.wake();
     }
 
     pub(crate) fn is_draining(&self) -> bool {

@@ -26,6 +26,8 @@ pub mod query;
 mod rest;
 mod serve;
 mod strangers;
+#[cfg(test)]
+mod tests;
 pub mod wiring;
 
 pub use app::create_app;

@@ -10,7 +10,7 @@ use actix_web::{
     web::{Bytes, Data},
 };
 use keyward_engine::{
-    Spec,
+    Service, Spec,
     shape::{Kind, Member},
 };
 use keyward_types::ErrorCode;
@@ -96,10 +96,7 @@ fn row(spec: &Spec) -> OperationBuilder {
     let mut operation = OperationBuilder::new()
         .operation_id(Some(spec.name))
         .summary(Some(format!("{} ({})", spec.name, spec.action())))
-        .description(Some(format!(
-            "<https://docs.aws.amazon.com/kms/latest/APIReference/API_{}.html>",
-            spec.name
-        )))
+        .description(Some(documentation(spec)))
         .tag(path.split('/').nth(2).unwrap_or("keys"))
         .responses(responses(spec));
     for member in spec.members.iter().filter(in_path) {
@@ -135,6 +132,16 @@ fn row(spec: &Spec) -> OperationBuilder {
         ));
     }
     operation
+}
+
+/// AWS's page of the operation.
+fn documentation(spec: &Spec) -> String {
+    let book = match spec.service {
+        Service::Kms => "kms/latest",
+        Service::Iam => "IAM/latest",
+        Service::Sts => "STS/latest",
+    };
+    format!("<https://docs.aws.amazon.com/{book}/APIReference/API_{}.html>", spec.name)
 }
 
 fn parameter(

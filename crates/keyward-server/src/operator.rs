@@ -20,7 +20,7 @@ pub(crate) async fn ready(request: HttpRequest, doors: Data<Doors>) -> HttpRespo
     let failure = doors.engine.store().failure();
     let checks = [
         ("store", failure.map(|failure| failure.to_string())),
-        ("draining", doors.is_draining().then(|| "the service is stopping".to_owned())),
+        ("accepting", doors.is_draining().then(|| "the service is stopping".to_owned())),
     ];
     let is_ready = checks.iter().all(|(_, failed)| failed.is_none());
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

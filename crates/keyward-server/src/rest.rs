@@ -69,6 +69,7 @@ async fn serve(
     doors: &Doors,
 ) -> HttpResponse {
     let request_id = doors.engine.fresh_id();
+    let _in_flight = doors.engine.metrics().in_flight();
     let body = match doors.body(payload).await {
         Ok(body) => body,
         Err(error) => return error.answer(request_id),

@@ -14,7 +14,8 @@ use keyward_crypto::{Argon2Params, CryptoError, Keyring, RootKey, SystemEntropy}
 use keyward_engine::{Engine, Seed, Settings, World};
 use keyward_policy::PolicyEngine;
 use keyward_store::{
-    Durability, Finding, NewStore, Options, Progress, Silent, Store, StoreError, StoreHeader, Verified, harden,
+    Durability, Finding, NewStore, Options, Progress, Silent, Store, StoreError, StoreHeader,
+    Verified, harden,
 };
 use keyward_telemetry::Metrics;
 use keyward_types::{Entropy, Generator, Sealer};
@@ -131,13 +132,22 @@ pub fn initialise(config: &Config) -> Result<RootCredentials, StartError> {
 
 /// Verifies a stopped store without changing it; see [`Store::verify`].
 pub fn verify(config: &Config, progress: &dyn Progress) -> Result<Verified, StartError> {
-    let directory = config.data.clone().ok_or(ConfigError::Value { name: "data", wanted: "the directory of a store" })?;
-    let header = StoreHeader::read(&directory)?.ok_or_else(|| StoreError::Absent(directory.display().to_string()))?;
+    let directory = config
+        .data
+        .clone()
+        .ok_or(ConfigError::Value { name: "data", wanted: "the directory of a store" })?;
+    let header = StoreHeader::read(&directory)?
+        .ok_or_else(|| StoreError::Absent(directory.display().to_string()))?;
     let mut generator = SystemEntropy.generator();
     let root = root_key(config, &directory, &Told::from_json(&header.root), &mut *generator)?;
     let sealer_for = |header: &StoreHeader| {
-        let keyring = Keyring::new(&root, header.store_id, TERM, header.generation, &mut *generator);
-        if bool::from(keyring.check_value().ct_eq(&header.root_check)) { Ok(keyring.sealer()) } else { Err(WRONG_ROOT_KEY.to_owned()) }
+        let keyring =
+            Keyring::new(&root, header.store_id, TERM, header.generation, &mut *generator);
+        if bool::from(keyring.check_value().ct_eq(&header.root_check)) {
+            Ok(keyring.sealer())
+        } else {
+            Err(WRONG_ROOT_KEY.to_owned())
+        }
     };
     Ok(Store::verify(&options(config, &directory), sealer_for, progress)?)
 }
@@ -209,9 +219,7 @@ fn reopen(
     let sealer_for = |header: &StoreHeader| -> Result<Arc<dyn Sealer>, String> {
         let made = Keyring::new(&root, header.store_id, TERM, header.generation, &mut *generator);
         if !bool::from(made.check_value().ct_eq(&header.root_check)) {
-            return Err(
-                "it is not the one that the store was made with; nothing was changed".to_owned()
-            );
+            return Err(WRONG_ROOT_KEY.to_owned());
         }
         let sealer = made.sealer();
         keyring = Some(made);

@@ -161,7 +161,7 @@ fn scope(presented: &Presented<'_>, service: &str) -> Result<Region, SignatureEr
 fn unknown_reason(code: ErrorCode) -> &'static str {
     match code {
         ErrorCode::ExpiredToken => "expired_token",
-        ErrorCode::UnrecognizedClient => "unknown_access_key",
-        _ => "other",
+        ErrorCode::UnrecognizedClient => "unknown_key",
+        _ => "unavailable",
     }
 }

@@ -18,22 +18,29 @@ use std::{
     convert::Infallible,
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 use tokio::sync::watch;
 
 /// How far the log goes, for everybody who follows it.
-pub(crate) struct Growth(watch::Receiver<u64>);
+pub(crate) struct Growth(Arc<watch::Sender<u64>>);
 
 impl Growth {
     pub(crate) fn of(store: &Store) -> Self {
-        let (sender, receiver) = watch::channel(store.events_total());
+        let sender = Arc::new(watch::Sender::new(store.events_total()));
+        let told = Arc::clone(&sender);
         // Only a notice: the writer's thread does no work for followers.
         store.on_events(move |next| {
-            sender.send_replace(next);
+            told.send_replace(next);
         });
-        Self(receiver)
+        Self(sender)
+    }
+
+    /// Wakes every follower, so that it notices that the service is stopping.
+    pub(crate) fn wake(&self) {
+        self.0.send_modify(|_| {});
     }
 }
 
@@ -59,9 +66,8 @@ pub(super) struct Tail {
 
 impl Tail {
     pub(super) fn new(doors: Data<Doors>, caller: &Caller, filter: Filter) -> Self {
-        let mut growth = doors.growth.0.clone();
+        let growth = doors.growth.0.subscribe();
         let next = doors.engine.store().events_total();
-        growth.mark_unchanged();
         Self {
             account: caller.account.to_string(),
             filter,

@@ -1,0 +1,412 @@
+//! The doors, from the bytes that arrive to the bytes that leave, over a real store in a temporary directory.
+
+mod desk;
+
+use crate::answer;
+use actix_web::http::StatusCode;
+use desk::{Answer, Desk, TARGET};
+use serde_json::{Value, json};
+
+const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+
+#[actix_web::test]
+async fn aws_json_answers_as_aws_does() {
+    let desk = Desk::open();
+    let answer = desk.kms("ListKeys", "{}").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.text, r#"{"Keys":[],"Truncated":false}"#);
+    assert_eq!(answer.header("content-type"), answer::AWS_JSON);
+    assert_eq!(answer.header("cache-control"), "no-cache, no-store, must-revalidate, private");
+    assert_eq!(
+        uuid::Uuid::parse_str(answer.header("x-amzn-requestid")).unwrap().get_version_num(),
+        7
+    );
+    let key =
+        desk.kms("CreateKey", "").await.json()["KeyMetadata"]["KeyId"].as_str().unwrap().to_owned();
+    let nothing = desk.kms("DisableKey", &json!({"KeyId": key}).to_string()).await;
+    assert_eq!((nothing.status, nothing.text.as_str()), (StatusCode::OK, ""));
+    let disabled =
+        desk.kms("Encrypt", &json!({"KeyId": key, "Plaintext": "AA=="}).to_string()).await;
+    assert_eq!(disabled.status, StatusCode::BAD_REQUEST);
+    assert_eq!(disabled.header("x-amzn-errortype"), "DisabledException");
+    let arn = format!("arn:aws:kms:us-east-1:000000000000:key/{key}");
+    assert_eq!(
+        disabled.text,
+        format!(r#"{{"__type":"DisabledException","message":"{arn} is disabled."}}"#)
+    );
+    let bare = desk.kms("Decrypt", &json!({"CiphertextBlob": "AAAA"}).to_string()).await;
+    assert_eq!(bare.text, r#"{"__type":"InvalidCiphertextException"}"#);
+}
+
+#[actix_web::test]
+async fn what_is_malformed_has_its_code() {
+    let desk = Desk::open();
+    for (body, code) in [
+        ("{", "SerializationException"),
+        ("[]", "SerializationException"),
+        ("null", "SerializationException"),
+        ("\"x\"", "SerializationException"),
+        ("{\"Limit\":\"1\"}", "SerializationException"),
+        ("{\"Limit\":0}", "ValidationException"),
+        ("{\"Limit\":1,\"Unknown\":1}", ""),
+        (" \n", ""),
+    ] {
+        let answer = desk.kms("ListKeys", body).await;
+        let expected = if code.is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+        assert_eq!((answer.status, answer.code().as_str()), (expected, code), "{body}");
+    }
+    assert_eq!(desk.kms("NoSuch", "{}").await.code(), "UnknownOperationException");
+    assert_eq!(desk.kms("GetCallerIdentity", "{}").await.code(), "UnknownOperationException");
+}
+
+#[actix_web::test]
+async fn who_did_not_prove_it_is_refused_counted_and_not_logged() {
+    let desk = Desk::open();
+    let events = desk.events();
+    let call = || desk.request("POST", "/").header(TARGET, "TrentService.ListKeys").body("{}");
+    let unsigned = |authorization: Option<&'static str>| {
+        let request = call().unsigned();
+        authorization.map_or(request.clone(), |text| request.header("authorization", text))
+    };
+    for (request, code, text) in [
+        (unsigned(None), "MissingAuthenticationTokenException", "Missing Authentication Token"),
+        (
+            unsigned(Some("AWS4-HMAC-SHA256")),
+            "IncompleteSignatureException",
+            "'Credential' parameter. Authorization header requires 'Signature' parameter. Authorization header requires 'SignedHeaders' parameter.",
+        ),
+        (unsigned(Some("Bearer x")), "IncompleteSignatureException", "algorithm"),
+        (
+            call().login("nobody", "test"),
+            "UnrecognizedClientException",
+            "The security token included in the request is invalid.",
+        ),
+        (
+            call().login("test", "wrong"),
+            "InvalidSignatureException",
+            "does not match the signature you provided",
+        ),
+        (call().token("rubbish"), "UnrecognizedClientException", "invalid"),
+        (
+            call().scope("sts", "us-east-1"),
+            "InvalidSignatureException",
+            "Credential should be scoped to correct service: 'kms'.",
+        ),
+        (call().scope("kms", "moon"), "InvalidSignatureException", "valid Region"),
+        (call().signed_seconds_ago(301), "InvalidSignatureException", "Signature expired: "),
+        (
+            call().signed_seconds_ago(-302),
+            "InvalidSignatureException",
+            "Signature not yet current: ",
+        ),
+        (call().replaced_body("{ }"), "InvalidSignatureException", "does not match"),
+    ] {
+        let answer = desk.send(request).await;
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (StatusCode::BAD_REQUEST, code),
+            "{}",
+            answer.text
+        );
+        assert!(answer.text.contains(text), "{}", answer.text);
+    }
+    assert_eq!(desk.events(), events);
+    let metrics = desk.send(desk.request("GET", "/metrics").unsigned()).await;
+    for reason in ["missing", "unknown_key", "mismatch", "window", "scope"] {
+        let series = format!("kms_unauthenticated_requests_total{{reason=\"{reason}\"}} ");
+        let line = metrics.text.lines().find(|line| line.starts_with(&series)).unwrap();
+        assert!(!line.ends_with(" 0"), "{line}");
+    }
+}
+
+#[actix_web::test]
+async fn any_region_is_served_with_its_own_keys() {
+    let desk = Desk::open();
+    let create = desk
+        .request("POST", "/")
+        .header(TARGET, "TrentService.CreateKey")
+        .scope("kms", "eu-west-1");
+    assert!(desk.send(create).await.text.contains("arn:aws:kms:eu-west-1:000000000000:key/"));
+    assert_eq!(desk.kms("ListKeys", "{}").await.text, r#"{"Keys":[],"Truncated":false}"#);
+}
+
+#[actix_web::test]
+async fn strangers_hear_in_their_own_dialect_what_is_served_here() {
+    let desk = Desk::open();
+    let sentence = |other: &str| {
+        format!("This endpoint serves kms, sts and iam, not {other}. Set AWS_ENDPOINT_URL_KMS")
+    };
+    let s3 = desk.send(desk.request("GET", "/").scope("s3", "us-east-1")).await;
+    assert!(s3.text.starts_with("<?xml") && s3.text.contains(&sentence("s3")), "{}", s3.text);
+    let dynamo = desk
+        .request("POST", "/")
+        .header(TARGET, "DynamoDB_20120810.ListTables")
+        .body("{}")
+        .scope("dynamodb", "us-east-1");
+    assert!(desk.send(dynamo).await.text.contains(&sentence("dynamodb")));
+    let ec2 = desk
+        .request("POST", "/")
+        .header(FORM.0, FORM.1)
+        .body("Action=DescribeInstances&Version=2016-11-15")
+        .scope("ec2", "us-east-1");
+    let ec2 = desk.send(ec2).await;
+    assert!(
+        ec2.text.starts_with("<ErrorResponse") && ec2.text.contains(&sentence("ec2")),
+        "{}",
+        ec2.text
+    );
+    let lambda =
+        desk.send(desk.request("GET", "/2015-03-31/functions/").scope("lambda", "us-east-1")).await;
+    assert_eq!(lambda.code(), "UnknownOperationException");
+    assert!(lambda.text.contains(&sentence("lambda")));
+}
+
+#[actix_web::test]
+async fn the_query_protocol_asks_for_its_own_scope() {
+    let desk = Desk::open();
+    let form = |body: &str, service: &str| {
+        desk.request("POST", "/").header(FORM.0, FORM.1).body(body).scope(service, "us-east-1")
+    };
+    let identity = desk.send(form("Action=GetCallerIdentity&Version=2011-06-15", "sts")).await;
+    assert_eq!((identity.status, identity.header("content-type")), (StatusCode::OK, answer::XML));
+    assert!(
+        identity.text.contains("<Arn>arn:aws:iam::000000000000:root</Arn>"),
+        "{}",
+        identity.text
+    );
+    let url = desk
+        .request("GET", "/?Action=GetCallerIdentity&Version=2011-06-15")
+        .scope("sts", "us-east-1");
+    assert_eq!(desk.send(url).await.status, StatusCode::OK);
+    for service in ["sts", "kms"] {
+        let wrong = desk.send(form("Action=ListUsers&Version=2010-05-08", service)).await;
+        assert_eq!(wrong.status, StatusCode::FORBIDDEN);
+        assert!(
+            wrong.text.contains("<Code>SignatureDoesNotMatch</Code>")
+                && wrong.text.contains("'iam'"),
+            "{}",
+            wrong.text
+        );
+    }
+}
+
+#[actix_web::test]
+async fn rest_says_it_in_http() {
+    let desk = Desk::open();
+    let rest = async |method: &str, path: &str, body: &str| {
+        desk.send(desk.request(method, path).body(body)).await
+    };
+    let created = rest("POST", "/v1/keys", r#"{"Description":"d"}"#).await;
+    assert_eq!(
+        (created.status, created.header("content-type")),
+        (StatusCode::CREATED, answer::JSON)
+    );
+    let key = created.json()["KeyMetadata"]["KeyId"].as_str().unwrap().to_owned();
+    let arn = created.json()["KeyMetadata"]["Arn"].as_str().unwrap().to_owned();
+    let alias = rest(
+        "POST",
+        "/v1/aliases",
+        &json!({"AliasName": "alias/a/b", "TargetKeyId": key}).to_string(),
+    )
+    .await;
+    assert_eq!((alias.status, alias.text.as_str()), (StatusCode::NO_CONTENT, ""));
+    for name in [
+        &key,
+        &arn.replace('/', "%2F"),
+        &arn.replace('/', "%2f").replace(':', "%3A"),
+        "alias%2Fa%2Fb",
+    ] {
+        let described = rest("GET", &format!("/v1/keys/{name}"), "").await;
+        assert_eq!(described.json()["KeyMetadata"]["Arn"], arn.as_str(), "{name}");
+    }
+    // The path wins over the body.
+    let sealed =
+        rest("POST", &format!("/v1/keys/{key}/encrypt"), r#"{"Plaintext":"AA==","KeyId":"other"}"#)
+            .await;
+    assert_eq!(sealed.json()["KeyId"], arn.as_str());
+    let listed = rest("GET", "/v1/keys?Limit=1", "").await;
+    assert_eq!(listed.json()["Keys"].as_array().unwrap().len(), 1);
+    let tagged = rest(
+        "POST",
+        &format!("/v1/keys/{key}/tags"),
+        r#"{"Tags":[{"TagKey":"a b","TagValue":"1"},{"TagKey":"c","TagValue":"2"}]}"#,
+    )
+    .await;
+    assert_eq!(tagged.status, StatusCode::NO_CONTENT);
+    let untagged =
+        rest("DELETE", &format!("/v1/keys/{key}/tags?TagKeys=a%20b&TagKeys=c"), "").await;
+    assert_eq!(untagged.status, StatusCode::NO_CONTENT, "{}", untagged.text);
+    assert_eq!(rest("GET", &format!("/v1/keys/{key}/tags"), "").await.json()["Tags"], json!([]));
+}
+
+#[actix_web::test]
+async fn rest_refuses_in_http() {
+    let desk = Desk::open();
+    for (method, path, body, status, code) in [
+        ("GET", "/v1/keys?Limit=ten", "", 400, "SerializationException"),
+        ("GET", "/v1/keys?Limit=0", "", 400, "ValidationException"),
+        ("GET", "/v1/keys/1234abcd-12ab-34cd-56ef-1234567890ab", "", 404, "NotFoundException"),
+        ("POST", "/v1/keys/x/encrypt", "[]", 400, "SerializationException"),
+        ("POST", "/v1/keys/x/encrypt", "{\"Plaintext\":\"AA==\"}}", 400, "SerializationException"),
+        ("GET", "/v1/nothing", "", 404, "UnknownOperationException"),
+        ("PATCH", "/v1/keys", "", 405, "MethodNotAllowed"),
+        ("GET", "/v1/events/0193aaaa-0000-7000-8000-000000000001", "", 404, "NotFoundException"),
+        ("GET", "/v1/events?until=soon", "", 400, "ValidationException"),
+    ] {
+        let answer = desk.send(desk.request(method, path).body(body)).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.code().as_str()),
+            (status, code),
+            "{method} {path}: {}",
+            answer.text
+        );
+        assert_eq!(answer.json()["error"]["requestId"], answer.header("x-amzn-requestid"));
+    }
+    let unsigned = desk.send(desk.request("GET", "/v1/keys").unsigned()).await;
+    assert_eq!(
+        (unsigned.status, unsigned.code().as_str()),
+        (StatusCode::FORBIDDEN, "MissingAuthenticationTokenException")
+    );
+}
+
+#[actix_web::test]
+async fn a_body_that_is_too_large_is_refused_before_anything_else() {
+    let desk = Desk::open();
+    let answer = desk.kms("ListKeys", &" ".repeat(crate::config::BODY_BYTES_MAX + 1)).await;
+    assert_eq!(
+        (answer.status, answer.header("connection")),
+        (StatusCode::PAYLOAD_TOO_LARGE, "close")
+    );
+    assert_eq!(
+        desk.kms("ListKeys", &" ".repeat(crate::config::BODY_BYTES_MAX)).await.status,
+        StatusCode::OK
+    );
+}
+
+#[actix_web::test]
+async fn the_log_is_read_by_those_who_may() {
+    let desk = Desk::open();
+    desk.kms("CreateKey", "{}").await;
+    let user = desk.user("joe").await;
+    let read = |path: &str| desk.request("GET", path).login(&user.0, &user.1);
+    let denied = desk.send(read("/v1/events")).await;
+    assert_eq!(
+        (denied.status, denied.code().as_str()),
+        (StatusCode::FORBIDDEN, "AccessDeniedException")
+    );
+    assert!(denied.text.contains("keyward:ListEvents on resource: *"), "{}", denied.text);
+    let root = async |path: &str| desk.send(desk.request("GET", path)).await;
+    let seen = root("/v1/events?outcome=denied&principal=arn:aws:iam::000000000000:user/joe").await;
+    assert_eq!(seen.json()["Events"][0]["eventName"], "ListEvents", "{}", seen.text);
+    let id = seen.json()["Events"][0]["requestID"].as_str().unwrap().to_owned();
+    assert_eq!(root(&format!("/v1/events/{id}")).await.json()["requestID"], id.as_str());
+    let why = root(&format!("/v1/events/{id}/explanation")).await.json();
+    assert_eq!(why["Decisions"][0]["action"], "keyward:ListEvents");
+    assert!(why["Text"].as_str().unwrap().contains("ListEvents"));
+    desk.policy("joe", &json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "keyward:ListEvents", "Resource": "*"}]})).await;
+    let events = desk.send(read("/v1/events?operation=createkey&limit=1")).await;
+    assert_eq!(events.json()["Events"][0]["eventName"], "CreateKey");
+    assert_eq!(
+        desk.send(read(&format!("/v1/events/{id}/explanation"))).await.status,
+        StatusCode::FORBIDDEN
+    );
+}
+
+#[actix_web::test]
+async fn pages_of_events_meet_without_gap_or_overlap() {
+    let desk = Desk::open();
+    for _ in 0..7 {
+        desk.kms("ListKeys", "{}").await;
+    }
+    let (mut ids, mut after) = (Vec::new(), String::new());
+    loop {
+        let page = desk
+            .send(desk.request(
+                "GET",
+                &format!("/v1/events?operation=ListKeys&text=listkeys&limit=3{after}"),
+            ))
+            .await
+            .json();
+        ids.extend(
+            page["Events"].as_array().unwrap().iter().map(|event| event["eventID"].to_string()),
+        );
+        let Some(next) = page["Next"].as_str() else { break };
+        after = format!("&after={next}");
+    }
+    assert_eq!(ids.len(), 7);
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 7);
+}
+
+#[actix_web::test]
+async fn a_refusal_of_access_is_spelled_as_aws_spells_it() {
+    let desk = Desk::open();
+    let user = desk.user("joe").await;
+    let list = desk
+        .request("POST", "/")
+        .header(TARGET, "TrentService.ListKeys")
+        .body("{}")
+        .login(&user.0, &user.1);
+    let answer = desk.send(list).await;
+    assert_eq!(
+        (answer.status, answer.header("x-amzn-errortype")),
+        (StatusCode::BAD_REQUEST, "AccessDeniedException")
+    );
+    let start = r#"{"__type":"AccessDeniedException","Message":"User: arn:aws:iam::000000000000:user/joe is not authorized to perform: kms:ListKeys on resource: * because no identity-based policy allows the kms:ListKeys action"#;
+    assert!(answer.text.starts_with(start), "{}", answer.text);
+}
+
+#[actix_web::test]
+async fn an_operators_tools_need_no_signature() {
+    let desk = Desk::open();
+    let get =
+        async |path: &str| -> Answer { desk.send(desk.request("GET", path).unsigned()).await };
+    assert_eq!(get("/livez").await.text, "ok\n");
+    assert_eq!(get("/readyz?verbose").await.text, "[+]store ok\n[+]accepting ok\nok\n");
+    desk.kms("CreateKey", "{}").await;
+    let metrics = get("/metrics").await;
+    assert_eq!(metrics.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+    for line in [
+        "kms_keys{spec_class=\"symmetric\",state=\"Enabled\"} 1",
+        "kms_requests_total{operation=\"CreateKey\",outcome=\"success\"} 1",
+    ] {
+        assert!(metrics.text.lines().any(|known| known == line), "{line}");
+    }
+    let document: Value = get("/openapi.json").await.json();
+    assert_eq!(document["paths"]["/v1/keys"]["post"]["operationId"], "CreateKey");
+    desk.drain();
+    let draining = get("/readyz").await;
+    assert_eq!(
+        (draining.status, draining.text.as_str()),
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+    );
+    assert_eq!(get("/livez").await.status, StatusCode::OK);
+}
+
+#[test]
+fn a_server_stops_in_order_and_goes_on_with_its_store() {
+    let home = tempfile::tempdir().unwrap();
+    let config = crate::Config {
+        data: Some(home.path().join("store")),
+        listen: "127.0.0.1:0".parse().unwrap(),
+        ..crate::Config::dev()
+    };
+    let running = crate::start(&config).unwrap();
+    let ask = |address| {
+        use std::io::{Read as _, Write as _};
+        let mut socket = std::net::TcpStream::connect(address).unwrap();
+        socket.write_all(b"GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        let mut text = String::new();
+        socket.read_to_string(&mut text).unwrap();
+        text
+    };
+    assert!(ask(running.address()).starts_with("HTTP/1.1 200"));
+    // An idle connection does not hold the end up.
+    let _idle = std::net::TcpStream::connect(running.address()).unwrap();
+    let address = running.address();
+    running.stop().unwrap();
+    assert!(std::net::TcpStream::connect(address).is_err());
+    let again = crate::start(&config).unwrap();
+    assert!(ask(again.address()).starts_with("HTTP/1.1 200"));
+}
