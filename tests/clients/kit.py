@@ -164,8 +164,10 @@ class World:
         if parsed_response is None:
             return
         meta = parsed_response.get("ResponseMetadata", {})
-        self._note(meta.get("RequestId"), parsed_response.get("Error", {}).get("Code"))
-        self.withhold({k: v for k, v in parsed_response.items() if k != "ResponseMetadata"})
+        error = parsed_response.get("Error")
+        self._note(meta.get("RequestId"), error and error["Code"])
+        # A refusal's own Message is told, and logged.
+        self.withhold({} if error else {k: v for k, v in parsed_response.items() if k != "ResponseMetadata"})
 
     def _note(self, request_id, code):
         assert request_id, f"an answer has no request id ({code})"
@@ -317,7 +319,7 @@ class World:
             response = error.response
             told = Refusal(response["Error"]["Code"], response["Error"].get("Message", ""), response["ResponseMetadata"]["RequestId"])
         else:
-            raise AssertionError(f"expected {code}, but it was allowed: {answer!r}")
+            raise AssertionError(f"expected {code}, but it was allowed: {args} {kwargs} {answer!r}")
         codes = {code} if isinstance(code, str) else set(code)
         assert told.code in codes, f"expected {code}, got {told}"
         assert words in told.message, f"expected {words!r} in {told}"

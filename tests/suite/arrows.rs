@@ -57,7 +57,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "keyward-telemetry",
         ],
     ),
-    ("xtask", &["keyward-engine", "keyward-telemetry"]),
+    ("xtask", &["keyward-engine"]),
     ("keyward-tests", &[]),
 ];
 

@@ -95,10 +95,16 @@ fn no_test_file_is_forgotten() {
     }
 }
 
+/// `ListMFADevices` is `list_mfa_devices`: a run of capitals is one word.
 fn snake(name: &str) -> String {
+    let letters: Vec<char> = name.chars().collect();
     let mut text = String::new();
-    for (i, c) in name.chars().enumerate() {
-        if c.is_uppercase() && 0 < i {
+    for (i, c) in letters.iter().enumerate() {
+        let before = i.checked_sub(1).map(|i| letters[i]);
+        let after = letters.get(i + 1);
+        let starts = c.is_uppercase()
+            && before.is_some_and(|before| before.is_lowercase() || after.is_some_and(|after| after.is_lowercase()));
+        if starts {
             text.push('_');
         }
         text.extend(c.to_lowercase());

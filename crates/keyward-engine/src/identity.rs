@@ -7,8 +7,8 @@ use crate::{Engine, operation::Subject, resolve::Found, world::fill};
 use keyward_policy::Facts;
 use keyward_store::StoreError;
 use keyward_types::{
-    AccessKeyOwner, AccessKeyRecord, AccountId, Arn, Caller, CallerKind, ErrorCode, Generator, IdentityDocument, KmsError,
-    Name, Origin, RoleRecord, Timestamp, UserRecord,
+    AccessKeyOwner, AccessKeyRecord, AccountId, Arn, Caller, CallerKind, ErrorCode, Generator,
+    IdentityDocument, KmsError, Name, Origin, RoleRecord, Timestamp, UserRecord,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -87,7 +87,11 @@ pub(crate) struct Identity {
 impl Engine {
     /// The credential behind an access key id. One refusal for every reason but expiry, so that nothing
     /// tells which part was wrong.
-    pub fn credential(&self, access_key_id: &str, token: Option<&str>) -> Result<Credential, KmsError> {
+    pub fn credential(
+        &self,
+        access_key_id: &str,
+        token: Option<&str>,
+    ) -> Result<Credential, KmsError> {
         match token {
             Some(token) => self.session_credential(access_key_id, token),
             None => self.stored_credential(access_key_id),
@@ -96,21 +100,34 @@ impl Engine {
 
     fn stored_credential(&self, access_key_id: &str) -> Result<Credential, KmsError> {
         let store = &self.world.store;
-        let record = store.access_key(access_key_id).map_err(unavailable)?.filter(|key| key.active).ok_or_else(unrecognized)?;
+        let record = store
+            .access_key(access_key_id)
+            .map_err(unavailable)?
+            .filter(|key| key.active)
+            .ok_or_else(unrecognized)?;
         let secret = Zeroizing::new(record.secret.clone());
         match &record.owner {
             AccessKeyOwner::Root => Ok(root(record.account.clone(), access_key_id, secret)),
             AccessKeyOwner::User(name) => {
-                let user = store.user(&record.account, name).map_err(unavailable)?.ok_or_else(unrecognized)?;
+                let user = store
+                    .user(&record.account, name)
+                    .map_err(unavailable)?
+                    .ok_or_else(unrecognized)?;
                 Ok(of_user(&user, access_key_id, secret))
             }
         }
     }
 
     fn session_credential(&self, access_key_id: &str, token: &str) -> Result<Credential, KmsError> {
-        let session = self.open_session(token).filter(|session| session.access_key_id == access_key_id).ok_or_else(unrecognized)?;
+        let session = self
+            .open_session(token)
+            .filter(|session| session.access_key_id == access_key_id)
+            .ok_or_else(unrecognized)?;
         if session.expires <= self.now() {
-            return Err(KmsError::new(ErrorCode::ExpiredToken, "The security token included in the request is expired"));
+            return Err(KmsError::new(
+                ErrorCode::ExpiredToken,
+                "The security token included in the request is expired",
+            ));
         }
         let store = &self.world.store;
         let secret = Zeroizing::new(session.secret);
@@ -134,9 +151,17 @@ impl Engine {
         Ok(credential)
     }
 
-    pub(crate) fn seal_session(&self, session: &Session, generator: &mut dyn keyward_types::Generator) -> Result<String, KmsError> {
+    pub(crate) fn seal_session(
+        &self,
+        session: &Session,
+        generator: &mut dyn keyward_types::Generator,
+    ) -> Result<String, KmsError> {
         let plain = Zeroizing::new(serde_json::to_vec(session).map_err(KmsError::internal)?);
-        let sealed = self.world.keyring.seal_token(SESSION, &plain, generator).map_err(KmsError::internal)?;
+        let sealed = self
+            .world
+            .keyring
+            .seal_token(SESSION, &plain, generator)
+            .map_err(KmsError::internal)?;
         Ok(crate::wording::token_text(&sealed))
     }
 
@@ -152,7 +177,10 @@ impl Engine {
         let gone = || KmsError::internal("the caller was removed while its request was decided");
         match &caller.kind {
             CallerKind::User { name } => {
-                let user = store.user(&caller.account, name).map_err(KmsError::internal)?.ok_or_else(gone)?;
+                let user = store
+                    .user(&caller.account, name)
+                    .map_err(KmsError::internal)?
+                    .ok_or_else(gone)?;
                 Ok(Identity {
                     documents: inline(&user.policies),
                     boundary: None,
@@ -160,14 +188,19 @@ impl Engine {
                 })
             }
             CallerKind::RoleSession { role_name, .. } => {
-                let role = store.role(&caller.account, role_name).map_err(KmsError::internal)?.ok_or_else(gone)?;
+                let role = store
+                    .role(&caller.account, role_name)
+                    .map_err(KmsError::internal)?
+                    .ok_or_else(gone)?;
                 Ok(Identity {
                     documents: inline(&role.policies),
                     boundary: None,
                     name: Some(Name::Role(caller.account.clone(), role_name.clone())),
                 })
             }
-            CallerKind::Root | CallerKind::Federated { .. } | CallerKind::Service { .. } => Ok(Identity::default()),
+            CallerKind::Root | CallerKind::Federated { .. } | CallerKind::Service { .. } => {
+                Ok(Identity::default())
+            }
         }
     }
 }
@@ -176,7 +209,12 @@ impl Engine {
 impl Engine {
     /// The user or role that a request names, with its tags. One that is absent is found by the ARN that
     /// it would have, so that only who may ask hears that it is absent; the operation says so.
-    pub(crate) fn find_principal(&self, caller: &Caller, subject: &Subject<'_>, rested_on: &mut Vec<Name>) -> Result<Found, KmsError> {
+    pub(crate) fn find_principal(
+        &self,
+        caller: &Caller,
+        subject: &Subject<'_>,
+        rested_on: &mut Vec<Name>,
+    ) -> Result<Found, KmsError> {
         let account = &caller.account;
         let (arn, tags) = match subject {
             Subject::User(name) => match named_or_own(caller, *name)? {
@@ -184,15 +222,29 @@ impl Engine {
                 Some(name) => {
                     rested_on.push(Name::User(account.clone(), name.to_owned()));
                     let user = self.world.store.user(account, name).map_err(KmsError::internal)?;
-                    (user.as_ref().map_or_else(|| principal_arn(account, "user", "/", name), |user| user.arn()), user.map(|user| user.tags.clone()))
+                    (
+                        user.as_ref().map_or_else(
+                            || principal_arn(account, "user", "/", name),
+                            |user| user.arn(),
+                        ),
+                        user.map(|user| user.tags.clone()),
+                    )
                 }
             },
             Subject::Role(name) => {
                 rested_on.push(Name::Role(account.clone(), (*name).to_owned()));
                 let role = self.world.store.role(account, name).map_err(KmsError::internal)?;
-                (role.as_ref().map_or_else(|| principal_arn(account, "role", "/", name), |role| role.arn()), role.map(|role| role.tags.clone()))
+                (
+                    role.as_ref().map_or_else(
+                        || principal_arn(account, "role", "/", name),
+                        |role| role.arn(),
+                    ),
+                    role.map(|role| role.tags.clone()),
+                )
             }
-            Subject::NewPrincipal { kind, path, name } => (principal_arn(account, kind, path, name), None),
+            Subject::NewPrincipal { kind, path, name } => {
+                (principal_arn(account, kind, path, name), None)
+            }
             _ => return Err(KmsError::internal("not a user or role")),
         };
         Ok(Found::Other { arn, tags: tags.unwrap_or_default() })
@@ -200,14 +252,23 @@ impl Engine {
 }
 
 /// The user's name that a request wrote, or the caller's own; `None` is the account's root user.
-pub(crate) fn named_or_own<'n>(caller: &'n Caller, name: Option<&'n str>) -> Result<Option<&'n str>, KmsError> {
+pub(crate) fn named_or_own<'n>(
+    caller: &'n Caller,
+    name: Option<&'n str>,
+) -> Result<Option<&'n str>, KmsError> {
     match (name, &caller.kind) {
         (Some(name), _) => Ok(Some(name)),
         (None, CallerKind::Root) => Ok(None),
         (None, CallerKind::User { name }) => Ok(Some(name)),
-        (None, CallerKind::RoleSession { .. } | CallerKind::Federated { .. } | CallerKind::Service { .. }) => {
-            Err(KmsError::new(ErrorCode::IamValidationError, "Must specify userName when calling with non-User credentials"))
-        }
+        (
+            None,
+            CallerKind::RoleSession { .. }
+            | CallerKind::Federated { .. }
+            | CallerKind::Service { .. },
+        ) => Err(KmsError::new(
+            ErrorCode::IamValidationError,
+            "Must specify userName when calling with non-User credentials",
+        )),
     }
 }
 
@@ -215,7 +276,11 @@ pub(crate) fn named_or_own<'n>(caller: &'n Caller, name: Option<&'n str>) -> Res
 /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html>
 pub(crate) fn refuse_plain_session(caller: &Caller) -> Result<(), KmsError> {
     let own = matches!(caller.kind, CallerKind::Root | CallerKind::User { .. });
-    if own && caller.issued.is_some() && caller.mfa != Some(true) { Err(unrecognized()) } else { Ok(()) }
+    if own && caller.issued.is_some() && caller.mfa != Some(true) {
+        Err(unrecognized())
+    } else {
+        Ok(())
+    }
 }
 
 /// A role session's own ARN; the role's path is not in it.
@@ -254,10 +319,12 @@ pub(crate) fn principal_name(arn: &str) -> Option<Name> {
 pub(crate) fn random_id<const N: usize>(prefix: &str, generator: &mut dyn Generator) -> String {
     let mut bytes = [0; N];
     fill(generator, &mut bytes);
-    let letter = |byte: &u8| char::from(match byte & 31 {
-        low @ 0..=25 => b'A' + low,
-        high => b'2' + (high - 26),
-    });
+    let letter = |byte: &u8| {
+        char::from(match byte & 31 {
+            low @ 0..=25 => b'A' + low,
+            high => b'2' + (high - 26),
+        })
+    };
     prefix.chars().chain(bytes.iter().map(letter)).collect()
 }
 
@@ -275,7 +342,10 @@ pub(crate) fn access_key_id(prefix: &str, generator: &mut dyn Generator) -> Stri
 pub(crate) fn secret_access_key(generator: &mut dyn Generator) -> Zeroizing<String> {
     let mut bytes = Zeroizing::new([0; 30]);
     fill(generator, &mut *bytes);
-    Zeroizing::new(base64::Engine::encode(&base64::engine::general_purpose::STANDARD, bytes.as_slice()))
+    Zeroizing::new(base64::Engine::encode(
+        &base64::engine::general_purpose::STANDARD,
+        bytes.as_slice(),
+    ))
 }
 
 /// Compares by digest, so that the time taken says nothing about where two secrets differ.
@@ -284,7 +354,12 @@ pub(crate) fn same_secret(one: &str, other: &str) -> bool {
 }
 
 /// A new long-lived access key.
-pub(crate) fn new_access_key(account: AccountId, owner: AccessKeyOwner, now: Timestamp, generator: &mut dyn Generator) -> AccessKeyRecord {
+pub(crate) fn new_access_key(
+    account: AccountId,
+    owner: AccessKeyOwner,
+    now: Timestamp,
+    generator: &mut dyn Generator,
+) -> AccessKeyRecord {
     let access_key_id = access_key_id("AKIA", generator);
     let secret = secret_access_key(generator).to_string();
     AccessKeyRecord { access_key_id, secret, account, owner, active: true, created: now }
@@ -300,7 +375,10 @@ pub(crate) fn iso(time: Timestamp) -> String {
 fn inline(policies: &BTreeMap<String, keyward_types::caller::Document>) -> Vec<IdentityDocument> {
     policies
         .iter()
-        .map(|(name, document)| IdentityDocument { source: format!("inline policy {name}"), document: document.clone() })
+        .map(|(name, document)| IdentityDocument {
+            source: format!("inline policy {name}"),
+            document: document.clone(),
+        })
         .collect()
 }
 
@@ -336,7 +414,12 @@ fn of_user(user: &Arc<UserRecord>, access_key_id: &str, secret: Zeroizing<String
     }
 }
 
-fn of_role(role: &Arc<RoleRecord>, session_name: &str, access_key_id: &str, secret: Zeroizing<String>) -> Credential {
+fn of_role(
+    role: &Arc<RoleRecord>,
+    session_name: &str,
+    access_key_id: &str,
+    secret: Zeroizing<String>,
+) -> Credential {
     Credential {
         secret,
         kind: CallerKind::RoleSession {
@@ -358,7 +441,10 @@ fn of_role(role: &Arc<RoleRecord>, session_name: &str, access_key_id: &str, secr
 }
 
 fn unrecognized() -> KmsError {
-    KmsError::new(ErrorCode::UnrecognizedClient, "The security token included in the request is invalid.")
+    KmsError::new(
+        ErrorCode::UnrecognizedClient,
+        "The security token included in the request is invalid.",
+    )
 }
 
 fn unavailable(error: StoreError) -> KmsError {

@@ -25,13 +25,14 @@
 //! INVARIANT: an error names a place in the file, and never a secret.
 
 use crate::{
-    Engine, fitness,
+    Engine,
     call::{Call, Preset, Proposed},
+    fitness,
     identity::same_secret,
     operation::{Operation, Spec},
     ops::seeds::{
-        CreateAccessKey, CreateAlias, CreateGrant, CreateKey, CreateRole, CreateUser, DisableKey, EnableKeyRotation, PutRolePolicy,
-        PutUserPolicy,
+        CreateAccessKey, CreateAlias, CreateGrant, CreateKey, CreateRole, CreateUser, DisableKey,
+        EnableKeyRotation, PutRolePolicy, PutUserPolicy,
     },
     resolve::FoundKey,
     shape,
@@ -41,9 +42,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use core::fmt;
 use keyward_store::Commit;
 use keyward_types::{
-    AccessKeyOwner, AccessKeyRecord, AccountId, AliasName, Caller, CallerKind, ErrorCode, Event, GrantOperation, GrantRecord,
-    Grantee, KeyId, KeyName, KeyRecord, KeyRef, KeySpec, KeyState, KeyUsage, KmsError, Name, Origin, Record, Region,
-    RoleRecord, Timestamp, UserRecord, caller::Document,
+    AccessKeyOwner, AccessKeyRecord, AccountId, AliasName, Caller, CallerKind, ErrorCode, Event,
+    GrantOperation, GrantRecord, Grantee, KeyId, KeyName, KeyRecord, KeyRef, KeySpec, KeyState,
+    KeyUsage, KmsError, Name, Origin, Record, Region, RoleRecord, Timestamp, UserRecord,
+    caller::Document,
 };
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::{Map, Value, json};
@@ -220,7 +222,8 @@ impl Policy {
     /// Whether a stored document says the same, whatever its layout.
     fn is(&self, document: &Document) -> bool {
         let stored = serde_json::from_str::<Value>(document.text());
-        serde_json::from_str::<Value>(&self.text()).is_ok_and(|wanted| stored.is_ok_and(|stored| stored == wanted))
+        serde_json::from_str::<Value>(&self.text())
+            .is_ok_and(|wanted| stored.is_ok_and(|stored| stored == wanted))
     }
 }
 
@@ -300,9 +303,15 @@ impl Engine {
     ///
     /// # Errors
     /// `ConflictException` when the id is another's or has another secret; what the store says.
-    pub fn ensure_root(self: &Arc<Self>, account: &AccountId, access_key_id: &str, secret: &str) -> Result<bool, KmsError> {
+    pub fn ensure_root(
+        self: &Arc<Self>,
+        account: &AccountId,
+        access_key_id: &str,
+        secret: &str,
+    ) -> Result<bool, KmsError> {
         let mut sower = Sower::new(self, Existing::Refuse);
-        let key = AccessKey { id: access_key_id.to_owned(), secret: Secret::new(secret), active: true };
+        let key =
+            AccessKey { id: access_key_id.to_owned(), secret: Secret::new(secret), active: true };
         sower.access_key(account, &AccessKeyOwner::Root, &key)?;
         Ok(sower.commit()?.access_keys == 1)
     }
@@ -344,7 +353,8 @@ impl<'e> Sower<'e> {
     fn sow(&mut self, seed: &Seed) -> Sown {
         for (i, account) in seed.accounts.iter().enumerate() {
             for (j, key) in account.root_access_keys.iter().enumerate() {
-                self.access_key(&account.id, &AccessKeyOwner::Root, key).map_err(at(format!("accounts[{i}].rootAccessKeys[{j}]")))?;
+                self.access_key(&account.id, &AccessKeyOwner::Root, key)
+                    .map_err(at(format!("accounts[{i}].rootAccessKeys[{j}]")))?;
             }
         }
         // Principals first and their policies' principals with them: a role may trust one that comes later.
@@ -358,8 +368,11 @@ impl<'e> Sower<'e> {
             self.key(key, &format!("keys[{i}]"))?;
         }
         for (i, alias) in seed.aliases.iter().enumerate() {
-            let (account, region) = self.home(alias.account.as_ref(), alias.region.as_deref()).map_err(at(format!("aliases[{i}].region")))?;
-            self.alias(&account, &region, &alias.name, &alias.key).map_err(at(format!("aliases[{i}]")))?;
+            let (account, region) = self
+                .home(alias.account.as_ref(), alias.region.as_deref())
+                .map_err(at(format!("aliases[{i}].region")))?;
+            self.alias(&account, &region, &alias.name, &alias.key)
+                .map_err(at(format!("aliases[{i}]")))?;
         }
         for (i, grant) in seed.grants.iter().enumerate() {
             self.grant(grant).map_err(at(format!("grants[{i}]")))?;
@@ -370,17 +383,24 @@ impl<'e> Sower<'e> {
     fn commit(self) -> Result<Seeded, KmsError> {
         let Proposed { changes, rested_on, .. } = self.proposed;
         if !changes.is_empty() {
-            let commit = Commit { snapshot: self.snapshot, rested_on, changes, events: self.events };
+            let commit =
+                Commit { snapshot: self.snapshot, rested_on, changes, events: self.events };
             self.engine.store().commit(commit).wait().map_err(KmsError::internal)?;
         }
         Ok(self.seeded)
     }
 
     /// Whose, and where, when the file does not say.
-    fn home(&self, account: Option<&AccountId>, region: Option<&str>) -> Result<(AccountId, Region), KmsError> {
+    fn home(
+        &self,
+        account: Option<&AccountId>,
+        region: Option<&str>,
+    ) -> Result<(AccountId, Region), KmsError> {
         let settings = self.engine.settings();
         let region = match region {
-            Some(text) => Region::parse(text).ok_or_else(|| KmsError::validation(format!("{text} is not the name of a Region")))?,
+            Some(text) => Region::parse(text).ok_or_else(|| {
+                KmsError::validation(format!("{text} is not the name of a Region"))
+            })?,
             None => settings.region.clone(),
         };
         Ok((account.unwrap_or(&settings.account).clone(), region))
@@ -391,7 +411,9 @@ impl<'e> Sower<'e> {
         match differs_in {
             Some(member) if self.existing == Existing::Refuse => Err(KmsError::new(
                 ErrorCode::Conflict,
-                format!("{what} exists and differs in {member}; `existing: keep` leaves such things as they are"),
+                format!(
+                    "{what} exists and differs in {member}; `existing: keep` leaves such things as they are"
+                ),
             )),
             _ => {
                 self.seeded.kept += 1;
@@ -403,7 +425,11 @@ impl<'e> Sower<'e> {
     fn user(&mut self, user: &User, place: &str) -> Sown {
         let (account, region) = self.home(user.account.as_ref(), None).map_err(at(place))?;
         self.rest_on(Name::User(account.clone(), user.name.clone()));
-        let found = self.engine.store().user(&account, &user.name).map_err(|error| at(place)(KmsError::internal(error)))?;
+        let found = self
+            .engine
+            .store()
+            .user(&account, &user.name)
+            .map_err(|error| at(place)(KmsError::internal(error)))?;
         if let Some(found) = found {
             self.there_already(&found.arn(), user_differs(user, &found)).map_err(at(place))?;
         } else {
@@ -411,14 +437,16 @@ impl<'e> Sower<'e> {
             self.run::<CreateUser>(&account, &region, None, body).map_err(at(place))?;
             for (name, policy) in &user.policies {
                 let body = json!({"UserName": user.name, "PolicyName": name, "PolicyDocument": policy.text()});
-                self.run::<PutUserPolicy>(&account, &region, None, body).map_err(at(format!("{place}.policies.{name}")))?;
+                self.run::<PutUserPolicy>(&account, &region, None, body)
+                    .map_err(at(format!("{place}.policies.{name}")))?;
             }
             self.seeded.users += 1;
             self.seeded.made.push(format!("arn:aws:iam::{account}:user{}{}", user.path, user.name));
         }
         let owner = AccessKeyOwner::User(user.name.clone());
         for (j, key) in user.access_keys.iter().enumerate() {
-            self.access_key(&account, &owner, key).map_err(at(format!("{place}.accessKeys[{j}]")))?;
+            self.access_key(&account, &owner, key)
+                .map_err(at(format!("{place}.accessKeys[{j}]")))?;
         }
         Ok(())
     }
@@ -426,7 +454,11 @@ impl<'e> Sower<'e> {
     fn role(&mut self, role: &Role, place: &str) -> Sown {
         let (account, region) = self.home(role.account.as_ref(), None).map_err(at(place))?;
         self.rest_on(Name::Role(account.clone(), role.name.clone()));
-        let found = self.engine.store().role(&account, &role.name).map_err(|error| at(place)(KmsError::internal(error)))?;
+        let found = self
+            .engine
+            .store()
+            .role(&account, &role.name)
+            .map_err(|error| at(place)(KmsError::internal(error)))?;
         if let Some(found) = found {
             return self.there_already(&found.arn(), role_differs(role, &found)).map_err(at(place));
         }
@@ -440,8 +472,10 @@ impl<'e> Sower<'e> {
         });
         self.run::<CreateRole>(&account, &region, None, body).map_err(at(place))?;
         for (name, policy) in &role.policies {
-            let body = json!({"RoleName": role.name, "PolicyName": name, "PolicyDocument": policy.text()});
-            self.run::<PutRolePolicy>(&account, &region, None, body).map_err(at(format!("{place}.policies.{name}")))?;
+            let body =
+                json!({"RoleName": role.name, "PolicyName": name, "PolicyDocument": policy.text()});
+            self.run::<PutRolePolicy>(&account, &region, None, body)
+                .map_err(at(format!("{place}.policies.{name}")))?;
         }
         self.seeded.roles += 1;
         self.seeded.made.push(format!("arn:aws:iam::{account}:role{}{}", role.path, role.name));
@@ -449,18 +483,34 @@ impl<'e> Sower<'e> {
     }
 
     /// An access key with an id and a secret of the file's own.
-    fn access_key(&mut self, account: &AccountId, owner: &AccessKeyOwner, key: &AccessKey) -> Result<(), KmsError> {
-        let fits = |text: &str, max: usize| (1..=max).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
-        if !fits(&key.id, 128) || !key.id.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b)) {
-            return Err(KmsError::validation("an access key id is 1 to 128 letters, digits and _-."));
+    fn access_key(
+        &mut self,
+        account: &AccountId,
+        owner: &AccessKeyOwner,
+        key: &AccessKey,
+    ) -> Result<(), KmsError> {
+        let fits = |text: &str, max: usize| {
+            (1..=max).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
+        };
+        if !fits(&key.id, 128)
+            || !key.id.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b))
+        {
+            return Err(KmsError::validation(
+                "an access key id is 1 to 128 letters, digits and _-.",
+            ));
         }
         if !fits(&key.secret.0, 128) {
-            return Err(KmsError::validation("a secret access key is 1 to 128 printable ASCII characters"));
+            return Err(KmsError::validation(
+                "a secret access key is 1 to 128 printable ASCII characters",
+            ));
         }
         self.rest_on(Name::AccessKey(key.id.clone()));
         let proposed = |change: &keyward_types::Change| matches!(change, keyward_types::Change::Put(record) if record.name() == Name::AccessKey(key.id.clone()));
         if self.proposed.changes.iter().any(proposed) {
-            return Err(KmsError::validation(format!("the access key id {} stands twice in the file", key.id)));
+            return Err(KmsError::validation(format!(
+                "the access key id {} stands twice in the file",
+                key.id
+            )));
         }
         if let Some(found) = self.engine.store().access_key(&key.id).map_err(KmsError::internal)? {
             let differs = if found.account != *account || found.owner != *owner {
@@ -484,7 +534,8 @@ impl<'e> Sower<'e> {
         if let AccessKeyOwner::User(name) = owner {
             body.insert("UserName".to_owned(), name.as_str().into());
         }
-        let elements = json!({"accessKey": {"accessKeyId": key.id, "userName": body.get("UserName")}});
+        let elements =
+            json!({"accessKey": {"accessKeyId": key.id, "userName": body.get("UserName")}});
         let caller = self.caller(account, &self.engine.settings().region.clone());
         self.proposed.changes.push(keyward_types::Change::Put(Box::new(Record::AccessKey(record))));
         self.record(&CreateAccessKey::SPEC, &caller, &body, Some(elements), Vec::new());
@@ -495,17 +546,22 @@ impl<'e> Sower<'e> {
 
     fn key(&mut self, key: &Key, place: &str) -> Sown {
         let here = |member: &str| at(format!("{place}.{member}"));
-        let (account, region) = self.home(key.account.as_ref(), key.region.as_deref()).map_err(here("region"))?;
+        let (account, region) =
+            self.home(key.account.as_ref(), key.region.as_deref()).map_err(here("region"))?;
         let key_id = KeyId::parse(&key.id).filter(|id| !id.is_multi_region());
-        let key_id = key_id.ok_or_else(|| here("id")(KmsError::validation("a key's id is a UUID")))?;
+        let key_id =
+            key_id.ok_or_else(|| here("id")(KmsError::validation("a key's id is a UUID")))?;
         let name = KeyName { account: account.clone(), region: region.clone(), key_id };
         self.rest_on(Name::Key(name.clone()));
         match self.find(&name).map_err(at(place))? {
-            Some(found) => self.there_already(&name.to_string(), key_differs(key, &found)).map_err(at(place))?,
+            Some(found) => self
+                .there_already(&name.to_string(), key_differs(key, &found))
+                .map_err(at(place))?,
             None => self.new_key(key, &name, place)?,
         }
         for (j, alias) in key.aliases.iter().enumerate() {
-            self.alias(&account, &region, alias, &name.to_string()).map_err(here(&format!("aliases[{j}]")))?;
+            self.alias(&account, &region, alias, &name.to_string())
+                .map_err(here(&format!("aliases[{j}]")))?;
         }
         Ok(())
     }
@@ -513,9 +569,16 @@ impl<'e> Sower<'e> {
     fn new_key(&mut self, key: &Key, name: &KeyName, place: &str) -> Sown {
         let here = |member: &str| at(format!("{place}.{member}"));
         let KeyName { account, region, key_id } = name;
-        let material = key.material.as_ref().map(|text| material(&text.0)).transpose().map_err(here("material"))?;
+        let material = key
+            .material
+            .as_ref()
+            .map(|text| material(&text.0))
+            .transpose()
+            .map_err(here("material"))?;
         if material.is_some() && key.spec.is_some_and(KeySpec::is_asymmetric) {
-            return Err(here("material")(KmsError::validation("material is taken for symmetric and HMAC keys")));
+            return Err(here("material")(KmsError::validation(
+                "material is taken for symmetric and HMAC keys",
+            )));
         }
         let preset = Preset { key_id: Some(key_id.clone()), material };
         let body = json!({
@@ -536,21 +599,33 @@ impl<'e> Sower<'e> {
         };
         if let Some(days) = key.rotation_days {
             let body = body(json!({"RotationPeriodInDays": days}));
-            self.run::<EnableKeyRotation>(account, region, Some(name), body).map_err(here("rotationDays"))?;
+            self.run::<EnableKeyRotation>(account, region, Some(name), body)
+                .map_err(here("rotationDays"))?;
         }
         if !key.enabled {
-            self.run::<DisableKey>(account, region, Some(name), body(json!({}))).map_err(here("enabled"))?;
+            self.run::<DisableKey>(account, region, Some(name), body(json!({})))
+                .map_err(here("enabled"))?;
         }
         self.seeded.keys += 1;
         self.seeded.made.push(name.to_string());
         Ok(())
     }
 
-    fn alias(&mut self, account: &AccountId, region: &Region, alias: &str, key: &str) -> Result<(), KmsError> {
+    fn alias(
+        &mut self,
+        account: &AccountId,
+        region: &Region,
+        alias: &str,
+        key: &str,
+    ) -> Result<(), KmsError> {
         let target = self.named(account, region, key)?;
         if let Some(alias_name) = AliasName::parse(alias) {
             self.rest_on(Name::Alias(account.clone(), region.clone(), alias_name.clone()));
-            let found = self.engine.store().alias(account, region, &alias_name).map_err(KmsError::internal)?;
+            let found = self
+                .engine
+                .store()
+                .alias(account, region, &alias_name)
+                .map_err(KmsError::internal)?;
             if let Some(found) = found {
                 let differs = (found.target != target).then_some("its key");
                 return self.there_already(&alias_name.arn(account, region), differs);
@@ -573,11 +648,20 @@ impl<'e> Sower<'e> {
             self.seeded.kept += 1;
             return Ok(());
         }
-        let Constraints { encryption_context_equals, encryption_context_subset, source_arn } = &grant.constraints;
+        let Constraints { encryption_context_equals, encryption_context_subset, source_arn } =
+            &grant.constraints;
         let mut constraints = Map::new();
-        let mut constrain = |name: &str, value: Option<Value>| value.map(|value| constraints.insert(name.to_owned(), value));
-        constrain("EncryptionContextEquals", encryption_context_equals.as_ref().map(|pairs| json!(pairs)));
-        constrain("EncryptionContextSubset", encryption_context_subset.as_ref().map(|pairs| json!(pairs)));
+        let mut constrain = |name: &str, value: Option<Value>| {
+            value.map(|value| constraints.insert(name.to_owned(), value))
+        };
+        constrain(
+            "EncryptionContextEquals",
+            encryption_context_equals.as_ref().map(|pairs| json!(pairs)),
+        );
+        constrain(
+            "EncryptionContextSubset",
+            encryption_context_subset.as_ref().map(|pairs| json!(pairs)),
+        );
         constrain("SourceArn", source_arn.as_ref().map(|arn| json!(arn)));
         let mut body = json!({
             "KeyId": key.to_string(),
@@ -585,7 +669,9 @@ impl<'e> Sower<'e> {
             "Operations": grant.operations,
         });
         if let Some(body) = body.as_object_mut() {
-            body.extend(grant.retiring.iter().map(|arn| ("RetiringPrincipal".to_owned(), json!(arn))));
+            body.extend(
+                grant.retiring.iter().map(|arn| ("RetiringPrincipal".to_owned(), json!(arn))),
+            );
             body.extend(grant.name.iter().map(|name| ("Name".to_owned(), json!(name))));
             if !constraints.is_empty() {
                 body.insert("Constraints".to_owned(), constraints.into());
@@ -600,9 +686,14 @@ impl<'e> Sower<'e> {
     /// Whether the same grant exists. Grants have no name of their own, so the same one twice is one.
     fn has_grant(&mut self, wanted: &Grant, key: &KeyName) -> Result<bool, KmsError> {
         self.rest_on(Name::Grants(key.clone()));
-        let stored = self.engine.store().grant_candidates(key, &[&wanted.grantee]).map_err(KmsError::internal)?;
+        let stored = self
+            .engine
+            .store()
+            .grant_candidates(key, &[&wanted.grantee])
+            .map_err(KmsError::internal)?;
         let same = |grant: &GrantRecord| {
-            let Constraints { encryption_context_equals, encryption_context_subset, source_arn } = &wanted.constraints;
+            let Constraints { encryption_context_equals, encryption_context_subset, source_arn } =
+                &wanted.constraints;
             grant.key == *key
                 && grant.grantee == Grantee::Principal(wanted.grantee.clone())
                 && grant.operations == wanted.operations
@@ -619,9 +710,16 @@ impl<'e> Sower<'e> {
     }
 
     /// The key that the file means by an id, ARN or alias.
-    fn named(&mut self, account: &AccountId, region: &Region, text: &str) -> Result<KeyName, KmsError> {
+    fn named(
+        &mut self,
+        account: &AccountId,
+        region: &Region,
+        text: &str,
+    ) -> Result<KeyName, KmsError> {
         let name = match KeyRef::parse(text) {
-            KeyRef::Id(key_id) => KeyName { account: account.clone(), region: region.clone(), key_id },
+            KeyRef::Id(key_id) => {
+                KeyName { account: account.clone(), region: region.clone(), key_id }
+            }
             KeyRef::Arn(name) => name,
             KeyRef::Alias(alias) => self.target(account, region, &alias)?,
             KeyRef::AliasArn { account, region, name } => self.target(&account, &region, &name)?,
@@ -633,14 +731,22 @@ impl<'e> Sower<'e> {
         }
     }
 
-    fn target(&mut self, account: &AccountId, region: &Region, alias: &AliasName) -> Result<KeyName, KmsError> {
+    fn target(
+        &mut self,
+        account: &AccountId,
+        region: &Region,
+        alias: &AliasName,
+    ) -> Result<KeyName, KmsError> {
         let name = Name::Alias(account.clone(), region.clone(), alias.clone());
         self.rest_on(name.clone());
         if let Some(Record::Alias(found)) = self.proposal(&name) {
             return Ok(found.target.clone());
         }
-        let found = self.engine.store().alias(account, region, alias).map_err(KmsError::internal)?;
-        found.map(|found| found.target.clone()).ok_or_else(|| crate::wording::no_such_alias(account, region, alias))
+        let found =
+            self.engine.store().alias(account, region, alias).map_err(KmsError::internal)?;
+        found
+            .map(|found| found.target.clone())
+            .ok_or_else(|| crate::wording::no_such_alias(account, region, alias))
     }
 
     /// A key as it will be.
@@ -660,7 +766,13 @@ impl<'e> Sower<'e> {
         self.proposed.rested_on.push(name);
     }
 
-    fn run<O: Operation>(&mut self, account: &AccountId, region: &Region, key: Option<&KeyName>, body: Value) -> Result<(), KmsError> {
+    fn run<O: Operation>(
+        &mut self,
+        account: &AccountId,
+        region: &Region,
+        key: Option<&KeyName>,
+        body: Value,
+    ) -> Result<(), KmsError> {
         self.run_preset::<O>(account, region, key, body, Preset::default())
     }
 
@@ -673,10 +785,14 @@ impl<'e> Sower<'e> {
         body: Value,
         preset: Preset,
     ) -> Result<(), KmsError> {
-        let Value::Object(body) = body else { return Err(KmsError::internal("a seed's request is an object")) };
-        let body: Map<String, Value> = body.into_iter().filter(|(_, value)| !value.is_null()).collect();
+        let Value::Object(body) = body else {
+            return Err(KmsError::internal("a seed's request is an object"));
+        };
+        let body: Map<String, Value> =
+            body.into_iter().filter(|(_, value)| !value.is_null()).collect();
         shape::check(O::SPEC.members, &body)?;
-        let input: O::Input = serde_json::from_value(Value::Object(body.clone())).map_err(KmsError::internal)?;
+        let input: O::Input =
+            serde_json::from_value(Value::Object(body.clone())).map_err(KmsError::internal)?;
         O::targets(&input)?;
         let mut keys = Vec::new();
         if let Some(name) = key {
@@ -692,12 +808,20 @@ impl<'e> Sower<'e> {
         self.proposed = call.proposed;
         let resources = std::mem::take(&mut self.proposed.resources);
         let elements = outcome?;
-        let resources = keys.iter().map(|found| found.record.name.to_string()).chain(resources).collect();
+        let resources =
+            keys.iter().map(|found| found.record.name.to_string()).chain(resources).collect();
         self.record(&O::SPEC, &caller, &body, elements, resources);
         Ok(())
     }
 
-    fn record(&mut self, spec: &'static Spec, caller: &Caller, body: &Map<String, Value>, elements: Option<Value>, resources: Vec<String>) {
+    fn record(
+        &mut self,
+        spec: &'static Spec,
+        caller: &Caller,
+        body: &Map<String, Value>,
+        elements: Option<Value>,
+        resources: Vec<String>,
+    ) {
         let mut trace = Trace { response_elements: elements, ..Trace::default() };
         trace.parameters(spec, body);
         trace.additional = std::mem::take(&mut self.proposed.additional);
@@ -738,18 +862,28 @@ fn tag_list(tags: &BTreeMap<String, String>, key: &str, value: &str) -> Value {
 }
 
 fn material(text: &str) -> Result<Zeroizing<Vec<u8>>, KmsError> {
-    STANDARD.decode(text.trim()).map(Zeroizing::new).map_err(|_| KmsError::validation("material is base64 text"))
+    STANDARD
+        .decode(text.trim())
+        .map(Zeroizing::new)
+        .map_err(|_| KmsError::validation("material is base64 text"))
 }
 
 /// Roles that name no other role of the file first, so that a trusted role exists before the one that trusts it.
 /// Two roles that trust each other cannot be made in one request either.
 fn in_order_of_trust(roles: &[Role]) -> Vec<(usize, &Role)> {
-    let mut waiting: Vec<(usize, &Role, String)> = roles.iter().enumerate().map(|(i, role)| (i, role, role.trust.text())).collect();
+    let mut waiting: Vec<(usize, &Role, String)> =
+        roles.iter().enumerate().map(|(i, role)| (i, role, role.trust.text())).collect();
     let mut ordered = Vec::with_capacity(roles.len());
     while !waiting.is_empty() {
-        let names: Vec<String> = waiting.iter().map(|(_, role, _)| format!("role{}{}\"", role.path, role.name)).collect();
+        let names: Vec<String> = waiting
+            .iter()
+            .map(|(_, role, _)| format!("role{}{}\"", role.path, role.name))
+            .collect();
         let free = waiting.iter().enumerate().position(|(at, (_, _, trust))| {
-            names.iter().enumerate().all(|(other, name)| other == at || !trust.contains(name.as_str()))
+            names
+                .iter()
+                .enumerate()
+                .all(|(other, name)| other == at || !trust.contains(name.as_str()))
         });
         let (i, role, _) = waiting.remove(free.unwrap_or(0));
         ordered.push((i, role));
@@ -758,7 +892,10 @@ fn in_order_of_trust(roles: &[Role]) -> Vec<(usize, &Role)> {
 }
 
 fn policies_differ(wanted: &BTreeMap<String, Policy>, found: &BTreeMap<String, Document>) -> bool {
-    wanted.len() != found.len() || !wanted.iter().all(|(name, policy)| found.get(name).is_some_and(|document| policy.is(document)))
+    wanted.len() != found.len()
+        || !wanted
+            .iter()
+            .all(|(name, policy)| found.get(name).is_some_and(|document| policy.is(document)))
 }
 
 fn user_differs(wanted: &User, found: &UserRecord) -> Option<&'static str> {
@@ -774,7 +911,10 @@ fn role_differs(wanted: &Role, found: &RoleRecord) -> Option<&'static str> {
         ("path", wanted.path != found.path),
         ("description", wanted.description != found.description),
         ("trust", !wanted.trust.is(&found.trust)),
-        ("maxSessionSeconds", wanted.max_session_seconds.unwrap_or(3_600) != found.max_session_seconds),
+        (
+            "maxSessionSeconds",
+            wanted.max_session_seconds.unwrap_or(3_600) != found.max_session_seconds,
+        ),
         ("tags", wanted.tags != found.tags),
         ("policies", policies_differ(&wanted.policies, &found.policies)),
     ])
@@ -790,7 +930,10 @@ fn key_differs(wanted: &Key, found: &KeyRecord) -> Option<&'static str> {
         ("policy", wanted.policy.as_ref().is_some_and(|policy| !policy.is(&found.policy))),
         ("tags", wanted.tags != found.tags),
         ("enabled", wanted.enabled != enabled),
-        ("rotationDays", wanted.rotation_days != found.rotation.enabled.then_some(found.rotation.period_days)),
+        (
+            "rotationDays",
+            wanted.rotation_days != found.rotation.enabled.then_some(found.rotation.period_days),
+        ),
     ])
 }
 

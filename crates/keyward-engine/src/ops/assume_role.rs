@@ -60,9 +60,12 @@ const POLICY_CHARS_MAX: usize = 2_048;
 /// Bytes of session policy and tags together, of which `PackedPolicySize` is the percentage.
 const PACKED_BYTES_MAX: usize = 4_096;
 
-const ARN_KIND: Kind = patterned(20, 2_048, "[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]+", |text| {
-    text.chars().all(|c| matches!(c, '\t' | '\n' | '\r' | '\u{85}') || !c.is_control())
-});
+const ARN_KIND: Kind = patterned(
+    20,
+    2_048,
+    "[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]+",
+    |text| text.chars().all(|c| matches!(c, '\t' | '\n' | '\r' | '\u{85}') || !c.is_control()),
+);
 const SESSION_NAME_KIND: Kind = patterned(2, 64, "[\\w+=,.@-]*", |text| only(text, "_+=,.@-"));
 
 impl Operation for AssumeRole {
@@ -72,21 +75,37 @@ impl Operation for AssumeRole {
         &[
             required("RoleArn", ARN_KIND),
             required("RoleSessionName", SESSION_NAME_KIND),
-            optional("PolicyArns", Kind::List { of: &Kind::Structure(&[optional("arn", ARN_KIND)]), min: 0, max: usize::MAX }),
-            optional("Policy", patterned(1, usize::MAX, "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+", |text| {
-                text.chars().all(|c| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{ff}'))
-            })),
+            optional(
+                "PolicyArns",
+                Kind::List {
+                    of: &Kind::Structure(&[optional("arn", ARN_KIND)]),
+                    min: 0,
+                    max: usize::MAX,
+                },
+            ),
+            optional(
+                "Policy",
+                patterned(1, usize::MAX, "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+", |text| {
+                    text.chars().all(|c| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{ff}'))
+                }),
+            ),
             optional("DurationSeconds", Kind::Integer { min: 900, max: 43_200 }),
             optional("Tags", IAM_TAGS_KIND),
             optional("TransitiveTagKeys", Kind::List { of: &TAG_KEY_KIND, min: 0, max: 50 }),
-            optional("ExternalId", patterned(2, 1_224, "[\\w+=,.@:\\/-]*", |text| only(text, "_+=,.@:/-"))),
+            optional(
+                "ExternalId",
+                patterned(2, 1_224, "[\\w+=,.@:\\/-]*", |text| only(text, "_+=,.@:/-")),
+            ),
             SERIAL_NUMBER,
             TOKEN_CODE,
             optional("SourceIdentity", SESSION_NAME_KIND),
             optional(
                 "ProvidedContexts",
                 Kind::List {
-                    of: &Kind::Structure(&[optional("ProviderArn", ARN_KIND), optional("ContextAssertion", text(4, 2_048))]),
+                    of: &Kind::Structure(&[
+                        optional("ProviderArn", ARN_KIND),
+                        optional("ContextAssertion", text(4, 2_048)),
+                    ]),
                     min: 1,
                     max: 5,
                 },
@@ -108,7 +127,8 @@ impl Operation for AssumeRole {
         let seconds = input.seconds(caller, &role)?;
         let policies = input.session_policies(call)?;
         let packed = input.packed_percent()?;
-        let source_identity = input.source_identity.clone().or_else(|| caller.source_identity.clone());
+        let source_identity =
+            input.source_identity.clone().or_else(|| caller.source_identity.clone());
         let credentials = Credentials::issue(
             call,
             Session {
@@ -152,7 +172,9 @@ impl Operation for AssumeRole {
 
 impl Input {
     fn check(&self) -> Result<(), KmsError> {
-        let unsupported = |name: &str| Err(KmsError::validation(format!("{name} is not supported by this service")));
+        let unsupported = |name: &str| {
+            Err(KmsError::validation(format!("{name} is not supported by this service")))
+        };
         if !self.policy_arns.is_empty() {
             return unsupported("PolicyArns");
         }
@@ -216,7 +238,9 @@ impl Input {
 
     /// How long the session lives.
     fn seconds(&self, caller: &Caller, role: &RoleRecord) -> Result<i64, KmsError> {
-        let refuse = |why: &str| Err(KmsError::validation(format!("The requested DurationSeconds exceeds {why}.")));
+        let refuse = |why: &str| {
+            Err(KmsError::validation(format!("The requested DurationSeconds exceeds {why}.")))
+        };
         let wanted = self.duration_seconds.unwrap_or(CHAINED_SECONDS_MAX);
         if matches!(caller.kind, CallerKind::RoleSession { .. }) && CHAINED_SECONDS_MAX < wanted {
             return refuse("the 1 hour session limit for roles assumed by role chaining");
@@ -230,7 +254,10 @@ impl Input {
     fn session_policies(&self, call: &Call<'_>) -> Result<Vec<IdentityDocument>, KmsError> {
         let Some(policy) = &self.policy else { return Ok(Vec::new()) };
         check_identity_policy(call, policy)?;
-        Ok(vec![IdentityDocument { source: "session policy".to_owned(), document: Document::new(policy.as_str()) }])
+        Ok(vec![IdentityDocument {
+            source: "session policy".to_owned(),
+            document: Document::new(policy.as_str()),
+        }])
     }
 
     /// Percent of the room, rounded up.
@@ -239,7 +266,9 @@ impl Input {
         let bytes = self.policy.as_ref().map_or(0, String::len) + tags;
         let percent = (bytes * 100).div_ceil(PACKED_BYTES_MAX);
         if 100 < percent {
-            let message = format!("Packed policy and session tags consume {percent}% of allotted space, please use smaller policy or tags.");
+            let message = format!(
+                "Packed policy and session tags consume {percent}% of allotted space, please use smaller policy or tags."
+            );
             return Err(KmsError::new(ErrorCode::IamPackedPolicyTooLarge, message));
         }
         Ok((0 < bytes).then_some(percent))
@@ -250,13 +279,18 @@ impl Input {
 fn authorized_role(call: &mut Call<'_>, input: &Input) -> Result<Arc<RoleRecord>, KmsError> {
     let caller = call.caller();
     if caller.is_root() {
-        return Err(KmsError::new(ErrorCode::AccessDenied, "Roles may not be assumed by root accounts."));
+        return Err(KmsError::new(
+            ErrorCode::AccessDenied,
+            "Roles may not be assumed by root accounts.",
+        ));
     }
     let refused = |action: &str| wording::may_not_assume(caller, action, &input.role_arn);
     let (account, name) = input.role_name().ok_or_else(|| refused("sts:AssumeRole"))?;
     call.rest_on(Name::Role(account.clone(), name.clone()));
     let role = call.store().role(&account, &name).map_err(KmsError::internal)?;
-    let role = role.filter(|role| role.arn() == input.role_arn).ok_or_else(|| refused("sts:AssumeRole"))?;
+    let role = role
+        .filter(|role| role.arn() == input.role_arn)
+        .ok_or_else(|| refused("sts:AssumeRole"))?;
     if let (Some(now), Some(wanted)) = (&caller.source_identity, &input.source_identity)
         && now != wanted
     {
@@ -273,7 +307,12 @@ fn authorized_role(call: &mut Call<'_>, input: &Input) -> Result<Arc<RoleRecord>
             key_policy_ignores_arns: was_made_again(caller, &role),
             identity: &identity.documents,
             boundary: identity.boundary.as_ref(),
-            ..Question::new(caller, action, Resource::Role { arn: &arn, trust: &role.trust }, &facts)
+            ..Question::new(
+                caller,
+                action,
+                Resource::Role { arn: &arn, trust: &role.trust },
+                &facts,
+            )
         });
         let allowed = decision.allowed();
         call.decided(decision);

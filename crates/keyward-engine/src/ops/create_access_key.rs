@@ -19,7 +19,8 @@ pub(crate) struct Output {
 }
 
 impl Operation for CreateAccessKey {
-    const SPEC: Spec = iam("CreateAccessKey", "POST", "/v1/users/{UserName}/access-keys", &[OWN_USER_NAME]);
+    const SPEC: Spec =
+        iam("CreateAccessKey", "POST", "/v1/users/{UserName}/access-keys", &[OWN_USER_NAME]);
     type Input = Input;
     type Output = Output;
 
@@ -30,9 +31,15 @@ impl Operation for CreateAccessKey {
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
         let (caller, now) = (call.caller(), call.now());
         let owner = key_owner(call, input.user_name.as_deref())?;
-        let others = call.store().access_keys_of(&caller.account, owner_name(&owner)).map_err(KmsError::internal)?;
+        let others = call
+            .store()
+            .access_keys_of(&caller.account, owner_name(&owner))
+            .map_err(KmsError::internal)?;
         if limits::ACCESS_KEYS_PER_USER_MAX <= others.len() {
-            let message = format!("Cannot exceed quota for AccessKeysPerUser: {}", limits::ACCESS_KEYS_PER_USER_MAX);
+            let message = format!(
+                "Cannot exceed quota for AccessKeysPerUser: {}",
+                limits::ACCESS_KEYS_PER_USER_MAX
+            );
             return Err(KmsError::new(ErrorCode::IamLimitExceeded, message));
         }
         let key = identity::new_access_key(caller.account.clone(), owner, now, call.generator());
@@ -91,7 +98,10 @@ pub(crate) fn owner_name(owner: &AccessKeyOwner) -> Option<&str> {
 
 /// Whose keys a request is about: the user it names, or the caller's own. The request rests on the user
 /// and on its set of keys.
-pub(crate) fn key_owner(call: &mut Call<'_>, name: Option<&str>) -> Result<AccessKeyOwner, KmsError> {
+pub(crate) fn key_owner(
+    call: &mut Call<'_>,
+    name: Option<&str>,
+) -> Result<AccessKeyOwner, KmsError> {
     let caller = call.caller();
     let name = identity::named_or_own(caller, name)?.map(str::to_owned);
     if let Some(name) = &name {
@@ -102,7 +112,11 @@ pub(crate) fn key_owner(call: &mut Call<'_>, name: Option<&str>) -> Result<Acces
 }
 
 /// An access key that a request names, if it is the owner's.
-pub(crate) fn owned_key(call: &mut Call<'_>, name: Option<&str>, access_key_id: &str) -> Result<Arc<AccessKeyRecord>, KmsError> {
+pub(crate) fn owned_key(
+    call: &mut Call<'_>,
+    name: Option<&str>,
+    access_key_id: &str,
+) -> Result<Arc<AccessKeyRecord>, KmsError> {
     let owner = key_owner(call, name)?;
     call.rest_on(Name::AccessKey(access_key_id.to_owned()));
     let key = call.store().access_key(access_key_id).map_err(KmsError::internal)?;

@@ -60,7 +60,7 @@ impl Operation for CreateKey {
                 optional("Policy", POLICY_KIND),
                 optional("Description", DESCRIPTION_KIND),
                 optional("KeyUsage", KEY_USAGE_KIND),
-                optional("CustomerMasterKeySpec", KEY_SPEC_KIND),
+                optional("CustomerMasterKeySpec", CUSTOMER_MASTER_KEY_SPEC_KIND),
                 optional("KeySpec", KEY_SPEC_KIND),
                 optional("Origin", ORIGIN_KIND),
                 optional("CustomKeyStoreId", text(1, 64)),

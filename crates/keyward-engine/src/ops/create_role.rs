@@ -45,7 +45,8 @@ impl Operation for CreateRole {
     fn targets(input: &Input) -> Result<Vec<Target<'_>>, KmsError> {
         refuse_member("PermissionsBoundary", input.permissions_boundary.as_ref())?;
         check_iam_tags(&input.tags)?;
-        let subject = Subject::NewPrincipal { kind: "role", path: input.path(), name: &input.role_name };
+        let subject =
+            Subject::NewPrincipal { kind: "role", path: input.path(), name: &input.role_name };
         let mut targets = vec![Target::of(subject.clone())];
         if !input.tags.is_empty() {
             targets.push(Target { action: Some("TagRole"), ..Target::of(subject) });

@@ -25,7 +25,12 @@ impl Operation for CreateUser {
         "CreateUser",
         "POST",
         "/v1/users",
-        &[PATH, required("UserName", name_kind(64)), PERMISSIONS_BOUNDARY, optional("Tags", IAM_TAGS_KIND)],
+        &[
+            PATH,
+            required("UserName", name_kind(64)),
+            PERMISSIONS_BOUNDARY,
+            optional("Tags", IAM_TAGS_KIND),
+        ],
     );
     type Input = Input;
     type Output = Output;
@@ -33,7 +38,8 @@ impl Operation for CreateUser {
     fn targets(input: &Input) -> Result<Vec<Target<'_>>, KmsError> {
         refuse_member("PermissionsBoundary", input.permissions_boundary.as_ref())?;
         check_iam_tags(&input.tags)?;
-        let subject = Subject::NewPrincipal { kind: "user", path: input.path(), name: &input.user_name };
+        let subject =
+            Subject::NewPrincipal { kind: "user", path: input.path(), name: &input.user_name };
         let mut targets = vec![Target::of(subject.clone())];
         if !input.tags.is_empty() {
             targets.push(Target { action: Some("TagUser"), ..Target::of(subject) });

@@ -1,7 +1,7 @@
 //! `DeleteAccessKey` <https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteAccessKey.html>
 
-use super::identity_prelude::*;
 use super::create_access_key::owned_key;
+use super::identity_prelude::*;
 
 pub(crate) struct DeleteAccessKey;
 
@@ -13,7 +13,12 @@ pub(crate) struct Input {
 }
 
 impl Operation for DeleteAccessKey {
-    const SPEC: Spec = iam("DeleteAccessKey", "DELETE", "/v1/users/{UserName}/access-keys/{AccessKeyId}", &[OWN_USER_NAME, ACCESS_KEY_ID]);
+    const SPEC: Spec = iam(
+        "DeleteAccessKey",
+        "DELETE",
+        "/v1/users/{UserName}/access-keys/{AccessKeyId}",
+        &[OWN_USER_NAME, ACCESS_KEY_ID],
+    );
     type Input = Input;
     type Output = Empty;
 

@@ -12,7 +12,12 @@ pub(crate) struct Input {
 }
 
 impl Operation for DeleteRolePolicy {
-    const SPEC: Spec = iam("DeleteRolePolicy", "DELETE", "/v1/roles/{RoleName}/policies/{PolicyName}", &[ROLE_NAME, POLICY_NAME]);
+    const SPEC: Spec = iam(
+        "DeleteRolePolicy",
+        "DELETE",
+        "/v1/roles/{RoleName}/policies/{PolicyName}",
+        &[ROLE_NAME, POLICY_NAME],
+    );
     type Input = Input;
     type Output = Empty;
 

@@ -22,7 +22,12 @@ impl Operation for DeleteUser {
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Empty, KmsError> {
         let user = known::<UserRecord>(call, &input.user_name)?;
         call.rest_on(Name::AccessKeys(user.account.clone(), Some(user.name.clone())));
-        if !call.store().access_keys_of(&user.account, Some(&user.name)).map_err(KmsError::internal)?.is_empty() {
+        if !call
+            .store()
+            .access_keys_of(&user.account, Some(&user.name))
+            .map_err(KmsError::internal)?
+            .is_empty()
+        {
             return Err(delete_conflict("delete access keys"));
         }
         if !user.policies.is_empty() {

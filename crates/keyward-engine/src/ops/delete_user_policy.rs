@@ -12,7 +12,12 @@ pub(crate) struct Input {
 }
 
 impl Operation for DeleteUserPolicy {
-    const SPEC: Spec = iam("DeleteUserPolicy", "DELETE", "/v1/users/{UserName}/policies/{PolicyName}", &[USER_NAME, POLICY_NAME]);
+    const SPEC: Spec = iam(
+        "DeleteUserPolicy",
+        "DELETE",
+        "/v1/users/{UserName}/policies/{PolicyName}",
+        &[USER_NAME, POLICY_NAME],
+    );
     type Input = Input;
     type Output = Empty;
 

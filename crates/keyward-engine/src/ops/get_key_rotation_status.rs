@@ -28,7 +28,14 @@ impl Operation for GetKeyRotationStatus {
     const SPEC: Spec = Spec {
         cross_account: true,
         read_only: true,
-        errors: rotation::ERRORS,
+        errors: &[
+            ErrorCode::NotFound,
+            ErrorCode::InvalidArn,
+            ErrorCode::DependencyTimeout,
+            ErrorCode::Internal,
+            ErrorCode::InvalidState,
+            ErrorCode::UnsupportedOperation,
+        ],
         ..control("GetKeyRotationStatus", "GET", "/v1/keys/{KeyId}/rotation", &[KEY_ID])
     };
     type Input = Input;
@@ -43,7 +50,7 @@ impl Operation for GetKeyRotationStatus {
         let enabled = key.rotation.enabled && key.state != KeyState::PendingDeletion;
         Ok(Output {
             key_rotation_enabled: enabled,
-            key_id: key.name.to_string(),
+            key_id: key.name.key_id.to_string(),
             rotation_period_in_days: enabled.then_some(key.rotation.period_days),
             next_rotation_date: key.rotation.next.filter(|_| enabled).map(Timestamp::wire),
         })

@@ -21,7 +21,12 @@ pub(crate) struct Output {
 }
 
 impl Operation for GetRolePolicy {
-    const SPEC: Spec = iam_read("GetRolePolicy", "GET", "/v1/roles/{RoleName}/policies/{PolicyName}", &[ROLE_NAME, POLICY_NAME]);
+    const SPEC: Spec = iam_read(
+        "GetRolePolicy",
+        "GET",
+        "/v1/roles/{RoleName}/policies/{PolicyName}",
+        &[ROLE_NAME, POLICY_NAME],
+    );
     type Input = Input;
     type Output = Output;
 
@@ -30,7 +35,12 @@ impl Operation for GetRolePolicy {
     }
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
-        let policy_document = policy_text::<RoleRecord>(call, &input.role_name, &input.policy_name)?;
-        Ok(Output { role_name: input.role_name.clone(), policy_name: input.policy_name.clone(), policy_document })
+        let policy_document =
+            policy_text::<RoleRecord>(call, &input.role_name, &input.policy_name)?;
+        Ok(Output {
+            role_name: input.role_name.clone(),
+            policy_name: input.policy_name.clone(),
+            policy_document,
+        })
     }
 }

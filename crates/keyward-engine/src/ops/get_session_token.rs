@@ -27,14 +27,20 @@ const ROOT_SECONDS_MAX: i64 = 3_600;
 
 pub(crate) const SERIAL_NUMBER: Member =
     optional("SerialNumber", patterned(9, 256, "[\\w+=/:,.@-]*", |text| only(text, "_+=/:,.@-")));
-pub(crate) const TOKEN_CODE: Member =
-    optional("TokenCode", patterned(6, 6, "[\\d]*", |text| text.bytes().all(|b| b.is_ascii_digit())));
+pub(crate) const TOKEN_CODE: Member = optional(
+    "TokenCode",
+    patterned(6, 6, "[\\d]*", |text| text.bytes().all(|b| b.is_ascii_digit())),
+);
 
 impl Operation for GetSessionToken {
     const SPEC: Spec = sts(
         "GetSessionToken",
         "/v1/session-token",
-        &[optional("DurationSeconds", Kind::Integer { min: 900, max: 129_600 }), SERIAL_NUMBER, TOKEN_CODE],
+        &[
+            optional("DurationSeconds", Kind::Integer { min: 900, max: 129_600 }),
+            SERIAL_NUMBER,
+            TOKEN_CODE,
+        ],
     );
     type Input = Input;
     type Output = Output;
@@ -49,11 +55,18 @@ impl Operation for GetSessionToken {
         let holder = match &caller.kind {
             _ if caller.issued.is_some() => None,
             CallerKind::Root => Some(Holder::Root),
-            CallerKind::User { name } => Some(Holder::User { name: name.clone(), user_id: caller.user_id.clone() }),
-            CallerKind::RoleSession { .. } | CallerKind::Federated { .. } | CallerKind::Service { .. } => None,
+            CallerKind::User { name } => {
+                Some(Holder::User { name: name.clone(), user_id: caller.user_id.clone() })
+            }
+            CallerKind::RoleSession { .. }
+            | CallerKind::Federated { .. }
+            | CallerKind::Service { .. } => None,
         };
         let holder = holder.ok_or_else(|| {
-            KmsError::new(ErrorCode::AccessDenied, "Cannot call GetSessionToken with session credentials")
+            KmsError::new(
+                ErrorCode::AccessDenied,
+                "Cannot call GetSessionToken with session credentials",
+            )
         })?;
         let wanted = input.duration_seconds.unwrap_or(DEFAULT_SECONDS);
         let seconds = if caller.is_root() { wanted.min(ROOT_SECONDS_MAX) } else { wanted };
@@ -80,8 +93,15 @@ impl Operation for GetSessionToken {
 }
 
 /// There are no MFA devices here, and a code that nobody checks must not count.
-pub(crate) fn refuse_mfa(serial_number: Option<&String>, token_code: Option<&String>) -> Result<(), KmsError> {
-    let refuse = |name: &str| Err(KmsError::validation(format!("{name} is not supported by this service: it has no MFA devices")));
+pub(crate) fn refuse_mfa(
+    serial_number: Option<&String>,
+    token_code: Option<&String>,
+) -> Result<(), KmsError> {
+    let refuse = |name: &str| {
+        Err(KmsError::validation(format!(
+            "{name} is not supported by this service: it has no MFA devices"
+        )))
+    };
     match (serial_number, token_code) {
         (Some(_), _) => refuse("SerialNumber"),
         (_, Some(_)) => refuse("TokenCode"),

@@ -21,7 +21,12 @@ pub(crate) struct Output {
 }
 
 impl Operation for GetUserPolicy {
-    const SPEC: Spec = iam_read("GetUserPolicy", "GET", "/v1/users/{UserName}/policies/{PolicyName}", &[USER_NAME, POLICY_NAME]);
+    const SPEC: Spec = iam_read(
+        "GetUserPolicy",
+        "GET",
+        "/v1/users/{UserName}/policies/{PolicyName}",
+        &[USER_NAME, POLICY_NAME],
+    );
     type Input = Input;
     type Output = Output;
 
@@ -30,7 +35,12 @@ impl Operation for GetUserPolicy {
     }
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
-        let policy_document = policy_text::<UserRecord>(call, &input.user_name, &input.policy_name)?;
-        Ok(Output { user_name: input.user_name.clone(), policy_name: input.policy_name.clone(), policy_document })
+        let policy_document =
+            policy_text::<UserRecord>(call, &input.user_name, &input.policy_name)?;
+        Ok(Output {
+            user_name: input.user_name.clone(),
+            policy_name: input.policy_name.clone(),
+            policy_document,
+        })
     }
 }

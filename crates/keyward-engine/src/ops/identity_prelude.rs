@@ -13,11 +13,13 @@ pub(crate) use crate::{
     principal,
     shape::patterned,
 };
-pub(crate) use keyward_types::{AccountId, Caller, CallerKind, Change, RoleRecord, UserRecord, caller::Document};
-pub(crate) use std::{collections::BTreeMap, sync::Arc};
 use keyward_policy::PolicyError;
 use keyward_store::{Store, StoreError};
+pub(crate) use keyward_types::{
+    AccountId, Caller, CallerKind, Change, RoleRecord, UserRecord, caller::Document,
+};
 use std::collections::BTreeSet;
+pub(crate) use std::{collections::BTreeMap, sync::Arc};
 use zeroize::Zeroizing;
 
 /// Errors that every IAM operation may answer.
@@ -32,17 +34,37 @@ pub(crate) const IAM_ERRORS: &[ErrorCode] = &[
 ];
 
 /// A row of IAM.
-pub(crate) const fn iam(name: &'static str, verb: &'static str, path: &'static str, members: &'static [Member]) -> Spec {
-    Spec { service: Service::Iam, states: &[], logged: LOGGED, errors: IAM_ERRORS, ..control(name, verb, path, members) }
+pub(crate) const fn iam(
+    name: &'static str,
+    verb: &'static str,
+    path: &'static str,
+    members: &'static [Member],
+) -> Spec {
+    Spec {
+        service: Service::Iam,
+        states: &[],
+        logged: LOGGED,
+        errors: IAM_ERRORS,
+        ..control(name, verb, path, members)
+    }
 }
 
 /// A row of IAM that changes nothing.
-pub(crate) const fn iam_read(name: &'static str, verb: &'static str, path: &'static str, members: &'static [Member]) -> Spec {
+pub(crate) const fn iam_read(
+    name: &'static str,
+    verb: &'static str,
+    path: &'static str,
+    members: &'static [Member],
+) -> Spec {
     Spec { read_only: true, ..iam(name, verb, path, members) }
 }
 
 /// A row of STS.
-pub(crate) const fn sts(name: &'static str, path: &'static str, members: &'static [Member]) -> Spec {
+pub(crate) const fn sts(
+    name: &'static str,
+    path: &'static str,
+    members: &'static [Member],
+) -> Spec {
     Spec { service: Service::Sts, ..iam_read(name, "POST", path, members) }
 }
 
@@ -91,29 +113,38 @@ pub(crate) const PATH_PREFIX: Member = optional(
         text.starts_with('/') && text.chars().all(|c| ('\u{21}'..='\u{7f}').contains(&c))
     }),
 );
-pub(crate) const ROLE_DESCRIPTION_KIND: Kind = patterned(
-    0,
-    1_000,
-    "[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*",
-    |text| text.chars().all(|c| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{7e}' | '\u{a1}'..='\u{ff}')),
-);
+pub(crate) const ROLE_DESCRIPTION_KIND: Kind =
+    patterned(0, 1_000, "[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*", |text| {
+        text.chars()
+            .all(|c| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{7e}' | '\u{a1}'..='\u{ff}'))
+    });
 pub(crate) const PERMISSIONS_BOUNDARY: Member = optional("PermissionsBoundary", text(20, 2_048));
 pub(crate) const MAX_ITEMS: Member = optional("MaxItems", Kind::Integer { min: 1, max: 1_000 });
 pub(crate) const IAM_MARKER: Member = optional(
     "Marker",
-    patterned(1, 320, "[\\u0020-\\u00FF]+", |text| text.chars().all(|c| ('\u{20}'..='\u{ff}').contains(&c))),
+    patterned(1, 320, "[\\u0020-\\u00FF]+", |text| {
+        text.chars().all(|c| ('\u{20}'..='\u{ff}').contains(&c))
+    }),
 );
-pub(crate) const IAM_TAGS_KIND: Kind = Kind::List { of: &Kind::Structure(IAM_TAG), min: 0, max: 50 };
+pub(crate) const IAM_TAGS_KIND: Kind =
+    Kind::List { of: &Kind::Structure(IAM_TAG), min: 0, max: 50 };
 const IAM_TAG: &[Member] = &[
     required("Key", TAG_KEY_KIND),
-    required("Value", patterned(0, 256, "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*", |text| text.chars().all(is_tag_char))),
+    required(
+        "Value",
+        patterned(0, 256, "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*", |text| text.chars().all(is_tag_char)),
+    ),
 ];
-pub(crate) const TAG_KEY_KIND: Kind = patterned(1, 128, "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+", |text| text.chars().all(is_tag_char));
-pub(crate) const TAG_KEYS: Member = required("TagKeys", Kind::List { of: &TAG_KEY_KIND, min: 0, max: 50 });
+pub(crate) const TAG_KEY_KIND: Kind =
+    patterned(1, 128, "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+", |text| text.chars().all(is_tag_char));
+pub(crate) const TAG_KEYS: Member =
+    required("TagKeys", Kind::List { of: &TAG_KEY_KIND, min: 0, max: 50 });
 
 fn is_path(text: &str) -> bool {
     let inner = text.strip_prefix('/').and_then(|rest| rest.strip_suffix('/'));
-    text == "/" || inner.is_some_and(|inner| !inner.is_empty() && inner.chars().all(|c| c.is_ascii_graphic()))
+    text == "/"
+        || inner
+            .is_some_and(|inner| !inner.is_empty() && inner.chars().all(|c| c.is_ascii_graphic()))
 }
 
 fn is_tag_char(c: char) -> bool {
@@ -150,7 +181,9 @@ pub(crate) fn iam_tag_facts(tags: &[IamTag], facts: &mut Facts<'_>) {
 pub(crate) fn check_iam_tags(tags: &[IamTag]) -> Result<(), KmsError> {
     let folded: BTreeSet<String> = tags.iter().map(|tag| tag.key.to_lowercase()).collect();
     if folded.len() < tags.len() {
-        return Err(invalid_input("Duplicate tag keys found. Please note that Tag keys are case insensitive."));
+        return Err(invalid_input(
+            "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
+        ));
     }
     if folded.iter().any(|key| key.starts_with("aws:")) {
         return Err(invalid_input("Tag keys that start with aws: are reserved"));
@@ -171,11 +204,17 @@ pub(crate) fn invalid_input(message: impl Into<String>) -> KmsError {
 }
 
 pub(crate) fn delete_conflict(first: &str) -> KmsError {
-    KmsError::new(ErrorCode::IamDeleteConflict, format!("Cannot delete entity, must {first} first."))
+    KmsError::new(
+        ErrorCode::IamDeleteConflict,
+        format!("Cannot delete entity, must {first} first."),
+    )
 }
 
 pub(crate) fn no_such_entity(what: &str, by: &str, name: &str) -> KmsError {
-    KmsError::new(ErrorCode::IamNoSuchEntity, format!("The {what} with {by} {name} cannot be found."))
+    KmsError::new(
+        ErrorCode::IamNoSuchEntity,
+        format!("The {what} with {by} {name} cannot be found."),
+    )
 }
 
 /// A document that IAM refuses to keep.
@@ -191,9 +230,19 @@ pub(crate) trait Entity: Clone + 'static {
     /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html#reference_iam-quotas-entity-length>
     const INLINE_CHARS_MAX: usize;
 
-    fn load(store: &Store, account: &AccountId, name: &str) -> Result<Option<Arc<Self>>, StoreError>;
+    fn load(
+        store: &Store,
+        account: &AccountId,
+        name: &str,
+    ) -> Result<Option<Arc<Self>>, StoreError>;
     /// Those whose path starts with the prefix, in the order of names, after `after`.
-    fn list(store: &Store, account: &AccountId, path_prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<Arc<Self>>, StoreError>;
+    fn list(
+        store: &Store,
+        account: &AccountId,
+        path_prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Arc<Self>>, StoreError>;
     fn record_name(account: &AccountId, name: &str) -> Name;
     fn name(&self) -> &str;
     fn policies(&self) -> &BTreeMap<String, Document>;
@@ -209,10 +258,20 @@ macro_rules! entity {
             const KIND: &'static str = $kind;
             const INLINE_CHARS_MAX: usize = $chars;
 
-            fn load(store: &Store, account: &AccountId, name: &str) -> Result<Option<Arc<Self>>, StoreError> {
+            fn load(
+                store: &Store,
+                account: &AccountId,
+                name: &str,
+            ) -> Result<Option<Arc<Self>>, StoreError> {
                 store.$load(account, name)
             }
-            fn list(store: &Store, account: &AccountId, path_prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<Arc<Self>>, StoreError> {
+            fn list(
+                store: &Store,
+                account: &AccountId,
+                path_prefix: &str,
+                after: Option<&str>,
+                limit: usize,
+            ) -> Result<Vec<Arc<Self>>, StoreError> {
                 store.$list(account, path_prefix, after, limit)
             }
             fn record_name(account: &AccountId, name: &str) -> Name {
@@ -271,8 +330,14 @@ pub(crate) fn claim_name<E: Entity>(call: &mut Call<'_>, name: &str) -> Result<(
         // Nothing of this name exists, which is checked below; deleting it moves the name.
         call.delete(E::record_name(account, &folded));
     }
-    let same = |record: &Record| E::of_record(record).is_some_and(|entity| entity.name().eq_ignore_ascii_case(name));
-    let proposed = call.proposed.changes.iter().any(|change| matches!(change, Change::Put(record) if same(record)));
+    let same = |record: &Record| {
+        E::of_record(record).is_some_and(|entity| entity.name().eq_ignore_ascii_case(name))
+    };
+    let proposed = call
+        .proposed
+        .changes
+        .iter()
+        .any(|change| matches!(change, Change::Put(record) if same(record)));
     if proposed || is_taken::<E>(call.store(), account, name)? {
         return Err(already_exists::<E>(name));
     }
@@ -288,10 +353,15 @@ pub(crate) fn already_exists<E: Entity>(name: &str) -> KmsError {
 }
 
 /// Whether a user or role has this name in any case.
-pub(crate) fn is_taken<E: Entity>(store: &Store, account: &AccountId, name: &str) -> Result<bool, KmsError> {
+pub(crate) fn is_taken<E: Entity>(
+    store: &Store,
+    account: &AccountId,
+    name: &str,
+) -> Result<bool, KmsError> {
     let mut after: Option<String> = None;
     loop {
-        let some = E::list(store, account, "/", after.as_deref(), 1_000).map_err(KmsError::internal)?;
+        let some =
+            E::list(store, account, "/", after.as_deref(), 1_000).map_err(KmsError::internal)?;
         if some.iter().any(|entity| entity.name().eq_ignore_ascii_case(name)) {
             return Ok(true);
         }
@@ -303,13 +373,27 @@ pub(crate) fn is_taken<E: Entity>(store: &Store, account: &AccountId, name: &str
 }
 
 /// Checks an identity policy, and that the entity has room for it.
-pub(crate) fn admit_policy<E: Entity>(call: &Call<'_>, entity: &E, policy_name: &str, text: &str) -> Result<Document, KmsError> {
+pub(crate) fn admit_policy<E: Entity>(
+    call: &Call<'_>,
+    entity: &E,
+    policy_name: &str,
+    text: &str,
+) -> Result<Document, KmsError> {
     check_identity_policy(call, text)?;
-    let others = entity.policies().iter().filter(|(name, _)| *name != policy_name).map(|(_, document)| document.text());
+    let others = entity
+        .policies()
+        .iter()
+        .filter(|(name, _)| *name != policy_name)
+        .map(|(_, document)| document.text());
     if E::INLINE_CHARS_MAX < others.chain([text]).map(counted_chars).sum() {
         return Err(KmsError::new(
             ErrorCode::IamLimitExceeded,
-            format!("Maximum policy size of {} bytes exceeded for {} {}", E::INLINE_CHARS_MAX, E::KIND, entity.name()),
+            format!(
+                "Maximum policy size of {} bytes exceeded for {} {}",
+                E::INLINE_CHARS_MAX,
+                E::KIND,
+                entity.name()
+            ),
         ));
     }
     Ok(Document::new(text))
@@ -324,7 +408,12 @@ pub(crate) fn counted_chars(text: &str) -> usize {
     text.chars().filter(|c| !c.is_whitespace()).count()
 }
 
-pub(crate) fn put_policy<E: Entity>(call: &mut Call<'_>, name: &str, policy_name: &str, text: &str) -> Result<Empty, KmsError> {
+pub(crate) fn put_policy<E: Entity>(
+    call: &mut Call<'_>,
+    name: &str,
+    policy_name: &str,
+    text: &str,
+) -> Result<Empty, KmsError> {
     let entity = known::<E>(call, name)?;
     let document = admit_policy(call, &*entity, policy_name, text)?;
     let mut entity = E::clone(&entity);
@@ -333,13 +422,23 @@ pub(crate) fn put_policy<E: Entity>(call: &mut Call<'_>, name: &str, policy_name
     Ok(Empty)
 }
 
-pub(crate) fn policy_text<E: Entity>(call: &mut Call<'_>, name: &str, policy_name: &str) -> Result<String, KmsError> {
+pub(crate) fn policy_text<E: Entity>(
+    call: &mut Call<'_>,
+    name: &str,
+    policy_name: &str,
+) -> Result<String, KmsError> {
     let entity = known::<E>(call, name)?;
     let document = entity.policies().get(policy_name);
-    document.map(|document| url_encoded(document.text())).ok_or_else(|| no_such_policy::<E>(policy_name))
+    document
+        .map(|document| url_encoded(document.text()))
+        .ok_or_else(|| no_such_policy::<E>(policy_name))
 }
 
-pub(crate) fn delete_policy<E: Entity>(call: &mut Call<'_>, name: &str, policy_name: &str) -> Result<Empty, KmsError> {
+pub(crate) fn delete_policy<E: Entity>(
+    call: &mut Call<'_>,
+    name: &str,
+    policy_name: &str,
+) -> Result<Empty, KmsError> {
     let mut entity = E::clone(&*known::<E>(call, name)?);
     if entity.policies_mut().remove(policy_name).is_none() {
         return Err(no_such_policy::<E>(policy_name));
@@ -353,7 +452,11 @@ fn no_such_policy<E: Entity>(policy_name: &str) -> KmsError {
 }
 
 /// Tags a user or role. A name that is there already, in any case, is replaced.
-pub(crate) fn put_tags<E: Entity>(call: &mut Call<'_>, name: &str, tags: &[IamTag]) -> Result<Empty, KmsError> {
+pub(crate) fn put_tags<E: Entity>(
+    call: &mut Call<'_>,
+    name: &str,
+    tags: &[IamTag],
+) -> Result<Empty, KmsError> {
     let mut entity = E::clone(&*known::<E>(call, name)?);
     let all = entity.tags_mut();
     all.retain(|key, _| !tags.iter().any(|tag| tag.key.to_lowercase() == key.to_lowercase()));
@@ -365,14 +468,23 @@ pub(crate) fn put_tags<E: Entity>(call: &mut Call<'_>, name: &str, tags: &[IamTa
 
 pub(crate) fn check_tag_count(count: usize) -> Result<(), KmsError> {
     if 50 < count {
-        return Err(KmsError::new(ErrorCode::IamLimitExceeded, "The number of tags has reached the maximum limit."));
+        return Err(KmsError::new(
+            ErrorCode::IamLimitExceeded,
+            "The number of tags has reached the maximum limit.",
+        ));
     }
     Ok(())
 }
 
-pub(crate) fn remove_tags<E: Entity>(call: &mut Call<'_>, name: &str, keys: &[String]) -> Result<Empty, KmsError> {
+pub(crate) fn remove_tags<E: Entity>(
+    call: &mut Call<'_>,
+    name: &str,
+    keys: &[String],
+) -> Result<Empty, KmsError> {
     let mut entity = E::clone(&*known::<E>(call, name)?);
-    entity.tags_mut().retain(|key, _| !keys.iter().any(|gone| gone.to_lowercase() == key.to_lowercase()));
+    entity
+        .tags_mut()
+        .retain(|key, _| !keys.iter().any(|gone| gone.to_lowercase() == key.to_lowercase()));
     call.put(entity.into_record());
     Ok(Empty)
 }
@@ -402,7 +514,8 @@ impl PageInput {
     /// The name of the last item of the page before.
     pub(crate) fn after(&self, call: &Call<'_>, list: &str) -> Result<Option<String>, KmsError> {
         let open = |marker: &String| {
-            call.open_marker(list, marker).map_err(|_| KmsError::new(ErrorCode::IamValidationError, "Invalid Marker"))
+            call.open_marker(list, marker)
+                .map_err(|_| KmsError::new(ErrorCode::IamValidationError, "Invalid Marker"))
         };
         self.marker.as_ref().map(open).transpose()
     }
@@ -416,14 +529,21 @@ impl PageInput {
         name: impl Fn(&T) -> String,
     ) -> Result<(Vec<T>, IamPage), KmsError> {
         let after = self.after(call, list)?;
-        let rest = items.into_iter().filter(|item| after.as_ref().is_none_or(|after| *after < name(item)));
+        let rest =
+            items.into_iter().filter(|item| after.as_ref().is_none_or(|after| *after < name(item)));
         let some: Vec<T> = rest.take(self.limit() + 1).collect();
         iam_page(call, list, some, self.limit(), name)
     }
 }
 
 /// Cuts `items`, of which one more than `limit` was read, and makes the marker of the next page.
-pub(crate) fn iam_page<T>(call: &mut Call<'_>, list: &str, items: Vec<T>, limit: usize, name: impl Fn(&T) -> String) -> Result<(Vec<T>, IamPage), KmsError> {
+pub(crate) fn iam_page<T>(
+    call: &mut Call<'_>,
+    list: &str,
+    items: Vec<T>,
+    limit: usize,
+    name: impl Fn(&T) -> String,
+) -> Result<(Vec<T>, IamPage), KmsError> {
     let (items, page) = page(call, list, items, limit, name)?;
     Ok((items, IamPage { is_truncated: page.truncated, marker: page.next_marker }))
 }
@@ -437,7 +557,13 @@ pub(crate) fn entities<E: Entity>(
 ) -> Result<(Vec<Arc<E>>, IamPage), KmsError> {
     let limit = input.limit();
     let after = input.after(call, list)?;
-    let chosen = E::list(call.store(), &call.caller().account, path_prefix.unwrap_or("/"), after.as_deref(), limit + 1);
+    let chosen = E::list(
+        call.store(),
+        &call.caller().account,
+        path_prefix.unwrap_or("/"),
+        after.as_deref(),
+        limit + 1,
+    );
     let chosen = chosen.map_err(KmsError::internal)?;
     iam_page(call, list, chosen, limit, |entity| entity.name().to_owned())
 }
@@ -538,9 +664,10 @@ pub(crate) fn elements<T: Serialize>(output: &T) -> Option<Value> {
 
 fn lower_camel_all(value: Value) -> Value {
     match value {
-        Value::Object(members) => {
-            members.into_iter().map(|(name, value)| (keyward_trail::lower_camel(&name), lower_camel_all(value))).collect()
-        }
+        Value::Object(members) => members
+            .into_iter()
+            .map(|(name, value)| (keyward_trail::lower_camel(&name), lower_camel_all(value)))
+            .collect(),
         Value::Array(items) => items.into_iter().map(lower_camel_all).collect(),
         other => other,
     }
@@ -580,7 +707,10 @@ impl Credentials {
 }
 
 /// Writes a secret into an answer.
-pub(crate) fn secret<S: serde::Serializer>(text: &Zeroizing<String>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn secret<S: serde::Serializer>(
+    text: &Zeroizing<String>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(text)
 }
 
@@ -606,7 +736,10 @@ pub(crate) fn admit_trust(call: &mut Call<'_>, text: &str) -> Result<Trust, KmsE
     let mut principals = BTreeMap::new();
     for arn in named.arns {
         let known = principal::look_up(call, &arn)?.ok_or_else(|| {
-            KmsError::new(ErrorCode::IamMalformedPolicyDocument, format!("Invalid principal in policy: \"AWS\":\"{arn}\""))
+            KmsError::new(
+                ErrorCode::IamMalformedPolicyDocument,
+                format!("Invalid principal in policy: \"AWS\":\"{arn}\""),
+            )
         })?;
         principals.extend(known.unique_id.map(|id| (arn, id)));
     }
@@ -619,7 +752,15 @@ mod tests {
 
     #[test]
     fn paths_names_and_tags_follow_iam_patterns() {
-        for (path, fits) in [("/", true), ("/a/", true), ("/a/b/", true), ("", false), ("a/", false), ("/a", false), ("/a b/", false)] {
+        for (path, fits) in [
+            ("/", true),
+            ("/a/", true),
+            ("/a/b/", true),
+            ("", false),
+            ("a/", false),
+            ("/a", false),
+            ("/a b/", false),
+        ] {
             assert_eq!(is_path(path), fits, "{path}");
         }
         assert!("Größe 1/2 + a@b:c=d_e-f.g".chars().all(is_tag_char));

@@ -1,7 +1,7 @@
 //! `ListAccessKeys` <https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListAccessKeys.html>
 
-use super::identity_prelude::*;
 use super::create_access_key::{key_owner, owner_name, status};
+use super::identity_prelude::*;
 use keyward_types::AccessKeyRecord;
 
 pub(crate) struct ListAccessKeys;
@@ -23,7 +23,12 @@ pub(crate) struct Output {
 }
 
 impl Operation for ListAccessKeys {
-    const SPEC: Spec = iam_read("ListAccessKeys", "GET", "/v1/users/{UserName}/access-keys", &[OWN_USER_NAME, IAM_MARKER, MAX_ITEMS]);
+    const SPEC: Spec = iam_read(
+        "ListAccessKeys",
+        "GET",
+        "/v1/users/{UserName}/access-keys",
+        &[OWN_USER_NAME, IAM_MARKER, MAX_ITEMS],
+    );
     type Input = Input;
     type Output = Output;
 
@@ -33,10 +38,17 @@ impl Operation for ListAccessKeys {
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
         let owner = key_owner(call, input.user_name.as_deref())?;
-        let mut keys = call.store().access_keys_of(&call.caller().account, owner_name(&owner)).map_err(KmsError::internal)?;
+        let mut keys = call
+            .store()
+            .access_keys_of(&call.caller().account, owner_name(&owner))
+            .map_err(KmsError::internal)?;
         keys.sort_by(|a, b| a.access_key_id.cmp(&b.access_key_id));
-        let (keys, page) = input.page.cut(call, "access-keys", keys, |key| key.access_key_id.clone())?;
-        Ok(Output { access_key_metadata: keys.iter().map(|key| AccessKeyMetadata::of(key)).collect(), page })
+        let (keys, page) =
+            input.page.cut(call, "access-keys", keys, |key| key.access_key_id.clone())?;
+        Ok(Output {
+            access_key_metadata: keys.iter().map(|key| AccessKeyMetadata::of(key)).collect(),
+            page,
+        })
     }
 }
 

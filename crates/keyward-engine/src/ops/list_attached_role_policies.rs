@@ -19,7 +19,12 @@ pub(crate) struct Output {
 }
 
 impl Operation for ListAttachedRolePolicies {
-    const SPEC: Spec = iam_read("ListAttachedRolePolicies", "GET", "/v1/roles/{RoleName}/attached-policies", &[ROLE_NAME, PATH_PREFIX, IAM_MARKER, MAX_ITEMS]);
+    const SPEC: Spec = iam_read(
+        "ListAttachedRolePolicies",
+        "GET",
+        "/v1/roles/{RoleName}/attached-policies",
+        &[ROLE_NAME, PATH_PREFIX, IAM_MARKER, MAX_ITEMS],
+    );
     type Input = Input;
     type Output = Output;
 

@@ -19,7 +19,12 @@ pub(crate) struct Output {
 }
 
 impl Operation for ListAttachedUserPolicies {
-    const SPEC: Spec = iam_read("ListAttachedUserPolicies", "GET", "/v1/users/{UserName}/attached-policies", &[USER_NAME, PATH_PREFIX, IAM_MARKER, MAX_ITEMS]);
+    const SPEC: Spec = iam_read(
+        "ListAttachedUserPolicies",
+        "GET",
+        "/v1/users/{UserName}/attached-policies",
+        &[USER_NAME, PATH_PREFIX, IAM_MARKER, MAX_ITEMS],
+    );
     type Input = Input;
     type Output = Output;
 

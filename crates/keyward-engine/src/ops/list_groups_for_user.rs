@@ -19,7 +19,12 @@ pub(crate) struct Output {
 }
 
 impl Operation for ListGroupsForUser {
-    const SPEC: Spec = iam_read("ListGroupsForUser", "GET", "/v1/users/{UserName}/groups", &[USER_NAME, IAM_MARKER, MAX_ITEMS]);
+    const SPEC: Spec = iam_read(
+        "ListGroupsForUser",
+        "GET",
+        "/v1/users/{UserName}/groups",
+        &[USER_NAME, IAM_MARKER, MAX_ITEMS],
+    );
     type Input = Input;
     type Output = Output;
 

@@ -19,7 +19,12 @@ pub(crate) struct Output {
 }
 
 impl Operation for ListInstanceProfilesForRole {
-    const SPEC: Spec = iam_read("ListInstanceProfilesForRole", "GET", "/v1/roles/{RoleName}/instance-profiles", &[ROLE_NAME, IAM_MARKER, MAX_ITEMS]);
+    const SPEC: Spec = iam_read(
+        "ListInstanceProfilesForRole",
+        "GET",
+        "/v1/roles/{RoleName}/instance-profiles",
+        &[ROLE_NAME, IAM_MARKER, MAX_ITEMS],
+    );
     type Input = Input;
     type Output = Output;
 

@@ -20,7 +20,12 @@ pub(crate) struct Output {
 }
 
 impl Operation for ListMFADevices {
-    const SPEC: Spec = iam_read("ListMFADevices", "GET", "/v1/users/{UserName}/mfa-devices", &[OWN_USER_NAME, IAM_MARKER, MAX_ITEMS]);
+    const SPEC: Spec = iam_read(
+        "ListMFADevices",
+        "GET",
+        "/v1/users/{UserName}/mfa-devices",
+        &[OWN_USER_NAME, IAM_MARKER, MAX_ITEMS],
+    );
     type Input = Input;
     type Output = Output;
 

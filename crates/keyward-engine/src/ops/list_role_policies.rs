@@ -21,7 +21,12 @@ pub(crate) struct Output {
 }
 
 impl Operation for ListRolePolicies {
-    const SPEC: Spec = iam_read("ListRolePolicies", "GET", "/v1/roles/{RoleName}/policies", &[ROLE_NAME, IAM_MARKER, MAX_ITEMS]);
+    const SPEC: Spec = iam_read(
+        "ListRolePolicies",
+        "GET",
+        "/v1/roles/{RoleName}/policies",
+        &[ROLE_NAME, IAM_MARKER, MAX_ITEMS],
+    );
     type Input = Input;
     type Output = Output;
 
@@ -31,7 +36,8 @@ impl Operation for ListRolePolicies {
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
         let role = known::<RoleRecord>(call, &input.role_name)?;
-        let (policy_names, page) = input.page.cut(call, "role-policies", role.policies.keys().cloned(), String::clone)?;
+        let (policy_names, page) =
+            input.page.cut(call, "role-policies", role.policies.keys().cloned(), String::clone)?;
         Ok(Output { policy_names, page })
     }
 }

@@ -21,7 +21,12 @@ pub(crate) struct Output {
 }
 
 impl Operation for ListRoleTags {
-    const SPEC: Spec = iam_read("ListRoleTags", "GET", "/v1/roles/{RoleName}/tags", &[ROLE_NAME, IAM_MARKER, MAX_ITEMS]);
+    const SPEC: Spec = iam_read(
+        "ListRoleTags",
+        "GET",
+        "/v1/roles/{RoleName}/tags",
+        &[ROLE_NAME, IAM_MARKER, MAX_ITEMS],
+    );
     type Input = Input;
     type Output = Output;
 
@@ -31,7 +36,8 @@ impl Operation for ListRoleTags {
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
         let role = known::<RoleRecord>(call, &input.role_name)?;
-        let (tags, page) = input.page.cut(call, "role-tags", iam_tags(&role.tags), |tag| tag.key.clone())?;
+        let (tags, page) =
+            input.page.cut(call, "role-tags", iam_tags(&role.tags), |tag| tag.key.clone())?;
         Ok(Output { tags, page })
     }
 }

@@ -21,7 +21,8 @@ pub(crate) struct Output {
 }
 
 impl Operation for ListRoles {
-    const SPEC: Spec = iam_read("ListRoles", "GET", "/v1/roles", &[PATH_PREFIX, IAM_MARKER, MAX_ITEMS]);
+    const SPEC: Spec =
+        iam_read("ListRoles", "GET", "/v1/roles", &[PATH_PREFIX, IAM_MARKER, MAX_ITEMS]);
     type Input = Input;
     type Output = Output;
 
@@ -30,7 +31,8 @@ impl Operation for ListRoles {
     }
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
-        let (roles, page) = entities::<RoleRecord>(call, "roles", &input.page, input.path_prefix.as_deref())?;
+        let (roles, page) =
+            entities::<RoleRecord>(call, "roles", &input.page, input.path_prefix.as_deref())?;
         Ok(Output { roles: roles.iter().map(|role| Role::listed(role)).collect(), page })
     }
 }

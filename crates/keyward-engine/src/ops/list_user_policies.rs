@@ -21,7 +21,12 @@ pub(crate) struct Output {
 }
 
 impl Operation for ListUserPolicies {
-    const SPEC: Spec = iam_read("ListUserPolicies", "GET", "/v1/users/{UserName}/policies", &[USER_NAME, IAM_MARKER, MAX_ITEMS]);
+    const SPEC: Spec = iam_read(
+        "ListUserPolicies",
+        "GET",
+        "/v1/users/{UserName}/policies",
+        &[USER_NAME, IAM_MARKER, MAX_ITEMS],
+    );
     type Input = Input;
     type Output = Output;
 
@@ -31,7 +36,8 @@ impl Operation for ListUserPolicies {
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
         let user = known::<UserRecord>(call, &input.user_name)?;
-        let (policy_names, page) = input.page.cut(call, "user-policies", user.policies.keys().cloned(), String::clone)?;
+        let (policy_names, page) =
+            input.page.cut(call, "user-policies", user.policies.keys().cloned(), String::clone)?;
         Ok(Output { policy_names, page })
     }
 }

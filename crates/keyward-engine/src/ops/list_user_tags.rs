@@ -21,7 +21,12 @@ pub(crate) struct Output {
 }
 
 impl Operation for ListUserTags {
-    const SPEC: Spec = iam_read("ListUserTags", "GET", "/v1/users/{UserName}/tags", &[USER_NAME, IAM_MARKER, MAX_ITEMS]);
+    const SPEC: Spec = iam_read(
+        "ListUserTags",
+        "GET",
+        "/v1/users/{UserName}/tags",
+        &[USER_NAME, IAM_MARKER, MAX_ITEMS],
+    );
     type Input = Input;
     type Output = Output;
 
@@ -31,7 +36,8 @@ impl Operation for ListUserTags {
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
         let user = known::<UserRecord>(call, &input.user_name)?;
-        let (tags, page) = input.page.cut(call, "user-tags", iam_tags(&user.tags), |tag| tag.key.clone())?;
+        let (tags, page) =
+            input.page.cut(call, "user-tags", iam_tags(&user.tags), |tag| tag.key.clone())?;
         Ok(Output { tags, page })
     }
 }

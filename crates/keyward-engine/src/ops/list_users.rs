@@ -21,7 +21,8 @@ pub(crate) struct Output {
 }
 
 impl Operation for ListUsers {
-    const SPEC: Spec = iam_read("ListUsers", "GET", "/v1/users", &[PATH_PREFIX, IAM_MARKER, MAX_ITEMS]);
+    const SPEC: Spec =
+        iam_read("ListUsers", "GET", "/v1/users", &[PATH_PREFIX, IAM_MARKER, MAX_ITEMS]);
     type Input = Input;
     type Output = Output;
 
@@ -30,7 +31,8 @@ impl Operation for ListUsers {
     }
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
-        let (users, page) = entities::<UserRecord>(call, "users", &input.page, input.path_prefix.as_deref())?;
+        let (users, page) =
+            entities::<UserRecord>(call, "users", &input.page, input.path_prefix.as_deref())?;
         Ok(Output { users: users.iter().map(|user| User::listed(user)).collect(), page })
     }
 }

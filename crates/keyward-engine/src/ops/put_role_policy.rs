@@ -13,7 +13,12 @@ pub(crate) struct Input {
 }
 
 impl Operation for PutRolePolicy {
-    const SPEC: Spec = iam("PutRolePolicy", "PUT", "/v1/roles/{RoleName}/policies/{PolicyName}", &[ROLE_NAME, POLICY_NAME, POLICY_DOCUMENT]);
+    const SPEC: Spec = iam(
+        "PutRolePolicy",
+        "PUT",
+        "/v1/roles/{RoleName}/policies/{PolicyName}",
+        &[ROLE_NAME, POLICY_NAME, POLICY_DOCUMENT],
+    );
     type Input = Input;
     type Output = Empty;
 

@@ -13,7 +13,12 @@ pub(crate) struct Input {
 }
 
 impl Operation for PutUserPolicy {
-    const SPEC: Spec = iam("PutUserPolicy", "PUT", "/v1/users/{UserName}/policies/{PolicyName}", &[USER_NAME, POLICY_NAME, POLICY_DOCUMENT]);
+    const SPEC: Spec = iam(
+        "PutUserPolicy",
+        "PUT",
+        "/v1/users/{UserName}/policies/{PolicyName}",
+        &[USER_NAME, POLICY_NAME, POLICY_DOCUMENT],
+    );
     type Input = Input;
     type Output = Empty;
 

@@ -33,6 +33,22 @@ pub(crate) const POLICY_NAME_KIND: Kind =
     patterned(1, 128, "[\\w]+", |text| !text.is_empty() && only(text, "_"));
 pub(crate) const DESCRIPTION_KIND: Kind = text(0, 8_192);
 pub(crate) const KEY_SPEC_KIND: Kind = Kind::Enum(KeySpec::NAMES);
+/// The deprecated twin of `KeySpec` knows the specs of its time.
+pub(crate) const CUSTOMER_MASTER_KEY_SPEC_KIND: Kind = Kind::Enum(&[
+    "RSA_2048",
+    "RSA_3072",
+    "RSA_4096",
+    "ECC_NIST_P256",
+    "ECC_NIST_P384",
+    "ECC_NIST_P521",
+    "ECC_SECG_P256K1",
+    "SYMMETRIC_DEFAULT",
+    "HMAC_224",
+    "HMAC_256",
+    "HMAC_384",
+    "HMAC_512",
+    "SM2",
+]);
 pub(crate) const KEY_USAGE_KIND: Kind = Kind::Enum(KeyUsage::NAMES);
 pub(crate) const ORIGIN_KIND: Kind = Kind::Enum(MaterialOrigin::NAMES);
 pub(crate) const TAGS_KIND: Kind = Kind::List { of: &Kind::Structure(TAG), min: 0, max: usize::MAX };

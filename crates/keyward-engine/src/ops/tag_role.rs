@@ -12,7 +12,12 @@ pub(crate) struct Input {
 }
 
 impl Operation for TagRole {
-    const SPEC: Spec = iam("TagRole", "POST", "/v1/roles/{RoleName}/tags", &[ROLE_NAME, required("Tags", IAM_TAGS_KIND)]);
+    const SPEC: Spec = iam(
+        "TagRole",
+        "POST",
+        "/v1/roles/{RoleName}/tags",
+        &[ROLE_NAME, required("Tags", IAM_TAGS_KIND)],
+    );
     type Input = Input;
     type Output = Empty;
 

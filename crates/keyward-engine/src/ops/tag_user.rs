@@ -12,7 +12,12 @@ pub(crate) struct Input {
 }
 
 impl Operation for TagUser {
-    const SPEC: Spec = iam("TagUser", "POST", "/v1/users/{UserName}/tags", &[USER_NAME, required("Tags", IAM_TAGS_KIND)]);
+    const SPEC: Spec = iam(
+        "TagUser",
+        "POST",
+        "/v1/users/{UserName}/tags",
+        &[USER_NAME, required("Tags", IAM_TAGS_KIND)],
+    );
     type Input = Input;
     type Output = Empty;
 

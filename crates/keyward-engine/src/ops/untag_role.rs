@@ -12,7 +12,8 @@ pub(crate) struct Input {
 }
 
 impl Operation for UntagRole {
-    const SPEC: Spec = iam("UntagRole", "DELETE", "/v1/roles/{RoleName}/tags", &[ROLE_NAME, TAG_KEYS]);
+    const SPEC: Spec =
+        iam("UntagRole", "DELETE", "/v1/roles/{RoleName}/tags", &[ROLE_NAME, TAG_KEYS]);
     type Input = Input;
     type Output = Empty;
 

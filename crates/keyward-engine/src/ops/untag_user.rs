@@ -12,7 +12,8 @@ pub(crate) struct Input {
 }
 
 impl Operation for UntagUser {
-    const SPEC: Spec = iam("UntagUser", "DELETE", "/v1/users/{UserName}/tags", &[USER_NAME, TAG_KEYS]);
+    const SPEC: Spec =
+        iam("UntagUser", "DELETE", "/v1/users/{UserName}/tags", &[USER_NAME, TAG_KEYS]);
     type Input = Input;
     type Output = Empty;
 

@@ -1,7 +1,7 @@
 //! `UpdateAccessKey` <https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateAccessKey.html>
 
-use super::identity_prelude::*;
 use super::create_access_key::owned_key;
+use super::identity_prelude::*;
 use keyward_types::AccessKeyRecord;
 
 pub(crate) struct UpdateAccessKey;
@@ -19,14 +19,20 @@ impl Operation for UpdateAccessKey {
         "UpdateAccessKey",
         "PATCH",
         "/v1/users/{UserName}/access-keys/{AccessKeyId}",
-        &[OWN_USER_NAME, ACCESS_KEY_ID, required("Status", Kind::Enum(&["Active", "Inactive", "Expired"]))],
+        &[
+            OWN_USER_NAME,
+            ACCESS_KEY_ID,
+            required("Status", Kind::Enum(&["Active", "Inactive", "Expired"])),
+        ],
     );
     type Input = Input;
     type Output = Empty;
 
     fn targets(input: &Input) -> Result<Vec<Target<'_>>, KmsError> {
         if input.status == "Expired" {
-            return Err(invalid_input("Status is Active or Inactive; Expired is not set by a request"));
+            return Err(invalid_input(
+                "Status is Active or Inactive; Expired is not set by a request",
+            ));
         }
         Ok(vec![Target::of(Subject::User(input.user_name.as_deref()))])
     }

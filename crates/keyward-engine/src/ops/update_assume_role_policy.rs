@@ -12,7 +12,12 @@ pub(crate) struct Input {
 }
 
 impl Operation for UpdateAssumeRolePolicy {
-    const SPEC: Spec = iam("UpdateAssumeRolePolicy", "PUT", "/v1/roles/{RoleName}/trust-policy", &[ROLE_NAME, POLICY_DOCUMENT]);
+    const SPEC: Spec = iam(
+        "UpdateAssumeRolePolicy",
+        "PUT",
+        "/v1/roles/{RoleName}/trust-policy",
+        &[ROLE_NAME, POLICY_DOCUMENT],
+    );
     type Input = Input;
     type Output = Empty;
 
@@ -23,7 +28,11 @@ impl Operation for UpdateAssumeRolePolicy {
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Empty, KmsError> {
         let role = known::<RoleRecord>(call, &input.role_name)?;
         let trust = admit_trust(call, &input.policy_document)?;
-        let trusting = RoleRecord { trust: trust.document, trust_principals: trust.principals, ..RoleRecord::clone(&role) };
+        let trusting = RoleRecord {
+            trust: trust.document,
+            trust_principals: trust.principals,
+            ..RoleRecord::clone(&role)
+        };
         call.put(Record::Role(trusting));
         Ok(Empty)
     }

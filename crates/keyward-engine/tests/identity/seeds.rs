@@ -15,7 +15,11 @@ fn read(yaml: &str) -> Seed {
 fn refused(scene: &Scene, yaml: &str) -> String {
     let before = (scene.engine.store().snapshot(), scene.events().len());
     let error = scene.engine.seed(&read(yaml)).expect_err("the seed is refused");
-    assert_eq!((scene.engine.store().snapshot(), scene.events().len()), before, "something was done");
+    assert_eq!(
+        (scene.engine.store().snapshot(), scene.events().len()),
+        before,
+        "something was done"
+    );
     error.to_string()
 }
 
@@ -27,23 +31,41 @@ fn login(id: &str) -> Login {
 fn the_demonstration_works_as_it_says() {
     let scene = Scene::new();
     let made = scene.engine.seed(&read(DEMO)).unwrap();
-    assert_eq!((made.users, made.roles, made.access_keys, made.keys, made.aliases, made.grants, made.kept), (3, 1, 4, 1, 1, 1, 0));
+    assert_eq!(
+        (made.users, made.roles, made.access_keys, made.keys, made.aliases, made.grants, made.kept),
+        (3, 1, 4, 1, 1, 1, 0)
+    );
 
     let app = login("AKIAAPP0000000000000");
     let sealed = scene.kms(&app, "Encrypt", json!({"KeyId": "alias/demo", "Plaintext": "aGk=", "EncryptionContext": {"app": "demo", "purpose": "reports"}}));
     assert_eq!(sealed["KeyId"], json!(format!("arn:aws:kms:us-east-1:{ACCOUNT}:key/{KEY}")));
-    let without = json!({"KeyId": "alias/demo", "Plaintext": "aGk=", "EncryptionContext": {"app": "other"}});
-    assert_eq!(scene.refused(&app, keyward_engine::Service::Kms, "Encrypt", without).0, ErrorCode::AccessDenied);
+    let without =
+        json!({"KeyId": "alias/demo", "Plaintext": "aGk=", "EncryptionContext": {"app": "other"}});
+    assert_eq!(
+        scene.refused(&app, keyward_engine::Service::Kms, "Encrypt", without).0,
+        ErrorCode::AccessDenied
+    );
 
     let auditor = login("AKIAAUDITOR000000000");
     let role = format!("arn:aws:iam::{ACCOUNT}:role/Analyst");
-    let analyst = session(&scene.sts(&auditor, "AssumeRole", json!({"RoleArn": role, "RoleSessionName": "q3"})));
+    let analyst = session(&scene.sts(
+        &auditor,
+        "AssumeRole",
+        json!({"RoleArn": role, "RoleSessionName": "q3"}),
+    ));
     let open = json!({"CiphertextBlob": sealed["CiphertextBlob"], "EncryptionContext": {"app": "demo", "purpose": "reports"}});
     assert_eq!(scene.kms(&analyst, "Decrypt", open.clone())["Plaintext"], json!("aGk="));
-    assert_eq!(scene.refused(&auditor, keyward_engine::Service::Kms, "Decrypt", open).0, ErrorCode::AccessDenied);
+    assert_eq!(
+        scene.refused(&auditor, keyward_engine::Service::Kms, "Decrypt", open).0,
+        ErrorCode::AccessDenied
+    );
 
-    let status = scene.kms(&login("AKIAALICE00000000000"), "GetKeyRotationStatus", json!({"KeyId": KEY}));
-    assert_eq!((&status["KeyRotationEnabled"], &status["RotationPeriodInDays"]), (&json!(true), &json!(365)));
+    let status =
+        scene.kms(&login("AKIAALICE00000000000"), "GetKeyRotationStatus", json!({"KeyId": KEY}));
+    assert_eq!(
+        (&status["KeyRotationEnabled"], &status["RotationPeriodInDays"]),
+        (&json!(true), &json!(365))
+    );
 }
 
 #[test]
@@ -56,9 +78,21 @@ fn the_same_seed_twice_changes_nothing_and_another_is_refused() {
     assert_eq!(scene.events().len(), events);
 
     for (from, to, words) in [
-        ("{ team: platform }\n    policies", "{ team: data }\n    policies", "users[0]: arn:aws:iam::111122223333:user/alice exists and differs in tags"),
-        ("alice-secret", "other-secret", "users[0].accessKeys[0]: the access key AKIAALICE00000000000 exists and differs in its secret"),
-        ("maxSessionSeconds: 7200", "maxSessionSeconds: 3600", "roles[0]: arn:aws:iam::111122223333:role/Analyst exists and differs in maxSessionSeconds"),
+        (
+            "{ team: platform }\n    policies",
+            "{ team: data }\n    policies",
+            "users[0]: arn:aws:iam::111122223333:user/alice exists and differs in tags",
+        ),
+        (
+            "alice-secret",
+            "other-secret",
+            "users[0].accessKeys[0]: the access key AKIAALICE00000000000 exists and differs in its secret",
+        ),
+        (
+            "maxSessionSeconds: 7200",
+            "maxSessionSeconds: 3600",
+            "roles[0]: arn:aws:iam::111122223333:role/Analyst exists and differs in maxSessionSeconds",
+        ),
         ("rotationDays: 365", "rotationDays: 100", "differs in rotationDays"),
     ] {
         let changed = DEMO.replacen(from, to, 1);
@@ -75,18 +109,51 @@ fn errors_name_their_place_and_leave_nothing() {
     let scene = Scene::new();
     let user = "users:\n  - name: a\n";
     for (yaml, words) in [
-        ("users:\n  - name: a\n  - name: b c\n".to_owned(), "users[1]: 1 validation error detected: Value 'b c' at 'userName'"),
-        ("users:\n  - name: a\n  - name: A\n".to_owned(), "users[1]: User with name A already exists."),
-        (format!("{user}    policies:\n      app: {{Version: '2012-10-17', Statement: [{{Effect: Allow, Action: 'kms:Nothing', Resource: '*'}}]}}\n"), "users[0].policies.app: "),
-        (format!("{user}    accessKeys: [{{id: X, secret: s}}, {{id: X, secret: s}}]\n"), "users[0].accessKeys[1]: the access key id X stands twice"),
+        (
+            "users:\n  - name: a\n  - name: b c\n".to_owned(),
+            "users[1]: 1 validation error detected: Value 'b c' at 'userName'",
+        ),
+        (
+            "users:\n  - name: a\n  - name: A\n".to_owned(),
+            "users[1]: User with name A already exists.",
+        ),
+        (
+            format!(
+                "{user}    policies:\n      app: {{Version: '2012-10-17', Statement: [{{Effect: Allow, Action: 'kms:Nothing', Resource: '*'}}]}}\n"
+            ),
+            "users[0].policies.app: ",
+        ),
+        (
+            format!("{user}    accessKeys: [{{id: X, secret: s}}, {{id: X, secret: s}}]\n"),
+            "users[0].accessKeys[1]: the access key id X stands twice",
+        ),
         ("keys:\n  - id: abc\n".to_owned(), "keys[0].id: "),
-        (format!("keys:\n  - id: {KEY}\n    spec: RSA_2048\n"), "keys[0]: You must specify a KeyUsage"),
-        (format!("keys:\n  - id: {KEY}\n    material: AAAA\n"), "keys[0]: The material is not that of a SYMMETRIC_DEFAULT key"),
+        (
+            format!("keys:\n  - id: {KEY}\n    spec: RSA_2048\n"),
+            "keys[0]: You must specify a KeyUsage",
+        ),
+        (
+            format!("keys:\n  - id: {KEY}\n    material: AAAA\n"),
+            "keys[0]: The material is not that of a SYMMETRIC_DEFAULT key",
+        ),
         (format!("keys:\n  - id: {KEY}\n    rotationDays: 12\n"), "keys[0].rotationDays: "),
         (format!("keys:\n  - id: {KEY}\n    aliases: [demo]\n"), "keys[0].aliases[0]: "),
-        ("aliases:\n  - {name: alias/x, key: 1234abcd-12ab-34cd-56ef-1234567890ab}\n".to_owned(), "aliases[0]: Key "),
-        (format!("keys:\n  - id: {KEY}\ngrants:\n  - {{key: {KEY}, grantee: 'arn:aws:iam::{ACCOUNT}:user/nobody', operations: [Decrypt]}}\n"), "grants[0]: ARN does not refer to a valid principal"),
-        (format!("keys:\n  - id: {KEY}\n    spec: HMAC_256\n    usage: GENERATE_VERIFY_MAC\ngrants:\n  - {{key: {KEY}, grantee: 'arn:aws:iam::{ACCOUNT}:root', operations: [Decrypt]}}\n"), "grants[0]: Grant operation Decrypt"),
+        (
+            "aliases:\n  - {name: alias/x, key: 1234abcd-12ab-34cd-56ef-1234567890ab}\n".to_owned(),
+            "aliases[0]: Key ",
+        ),
+        (
+            format!(
+                "keys:\n  - id: {KEY}\ngrants:\n  - {{key: {KEY}, grantee: 'arn:aws:iam::{ACCOUNT}:user/nobody', operations: [Decrypt]}}\n"
+            ),
+            "grants[0]: ARN does not refer to a valid principal",
+        ),
+        (
+            format!(
+                "keys:\n  - id: {KEY}\n    spec: HMAC_256\n    usage: GENERATE_VERIFY_MAC\ngrants:\n  - {{key: {KEY}, grantee: 'arn:aws:iam::{ACCOUNT}:root', operations: [Decrypt]}}\n"
+            ),
+            "grants[0]: Grant operation Decrypt",
+        ),
     ] {
         let said = refused(&scene, &yaml);
         assert!(said.starts_with(words), "{yaml}\nsaid: {said}");
@@ -118,7 +185,11 @@ keys:
     );
     let made = scene.engine.seed(&read(&yaml)).unwrap();
     assert_eq!((made.users, made.roles, made.keys), (1, 2, 1));
-    let events: Vec<_> = scene.events().iter().map(|event| (event["eventName"].clone(), event["eventType"].clone())).collect();
+    let events: Vec<_> = scene
+        .events()
+        .iter()
+        .map(|event| (event["eventName"].clone(), event["eventType"].clone()))
+        .collect();
     for name in ["CreateUser", "CreateRole", "CreateKey", "DisableKey"] {
         assert!(events.contains(&(json!(name), json!("AwsServiceEvent"))), "{name} in {events:?}");
     }
@@ -126,14 +197,19 @@ keys:
 
 #[test]
 fn material_of_the_file_opens_ciphertexts_of_another_store() {
-    let yaml = format!("keys:\n  - id: {KEY}\n    material: QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY=\n");
+    let yaml = format!(
+        "keys:\n  - id: {KEY}\n    material: QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY=\n"
+    );
     let (one, other) = (Scene::new(), Scene::new());
     let seal = |scene: &Scene| {
         scene.engine.seed(&read(&yaml)).unwrap();
         scene.kms(&scene.root(), "Encrypt", json!({"KeyId": KEY, "Plaintext": "aGk="}))
     };
     let (sealed, _) = (seal(&one), seal(&other));
-    assert_eq!(other.kms(&other.root(), "Decrypt", json!({"CiphertextBlob": sealed["CiphertextBlob"]}))["Plaintext"], json!("aGk="));
+    assert_eq!(
+        other.kms(&other.root(), "Decrypt", json!({"CiphertextBlob": sealed["CiphertextBlob"]}))["Plaintext"],
+        json!("aGk=")
+    );
 }
 
 #[test]
@@ -142,8 +218,14 @@ fn root_credentials_are_made_once() {
     let account = crate::world::account(ACCOUNT);
     assert!(scene.engine.ensure_root(&account, "test", "test").unwrap());
     assert!(!scene.engine.ensure_root(&account, "test", "test").unwrap());
-    assert_eq!(scene.engine.ensure_root(&account, "test", "other").unwrap_err().code, ErrorCode::Conflict);
+    assert_eq!(
+        scene.engine.ensure_root(&account, "test", "other").unwrap_err().code,
+        ErrorCode::Conflict
+    );
     let elsewhere = crate::world::account("999999999999");
-    assert_eq!(scene.engine.ensure_root(&elsewhere, "test", "test").unwrap_err().code, ErrorCode::Conflict);
+    assert_eq!(
+        scene.engine.ensure_root(&elsewhere, "test", "test").unwrap_err().code,
+        ErrorCode::Conflict
+    );
     scene.sts(&login("test"), "GetCallerIdentity", json!({}));
 }

@@ -60,7 +60,10 @@ impl Scene {
             provider: Provider::RustCrypto,
             policies: PolicyEngine::new(),
             metrics: Arc::new(Metrics::new(&Engine::operation_names())),
-            settings: Settings { account: account(ACCOUNT), region: Region::parse("us-east-1").unwrap() },
+            settings: Settings {
+                account: account(ACCOUNT),
+                region: Region::parse("us-east-1").unwrap(),
+            },
         });
         for id in [ACCOUNT, OTHER] {
             assert!(engine.ensure_root(&account(id), &format!("ROOT{id}"), "a-secret").unwrap());
@@ -80,7 +83,13 @@ impl Scene {
         Login { id: format!("ROOT{OTHER}"), token: None }
     }
 
-    pub(crate) fn call(&self, login: &Login, service: Service, name: &str, body: &Value) -> Result<Value, KmsError> {
+    pub(crate) fn call(
+        &self,
+        login: &Login,
+        service: Service,
+        name: &str,
+        body: &Value,
+    ) -> Result<Value, KmsError> {
         let credential = self.engine.credential(&login.id, login.token.as_deref())?;
         let caller = Arc::new(credential.into_caller(Origin {
             request_id: self.engine.fresh_id(),
@@ -92,35 +101,59 @@ impl Scene {
             trusted_facts: BTreeMap::new(),
         }));
         let operation = find(service, name).unwrap_or_else(|| panic!("{name} is not served"));
-        let reply = self.engine.prepare(operation, &caller, body.to_string().as_bytes()).run().wait()?;
-        Ok(if reply.body.is_empty() { Value::Null } else { serde_json::from_slice(&reply.body).unwrap() })
+        let reply =
+            self.engine.prepare(operation, &caller, body.to_string().as_bytes()).run().wait()?;
+        Ok(if reply.body.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_slice(&reply.body).unwrap()
+        })
     }
 
     pub(crate) fn iam(&self, login: &Login, name: &str, body: Value) -> Value {
-        self.call(login, Service::Iam, name, &body).unwrap_or_else(|error| panic!("{name} {body}: {error}"))
+        self.call(login, Service::Iam, name, &body)
+            .unwrap_or_else(|error| panic!("{name} {body}: {error}"))
     }
 
     pub(crate) fn sts(&self, login: &Login, name: &str, body: Value) -> Value {
-        self.call(login, Service::Sts, name, &body).unwrap_or_else(|error| panic!("{name} {body}: {error}"))
+        self.call(login, Service::Sts, name, &body)
+            .unwrap_or_else(|error| panic!("{name} {body}: {error}"))
     }
 
     pub(crate) fn kms(&self, login: &Login, name: &str, body: Value) -> Value {
-        self.call(login, Service::Kms, name, &body).unwrap_or_else(|error| panic!("{name} {body}: {error}"))
+        self.call(login, Service::Kms, name, &body)
+            .unwrap_or_else(|error| panic!("{name} {body}: {error}"))
     }
 
     /// The code and message of a refusal.
-    pub(crate) fn refused(&self, login: &Login, service: Service, name: &str, body: Value) -> (ErrorCode, String) {
+    pub(crate) fn refused(
+        &self,
+        login: &Login,
+        service: Service,
+        name: &str,
+        body: Value,
+    ) -> (ErrorCode, String) {
         match self.call(login, service, name, &body) {
             Ok(answer) => panic!("{name} {body} was answered: {answer}"),
             Err(error) => (error.code, error.message.unwrap_or_default()),
         }
     }
 
-    pub(crate) fn refused_iam(&self, login: &Login, name: &str, body: Value) -> (ErrorCode, String) {
+    pub(crate) fn refused_iam(
+        &self,
+        login: &Login,
+        name: &str,
+        body: Value,
+    ) -> (ErrorCode, String) {
         self.refused(login, Service::Iam, name, body)
     }
 
-    pub(crate) fn refused_sts(&self, login: &Login, name: &str, body: Value) -> (ErrorCode, String) {
+    pub(crate) fn refused_sts(
+        &self,
+        login: &Login,
+        name: &str,
+        body: Value,
+    ) -> (ErrorCode, String) {
         self.refused(login, Service::Sts, name, body)
     }
 
@@ -128,7 +161,11 @@ impl Scene {
     pub(crate) fn user(&self, root: &Login, name: &str, actions: &[&str]) -> Login {
         self.iam(root, "CreateUser", json!({"UserName": name}));
         if !actions.is_empty() {
-            self.iam(root, "PutUserPolicy", json!({"UserName": name, "PolicyName": "p", "PolicyDocument": allow(actions)}));
+            self.iam(
+                root,
+                "PutUserPolicy",
+                json!({"UserName": name, "PolicyName": "p", "PolicyDocument": allow(actions)}),
+            );
         }
         self.login(root, name)
     }
@@ -140,7 +177,11 @@ impl Scene {
 
     /// Every event, newest last.
     pub(crate) fn events(&self) -> Vec<Value> {
-        let mut events = self.engine.store().events(&EventQuery { limit: 1_000, ..EventQuery::default() }).unwrap();
+        let mut events = self
+            .engine
+            .store()
+            .events(&EventQuery { limit: 1_000, ..EventQuery::default() })
+            .unwrap();
         events.sort_by_key(|event| event.seq);
         events.iter().map(|event| serde_json::from_slice(&event.record).unwrap()).collect()
     }
@@ -151,7 +192,11 @@ impl Scene {
 }
 
 pub(crate) fn text(value: &Value, pointer: &str) -> String {
-    value.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("no {pointer} in {value}")).to_owned()
+    value
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or_else(|| panic!("no {pointer} in {value}"))
+        .to_owned()
 }
 
 /// An identity policy.
@@ -168,5 +213,8 @@ pub(crate) fn trust(principals: &[&str]) -> String {
 }
 
 pub(crate) fn session(answer: &Value) -> Login {
-    Login { id: text(answer, "/Credentials/AccessKeyId"), token: Some(text(answer, "/Credentials/SessionToken")) }
+    Login {
+        id: text(answer, "/Credentials/AccessKeyId"),
+        token: Some(text(answer, "/Credentials/SessionToken")),
+    }
 }
