@@ -318,10 +318,11 @@ fn context(
     let mut pairs = vec![
         ("operation".to_owned(), entities::text(operation.as_str())),
         ("caller".to_owned(), entities::text(id)),
-        ("carriesContext".to_owned(), RestrictedExpression::new_bool(carries)),
     ];
     if kind != Some(MatchKind::Session) {
         pairs.extend(behind.map(|(_, arn)| ("callerBehind".to_owned(), entities::text(arn))));
+    }
+    if matches!(kind, None | Some(MatchKind::Account)) {
         pairs.extend(account.map(|account| ("callerAccount".to_owned(), entities::text(account))));
     }
     if grant.grantee_id.is_some() {
@@ -336,6 +337,9 @@ fn context(
         encryption_context_subset: subset,
         source_arn: source,
     } = &grant.constraints;
+    if equals.is_some() || subset.is_some() {
+        pairs.push(("carriesContext".to_owned(), RestrictedExpression::new_bool(carries)));
+    }
     if carries && (equals.is_some() || subset.is_some()) {
         let context = question.facts.context();
         let names: BTreeSet<String> =
