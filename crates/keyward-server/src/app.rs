@@ -8,7 +8,7 @@
 //! | everything else | AWS JSON, AWS query, or a sentence for those who came here by mistake |
 
 use crate::{
-    aws_json, aws_query, doors::Doors, events, openapi, operator, rest, strangers,
+    answer, aws_json, aws_query, doors::Doors, events, openapi, operator, rest, strangers,
     strangers::Dialect,
 };
 use actix_web::{
@@ -49,14 +49,18 @@ fn configure(config: &mut ServiceConfig) {
 
 /// `/`, and any other path, since an endpoint may have been given with one.
 async fn front_door(request: HttpRequest, payload: Payload, doors: Data<Doors>) -> HttpResponse {
+    doors.guarded(by_dialect(&request, payload, &doors), answer::aws_json_error).await
+}
+
+async fn by_dialect(request: &HttpRequest, payload: Payload, doors: &Doors) -> HttpResponse {
     let request_id = doors.engine.fresh_id();
     let _in_flight = doors.engine.metrics().in_flight();
-    match Dialect::of(&request) {
+    match Dialect::of(request) {
         Dialect::Target(target) => {
-            aws_json::serve(&doors, &request, payload, target, request_id).await
+            aws_json::serve(doors, request, payload, target, request_id).await
         }
-        Dialect::Query => aws_query::serve(&doors, &request, payload, request_id).await,
+        Dialect::Query => aws_query::serve(doors, request, payload, request_id).await,
         Dialect::S3 => strangers::s3(request_id),
-        Dialect::Other => strangers::json(&request, request_id),
+        Dialect::Other => strangers::json(request, request_id),
     }
 }

@@ -1,11 +1,12 @@
 //! `POST /` with `X-Amz-Target`: AWS JSON 1.1, which every AWS SDK and CLI speaks to KMS.
 //!
+//! CloudTrail's `LookupEvents` comes in here too.
 //! The target decides, whatever the path: an endpoint may have been given with a path.
 //! Source: <https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html>
 
-use crate::{answer, doors::Doors, strangers};
+use crate::{answer, doors::Doors, events::lookup, strangers};
 use actix_web::{HttpRequest, HttpResponse, web::Payload};
-use keyward_engine::Service;
+use keyward_engine::{AnyOperation, Service};
 use keyward_types::{ErrorCode, KmsError};
 use uuid::Uuid;
 
@@ -19,13 +20,16 @@ pub(crate) async fn serve(
     target: &str,
     request_id: Uuid,
 ) -> HttpResponse {
-    let operation = match operation(target, request) {
-        Ok(operation) => operation,
+    let called = match called(target, request) {
+        Ok(called) => called,
         Err(error) => return answer::aws_json_error(&error, request_id),
     };
     let body = match doors.body(payload).await {
         Ok(body) => body,
         Err(error) => return error.answer(request_id),
+    };
+    let Called::Row(operation) = called else {
+        return lookup::serve(doors, request, &body, request_id).await;
     };
     match doors.call(operation, request, &body, request_id).await {
         Ok(reply) => answer::aws_json(reply, request_id),
@@ -33,14 +37,18 @@ pub(crate) async fn serve(
     }
 }
 
-fn operation(
-    target: &str,
-    request: &HttpRequest,
-) -> Result<&'static dyn keyward_engine::AnyOperation, KmsError> {
+enum Called {
+    Row(&'static dyn AnyOperation),
+    LookupEvents,
+}
+
+fn called(target: &str, request: &HttpRequest) -> Result<Called, KmsError> {
     let unknown = |message: String| KmsError::new(ErrorCode::UnknownOperation, message);
     match target.rsplit_once('.') {
         Some((KMS, name)) => keyward_engine::find(Service::Kms, name)
+            .map(Called::Row)
             .ok_or_else(|| unknown(format!("KMS has no operation '{}'.", strangers::shown(name)))),
+        Some(_) if target.ends_with(lookup::TARGET) => Ok(Called::LookupEvents),
         Some((other, _)) => {
             // Such as `dynamodb`, which says more than `DynamoDB_20120810`.
             let signed_for = strangers::scope_service(request).filter(|service| service != "kms");

@@ -5,7 +5,7 @@ use crate::{
     authn::{Arrival, Front, Gate},
     census::Census,
     events::{Growth, Permissions},
-    lanes::Lanes,
+    lanes::{self, Lanes},
 };
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -16,6 +16,7 @@ use keyward_engine::{AnyOperation, Engine, Reply};
 use keyward_policy::PolicyEngine;
 use keyward_types::{Caller, KmsError};
 use std::{
+    future::Future,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
@@ -70,6 +71,22 @@ impl Doors {
 
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
+    }
+
+    /// What a door answers, or that it panicked: outside of an attempt, whose panics are caught nearer.
+    pub(crate) async fn guarded(
+        &self,
+        door: impl Future<Output = HttpResponse>,
+        refuse: fn(&KmsError, Uuid) -> HttpResponse,
+    ) -> HttpResponse {
+        match lanes::caught(door).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                self.engine.metrics().panicked();
+                tracing::error!("a door panicked; this is a defect");
+                refuse(&KmsError::internal("a door panicked"), self.engine.fresh_id())
+            }
+        }
     }
 
     /// The body, read once.

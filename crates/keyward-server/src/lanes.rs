@@ -10,14 +10,14 @@
 use keyward_engine::{AnyOperation, Engine, InFlight, Prepared, Reply};
 use keyward_types::{Caller, ErrorCode, KmsError};
 use std::{
-    future::Future,
+    future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::{Pin, pin},
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Context, Poll},
+    task::Poll,
 };
 use tokio::sync::Semaphore;
 
@@ -42,14 +42,14 @@ impl Lanes {
         caller: &Arc<Caller>,
         body: &[u8],
     ) -> Result<Reply, KmsError> {
-        let caught = |panic| internal(engine, operation, panic);
-        let prepared = guard(|| engine.prepare(operation, caller, body)).map_err(caught)?;
+        let panicked = |panic| internal(engine, operation, panic);
+        let prepared = guard(|| engine.prepare(operation, caller, body)).map_err(panicked)?;
         let in_flight = if prepared.heavy() {
-            self.run_heavy(prepared).await?.map_err(caught)?
+            self.run_heavy(prepared).await?.map_err(panicked)?
         } else {
-            guard(|| prepared.run()).map_err(caught)?
+            guard(|| prepared.run()).map_err(panicked)?
         };
-        Guarded(in_flight).await.map_err(caught)?
+        caught(in_flight).await.map_err(panicked)?
     }
 
     async fn run_heavy(&self, prepared: Prepared) -> Result<Result<InFlight, Panicked>, KmsError> {
@@ -90,25 +90,21 @@ fn throttled() -> KmsError {
 }
 
 /// That something panicked; the panic hook has told the operator what.
-struct Panicked;
+pub(crate) struct Panicked;
 
 fn guard<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|_| Panicked)
 }
 
-/// An attempt in flight whose polling may panic: a stale one is run again inside it.
-struct Guarded(InFlight);
-
-impl Future for Guarded {
-    type Output = Result<Result<Reply, KmsError>, Panicked>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match guard(|| pin!(&mut self.0).poll(context)) {
-            Ok(Poll::Ready(answer)) => Poll::Ready(Ok(answer)),
-            Ok(Poll::Pending) => Poll::Pending,
-            Err(panicked) => Poll::Ready(Err(panicked)),
-        }
-    }
+/// Polls a future and catches its panics. The future is dropped after one.
+pub(crate) async fn caught<F: Future>(future: F) -> Result<F::Output, Panicked> {
+    let mut future = pin!(future);
+    poll_fn(|context| match guard(|| future.as_mut().poll(context)) {
+        Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+        Ok(Poll::Pending) => Poll::Pending,
+        Err(panicked) => Poll::Ready(Err(panicked)),
+    })
+    .await
 }
 
 fn internal(engine: &Engine, operation: &'static dyn AnyOperation, _panic: Panicked) -> KmsError {

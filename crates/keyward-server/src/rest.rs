@@ -46,7 +46,7 @@ fn resource(path: &str, operations: &[&'static dyn AnyOperation]) -> Resource {
         allowed.push(verb);
         let method = Method::from_bytes(verb.as_bytes()).unwrap_or(Method::POST);
         let handler = move |request: HttpRequest, payload: Payload, doors: Data<Doors>| async move {
-            serve(operation, &request, payload, &doors).await
+            doors.guarded(serve(operation, &request, payload, &doors), answer::rest_error).await
         };
         resource = resource.route(web::route().guard(guard::Method(method)).to(handler));
     }

@@ -12,6 +12,7 @@ use crate::{
 };
 use actix_web::{HttpServer, rt::System, web::Data};
 use keyward_engine::Engine;
+use socket2::{Domain, Protocol, Socket, Type};
 use std::{
     future::Future,
     io,
@@ -29,7 +30,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// Connections of one worker at most.
 const CONNECTIONS_MAX: usize = 10_000;
 /// Connections that the kernel may hold before they are accepted.
-const BACKLOG: u32 = 4_096;
+const BACKLOG: i32 = 4_096;
 /// Between two looks at what is due: deletions, rotations, expired imports.
 const TICK: Duration = Duration::from_secs(60);
 
@@ -81,8 +82,9 @@ pub fn run(
     ready: impl FnOnce(&Started<'_>),
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), StartError> {
-    let opened = wiring::open(config)?;
+    // The port first: when it is taken, nothing was touched.
     let listener = bind(config.listen)?;
+    let opened = wiring::open(config)?;
     let address = listener
         .local_addr()
         .map_err(|cause| StartError::Listen { address: config.listen, cause })?;
@@ -147,8 +149,9 @@ impl Drop for Running {
 
 /// Opens the store and serves on a thread of its own.
 pub fn start(config: &Config) -> Result<Running, StartError> {
+    let listener = bind(config.listen)?;
     let opened = wiring::open(config)?;
-    let mut running = serve_with(opened.engine, bind(config.listen)?, DoorSettings::from(config))?;
+    let mut running = serve_with(opened.engine, listener, DoorSettings::from(config))?;
     running._home = opened.home;
     Ok(running)
 }
@@ -179,8 +182,16 @@ pub fn serve_with(
     Ok(Running { address, engine, stop: Some(stop), thread: Some(thread), _home: None })
 }
 
+/// A listener with a backlog that takes many clients at once; the standard library's holds 128.
 fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).map_err(|cause| StartError::Listen { address, cause })
+    let bind = || {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        Ok(socket.into())
+    };
+    bind().map_err(|cause| StartError::Listen { address, cause })
 }
 
 fn doors(engine: &Arc<Engine>, settings: &DoorSettings) -> Result<Data<Doors>, ConfigError> {
@@ -205,7 +216,6 @@ async fn serve(
     };
     let server = HttpServer::new(app)
         .workers(workers)
-        .backlog(BACKLOG)
         .max_connections(CONNECTIONS_MAX)
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(HEAD_TIME_MAX)

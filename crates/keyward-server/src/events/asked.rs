@@ -15,6 +15,8 @@ pub(super) struct Asked {
     pub(super) limit: usize,
     /// Goes on beyond this event.
     pub(super) after: Option<u64>,
+    /// Whether more is asked than the filter says, so that each record must be read.
+    pub(super) reads_records: bool,
 }
 
 impl Asked {
@@ -64,7 +66,8 @@ impl Asked {
     /// Whether the terms alone find what was asked for.
     pub(super) fn is_indexed(&self) -> bool {
         let Filter { outcome, principal, key, id, text, .. } = &self.filter;
-        id.is_none()
+        !self.reads_records
+            && id.is_none()
             && text.is_none()
             && outcome.as_deref().is_none_or(|text| outcome_term(text).is_some())
             && principal.as_deref().is_none_or(is_whole_principal)

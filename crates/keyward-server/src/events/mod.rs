@@ -6,6 +6,7 @@
 //! every few seconds does not fill the log that it looks at.
 
 mod asked;
+pub(crate) mod lookup;
 mod permission;
 mod tail;
 
@@ -21,12 +22,14 @@ use actix_web::{
 use asked::Asked;
 use keyward_store::{EventQuery, EventTerm, StoredEvent};
 use keyward_types::{Caller, ErrorCode, KmsError};
+use permission::Action;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use uuid::Uuid;
 
-const LIST: &str = "ListEvents";
-const EXPLAIN: &str = "ExplainDecision";
+const LIST: Action = Action { service: "keyward", operation: "ListEvents" };
+const EXPLAIN: Action = Action { service: "keyward", operation: "ExplainDecision" };
+const LOOKUP: Action = Action { service: "cloudtrail", operation: "LookupEvents" };
 
 /// What the OpenAPI document says of one of these paths.
 pub(crate) struct Route {
@@ -42,7 +45,7 @@ const FILTERS: &[&str] =
 
 pub(crate) const ROUTES: &[Route] = &[
     Route {
-        name: LIST,
+        name: LIST.operation,
         path: "/v1/events",
         summary: "Events of the account, newest first",
         query: &[
@@ -74,7 +77,7 @@ pub(crate) const ROUTES: &[Route] = &[
         content_type: answer::JSON,
     },
     Route {
-        name: EXPLAIN,
+        name: EXPLAIN.operation,
         path: "/v1/events/{id}/explanation",
         summary: "Why a request was allowed or refused",
         query: &[],
@@ -95,7 +98,7 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
 async fn list(request: HttpRequest, doors: Data<Doors>) -> HttpResponse {
     answered(&request, &doors, LIST, |caller, _| {
         let asked = Asked::of(request.uri().query().unwrap_or_default(), doors.engine.now())?;
-        let (events, next) = search(&doors, caller, &asked)?;
+        let (events, next) = search(&doors, caller, &asked, |_| true)?;
         Ok((answer::JSON, page(&events, next)))
     })
     .await
@@ -152,23 +155,26 @@ async fn tail(request: HttpRequest, doors: Data<Doors>) -> HttpResponse {
 async fn answered(
     request: &HttpRequest,
     doors: &Doors,
-    action: &'static str,
+    action: Action,
     work: impl FnOnce(&Caller, &str) -> Result<(&'static str, Vec<u8>), KmsError>,
 ) -> HttpResponse {
-    let request_id = doors.engine.fresh_id();
-    let id = request.match_info().get("id").unwrap_or_default();
-    let worked =
-        admitted(request, doors, action, request_id).await.and_then(|caller| work(&caller, id));
-    match worked {
-        Ok((kind, body)) => answer::begin(StatusCode::OK, kind, request_id).body(body),
-        Err(error) => answer::rest_error(&error, request_id),
-    }
+    let answer = async {
+        let request_id = doors.engine.fresh_id();
+        let id = request.match_info().get("id").unwrap_or_default();
+        let worked =
+            admitted(request, doors, action, request_id).await.and_then(|caller| work(&caller, id));
+        match worked {
+            Ok((kind, body)) => answer::begin(StatusCode::OK, kind, request_id).body(body),
+            Err(error) => answer::rest_error(&error, request_id),
+        }
+    };
+    doors.guarded(answer, answer::rest_error).await
 }
 
 async fn admitted(
     request: &HttpRequest,
     doors: &Doors,
-    action: &'static str,
+    action: Action,
     request_id: Uuid,
 ) -> Result<Arc<Caller>, KmsError> {
     let caller = doors.admit(request, b"", "kms", request_id)?;
@@ -185,6 +191,7 @@ fn search(
     doors: &Doors,
     caller: &Caller,
     asked: &Asked,
+    also: impl Fn(&Value) -> bool,
 ) -> Result<(Vec<StoredEvent>, Option<u64>), KmsError> {
     let account = EventTerm::Account(caller.account.as_str());
     let terms: Vec<EventTerm<'_>> = core::iter::once(account).chain(asked.terms()).collect();
@@ -204,8 +211,9 @@ fn search(
         scanned += events.len();
         for event in events {
             after = Some(event.seq);
-            let matches = serde_json::from_slice(&event.record)
-                .is_ok_and(|record| asked.filter.matches(&record));
+            let record = serde_json::from_slice::<Value>(&event.record).ok();
+            let matches =
+                record.is_some_and(|record| asked.filter.matches(&record) && also(&record));
             if matches {
                 found.push(event);
             }

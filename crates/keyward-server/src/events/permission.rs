@@ -13,8 +13,12 @@ use keyward_types::{
 use serde_json::Map;
 use std::collections::BTreeMap;
 
-/// The service that these actions belong to.
-const SERVICE: &str = "keyward";
+/// What a caller must be allowed, such as `keyward:ListEvents`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Action {
+    pub(crate) service: &'static str,
+    pub(crate) operation: &'static str,
+}
 
 pub(crate) struct Permissions {
     policies: PolicyEngine,
@@ -25,19 +29,19 @@ impl Permissions {
         Self { policies }
     }
 
-    /// Fails with `AccessDenied` when nothing allows `keyward:<operation>` on `*`.
+    /// Fails with `AccessDenied` when nothing allows the action on `*`.
     pub(super) async fn check(
         &self,
         engine: &Engine,
         caller: &Caller,
-        operation: &'static str,
+        action: Action,
     ) -> Result<(), KmsError> {
-        let decision = self.decide(engine, caller, operation)?;
+        let decision = self.decide(engine, caller, action)?;
         if decision.allowed() {
             return Ok(());
         }
         let error = KmsError::new(ErrorCode::AccessDenied, decision.message(&caller.arn));
-        remember(engine, caller, operation, &decision, &error).await?;
+        remember(engine, caller, action, &decision, &error).await?;
         Err(error)
     }
 
@@ -45,9 +49,9 @@ impl Permissions {
         &self,
         engine: &Engine,
         caller: &Caller,
-        operation: &str,
+        Action { service, operation }: Action,
     ) -> Result<Decision, KmsError> {
-        let action = format!("{SERVICE}:{operation}");
+        let action = format!("{service}:{operation}");
         let identity = identity(engine, caller)?;
         let facts = Facts::new();
         let question = Question {
@@ -92,7 +96,7 @@ fn documents(policies: &BTreeMap<String, Document>) -> Vec<IdentityDocument> {
 async fn remember(
     engine: &Engine,
     caller: &Caller,
-    operation: &'static str,
+    Action { service, operation }: Action,
     decision: &Decision,
     error: &KmsError,
 ) -> Result<(), KmsError> {
@@ -100,7 +104,7 @@ async fn remember(
     let nothing = Map::new();
     let record = Record {
         caller,
-        service: SERVICE,
+        service,
         operation,
         time,
         event_id,
@@ -116,7 +120,7 @@ async fn remember(
         event_id,
         request_id: caller.origin.request_id,
         time,
-        service: SERVICE,
+        service,
         operation,
         outcome: Outcome::Failure(error.code),
         account: caller.account.to_string(),

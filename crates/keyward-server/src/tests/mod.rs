@@ -134,7 +134,9 @@ async fn any_region_is_served_with_its_own_keys() {
 async fn strangers_hear_in_their_own_dialect_what_is_served_here() {
     let desk = Desk::open();
     let sentence = |other: &str| {
-        format!("This endpoint serves kms, sts and iam, not {other}. Set AWS_ENDPOINT_URL_KMS")
+        format!(
+            "This endpoint serves kms, sts, iam and cloudtrail's LookupEvents, not {other}. Set AWS_ENDPOINT_URL_KMS"
+        )
     };
     let s3 = desk.send(desk.request("GET", "/").scope("s3", "us-east-1")).await;
     assert!(s3.text.starts_with("<?xml") && s3.text.contains(&sentence("s3")), "{}", s3.text);
@@ -409,4 +411,41 @@ fn a_server_stops_in_order_and_goes_on_with_its_store() {
     assert!(std::net::TcpStream::connect(address).is_err());
     let again = crate::start(&config).unwrap();
     assert!(ask(again.address()).starts_with("HTTP/1.1 200"));
+}
+
+#[actix_web::test]
+async fn cloudtrail_clients_look_events_up() {
+    let desk = Desk::open();
+    desk.kms("CreateKey", "{}").await;
+    let (id, secret) = desk.user("joe").await;
+    let target = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents";
+    let ask = |body: &str| {
+        desk.request("POST", "/").header(TARGET, target).body(body).scope("cloudtrail", "us-east-1")
+    };
+    let found = desk
+        .send(ask(
+            r#"{"LookupAttributes":[{"AttributeKey":"EventName","AttributeValue":"CreateKey"}]}"#,
+        ))
+        .await;
+    let event = &found.json()["Events"][0];
+    assert_eq!(
+        (event["EventName"].as_str(), event["ReadOnly"].as_str()),
+        (Some("CreateKey"), Some("false"))
+    );
+    assert_eq!(event["Resources"][0]["ResourceType"], "AWS::KMS::Key");
+    let record: Value = serde_json::from_str(event["CloudTrailEvent"].as_str().unwrap()).unwrap();
+    assert_eq!(record["eventID"], event["EventId"]);
+    let denied = desk.send(ask("{}").login(&id, &secret)).await;
+    assert_eq!(denied.code(), "AccessDeniedException");
+    assert!(denied.text.contains("cloudtrail:LookupEvents on resource: *"), "{}", denied.text);
+    let page = desk.send(ask(r#"{"MaxResults":1}"#)).await.json();
+    assert_eq!(page["Events"][0]["Username"], "joe");
+    let token = page["NextToken"].as_str().unwrap();
+    let next =
+        desk.send(ask(&json!({"MaxResults": 1, "NextToken": token}).to_string())).await.json();
+    assert_ne!(next["Events"][0]["EventId"], page["Events"][0]["EventId"]);
+    assert_eq!(
+        desk.send(ask("{}").scope("kms", "us-east-1")).await.code(),
+        "InvalidSignatureException"
+    );
 }

@@ -1,0 +1,24 @@
+//! # How known failures of key services are answered
+//!
+//! | failure | answer | held by |
+//! |---|---|---|
+//! | The check is forgotten in one operation | A `Call`, the only way to key material, is made by the pipeline after the decision | its constructor is private to the engine |
+//! | "Account root" is read as everybody in the account | The account principal delegates to IAM, which must allow too | the decision vectors of `keyward-policy` |
+//! | A grant's constraints are not compared with the request's context | A grant is an entity in one Cedar policy that compares them | the same vectors |
+//! | A policy fails to evaluate, and a deny is skipped | What cannot be evaluated is refused | `keyward-policy` |
+//! | Confused deputy: a header says which service calls | Such headers count only from listed networks | `authn::front` tests |
+//! | A request changed under its signature | The bytes that arrived are verified; every `x-amz-` header must be signed | `keyward-sigv4` tests, `tests` here |
+//! | A signature for one service is used at another | The scope names the service of the operation | `the_query_protocol_asks_for_its_own_scope` |
+//! | A body says another key than the path | The path wins, before the engine looks | `folding_equals_inserting`, `what_is_no_object_does_not_become_one` |
+//! | The log is written after the answer, or not at all | An answer leaves only when its event is durable, or handed to the system in `relaxed` mode | `InFlight` yields it then |
+//! | Strangers fill the log | Only who was verified leaves an event | `who_did_not_prove_it_is_refused_counted_and_not_logged` |
+//! | The log tells secrets | The row names the members that are logged; others never are | `keyward-trail` |
+//! | A nonce repeats | Each message has a key of its own, derived from 128 random bits | `keyward-crypto` |
+//! | A ciphertext opens in another context | The context is authenticated with it | `keyward-crypto` |
+//! | An older or emptied store is served | The newest sequence number is anchored; only `init` makes a store | `serve_makes_no_store_by_itself_and_init_makes_one_once` |
+//! | A wrong root key ruins the store | It is compared before anything is changed | `a_dev_store_opens_again_with_its_own_key_and_no_other` |
+//! | RSA starves everything else | Heavy calls have a lane of their own, with a bounded queue | `the_queue_is_bounded_and_given_back` |
+//! | A panic takes the service down | It is caught, answered as an internal error and counted | `a_panic_is_caught` |
+//!
+//! Known to remain: an attempt that panics may leave no event, and a request can be sent again within its
+//! window of five minutes.
