@@ -12,7 +12,9 @@ use crate::{
     translate::Slice,
 };
 use cedar_policy::{Authorizer, Decision, Entities, PolicySet, Request};
-use keyward_types::{IdentityDocument, Layer, LayerEffect, MatchKind, Matched, caller::Document};
+use keyward_types::{
+    CallerKind, IdentityDocument, Layer, LayerEffect, MatchKind, Matched, caller::Document,
+};
 use std::{collections::BTreeSet, sync::Arc};
 
 /// One document of a layer, and what it says.
@@ -114,6 +116,10 @@ impl<'q> Chorus<'q> {
         chorus.present = chorus.voices.iter().map(|voice| voice.layer).collect();
         if scps_apply(question) && !question.scps.is_empty() {
             chorus.present.insert(Layer::ServiceControlPolicy);
+        }
+        if matches!(question.caller.kind, CallerKind::Federated { .. }) {
+            // A federated session has what its session policies allow; without any, nothing.
+            chorus.present.insert(Layer::SessionPolicy);
         }
         Ok(chorus)
     }

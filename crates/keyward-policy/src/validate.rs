@@ -77,8 +77,15 @@ impl PolicyEngine {
     ///
     /// Facts are the request's own, with `kms:PolicyName` `default`.
     pub fn keeps_caller_able(&self, question: &Question<'_>) -> bool {
-        let after =
-            Question { action: "kms:PutKeyPolicy", grants: &[], child_grant: None, ..*question };
+        let after = Question {
+            action: "kms:PutKeyPolicy",
+            cross_account_allowed: false,
+            // The candidate is saved now, and means the principals of now.
+            key_policy_ignores_arns: false,
+            grants: &[],
+            child_grant: None,
+            ..*question
+        };
         self.decide(&after).allowed()
     }
 

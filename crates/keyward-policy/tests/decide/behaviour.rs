@@ -527,10 +527,17 @@ fn operations_on_no_key_are_the_accounts_own() {
 }
 
 #[test]
-fn a_federated_session_is_named_through_its_user() {
-    let fed = caller("arn:aws:sts::111122223333:federated-user/fed");
+fn a_federated_session_has_what_its_session_policies_allow() {
+    let mut fed = caller("arn:aws:sts::111122223333:federated-user/fed");
     assert!(matches!(fed.kind, CallerKind::Federated { .. }));
-    let decision = decide(&fed, &statement(json!({})), &Facts::new());
+    let by_user = statement(json!({}));
+    let by_session = statement(json!({"Principal": {"AWS": fed.arn.clone()}}));
+    let none = decide(&fed, &by_user, &Facts::new());
+    assert_eq!((none.reason, none.rule), (Reason::NotAllowed(Layer::SessionPolicy), 12));
+    assert_eq!(decide(&fed, &by_session, &Facts::new()).rule, 8);
+    let allow = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "kms:*", "Resource": "*"}});
+    fed.session_policies = vec![named("session", &allow)];
+    let decision = decide(&fed, &by_user, &Facts::new());
     assert_eq!((decision.reason, decision.rule), (Reason::NamesEntity, 9));
 }
 

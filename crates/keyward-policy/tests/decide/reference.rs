@@ -40,7 +40,8 @@ impl Request<'_> {
         let key = self.document(self.key_policy, true);
         let identity = self.documents(self.identity);
         let boundary = self.boundary.map(|document| self.document(document, false));
-        let session = (!self.session.is_empty()).then(|| self.documents(self.session));
+        let federated = matches!(self.caller.kind, CallerKind::Federated { .. });
+        let session = (federated || !self.session.is_empty()).then(|| self.documents(self.session));
         let endpoint = self.endpoint.map(|document| self.document(document, true));
         let levels: Vec<Said> = self.scps.iter().map(|level| self.documents(level)).collect();
         let on_caller = |said: &Said| said.deny && !service;
