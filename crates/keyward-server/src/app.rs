@@ -12,9 +12,10 @@ use crate::{
     strangers::Dialect,
 };
 use actix_web::{
-    App, Error, HttpRequest, HttpResponse,
+    App, Error, HttpRequest, HttpResponse, Route,
     body::BoxBody,
     dev::{ServiceFactory, ServiceRequest, ServiceResponse},
+    guard,
     web::{self, Data, Payload, ServiceConfig},
 };
 
@@ -35,16 +36,21 @@ pub fn create_app(
 
 fn configure(config: &mut ServiceConfig) {
     config
-        .route("/livez", web::get().to(operator::live))
-        .route("/readyz", web::get().to(operator::ready))
-        .route("/metrics", web::get().to(operator::metrics))
-        .route("/openapi.json", web::get().to(openapi::serve))
+        .route("/livez", read().to(operator::live))
+        .route("/readyz", read().to(operator::ready))
+        .route("/metrics", read().to(operator::metrics))
+        .route("/openapi.json", read().to(openapi::serve))
         .configure(events::configure)
         .configure(rest::configure)
         .service(
             web::resource(["/v1", "/v1/{tail:.*}"]).default_service(web::to(rest::nothing_here)),
         )
         .default_service(web::to(front_door));
+}
+
+/// GET, or HEAD for load balancers that ask so.
+fn read() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
 /// `/`, and any other path, since an endpoint may have been given with one.
