@@ -3,6 +3,7 @@
 //!
 //! Names of parameters are read by the operation's table of members, never by their own shape, so that a
 //! hostile name costs nothing: parameters that no member asks for are not looked at, as AWS does.
+//! It does not wipe the text that serde takes out of an answer on the way to XML.
 //! It does not validate: a number that is none goes on as text, and the engine says so.
 //!
 //! INVARIANT: a parameter that is given twice is refused; nothing is chosen for the client.
@@ -442,7 +443,7 @@ mod tests {
     #[test]
     fn answers_are_escaped_and_nested() {
         let operation = find(Service::Iam, "ListUsers").unwrap();
-        let json = json!({"Users": [{"UserName": "a&<b>\"\u{1}\r", "Gone": null}], "IsTruncated": false, "N": 1}).to_string();
+        let json = json!({"IsTruncated": false, "N": 1, "Users": [{"Gone": null, "UserName": "a&<b>\"\u{1}\r"}]}).to_string();
         let xml = answer(operation, json.as_bytes(), Uuid::nil()).unwrap();
         assert_eq!(
             core::str::from_utf8(&xml).unwrap(),
@@ -476,5 +477,59 @@ mod tests {
                 .unwrap()
                 .contains("secret")
         );
+    }
+
+    /// Requests as botocore writes them, which is how they arrive.
+    #[test]
+    fn requests_of_botocore_mean_what_they_say() {
+        let vectors: Vec<Value> =
+            serde_json::from_str(include_str!("../../../tests/vectors/query/requests.json"))
+                .unwrap();
+        assert!(10 < vectors.len());
+        for vector in vectors {
+            let form = vector["form"].as_str().unwrap();
+            let query =
+                parse(form.as_bytes(), None).unwrap_or_else(|error| panic!("{form}: {error}"));
+            assert_eq!(query.service.name(), vector["service"].as_str().unwrap());
+            assert_eq!(query.operation.spec().name, vector["operation"].as_str().unwrap());
+            let body: Value = serde_json::from_slice(&query.body).unwrap();
+            assert_eq!(body, vector["body"], "{form}");
+        }
+    }
+
+    /// Answers whose XML botocore was seen to read as the JSON they were made of.
+    #[test]
+    fn answers_are_what_botocore_reads() {
+        let vectors: Vec<Value> =
+            serde_json::from_str(include_str!("../../../tests/vectors/query/answers.json"))
+                .unwrap();
+        let request_id = Uuid::from_bytes([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]);
+        let mut wrong = Vec::new();
+        for vector in vectors {
+            let text = |name: &str| vector[name].as_str().unwrap();
+            let service = if text("service") == "iam" { Service::Iam } else { Service::Sts };
+            let xml = match vector.get("json") {
+                Some(json) => {
+                    let operation = find(service, text("operation")).unwrap();
+                    let body = if json.is_null() { String::new() } else { json.to_string() };
+                    answer(operation, body.as_bytes(), request_id).unwrap().to_vec()
+                }
+                None => {
+                    let code = ErrorCode::ALL
+                        .iter()
+                        .find(|code| code.query_wire() == text("code"))
+                        .unwrap();
+                    let (status, xml) =
+                        refusal(&KmsError::new(*code, text("message")), Some(service), request_id);
+                    assert_eq!(u64::from(status), vector["status"].as_u64().unwrap());
+                    xml
+                }
+            };
+            let xml = String::from_utf8(xml).unwrap();
+            if xml != text("xml") {
+                wrong.push(xml);
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 }

@@ -86,7 +86,7 @@ def check():
         metadata = parsed.pop("ResponseMetadata")
         assert metadata["RequestId"] == "01020304-0506-0708-090a-0b0c0d0e0f10", metadata
         if status == 200:
-            assert plain(parsed) == answer["json"], (operation, plain(parsed), answer["json"])
+            assert plain(parsed) == (answer["json"] or {}), (operation, plain(parsed), answer["json"])
         else:
             error = {"Code": answer["code"], "Message": answer["message"], "Type": answer["type"]}
             assert parsed["Error"] == error, (parsed["Error"], error)

@@ -86,6 +86,26 @@ fn names_are_one_in_any_case() {
 }
 
 #[test]
+fn of_two_names_that_differ_by_case_alone_one_is_made_however_they_race() {
+    let scene = Scene::new();
+    let root = scene.root();
+    for round in 0..40 {
+        let attempts = ["Race", "RACE", "race"].map(|name| {
+            scene.start(
+                &root,
+                Service::Iam,
+                "CreateUser",
+                &json!({"UserName": format!("{name}{round}")}),
+            )
+        });
+        let made =
+            attempts.into_iter().map(keyward_engine::InFlight::wait).filter(Result::is_ok).count();
+        assert_eq!(made, 1, "round {round}");
+    }
+    assert_eq!(scene.iam(&root, "ListUsers", json!({}))["Users"].as_array().unwrap().len(), 40);
+}
+
+#[test]
 fn policies_are_checked_counted_and_answered_encoded() {
     let scene = Scene::new();
     let root = scene.root();

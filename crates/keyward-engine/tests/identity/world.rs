@@ -1,7 +1,7 @@
 //! A service in a temporary directory, with a clock that tests move.
 
 use keyward_crypto::{Keyring, Provider, RootKey, SeededEntropy};
-use keyward_engine::{Engine, Service, Settings, World, find};
+use keyward_engine::{Engine, InFlight, Service, Settings, World, find};
 use keyward_policy::PolicyEngine;
 use keyward_store::{Durability, EventQuery, Store};
 use keyward_telemetry::Metrics;
@@ -90,7 +90,22 @@ impl Scene {
         name: &str,
         body: &Value,
     ) -> Result<Value, KmsError> {
-        let credential = self.engine.credential(&login.id, login.token.as_deref())?;
+        // Who is nobody hears so before anything is prepared.
+        self.engine.credential(&login.id, login.token.as_deref())?;
+        let reply = self.start(login, service, name, body).wait()?;
+        let nothing = reply.body.is_empty();
+        Ok(if nothing { Value::Null } else { serde_json::from_slice(&reply.body).unwrap() })
+    }
+
+    /// A call whose event is on its way to the disk.
+    pub(crate) fn start(
+        &self,
+        login: &Login,
+        service: Service,
+        name: &str,
+        body: &Value,
+    ) -> InFlight {
+        let credential = self.engine.credential(&login.id, login.token.as_deref()).unwrap();
         let caller = Arc::new(credential.into_caller(Origin {
             request_id: self.engine.fresh_id(),
             source_ip: "192.0.2.1".to_owned(),
@@ -101,13 +116,7 @@ impl Scene {
             trusted_facts: BTreeMap::new(),
         }));
         let operation = find(service, name).unwrap_or_else(|| panic!("{name} is not served"));
-        let reply =
-            self.engine.prepare(operation, &caller, body.to_string().as_bytes()).run().wait()?;
-        Ok(if reply.body.is_empty() {
-            Value::Null
-        } else {
-            serde_json::from_slice(&reply.body).unwrap()
-        })
+        self.engine.prepare(operation, &caller, body.to_string().as_bytes()).run()
     }
 
     pub(crate) fn iam(&self, login: &Login, name: &str, body: Value) -> Value {
