@@ -32,6 +32,8 @@ pub(crate) enum Held {
     Usage(Arc<LastUsage>),
     /// Grants found through one index prefix.
     Grants(Arc<[Arc<GrantRecord>]>),
+    /// Aliases of one key.
+    Aliases(Arc<[Arc<AliasRecord>]>),
 }
 
 impl From<Record> for Held {
@@ -61,7 +63,7 @@ impl Held {
             Self::User(r) => Name::User(r.account.clone(), r.name.clone()),
             Self::Role(r) => Name::Role(r.account.clone(), r.name.clone()),
             Self::AccessKey(r) => Name::AccessKey(r.access_key_id.clone()),
-            Self::Absent | Self::Usage(_) | Self::Grants(_) => return None,
+            Self::Absent | Self::Usage(_) | Self::Grants(_) | Self::Aliases(_) => return None,
         })
     }
 }

@@ -282,8 +282,15 @@ impl<'a> Draft<'a> {
             *self.meta.key_states.entry(key.state).or_default() += 1;
         }
         for held in [old, new] {
-            if let Held::Grant(grant) = held {
-                self.stale.insert(tree::grantee_prefix(&grant.key, grantee_text(&grant.grantee)));
+            match held {
+                Held::Grant(grant) => {
+                    let grantee = grantee_text(&grant.grantee);
+                    self.stale.insert(tree::grantee_prefix(&grant.key, grantee));
+                }
+                Held::Alias(alias) => {
+                    self.stale.insert(tree::key_aliases_prefix(&alias.target));
+                }
+                _ => {}
             }
         }
         match (old, new) {

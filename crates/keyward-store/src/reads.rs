@@ -108,8 +108,22 @@ impl Store {
     }
 
     /// All aliases of a key, by name.
-    pub fn aliases_of_key(&self, key: &KeyName) -> Read<Vec<Arc<AliasRecord>>> {
-        self.shared.led_to(tree::key_aliases_prefix(key), None, listed!(Alias)).collect()
+    ///
+    /// Every decision about a key asks for them, so that the list is cached as a whole.
+    pub fn aliases_of_key(&self, key: &KeyName) -> Read<Arc<[Arc<AliasRecord>]>> {
+        let prefix = tree::key_aliases_prefix(key);
+        let load = || -> Read<Arc<[Arc<AliasRecord>]>> {
+            self.shared.led_to(prefix.clone(), None, listed!(Alias)).collect()
+        };
+        match self.shared.cache.get_value_or_guard(prefix.as_slice(), None) {
+            GuardResult::Value(Held::Aliases(list)) => Ok(list),
+            GuardResult::Guard(guard) => {
+                let list = load()?;
+                let _ = guard.insert(Held::Aliases(Arc::clone(&list)));
+                Ok(list)
+            }
+            GuardResult::Value(_) | GuardResult::Timeout => load(),
+        }
     }
 
     pub fn grant(&self, key: &KeyName, id: &GrantId) -> Read<Option<Arc<GrantRecord>>> {

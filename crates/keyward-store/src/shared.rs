@@ -96,6 +96,7 @@ impl Weighter<Vec<u8>, Held> for ByWeight {
             Held::User(r) => 600 + documents(r.policies.values()),
             Held::Role(r) => 600 + r.trust.text().len() + documents(r.policies.values()),
             Held::Grants(list) => 64 + 700 * list.len(),
+            Held::Aliases(list) => 64 + 300 * list.len(),
         };
         (key.len() + body + 96) as u64
     }

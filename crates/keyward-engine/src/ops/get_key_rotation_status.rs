@@ -3,7 +3,7 @@
 //! A key that does not rotate answers false. On-demand rotations are done when RotateKeyOnDemand
 //! answers, so that none is ever under way.
 
-use super::{prelude::*, rotation};
+use super::prelude::*;
 
 pub(crate) struct GetKeyRotationStatus;
 

@@ -126,7 +126,7 @@ fn aliases_of(
     };
     let store = call.store();
     store.key(&name).map_err(KmsError::internal)?.ok_or_else(|| wording::no_such_key(&name))?;
-    let mut aliases = store.aliases_of_key(&name).map_err(KmsError::internal)?;
+    let mut aliases = store.aliases_of_key(&name).map_err(KmsError::internal)?.to_vec();
     aliases.retain(|alias| after.is_none_or(|after| *after < alias.name));
     aliases.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(aliases)
