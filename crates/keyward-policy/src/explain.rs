@@ -13,7 +13,7 @@ use crate::{
     layers::{Chorus, Voice, satisfied},
     question::Question,
     request::{Needed, World},
-    translate::{self, Entry},
+    translate,
 };
 use cedar_policy::{PolicySet, pst};
 use keyward_types::{Clause, Decision, Layer, NearMiss};
@@ -119,13 +119,12 @@ fn failing(
     let mut needs = Needs::default();
     let asked = asked(question, statement, !ambiguous.is_empty(), &mut needs)?;
     let mut set = PolicySet::new();
-    let entry = Entry { statement: 0, sid: None, kind: None };
     for (place, (_, node)) in asked.iter().enumerate() {
         let policy = translate::policy(
             &place.to_string(),
             true,
             vec![node.clone()],
-            &entry,
+            None,
             pst::ActionConstraint::Any,
         )?;
         set.add(policy).map_err(|error| Unevaluable(error.to_string()))?;

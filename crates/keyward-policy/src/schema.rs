@@ -56,7 +56,7 @@ pub fn cedar_text(document: &str, kind: PolicyKind) -> Result<String, PolicyErro
                 &format!("{index}.{place}"),
                 statement.allow,
                 nodes,
-                &entry,
+                Some(&entry),
                 actions,
             )
             .map_err(|error| failed(error.0))?;

@@ -71,7 +71,7 @@ impl Slice {
                     &slice.entries.len().to_string(),
                     statement.allow,
                     nodes,
-                    &entry,
+                    Some(&entry),
                     actions,
                 )?;
                 let failed = |error: cedar_policy::PolicySetError| Unevaluable(error.to_string());
@@ -220,25 +220,25 @@ pub(crate) fn action_constraint(
     Ok(pst::ActionConstraint::In(uids.collect::<Result<_, _>>()?))
 }
 
-/// A policy whose conditions are `nodes`, with where it comes from as annotations.
+/// A policy whose conditions are `nodes`, with where it comes from, if given, as annotations.
 pub(crate) fn policy(
     id: &str,
     allow: bool,
     nodes: Vec<Node>,
-    entry: &Entry,
+    entry: Option<&Entry>,
     action: pst::ActionConstraint,
 ) -> Result<Policy, Unevaluable> {
     let failed = |error: &dyn core::fmt::Display| {
         Unevaluable(format!("a statement has no Cedar form: {error}"))
     };
     let effect = if allow { pst::Effect::Permit } else { pst::Effect::Forbid };
-    let mut annotations =
-        BTreeMap::from([("statement".to_owned(), entry.statement.to_string().into())]);
-    if let Some(sid) = &entry.sid {
-        annotations.insert("sid".to_owned(), sid.as_str().into());
-    }
-    if let Some(kind) = entry.kind {
-        annotations.insert("match".to_owned(), format!("{kind:?}").to_lowercase().into());
+    let mut annotations = BTreeMap::new();
+    if let Some(Entry { statement, sid, kind }) = entry {
+        annotations.insert("statement".to_owned(), statement.to_string().into());
+        annotations.extend(sid.iter().map(|sid| ("sid".to_owned(), sid.as_str().into())));
+        annotations.extend(
+            kind.map(|kind| ("match".to_owned(), format!("{kind:?}").to_lowercase().into())),
+        );
     }
     let template = pst::Template::new(
         id,
