@@ -1,7 +1,8 @@
 //! Asks Cedar about every target, before anything else happens to it.
 //!
 //! INVARIANT: there is no path around this stage: the pipeline builds a `Call` only from its answer.
-//! INVARIANT (P6): about a key of another account a refusal sounds the same whether or not the key exists.
+//! INVARIANT (P6): about a key of another account a refusal sounds the same whether or not the key exists,
+//! in the answer and in the caller's own log; and neither tells what the key's policy or grants say.
 
 use crate::{
     Engine,
@@ -12,9 +13,10 @@ use crate::{
     resolve::{Found, FoundKey},
     wording,
 };
-use keyward_policy::{Facts, Question, Resource};
+use keyward_policy::{Facts, Question, Resource, Tally};
 use keyward_types::{
-    Caller, Decision, EncryptionContext, GrantConstraints, GrantOperation, GrantRecord, KeyName, KeyRecord, KmsError, Name,
+    Caller, Decision, EncryptionContext, GrantConstraints, GrantOperation, GrantRecord, KeyName, KeyRecord, KmsError, Layer,
+    LayerEffect, LayerOutcome, Name, Reason,
 };
 use std::sync::Arc;
 
@@ -41,7 +43,8 @@ impl Asking<'_> {
         let action = format!("{}:{}", self.spec.service.name(), target.action.unwrap_or(self.spec.name));
         let decision = match found {
             Found::Unchecked => return Ok(()),
-            Found::AbsentElsewhere { by_ciphertext, .. } => {
+            Found::AbsentElsewhere { arn, by_ciphertext, .. } => {
+                decisions.push(self.from_outside(arn, &action, facts));
                 return Err(wording::denied_elsewhere(&action, self.caller, *by_ciphertext));
             }
             Found::Key(key) => self.about_key(key, &action, facts, rested_on)?,
@@ -50,15 +53,57 @@ impl Asking<'_> {
             Found::Account => self.about(Resource::Any, &action, facts),
         };
         rested_on.extend(self.identity.name.clone());
-        let refusal = (!decision.allowed()).then(|| match found {
-            Found::Key(key) if key.record.name.account != self.caller.account => {
-                let by_ciphertext = key.material.is_some() && key.alias.is_none();
-                wording::denied_elsewhere(&action, self.caller, by_ciphertext)
+        match found {
+            _ if decision.allowed() => {
+                decisions.push(decision);
+                Ok(())
             }
-            _ => wording::denied(&decision, self.caller),
-        });
-        decisions.push(decision);
-        refusal.map_or(Ok(()), Err)
+            Found::Key(key) if key.record.name.account != self.caller.account => {
+                decisions.push(self.from_outside(&key.arn_for(self.caller), &action, facts));
+                let by_ciphertext = key.material.is_some() && key.alias.is_none();
+                Err(wording::denied_elsewhere(&action, self.caller, by_ciphertext))
+            }
+            _ => {
+                let refusal = wording::denied(&decision, self.caller);
+                decisions.push(decision);
+                Err(refusal)
+            }
+        }
+    }
+
+    /// A refusal about another account's key as the caller's account may know it: what its own policies say,
+    /// and of the key's side only that it did not speak for the caller.
+    fn from_outside(&self, arn: &str, action: &str, facts: &Facts<'_>) -> Decision {
+        let own = self.about(Resource::Other { arn }, action, facts);
+        let denied = match own.reason {
+            Reason::Denied(layer) => Some(layer),
+            Reason::EvaluationFailed => return own,
+            _ => None,
+        };
+        let (effect, reason, rule) = Tally {
+            denied,
+            rcp_ok: true,
+            scp_ok: true,
+            endpoint_ok: true,
+            service: false,
+            key_operation: true,
+            same_account: false,
+            cross_account_allowed: self.spec.cross_account,
+            names_caller: false,
+            names_entity: false,
+            names_account: false,
+            identity_allows: false,
+            root: false,
+            boundary_ok: true,
+            session_ok: true,
+            own_grant: false,
+        }
+        .verdict();
+        let key_side = LayerOutcome { layer: Layer::KeyPolicy, effect: LayerEffect::ImplicitDeny, matched: Vec::new(), near: Vec::new() };
+        let mut layers: Vec<LayerOutcome> = own.layers.into_iter().filter(|outcome| outcome.layer != Layer::KeyPolicy).collect();
+        layers.push(key_side);
+        layers.sort_by_key(|outcome| outcome.layer);
+        Decision { effect, reason, rule, layers, ..own }
     }
 
     fn about(&self, resource: Resource<'_>, action: &str, facts: &Facts<'_>) -> Decision {
@@ -213,5 +258,19 @@ pub(crate) fn key_resource<'a>(record: &'a KeyRecord, arn: &'a str, aliases: &'a
         usage: record.usage,
         origin: record.origin,
         multi_region: record.name.key_id.is_multi_region(),
+    }
+}
+
+impl Engine {
+    /// The decision about an action on no resource that is no row of the table, such as
+    /// `keyward:ListEvents`: a door's own reads go through the same policies as everything else.
+    pub fn decide(&self, caller: &Caller, action: &str) -> Result<Decision, KmsError> {
+        let identity = self.identity(caller)?;
+        let facts = own_facts(caller);
+        Ok(self.world.policies.decide(&Question {
+            identity: &identity.documents,
+            boundary: identity.boundary.as_ref(),
+            ..Question::new(caller, action, Resource::Any, &facts)
+        }))
     }
 }

@@ -36,6 +36,7 @@ use serde_json::{Map, Value};
 use std::{
     future::Future,
     marker::PhantomData,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -95,7 +96,8 @@ impl Prepared {
             dry_run: false,
             stage: Err(KmsError::internal("not prepared")),
         };
-        prepared.stage = prepared.stages::<O>();
+        let staged = caught(engine, O::SPEC.name, || prepared.stages::<O>());
+        prepared.stage = staged;
         prepared
     }
 
@@ -139,7 +141,7 @@ impl Prepared {
         let mut all = Vec::with_capacity(targets.len());
         for target in targets {
             let found = resolve(&self.engine, &self.caller, spec, target, &mut self.rested_on)?;
-            self.trace.found(&found);
+            self.trace.found(&found, &self.caller);
             if let Found::Key(key) = &found {
                 self.keys.push(key.clone());
             }
@@ -184,6 +186,7 @@ impl Prepared {
             O::facts(input, index, &mut facts);
             O::found_facts(&engine, &keys, &mut facts)?;
             asking.authorize(target, found, &facts, &mut self.rested_on, &mut self.trace.decisions)?;
+            self.trace.allowed(found, &caller);
         }
         Ok(())
     }
@@ -200,6 +203,12 @@ impl Prepared {
         Ok(())
     }
 
+    /// Refuses the attempt for a reason outside the pipeline, such as a full queue. It leaves its event.
+    pub fn refuse(mut self, error: KmsError) -> InFlight {
+        self.stage = Err(error);
+        self.run()
+    }
+
     /// Runs the operation and hands its changes and its event to the one writer.
     pub fn run(self) -> InFlight {
         let Self { engine, caller, operation, body, attempt, started_nanos, snapshot, mut rested_on, keys, mut trace, dry_run, stage, .. } = self;
@@ -207,7 +216,7 @@ impl Prepared {
         let now = engine.now();
         let mut call = Call::new(&engine, &caller, &keys, now);
         let event_id = call.fresh_id();
-        let outcome = stage.and_then(|run| run(&mut call));
+        let outcome = stage.and_then(|run| caught(&engine, spec.name, || run(&mut call)));
         let Proposed { changes, rested_on: more, additional, resources, decisions } = call.proposed;
         rested_on.extend(more);
         trace.additional = additional;
@@ -275,6 +284,7 @@ impl InFlight {
             }
             Err(error) => {
                 self.reply = None;
+                self.engine.metrics().uncommitted();
                 Some(Err(uncommitted(error)))
             }
         }
@@ -306,6 +316,19 @@ impl Future for InFlight {
             }
         }
     }
+}
+
+/// A panic is a defect, and answered as one; the attempt still leaves its event.
+fn caught<T>(
+    engine: &Engine,
+    operation: &'static str,
+    work: impl FnOnce() -> Result<T, KmsError>,
+) -> Result<T, KmsError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        engine.metrics().panicked();
+        tracing::error!(operation, "a request panicked; this is a defect");
+        Err(KmsError::internal("a request panicked"))
+    })
 }
 
 /// Why nothing was written, as the client hears it. No output leaves.

@@ -4,7 +4,7 @@ use crate::{
     answer,
     authn::{Arrival, Front, Gate},
     census::Census,
-    events::{Growth, Permissions},
+    events::Growth,
     lanes::{self, Lanes},
 };
 use actix_web::{
@@ -13,7 +13,6 @@ use actix_web::{
     web::{Bytes, Payload},
 };
 use keyward_engine::{AnyOperation, Engine, Reply};
-use keyward_policy::PolicyEngine;
 use keyward_types::{Caller, KmsError};
 use std::{
     future::Future,
@@ -33,7 +32,6 @@ pub struct Doors {
     pub(crate) engine: Arc<Engine>,
     pub(crate) gate: Gate,
     pub(crate) lanes: Lanes,
-    pub(crate) permissions: Permissions,
     pub(crate) growth: Growth,
     pub(crate) census: Census,
     pub(crate) body_bytes_max: usize,
@@ -51,7 +49,6 @@ impl Doors {
         Self {
             gate: Gate::new(front),
             lanes: Lanes::new(cores),
-            permissions: Permissions::new(PolicyEngine::new()),
             growth: Growth::of(engine.store()),
             census: Census::default(),
             started_seconds: engine.now().seconds(),

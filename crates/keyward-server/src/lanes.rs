@@ -4,8 +4,8 @@
 //! It does not decide what is heavy: the operation's row does.
 //!
 //! INVARIANT: no more heavy calls run at once than there are cores, and no more wait than `QUEUE_MAX`.
-//! INVARIANT: a panic inside an attempt is answered as an internal error and counted. Such an attempt
-//! may leave no event, and no output leaves either.
+//! INVARIANT: a call that finds the queue full leaves an event like any other refusal.
+//! The engine catches what panics inside an attempt, and records it; what is caught here is the rest.
 
 use keyward_engine::{AnyOperation, Engine, InFlight, Prepared, Reply};
 use keyward_types::{Caller, ErrorCode, KmsError};
@@ -44,16 +44,19 @@ impl Lanes {
     ) -> Result<Reply, KmsError> {
         let panicked = |panic| internal(engine, operation, panic);
         let prepared = guard(|| engine.prepare(operation, caller, body)).map_err(panicked)?;
-        let in_flight = if prepared.heavy() {
-            self.run_heavy(prepared).await?.map_err(panicked)?
-        } else {
-            guard(|| prepared.run()).map_err(panicked)?
+        let in_flight = match prepared.heavy().then(|| Place::take(&self.waiting)) {
+            None => guard(|| prepared.run()).map_err(panicked)?,
+            Some(Some(place)) => self.run_heavy(prepared, place).await?.map_err(panicked)?,
+            Some(None) => prepared.refuse(throttled()),
         };
         caught(in_flight).await.map_err(panicked)?
     }
 
-    async fn run_heavy(&self, prepared: Prepared) -> Result<Result<InFlight, Panicked>, KmsError> {
-        let place = Place::take(&self.waiting).ok_or_else(throttled)?;
+    async fn run_heavy(
+        &self,
+        prepared: Prepared,
+        place: Place<'_>,
+    ) -> Result<Result<InFlight, Panicked>, KmsError> {
         let permit = Arc::clone(&self.heavy).acquire_owned().await.map_err(KmsError::internal)?;
         drop(place);
         let ran = tokio::task::spawn_blocking(move || {

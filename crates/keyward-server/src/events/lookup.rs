@@ -58,7 +58,7 @@ async fn look_up(
     request_id: Uuid,
 ) -> Result<Vec<u8>, KmsError> {
     let caller = doors.admit(request, body, LOOKUP.service, request_id)?;
-    doors.permissions.check(&doors.engine, &caller, LOOKUP).await?;
+    super::permission::check(&doors.engine, &caller, LOOKUP).await?;
     let body = if body.trim_ascii().is_empty() { b"{}" } else { body };
     let input: Input = serde_json::from_slice(body).map_err(|error| {
         let place = format!("line {} column {}", error.line(), error.column());

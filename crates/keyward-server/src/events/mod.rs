@@ -10,7 +10,6 @@ pub(crate) mod lookup;
 mod permission;
 mod tail;
 
-pub(crate) use permission::Permissions;
 pub(crate) use tail::Growth;
 
 use crate::{answer, doors::Doors};
@@ -178,7 +177,7 @@ async fn admitted(
     request_id: Uuid,
 ) -> Result<Arc<Caller>, KmsError> {
     let caller = doors.admit(request, b"", "kms", request_id)?;
-    doors.permissions.check(&doors.engine, &caller, action).await?;
+    permission::check(&doors.engine, &caller, action).await?;
     Ok(caller)
 }
 

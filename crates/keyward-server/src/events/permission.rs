@@ -3,15 +3,12 @@
 //! INVARIANT: a refusal leaves an event before it is answered.
 
 use keyward_engine::Engine;
-use keyward_policy::{Facts, PolicyEngine, Question, Resource};
 use keyward_store::Commit;
 use keyward_trail::Record;
 use keyward_types::{
-    Caller, CallerKind, Decision, ErrorCode, EventSummary, IdentityDocument, KmsError, Outcome,
-    caller::Document, event::Event,
+    Caller, Decision, ErrorCode, EventSummary, KmsError, Outcome, event::Event,
 };
 use serde_json::Map;
-use std::collections::BTreeMap;
 
 /// What a caller must be allowed, such as `keyward:ListEvents`.
 #[derive(Clone, Copy, Debug)]
@@ -20,77 +17,20 @@ pub(crate) struct Action {
     pub(crate) operation: &'static str,
 }
 
-pub(crate) struct Permissions {
-    policies: PolicyEngine,
-}
-
-impl Permissions {
-    pub(crate) fn new(policies: PolicyEngine) -> Self {
-        Self { policies }
+/// Fails with `AccessDenied` when nothing allows the action on `*`.
+pub(super) async fn check(
+    engine: &Engine,
+    caller: &Caller,
+    action: Action,
+) -> Result<(), KmsError> {
+    let Action { service, operation } = action;
+    let decision = engine.decide(caller, &format!("{service}:{operation}"))?;
+    if decision.allowed() {
+        return Ok(());
     }
-
-    /// Fails with `AccessDenied` when nothing allows the action on `*`.
-    pub(super) async fn check(
-        &self,
-        engine: &Engine,
-        caller: &Caller,
-        action: Action,
-    ) -> Result<(), KmsError> {
-        let decision = self.decide(engine, caller, action)?;
-        if decision.allowed() {
-            return Ok(());
-        }
-        let error = KmsError::new(ErrorCode::AccessDenied, decision.message(&caller.arn));
-        remember(engine, caller, action, &decision, &error).await?;
-        Err(error)
-    }
-
-    fn decide(
-        &self,
-        engine: &Engine,
-        caller: &Caller,
-        Action { service, operation }: Action,
-    ) -> Result<Decision, KmsError> {
-        let action = format!("{service}:{operation}");
-        let identity = identity(engine, caller)?;
-        let facts = Facts::new();
-        let question = Question {
-            identity: &identity,
-            ..Question::new(caller, &action, Resource::Any, &facts)
-        };
-        Ok(self.policies.decide(&question))
-    }
-}
-
-/// The inline policies of a user or role.
-fn identity(engine: &Engine, caller: &Caller) -> Result<Vec<IdentityDocument>, KmsError> {
-    let store = engine.store();
-    let gone = || KmsError::internal("the caller was removed while its request was decided");
-    match &caller.kind {
-        CallerKind::User { name } => {
-            let user =
-                store.user(&caller.account, name).map_err(KmsError::internal)?.ok_or_else(gone)?;
-            Ok(documents(&user.policies))
-        }
-        CallerKind::RoleSession { role_name, .. } => {
-            let role = store
-                .role(&caller.account, role_name)
-                .map_err(KmsError::internal)?
-                .ok_or_else(gone)?;
-            Ok(documents(&role.policies))
-        }
-        CallerKind::Root | CallerKind::Federated { .. } | CallerKind::Service { .. } => {
-            Ok(Vec::new())
-        }
-    }
-}
-
-fn documents(policies: &BTreeMap<String, Document>) -> Vec<IdentityDocument> {
-    let named = |(name, document): (&String, &Document)| IdentityDocument {
-        source: format!("inline policy {name}"),
-        document: document.clone(),
-    };
-    policies.iter().map(named).collect()
+    let error = KmsError::new(ErrorCode::AccessDenied, decision.message(&caller.arn));
+    remember(engine, caller, action, &decision, &error).await?;
+    Err(error)
 }
 
 async fn remember(
