@@ -5,6 +5,7 @@ statement, grant and clause where there is one.
 """
 
 import base64
+import json
 
 from kit import ACCOUNT, REGION, Login, document, equal, role_arn, statement, user_arn
 from limits import ELSEWHERE
@@ -269,6 +270,27 @@ def two_accounts(world):
     equal(theirs.decrypt(CiphertextBlob=case, EncryptionContext={"Case": "7"})["Plaintext"], b"case number 7")
     refused(nothing.decrypt, CiphertextBlob=case, EncryptionContext={"Case": "7"})
     refused(theirs.decrypt, CiphertextBlob=hidden)
+
+    # The partner's own log tells no more than the refusal did: not what the key's policy says, not whether there
+    # is a key, not which key an alias means.
+    def told_apart(names):
+        told = [refused(theirs.encrypt, KeyId=name, Plaintext=b"text", EncryptionContext={"Project": "SunnyPII"}).request_id for name in names]
+        seen = []
+        for name, request_id in zip(names, told):
+            explained = json.loads(world.keyward("explain", request_id, "-o", "json", login=their_root))
+            event = json.loads(world.keyward("events", "show", request_id, login=their_root))
+            text = json.dumps([explained, event])
+            for secret in ("PartnerMessages", "Owner", "SnowyPII"):
+                assert secret not in text, f"{secret} is in {text}"
+            equal(explained["Decisions"][0]["reason"], {"NotAllowed": "KeyPolicy"})
+            seen.append(json.dumps([explained["Decisions"], event["additionalEventData"], event["resources"], event["requestParameters"]]).replace(name, "NAME"))
+        equal(seen[0], seen[1])
+
+    told_apart([shared, shared.replace("1111-4111", "1111-4112")])
+    told_apart([private, private.replace("2222-4222", "2222-4223")])
+    told_apart([f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/{name}" for name in ("shared", "absent")])
+    allowed = theirs.encrypt(KeyId=f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/shared", Plaintext=b"text", EncryptionContext=context)
+    equal([one["ARN"] for one in world.event(allowed["ResponseMetadata"]["RequestId"])["resources"]], [shared])
 
     # Each account reads its own part of the log, and a refusal from outside is none of the owner's.
     told = refused(theirs.encrypt, KeyId=private, Plaintext=b"text")

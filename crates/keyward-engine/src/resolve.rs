@@ -26,6 +26,18 @@ pub(crate) struct FoundKey {
     pub(crate) wrongly_claimed: bool,
 }
 
+impl FoundKey {
+    /// The ARN that a caller may hear before it was allowed anything: which key another account's alias
+    /// points to is not for outsiders.
+    pub(crate) fn arn_for(&self, caller: &Caller) -> String {
+        let KeyName { account, region, .. } = &self.record.name;
+        match &self.alias {
+            Some(alias) if *account != caller.account => alias.arn(account, region),
+            _ => self.record.name.to_string(),
+        }
+    }
+}
+
 /// What a target turned out to be.
 pub(crate) enum Found {
     Key(FoundKey),

@@ -28,11 +28,22 @@ impl Trace {
         }
     }
 
-    pub(crate) fn found(&mut self, found: &Found) {
+    pub(crate) fn found(&mut self, found: &Found, caller: &Caller) {
         match found {
-            Found::Key(key) => self.resource(&key.record.name.to_string()),
+            Found::Key(key) => self.resource(&key.arn_for(caller)),
             Found::Alias { arn } | Found::AbsentElsewhere { arn, .. } => self.resource(arn),
             Found::Other { .. } | Found::Account | Found::Unchecked => {}
+        }
+    }
+
+    /// The caller may use the key, and so may know which one another account's alias meant.
+    pub(crate) fn allowed(&mut self, found: &Found, caller: &Caller) {
+        if let Found::Key(key) = found {
+            let (said, meant) = (key.arn_for(caller), key.record.name.to_string());
+            if said != meant {
+                self.resources.retain(|(arn, _)| *arn != said);
+                self.resource(&meant);
+            }
         }
     }
 
