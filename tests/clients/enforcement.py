@@ -311,9 +311,9 @@ def sessions(world):
     role = world.role("worker", caller.arn, statement("Allow", ["kms:Encrypt", "kms:Decrypt"], sid="WorkerMay"))
     whole = world.assume(role, caller, "whole")
     narrowed = world.assume(role, caller, "narrowed", policy=document(statement("Allow", ["kms:Encrypt", "kms:DescribeKey"], sid="JustEncrypt")))
+    who = lambda login: world.client("sts", login).get_caller_identity()["Arn"]
     equal(world.aws("sts", "get-caller-identity", login=narrowed)["Arn"], f"arn:aws:sts::{ACCOUNT}:assumed-role/worker/narrowed")
-    equal(world.aws("sts", "get-caller-identity")["Arn"], ROOT["AWS"])
-    equal(world.aws("sts", "get-caller-identity", login=caller)["Arn"], caller.arn)
+    equal([who(whole), who(world.root), who(caller)], [f"arn:aws:sts::{ACCOUNT}:assumed-role/worker/whole", ROOT["AWS"], caller.arn])
 
     sealed = world.client(login=narrowed).encrypt(KeyId=key["KeyId"], Plaintext=b"sealed by a session")["CiphertextBlob"]
     equal(world.client(login=whole).decrypt(CiphertextBlob=sealed)["Plaintext"], b"sealed by a session")
@@ -328,12 +328,13 @@ def sessions(world):
     equal(identity["sessionContext"]["sessionIssuer"]["arn"], role)
 
     # Who may assume a role: the trust policy and, unless it names the caller, the caller's own policies.
-    world.refused("AccessDenied", world.assume, role, stranger, words="is not authorized to perform: sts:AssumeRole on resource: " + role)
-    world.refused("AccessDenied", world.assume, role_arn("absent"), stranger, words="is not authorized to perform: sts:AssumeRole")
-    world.refused("AccessDenied", world.assume, role, world.root, words="Roles may not be assumed by root accounts.")
+    assume = lambda arn, login: world.client("sts", login).assume_role(RoleArn=arn, RoleSessionName="story")
+    world.refused("AccessDenied", assume, role, stranger, words="is not authorized to perform: sts:AssumeRole on resource: " + role)
+    world.refused("AccessDenied", assume, role_arn("absent"), stranger, words="is not authorized to perform: sts:AssumeRole")
+    world.refused("AccessDenied", assume, role, world.root, words="Roles may not be assumed by root accounts.")
     token = world.aws("sts", "get-session-token", login=caller)["Credentials"]
     temporary = Login(token["AccessKeyId"], token["SecretAccessKey"], token["SessionToken"], caller.arn)
-    equal(world.aws("sts", "get-caller-identity", login=temporary)["Arn"], caller.arn)
+    equal(who(temporary), caller.arn)
     # Temporary credentials are three parts of one thing.
     sts = lambda **changed: world.client("sts", Login(**{"access_key_id": whole.access_key_id, "secret": whole.secret, "token": whole.token} | changed)).get_caller_identity
     for changed in ({"token": None}, {"token": narrowed.token}, {"token": whole.token[:-4] + "AAAA"}, {"secret": narrowed.secret}, {"access_key_id": narrowed.access_key_id}):
@@ -348,24 +349,24 @@ def credentials_end(world):
     theirs = world.client(login=login)
     use = lambda client=theirs: client.encrypt(KeyId=key["KeyId"], Plaintext=b"still here?")
     use()
-    status = lambda status: world.aws("iam", "update-access-key", "--user-name", "leaver", "--access-key-id", login.access_key_id, "--status", status)
-    status("Inactive")
+    iam = world.client("iam")
+    world.aws("iam", "update-access-key", "--user-name", "leaver", "--access-key-id", login.access_key_id, "--status", "Inactive")
     world.refused("UnrecognizedClientException", use, words="The security token included in the request is invalid.")
-    status("Active")
+    iam.update_access_key(UserName="leaver", AccessKeyId=login.access_key_id, Status="Active")
     use()
     second = world.access_key("leaver")
     use(world.client(login=second))
-    world.refused("LimitExceeded", world.access_key, "leaver")
+    world.refused("LimitExceeded", iam.create_access_key, UserName="leaver")
     world.aws("iam", "delete-access-key", "--user-name", "leaver", "--access-key-id", login.access_key_id)
     world.refused("UnrecognizedClientException", use)
     use(world.client(login=second))
-    equal([one["AccessKeyId"] for one in world.aws("iam", "list-access-keys", "--user-name", "leaver")["AccessKeyMetadata"]], [second.access_key_id])
+    equal([one["AccessKeyId"] for one in iam.list_access_keys(UserName="leaver")["AccessKeyMetadata"]], [second.access_key_id])
 
     world.client().put_key_policy(KeyId=key["KeyId"], Policy=document(DELEGATES, statement("Allow", "kms:*", sid="Leaver", principal={"AWS": login.arn})))
-    world.aws("iam", "delete-user-policy", "--user-name", "leaver", "--policy-name", "inline")
+    iam.delete_user_policy(UserName="leaver", PolicyName="inline")
     use(world.client(login=second))
     world.refused("DeleteConflict", world.aws, "iam", "delete-user", "--user-name", "leaver")
-    world.aws("iam", "delete-access-key", "--user-name", "leaver", "--access-key-id", second.access_key_id)
+    iam.delete_access_key(UserName="leaver", AccessKeyId=second.access_key_id)
     world.aws("iam", "delete-user", "--user-name", "leaver")
     world.refused("UnrecognizedClientException", use, world.client(login=second))
     # Somebody else of the same name is somebody else.
@@ -379,10 +380,10 @@ def credentials_end(world):
     use(session)
     world.aws("iam", "delete-role-policy", "--role-name", "shift", "--policy-name", "inline")
     world.denied("NotAllowed", "IdentityPolicy", use, session)
-    world.aws("iam", "put-role-policy", "--role-name", "shift", "--policy-name", "inline", "--policy-document", document(may))
+    iam.put_role_policy(RoleName="shift", PolicyName="inline", PolicyDocument=document(may))
     use(session)
-    world.aws("iam", "delete-role-policy", "--role-name", "shift", "--policy-name", "inline")
-    world.aws("iam", "delete-role", "--role-name", "shift")
+    iam.delete_role_policy(RoleName="shift", PolicyName="inline")
+    iam.delete_role(RoleName="shift")
     world.role("shift", caller.arn, may)
     world.refused(("UnrecognizedClientException", "AccessDeniedException", "ExpiredTokenException"), use, session)
 

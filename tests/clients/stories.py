@@ -10,10 +10,11 @@ import time
 import attacks
 import enforcement
 import limits
+import memory
 import use
 from kit import World
 
-MODULES = (use, limits, enforcement, attacks)
+MODULES = (use, limits, enforcement, memory, attacks)
 STORIES = {story.__name__: story for module in MODULES for story in module.STORIES}
 
 # Seconds after which a story has hung.

@@ -16,7 +16,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("keyward-sigv4", &["keyward-types"]),
     (
         "keyward-engine",
-        &["keyward-types", "keyward-crypto", "keyward-policy", "keyward-store", "keyward-telemetry", "keyward-trail"],
+        &[
+            "keyward-types",
+            "keyward-crypto",
+            "keyward-policy",
+            "keyward-store",
+            "keyward-telemetry",
+            "keyward-trail",
+        ],
     ),
     (
         "keyward-server",
@@ -92,7 +99,11 @@ fn manifests() -> Manifests {
 }
 
 fn dependencies(manifest: &toml::Table, kinds: &[&str]) -> Vec<String> {
-    kinds.iter().filter_map(|kind| manifest.get(*kind)?.as_table()).flat_map(|table| table.keys().cloned()).collect()
+    kinds
+        .iter()
+        .filter_map(|kind| manifest.get(*kind)?.as_table())
+        .flat_map(|table| table.keys().cloned())
+        .collect()
 }
 
 #[test]
@@ -100,10 +111,16 @@ fn crates_name_only_what_the_table_allows() {
     let manifests = manifests();
     let known: Vec<&str> = ARROWS.iter().map(|(name, _)| *name).collect();
     for (name, manifest) in &manifests {
-        let (_, allowed) = ARROWS.iter().find(|(known, _)| known == name).unwrap_or_else(|| panic!("{name} is not in the table"));
+        let (_, allowed) = ARROWS
+            .iter()
+            .find(|(known, _)| known == name)
+            .unwrap_or_else(|| panic!("{name} is not in the table"));
         for dependency in dependencies(manifest, &["dependencies", "build-dependencies"]) {
             let ours = known.contains(&dependency.as_str());
-            assert!(!ours || allowed.contains(&dependency.as_str()), "{name} must not depend on {dependency}");
+            assert!(
+                !ours || allowed.contains(&dependency.as_str()),
+                "{name} must not depend on {dependency}"
+            );
         }
     }
     assert_eq!(manifests.len(), ARROWS.len(), "the table names a crate that is not there");
@@ -114,7 +131,10 @@ fn heavy_libraries_stay_behind_their_fences() {
     for (name, manifest) in manifests() {
         for dependency in dependencies(&manifest, &["dependencies", "build-dependencies"]) {
             let fence = FENCES.iter().find(|(library, _)| *library == dependency);
-            assert!(fence.is_none_or(|(_, owners)| owners.contains(&name.as_str())), "{dependency} does not belong in {name}");
+            assert!(
+                fence.is_none_or(|(_, owners)| owners.contains(&name.as_str())),
+                "{dependency} does not belong in {name}"
+            );
         }
     }
 }
@@ -124,11 +144,15 @@ fn every_dependency_is_declared_with_a_reason() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let text = fs::read_to_string(root.join("Cargo.toml")).unwrap();
     let table = text.split("[workspace.dependencies]").nth(1).unwrap().split("\n[").next().unwrap();
-    for line in table.lines().filter(|line| line.contains('=') && !line.starts_with('#') && !line.starts_with("keyward-")) {
+    for line in table.lines().filter(|line| {
+        line.contains('=') && !line.starts_with('#') && !line.starts_with("keyward-")
+    }) {
         assert!(line.contains(" # "), "say in one line why: {line}");
     }
     for (name, manifest) in manifests() {
-        for (dependency, value) in manifest.get("dependencies").and_then(toml::Value::as_table).into_iter().flatten() {
+        for (dependency, value) in
+            manifest.get("dependencies").and_then(toml::Value::as_table).into_iter().flatten()
+        {
             let inherited = value.get("workspace").and_then(toml::Value::as_bool) == Some(true);
             assert!(inherited, "{name}: declare {dependency} in the workspace, with its reason");
         }

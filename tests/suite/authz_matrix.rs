@@ -29,7 +29,9 @@ fn body(spec: &Spec, key: &str) -> Value {
 
 /// `-` for a refusal by policy; whatever else happens, policy let it through.
 fn cell(service: &TestService, login: &Login, spec: &Spec, key: &str) -> char {
-    match through_engine(service, login, spec.service, spec.name, &body(spec, key).to_string()).code() {
+    match through_engine(service, login, spec.service, spec.name, &body(spec, key).to_string())
+        .code()
+    {
         "AccessDeniedException" => '-',
         _ => 'A',
     }
@@ -38,10 +40,12 @@ fn cell(service: &TestService, login: &Login, spec: &Spec, key: &str) -> char {
 #[test]
 fn the_matrix_reads_as_blessed() {
     let allow = |action: &str| json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action, "Resource": "*"}]});
-    let mut text = String::from("# A: policy lets it through; -: refused. Key with the default key policy.\n");
+    let mut text =
+        String::from("# A: policy lets it through; -: refused. Key with the default key policy.\n");
     let names = ["root", "kms:*", "kms:Encrypt", "nothing", "grantee", "foreign-root"];
     writeln!(text, "# {}", names.join(" · ")).unwrap();
-    for operation in OPERATIONS.iter().filter(|operation| operation.spec().service == Service::Kms) {
+    for operation in OPERATIONS.iter().filter(|operation| operation.spec().service == Service::Kms)
+    {
         let spec = operation.spec();
         // A service of its own, so that what one operation did does not show in the next.
         let service = TestService::start();
@@ -58,7 +62,8 @@ fn the_matrix_reads_as_blessed() {
         let grant = json!({"KeyId": key, "GranteePrincipal": "arn:aws:iam::000000000000:user/grantee", "Operations": ["Encrypt", "Decrypt", "DescribeKey", "CreateGrant"]});
         service.kms(&root, "CreateGrant", &grant).text("/GrantId");
         // The owner last: it may change the key.
-        let mut cells: Vec<char> = logins.iter().rev().map(|login| cell(&service, login, spec, &key)).collect();
+        let mut cells: Vec<char> =
+            logins.iter().rev().map(|login| cell(&service, login, spec, &key)).collect();
         cells.reverse();
         let cells: Vec<String> = cells.into_iter().map(String::from).collect();
         writeln!(text, "{:<38} {}", spec.name, cells.join(" ")).unwrap();

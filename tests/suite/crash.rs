@@ -106,20 +106,40 @@ struct Client {
 
 impl Client {
     fn of(service: &Service) -> Self {
-        let config = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).timeout_global(Some(Duration::from_secs(20)));
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .proxy(None)
+            .timeout_global(Some(Duration::from_secs(20)));
         Self { agent: config.build().into(), address: service.address.clone() }
     }
 
     /// Status, body and request id; `None` when there was no whole answer.
     fn call(&self, operation: &str, input: &Value) -> Option<(u16, Value, String)> {
         let (body, target) = (input.to_string(), format!("TrentService.{operation}"));
-        let headers = [("host", self.address.as_str()), ("content-type", "application/x-amz-json-1.1"), ("x-amz-target", &target)];
-        let request = Request { method: "POST", path: "/", query: "", headers: &headers, body: body.as_bytes() };
-        let credentials = Credentials { access_key_id: "test", secret_access_key: "test", session_token: None };
+        let headers = [
+            ("host", self.address.as_str()),
+            ("content-type", "application/x-amz-json-1.1"),
+            ("x-amz-target", &target),
+        ];
+        let request = Request {
+            method: "POST",
+            path: "/",
+            query: "",
+            headers: &headers,
+            body: body.as_bytes(),
+        };
+        let credentials =
+            Credentials { access_key_id: "test", secret_access_key: "test", session_token: None };
         let seconds = wall_seconds();
-        let added = sign(&request, &credentials, &Scope { region: "us-east-1", service: "kms" }, seconds);
+        let added =
+            sign(&request, &credentials, &Scope { region: "us-east-1", service: "kms" }, seconds);
         let mut builder = self.agent.post(format!("http://{}/", self.address));
-        for (name, value) in headers.iter().skip(1).copied().chain(added.iter().map(|(name, value)| (*name, value.as_str()))) {
+        for (name, value) in headers
+            .iter()
+            .skip(1)
+            .copied()
+            .chain(added.iter().map(|(name, value)| (*name, value.as_str())))
+        {
             builder = builder.header(name, value);
         }
         let mut response = builder.send(body.as_bytes()).ok()?;
@@ -130,14 +150,19 @@ impl Client {
     }
 
     fn expect(&self, operation: &str, input: &Value) -> Value {
-        let (status, value, _) = self.call(operation, input).unwrap_or_else(|| panic!("{operation}: no answer"));
+        let (status, value, _) =
+            self.call(operation, input).unwrap_or_else(|| panic!("{operation}: no answer"));
         assert_eq!(status, 200, "{operation} {input}: {value}");
         value
     }
 }
 
 fn text(value: &Value, pointer: &str) -> String {
-    value.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("no {pointer} in {value}")).to_owned()
+    value
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or_else(|| panic!("no {pointer} in {value}"))
+        .to_owned()
 }
 
 /// One client's share of the load. Only what was answered enters the ledger.
@@ -159,7 +184,10 @@ fn step(client: &Client, ledger: &Mutex<Ledger>, random: &mut Random) -> Option<
         0 => create(client, ledger),
         1 => {
             let name = format!("alias/a{}", random.next(u64::MAX));
-            let id = acknowledged(client.call("CreateAlias", &json!({"AliasName": name, "TargetKeyId": key}))?)?.1;
+            let id = acknowledged(
+                client.call("CreateAlias", &json!({"AliasName": name, "TargetKeyId": key}))?,
+            )?
+            .1;
             let mut ledger = ledger.lock().unwrap();
             ledger.aliases.push((name, key));
             ledger.requests.push(id);
@@ -176,7 +204,10 @@ fn step(client: &Client, ledger: &Mutex<Ledger>, random: &mut Random) -> Option<
         3 => {
             let Some((key, grant)) = ledger.lock().unwrap().grants.pop() else { return Some(()) };
             // From here it may be revoked or not, until the answer says so.
-            let id = acknowledged(client.call("RevokeGrant", &json!({"KeyId": key, "GrantId": grant}))?)?.1;
+            let id = acknowledged(
+                client.call("RevokeGrant", &json!({"KeyId": key, "GrantId": grant}))?,
+            )?
+            .1;
             let mut ledger = ledger.lock().unwrap();
             ledger.revoked.push((key, grant));
             ledger.requests.push(id);
@@ -184,7 +215,9 @@ fn step(client: &Client, ledger: &Mutex<Ledger>, random: &mut Random) -> Option<
         }
         _ => {
             let plaintext = format!("{:04}", random.next(10_000));
-            let (value, id) = acknowledged(client.call("Encrypt", &json!({"KeyId": key, "Plaintext": plaintext}))?)?;
+            let (value, id) = acknowledged(
+                client.call("Encrypt", &json!({"KeyId": key, "Plaintext": plaintext}))?,
+            )?;
             let mut ledger = ledger.lock().unwrap();
             ledger.ciphertexts.push((text(&value, "/CiphertextBlob"), plaintext));
             ledger.requests.push(id);
@@ -217,7 +250,12 @@ fn under_load(service: Service, ledger: &Arc<Mutex<Ledger>>, seed: u64, end: imp
     let stop = Arc::new(AtomicBool::new(false));
     let drivers: Vec<_> = (0..CLIENTS)
         .map(|_| {
-            let (client, ledger, stop, seed) = (Client::of(&service), Arc::clone(ledger), Arc::clone(&stop), random.next(u64::MAX));
+            let (client, ledger, stop, seed) = (
+                Client::of(&service),
+                Arc::clone(ledger),
+                Arc::clone(&stop),
+                random.next(u64::MAX),
+            );
             thread::spawn(move || drive(&client, &ledger, &stop, seed))
         })
         .collect();
@@ -234,18 +272,25 @@ fn check(service: &Service, ledger: &Ledger, since: &Marks) {
         client.expect("DescribeKey", &json!({"KeyId": key}));
     }
     for (alias, key) in &ledger.aliases[since.aliases..] {
-        assert_eq!(text(&client.expect("DescribeKey", &json!({"KeyId": alias})), "/KeyMetadata/KeyId"), *key);
+        assert_eq!(
+            text(&client.expect("DescribeKey", &json!({"KeyId": alias})), "/KeyMetadata/KeyId"),
+            *key
+        );
     }
     for (key, grant) in &ledger.grants {
         let listed = client.expect("ListGrants", &json!({"KeyId": key, "GrantId": grant}));
         assert_eq!(listed["Grants"].as_array().unwrap().len(), 1, "grant {grant} of {key} is lost");
     }
     for (key, grant) in &ledger.revoked[since.revoked..] {
-        let (status, value, _) = client.call("ListGrants", &json!({"KeyId": key, "GrantId": grant})).unwrap();
+        let (status, value, _) =
+            client.call("ListGrants", &json!({"KeyId": key, "GrantId": grant})).unwrap();
         assert!(status != 200 || value["Grants"] == json!([]), "grant {grant} of {key} came back");
     }
     for (blob, plaintext) in &ledger.ciphertexts[since.ciphertexts..] {
-        assert_eq!(text(&client.expect("Decrypt", &json!({"CiphertextBlob": blob})), "/Plaintext"), *plaintext);
+        assert_eq!(
+            text(&client.expect("Decrypt", &json!({"CiphertextBlob": blob})), "/Plaintext"),
+            *plaintext
+        );
     }
 }
 
@@ -276,13 +321,21 @@ fn keyward(args: &[&str], data: &Path) -> std::process::Output {
 /// The log verifies, and holds an event for every acknowledged request.
 fn check_log(data: &Path, ledger: &Ledger) {
     let verified = keyward(&["audit", "verify", "-o", "json"], data);
-    assert_eq!(verified.status.code(), Some(0), "{}{}", String::from_utf8_lossy(&verified.stdout), String::from_utf8_lossy(&verified.stderr));
+    assert_eq!(
+        verified.status.code(),
+        Some(0),
+        "{}{}",
+        String::from_utf8_lossy(&verified.stdout),
+        String::from_utf8_lossy(&verified.stderr)
+    );
     let exported = keyward(&["events", "export"], data);
     assert!(exported.status.success(), "{}", String::from_utf8_lossy(&exported.stderr));
     let found: BTreeSet<String> = String::from_utf8(exported.stdout)
         .unwrap()
         .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).unwrap()["requestID"].as_str().map(str::to_owned))
+        .filter_map(|line| {
+            serde_json::from_str::<Value>(line).unwrap()["requestID"].as_str().map(str::to_owned)
+        })
         .collect();
     let lost: Vec<&String> = ledger.requests.iter().filter(|id| !found.contains(*id)).collect();
     assert!(lost.is_empty(), "{} acknowledged requests left no event, {lost:?} first", lost.len());
@@ -301,7 +354,12 @@ fn nothing_acknowledged_is_lost_by_kills() {
     let (seed, ledger) = (seed(), Arc::new(Mutex::new(Ledger::default())));
     for round in 0..KILLS {
         let marks = Marks::of(&ledger.lock().unwrap());
-        under_load(Service::start(&data), &ledger, seed.wrapping_add(u64::from(round)), Service::kill);
+        under_load(
+            Service::start(&data),
+            &ledger,
+            seed.wrapping_add(u64::from(round)),
+            Service::kill,
+        );
         let service = Service::start(&data);
         check(&service, &ledger.lock().unwrap(), &marks);
         service.kill();
@@ -325,10 +383,15 @@ fn nothing_acknowledged_is_lost_by_power_cuts() {
     let data = disk.mount.join("data");
     for round in 0..POWER_CUTS {
         let marks = Marks::of(&ledger.lock().unwrap());
-        under_load(Service::start(&data), &ledger, seed.wrapping_add(u64::from(round)), |service| {
-            disk.cut_power();
-            service.kill();
-        });
+        under_load(
+            Service::start(&data),
+            &ledger,
+            seed.wrapping_add(u64::from(round)),
+            |service| {
+                disk.cut_power();
+                service.kill();
+            },
+        );
         disk.remount();
         let service = Service::start(&data);
         check(&service, &ledger.lock().unwrap(), &marks);
@@ -361,7 +424,12 @@ fn a_damaged_sled_is_built_again() {
         if round % 2 == 0 {
             flip_bit(&file, random.next(len.min(256 * 1024)));
         } else {
-            fs::OpenOptions::new().write(true).open(&file).unwrap().set_len(random.next(len)).unwrap();
+            fs::OpenOptions::new()
+                .write(true)
+                .open(&file)
+                .unwrap()
+                .set_len(random.next(len))
+                .unwrap();
         }
         let service = Service::start(&data);
         check(&service, &ledger, &Marks::default());
@@ -375,7 +443,11 @@ fn a_changed_journal_is_noticed_and_not_served() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     stopped_store(&data);
-    let segment = fs::read_dir(data.join("journal")).unwrap().map(|entry| entry.unwrap().path()).min().unwrap();
+    let segment = fs::read_dir(data.join("journal"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .min()
+        .unwrap();
     let middle = fs::metadata(&segment).unwrap().len() / 2;
     flip_bit(&segment, middle);
     let verified = keyward(&["audit", "verify", "-o", "json"], &data);
@@ -393,7 +465,11 @@ fn a_store_is_never_served_empty_or_older() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     stopped_store(&data);
-    let segment = fs::read_dir(data.join("journal")).unwrap().map(|entry| entry.unwrap().path()).max().unwrap();
+    let segment = fs::read_dir(data.join("journal"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .max()
+        .unwrap();
     let whole = fs::read(&segment).unwrap();
     fs::write(&segment, &whole[..whole.len() / 2]).unwrap();
     assert!(Service::try_start(&data).is_err(), "an older store was served");
@@ -468,8 +544,13 @@ impl Drop for Disk {
 }
 
 fn run(program: &str, args: &[&str]) -> Result<(), String> {
-    let output = Command::new(program).args(args).output().map_err(|error| format!("{program}: {error}"))?;
-    if output.status.success() { Ok(()) } else { Err(format!("{program}: {}", String::from_utf8_lossy(&output.stderr))) }
+    let output =
+        Command::new(program).args(args).output().map_err(|error| format!("{program}: {error}"))?;
+    if output.status.success() {
+        Ok(())
+    } else {
+        Err(format!("{program}: {}", String::from_utf8_lossy(&output.stderr)))
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "a deadline for another process")]

@@ -27,16 +27,26 @@ fn p1_no_operation_without_authorization_and_fitness() {
         ("ScheduleKeyDeletion", json!({"KeyId": id})),
         ("TagResource", json!({"KeyId": id, "Tags": [{"TagKey": "a", "TagValue": "b"}]})),
         ("CreateAlias", json!({"AliasName": "alias/mine", "TargetKeyId": id})),
-        ("CreateGrant", json!({"KeyId": id, "GranteePrincipal": "arn:aws:iam::000000000000:user/stranger", "Operations": ["Decrypt"]})),
+        (
+            "CreateGrant",
+            json!({"KeyId": id, "GranteePrincipal": "arn:aws:iam::000000000000:user/stranger", "Operations": ["Decrypt"]}),
+        ),
         ("Encrypt", json!({"KeyId": id, "Plaintext": "aGk="})),
         ("CreateKey", json!({})),
         ("ListKeys", json!({})),
         ("GenerateRandom", json!({"NumberOfBytes": 8})),
     ] {
-        assert_eq!(service.kms(&stranger, operation, &body).code(), "AccessDeniedException", "{operation}");
+        assert_eq!(
+            service.kms(&stranger, operation, &body).code(),
+            "AccessDeniedException",
+            "{operation}"
+        );
     }
     assert_eq!(service.kms(&service.root(), "DescribeKey", &json!({"KeyId": id})), before);
-    assert_eq!(service.kms(&service.root(), "ListGrants", &json!({"KeyId": id})).text("/Grants"), "[]");
+    assert_eq!(
+        service.kms(&service.root(), "ListGrants", &json!({"KeyId": id})).text("/Grants"),
+        "[]"
+    );
 }
 
 /// P2: one event for every authenticated attempt, however it ends, and none for a stranger.
@@ -53,7 +63,11 @@ fn p2_one_event_for_each_attempt() {
         ("Encrypt", json!("not an object"), "SerializationException"),
         ("Decrypt", json!({"CiphertextBlob": "AAAA"}), "InvalidCiphertextException"),
         ("DescribeKey", json!({"KeyId": "nothing"}), "NotFoundException"),
-        ("Encrypt", json!({"KeyId": id, "Plaintext": "aGk=", "DryRun": true}), "DryRunOperationException"),
+        (
+            "Encrypt",
+            json!({"KeyId": id, "Plaintext": "aGk=", "DryRun": true}),
+            "DryRunOperationException",
+        ),
     ];
     for (operation, body, code) in &attempts {
         assert_eq!(service.kms(&root, operation, body).code(), *code, "{operation} {body}");
@@ -66,7 +80,8 @@ fn p2_one_event_for_each_attempt() {
     }
     let mut forged = root;
     forged.secret_access_key = "wrong".to_owned();
-    let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", "TrentService.ListKeys")];
+    let headers =
+        [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", "TrentService.ListKeys")];
     let (status, body) = service.http("POST", "/", &headers, b"{}", &forged);
     assert_eq!(status, 400);
     assert!(body.contains("InvalidSignatureException"), "{body}");
@@ -78,10 +93,16 @@ fn p2_one_event_for_each_attempt() {
 fn p3_a_change_has_its_event() {
     let service = TestService::start();
     let (id, arn) = key(&service);
-    service.kms(&service.root(), "UpdateKeyDescription", &json!({"KeyId": id, "Description": "changed"}));
+    service.kms(
+        &service.root(),
+        "UpdateKeyDescription",
+        &json!({"KeyId": id, "Description": "changed"}),
+    );
     let described = service.kms(&service.root(), "DescribeKey", &json!({"KeyId": id}));
     assert_eq!(described.text("/KeyMetadata/Description"), "changed");
-    let named = |event: &Value, name: &str| event["eventName"] == name && event["resources"][0]["ARN"] == arn.as_str();
+    let named = |event: &Value, name: &str| {
+        event["eventName"] == name && event["resources"][0]["ARN"] == arn.as_str()
+    };
     let events = service.events();
     assert_eq!(events.iter().filter(|event| named(event, "CreateKey")).count(), 1);
     assert_eq!(events.iter().filter(|event| named(event, "UpdateKeyDescription")).count(), 1);
@@ -94,7 +115,13 @@ fn p4_the_event_is_there_when_the_answer_is() {
     let (id, _) = key(&service);
     for n in 0..50 {
         let context = json!({"n": n.to_string()});
-        service.kms(&service.root(), "Encrypt", &json!({"KeyId": id, "Plaintext": "aGk=", "EncryptionContext": context})).text("/CiphertextBlob");
+        service
+            .kms(
+                &service.root(),
+                "Encrypt",
+                &json!({"KeyId": id, "Plaintext": "aGk=", "EncryptionContext": context}),
+            )
+            .text("/CiphertextBlob");
         let newest = service.events().pop().unwrap();
         assert_eq!(newest["requestParameters"]["encryptionContext"], context);
     }
@@ -113,7 +140,8 @@ fn p5_the_log_order_is_the_truth() {
                 let root = service.root();
                 start.wait();
                 for _ in 0..200 {
-                    let answer = service.kms(&root, "Encrypt", &json!({"KeyId": id, "Plaintext": "aGk="}));
+                    let answer =
+                        service.kms(&root, "Encrypt", &json!({"KeyId": id, "Plaintext": "aGk="}));
                     assert!(["200", "DisabledException"].contains(&answer.code()), "{answer:?}");
                 }
             })
@@ -128,13 +156,19 @@ fn p5_the_log_order_is_the_truth() {
     users.into_iter().for_each(|user| user.join().unwrap());
     let mut enabled = true;
     let mut seen: BTreeMap<(bool, String), usize> = BTreeMap::new();
-    for event in service.events().iter().filter(|event| event["resources"][0]["ARN"] == arn.as_str()) {
+    for event in
+        service.events().iter().filter(|event| event["resources"][0]["ARN"] == arn.as_str())
+    {
         let outcome = event["errorCode"].as_str().unwrap_or("success").to_owned();
         match event["eventName"].as_str().unwrap() {
             "DisableKey" => enabled = false,
             "EnableKey" => enabled = true,
             "Encrypt" => {
-                assert_eq!(outcome == "success", enabled, "an Encrypt that the key's state at its place forbids: {event}");
+                assert_eq!(
+                    outcome == "success",
+                    enabled,
+                    "an Encrypt that the key's state at its place forbids: {event}"
+                );
                 *seen.entry((enabled, outcome)).or_default() += 1;
             }
             _ => {}
@@ -151,7 +185,11 @@ fn p6_existence_is_not_told() {
     let absent = "arn:aws:kms:us-east-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab";
     let stranger = service.root_of("444455556666");
     for operation in ["Encrypt", "DescribeKey", "DisableKey", "GetKeyPolicy", "ListGrants"] {
-        let ask = |arn: &str| match service.kms(&stranger, operation, &json!({"KeyId": arn, "Plaintext": "aGk="})) {
+        let ask = |arn: &str| match service.kms(
+            &stranger,
+            operation,
+            &json!({"KeyId": arn, "Plaintext": "aGk="}),
+        ) {
             Answer::Refusal { code, message } => (code, without_ids(&message.unwrap())),
             Answer::Success(body) => panic!("{operation}: {body}"),
         };
@@ -174,8 +212,16 @@ fn p7_the_log_can_be_replayed() {
         let grantee = service.user("grantee", &json!({}));
         service.kms(&root, "CreateGrant", &json!({"KeyId": id, "GranteePrincipal": "arn:aws:iam::000000000000:user/grantee", "Operations": ["Encrypt"]}));
         let sealed = service.kms(&grantee, "Encrypt", &json!({"KeyId": id, "Plaintext": "aGk="}));
-        service.kms(&grantee, "Decrypt", &json!({"CiphertextBlob": sealed.text("/CiphertextBlob")}));
-        service.kms(&root, "CreateKey", &json!({"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"}));
+        service.kms(
+            &grantee,
+            "Decrypt",
+            &json!({"CiphertextBlob": sealed.text("/CiphertextBlob")}),
+        );
+        service.kms(
+            &root,
+            "CreateKey",
+            &json!({"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"}),
+        );
         (service.events(), sealed.text("/CiphertextBlob"))
     };
     assert_eq!(play(7), play(7));

@@ -39,22 +39,40 @@ fn every_command_works_as_written() {
         Ok(programs) => programs,
         Err(why) => return clients::skip("README.md", &why),
     };
-    let start = steps.iter().find_map(|step| start_of_service(&step.text)).unwrap_or_else(|| panic!("README.md does not start the service"));
+    let start = steps
+        .iter()
+        .find_map(|step| start_of_service(&step.text))
+        .unwrap_or_else(|| panic!("README.md does not start the service"));
     let dev = Dev::start(&start.split_whitespace().collect::<Vec<_>>());
     let folder = tempfile::tempdir().unwrap();
     for entry in fs::read_dir(tests_folder().join("..")).unwrap() {
         let path = entry.unwrap().path();
-        symlink(fs::canonicalize(&path).unwrap(), folder.path().join(path.file_name().unwrap())).unwrap();
+        symlink(fs::canonicalize(&path).unwrap(), folder.path().join(path.file_name().unwrap()))
+            .unwrap();
     }
     let mut bash = Command::new("bash");
     clients::point_at(&mut bash, &dev.endpoint());
     // The README says what to set; only what it cannot know is set here.
-    for name in ["AWS_ENDPOINT_URL_KMS", "AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL_IAM", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION"] {
+    for name in [
+        "AWS_ENDPOINT_URL_KMS",
+        "AWS_ENDPOINT_URL_STS",
+        "AWS_ENDPOINT_URL_IAM",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_REGION",
+        "AWS_DEFAULT_REGION",
+    ] {
         bash.env_remove(name);
     }
     let inherited = env::var_os("PATH").unwrap_or_default();
-    let path = [clients::binary().parent().unwrap(), programs].map(Path::to_owned).into_iter().chain(env::split_paths(&inherited));
-    bash.env("PATH", env::join_paths(path).unwrap()).current_dir(folder.path()).arg("-c").arg(script(&steps, dev.port()));
+    let path = [clients::binary().parent().unwrap(), programs]
+        .map(Path::to_owned)
+        .into_iter()
+        .chain(env::split_paths(&inherited));
+    bash.env("PATH", env::join_paths(path).unwrap())
+        .current_dir(folder.path())
+        .arg("-c")
+        .arg(script(&steps, dev.port()));
     if let Err(Skipped(output)) = clients::run(&mut bash) {
         panic!("{output}\n== the service said\n{}", dev.log());
     }
@@ -63,7 +81,9 @@ fn every_command_works_as_written() {
 /// One bash program of all steps, which says before each where it is.
 fn script(steps: &[Step], port: u16) -> String {
     let mut script = "set -o pipefail\n".to_owned();
-    for Step { line, text, exits } in steps.iter().filter(|step| start_of_service(&step.text).is_none() && !step.text.starts_with("cargo test")) {
+    for Step { line, text, exits } in steps.iter().filter(|step| {
+        start_of_service(&step.text).is_none() && !step.text.starts_with("cargo test")
+    }) {
         let text = text.replace(DEFAULT_PORT, &format!(":{port}")).replace(RUN, "keyward ");
         script.push_str(&format!(
             "echo '== README.md:{line}' >&2\n{text}\nexit_code=$?\nif [ $exit_code -ne {exits} ]; then echo \"README.md:{line}: exits $exit_code, not {exits}\" >&2; exit 1; fi\n"
@@ -74,7 +94,8 @@ fn script(steps: &[Step], port: u16) -> String {
 
 /// What stands behind `dev` when a command starts the service.
 fn start_of_service(text: &str) -> Option<&str> {
-    let rest = text.strip_prefix(RUN).or_else(|| text.strip_prefix("keyward "))?.strip_prefix("dev")?;
+    let rest =
+        text.strip_prefix(RUN).or_else(|| text.strip_prefix("keyward "))?.strip_prefix("dev")?;
     let rest = rest.trim_end_matches('&').trim_end();
     (rest.is_empty() || rest.starts_with(' ')).then_some(rest)
 }
@@ -96,12 +117,14 @@ fn steps(readme: &str) -> Result<Vec<Step>, String> {
                 }
             }
             (None, Some("sh")) => {
-                let mut step = open.take().unwrap_or(Step { line: number, text: String::new(), exits: 0 });
+                let mut step =
+                    open.take().unwrap_or(Step { line: number, text: String::new(), exits: 0 });
                 step.text.push_str(line);
                 if is_complete(&step.text) {
                     step.exits = exits(&step.text)?;
                     step.text = step.text.trim().to_owned();
-                    steps.extend((!step.text.is_empty() && !is_comment(&step.text)).then_some(step));
+                    steps
+                        .extend((!step.text.is_empty() && !is_comment(&step.text)).then_some(step));
                 } else {
                     step.text.push('\n');
                     open = Some(step);
@@ -125,15 +148,25 @@ fn is_complete(text: &str) -> bool {
 }
 
 fn exits(text: &str) -> Result<i32, String> {
-    let comment = text.lines().last().and_then(|line| line.rsplit_once("# exits ")).map(|(_, number)| number.trim());
-    comment.map_or(Ok(0), |number| number.parse().map_err(|_| format!("exits {number} is no number")))
+    let comment = text
+        .lines()
+        .last()
+        .and_then(|line| line.rsplit_once("# exits "))
+        .map(|(_, number)| number.trim());
+    comment
+        .map_or(Ok(0), |number| number.parse().map_err(|_| format!("exits {number} is no number")))
 }
 
 #[test]
 fn blocks_are_read_as_described() {
     let text = "# x\n```sh\ncargo run --release -- dev --account 1 &\n# a comment\n\naws kms \\\n  list-keys  # exits 5\ncat <<X\na\nX\n```\n```text\n$ no\n```\n";
-    let found: Vec<_> = steps(text).unwrap().into_iter().map(|step| (step.line, step.text, step.exits)).collect();
-    let expected = [(3, "cargo run --release -- dev --account 1 &", 0), (6, "aws kms \\\n  list-keys  # exits 5", 5), (8, "cat <<X\na\nX", 0)];
+    let found: Vec<_> =
+        steps(text).unwrap().into_iter().map(|step| (step.line, step.text, step.exits)).collect();
+    let expected = [
+        (3, "cargo run --release -- dev --account 1 &", 0),
+        (6, "aws kms \\\n  list-keys  # exits 5", 5),
+        (8, "cat <<X\na\nX", 0),
+    ];
     assert_eq!(found, expected.map(|(line, text, exits)| (line, text.to_owned(), exits)));
     assert_eq!(start_of_service("cargo run --release -- dev --account 1 &"), Some(" --account 1"));
     assert_eq!(start_of_service("cargo run --release -- devour"), None);

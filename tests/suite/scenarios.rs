@@ -19,7 +19,8 @@ fn run_all(door: Door) {
     assert!(!files.is_empty());
     let mut failures = Vec::new();
     for path in &files {
-        let steps = scenario::parse(&fs::read_to_string(path).unwrap()).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let steps = scenario::parse(&fs::read_to_string(path).unwrap())
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let service = TestService::start();
         if let Err(error) = service.play(door, &steps) {
             failures.push(format!("{}: {error}", path.display()));

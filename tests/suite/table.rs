@@ -35,10 +35,15 @@ fn kms() -> impl Iterator<Item = &'static Spec> {
 #[test]
 fn names_are_those_of_the_model() {
     let model = model();
-    let theirs: BTreeSet<&str> = model["operations"].as_object().unwrap().keys().map(String::as_str).collect();
+    let theirs: BTreeSet<&str> =
+        model["operations"].as_object().unwrap().keys().map(String::as_str).collect();
     let ours: BTreeSet<&str> = kms().map(|spec| spec.name).chain(NOT_YET.iter().copied()).collect();
     assert_eq!(ours, theirs);
-    assert_eq!(kms().count() + NOT_YET.len(), theirs.len(), "an operation is both answered and listed as not answered");
+    assert_eq!(
+        kms().count() + NOT_YET.len(),
+        theirs.len(),
+        "an operation is both answered and listed as not answered"
+    );
 }
 
 #[test]
@@ -48,7 +53,8 @@ fn rows_are_in_order_and_routes_are_unique() {
     sorted.sort_unstable();
     sorted.dedup();
     assert_eq!(names, sorted);
-    let routes: BTreeSet<String> = OPERATIONS.iter().map(|operation| format!("{:?}", operation.spec().route)).collect();
+    let routes: BTreeSet<String> =
+        OPERATIONS.iter().map(|operation| format!("{:?}", operation.spec().route)).collect();
     assert_eq!(routes.len(), names.len(), "two operations share a route");
 }
 
@@ -56,7 +62,9 @@ fn rows_are_in_order_and_routes_are_unique() {
 fn path_members_exist() {
     for operation in OPERATIONS {
         let spec = operation.spec();
-        for part in spec.route.1.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')) {
+        for part in
+            spec.route.1.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+        {
             assert!(spec.has_member(part), "{}: the route names {part}", spec.name);
         }
         // Rows of IAM and STS share one list of what may be logged.
@@ -69,8 +77,19 @@ fn path_members_exist() {
 #[test]
 fn secrets_are_never_logged() {
     const SECRET: &[&str] = &[
-        "Plaintext", "CiphertextBlob", "Message", "Signature", "Mac", "GrantTokens", "GrantToken", "Recipient", "PublicKey",
-        "ImportToken", "EncryptedKeyMaterial", "SecretAccessKey", "TokenCode",
+        "Plaintext",
+        "CiphertextBlob",
+        "Message",
+        "Signature",
+        "Mac",
+        "GrantTokens",
+        "GrantToken",
+        "Recipient",
+        "PublicKey",
+        "ImportToken",
+        "EncryptedKeyMaterial",
+        "SecretAccessKey",
+        "TokenCode",
     ];
     for operation in OPERATIONS {
         for logged in operation.spec().logged {
@@ -84,11 +103,18 @@ fn members_are_those_of_the_model() {
     let model = model();
     for spec in kms() {
         let shape = input_shape(&model, spec.name);
-        let required: BTreeSet<&str> = shape["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        let theirs: BTreeSet<&str> = shape["members"].as_object().unwrap().keys().map(String::as_str).collect();
+        let required: BTreeSet<&str> =
+            shape["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let theirs: BTreeSet<&str> =
+            shape["members"].as_object().unwrap().keys().map(String::as_str).collect();
         let ours: BTreeSet<&str> = spec.members.iter().map(|member| member.name).collect();
         assert_eq!(ours, theirs, "{}: members", spec.name);
-        let needed: BTreeSet<&str> = spec.members.iter().filter(|member| member.required).map(|member| member.name).collect();
+        let needed: BTreeSet<&str> = spec
+            .members
+            .iter()
+            .filter(|member| member.required)
+            .map(|member| member.name)
+            .collect();
         assert_eq!(needed, required, "{}: required members", spec.name);
         for member in spec.members {
             let target = shape["members"][member.name]["shape"].as_str().unwrap();
@@ -110,19 +136,32 @@ fn compare_kind(model: &Value, kind: &Kind, target: &str, place: &str) {
     let bound = |name: &str| shape[name].as_i64();
     match kind {
         Kind::Enum(names) => {
-            let expected: Vec<&str> = shape["enum"].as_array().unwrap_or_else(|| panic!("{place} is no enum")).iter().filter_map(Value::as_str).collect();
+            let expected: Vec<&str> = shape["enum"]
+                .as_array()
+                .unwrap_or_else(|| panic!("{place} is no enum"))
+                .iter()
+                .filter_map(Value::as_str)
+                .collect();
             assert_eq!(*names, expected, "{place}");
         }
         Kind::Text { min, max, pattern } => {
             assert_eq!(theirs, "string", "{place}");
             assert!(shape["enum"].is_null(), "{place} is an enum in the model");
             assert_eq!(i64::try_from(*min).unwrap(), bound("min").unwrap_or(0), "{place}: min");
-            assert_eq!(i64::try_from(*max).ok(), bound("max").or(i64::try_from(*max).ok()), "{place}: max");
+            assert_eq!(
+                i64::try_from(*max).ok(),
+                bound("max").or(i64::try_from(*max).ok()),
+                "{place}: max"
+            );
             assert_eq!(pattern.map(|p| p.shown), shape["pattern"].as_str(), "{place}: pattern");
         }
         Kind::Blob { min, max } => {
             assert_eq!(theirs, "blob", "{place}");
-            assert_eq!((Some(*min as i64), Some(*max as i64)), (bound("min"), bound("max")), "{place}");
+            assert_eq!(
+                (Some(*min as i64), Some(*max as i64)),
+                (bound("min"), bound("max")),
+                "{place}"
+            );
         }
         Kind::Integer { min, max } => {
             assert_eq!(theirs, "integer", "{place}");
@@ -133,12 +172,22 @@ fn compare_kind(model: &Value, kind: &Kind, target: &str, place: &str) {
         Kind::Map => assert_eq!(theirs, "map", "{place}"),
         Kind::List { of, .. } => {
             assert_eq!(theirs, "list", "{place}");
-            compare_kind(model, of, shape["member"]["shape"].as_str().unwrap(), &format!("{place}[]"));
+            compare_kind(
+                model,
+                of,
+                shape["member"]["shape"].as_str().unwrap(),
+                &format!("{place}[]"),
+            );
         }
         Kind::Structure(members) => {
             assert_eq!(theirs, "structure", "{place}");
-            let expected: BTreeSet<&str> = shape["members"].as_object().unwrap().keys().map(String::as_str).collect();
-            assert_eq!(members.iter().map(|member| member.name).collect::<BTreeSet<_>>(), expected, "{place}");
+            let expected: BTreeSet<&str> =
+                shape["members"].as_object().unwrap().keys().map(String::as_str).collect();
+            assert_eq!(
+                members.iter().map(|member| member.name).collect::<BTreeSet<_>>(),
+                expected,
+                "{place}"
+            );
         }
     }
 }
@@ -147,8 +196,12 @@ fn compare_kind(model: &Value, kind: &Kind, target: &str, place: &str) {
 fn errors_are_modelled() {
     let model = model();
     for spec in kms() {
-        let theirs: BTreeSet<&str> =
-            model["operations"][spec.name]["errors"].as_array().into_iter().flatten().filter_map(|error| error["shape"].as_str()).collect();
+        let theirs: BTreeSet<&str> = model["operations"][spec.name]["errors"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|error| error["shape"].as_str())
+            .collect();
         for code in spec.errors {
             assert!(theirs.contains(code.wire()), "{} may not answer {}", spec.name, code.wire());
         }
@@ -157,7 +210,9 @@ fn errors_are_modelled() {
 
 #[test]
 fn the_table_reads_as_blessed() {
-    let mut text = String::from("# service operation · verb route · plane · cross-account · aliases · tracked · read-only · states\n");
+    let mut text = String::from(
+        "# service operation · verb route · plane · cross-account · aliases · tracked · read-only · states\n",
+    );
     for operation in OPERATIONS {
         let spec = operation.spec();
         let flag = |set: bool, name: &'static str| if set { name } else { "-" };
@@ -174,7 +229,11 @@ fn the_table_reads_as_blessed() {
             flag(spec.aliases, "aliases"),
             flag(spec.tracked, "tracked"),
             flag(spec.read_only, "read-only"),
-            if spec.states.len() == keyward_types::KeyState::ALL.len() { "any".to_owned() } else { states.join(",") },
+            if spec.states.len() == keyward_types::KeyState::ALL.len() {
+                "any".to_owned()
+            } else {
+                states.join(",")
+            },
         )
         .unwrap();
     }

@@ -32,7 +32,11 @@ fn all_files() -> Vec<PathBuf> {
 
 fn sources() -> Vec<(PathBuf, String)> {
     let rust = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "rs");
-    all_files().into_iter().filter(rust).map(|path| (path.clone(), fs::read_to_string(&path).unwrap())).collect()
+    all_files()
+        .into_iter()
+        .filter(rust)
+        .map(|path| (path.clone(), fs::read_to_string(&path).unwrap()))
+        .collect()
 }
 
 #[test]
@@ -62,11 +66,23 @@ fn files_are_small_outside_vectors() {
 
 #[test]
 fn top_level_is_as_designed() {
-    const ALLOWED: &[&str] =
-        &["Cargo.toml", "Cargo.lock", "LICENSE", "README.md", "crates", "dashboards", "policies", "tests", "target"];
+    const ALLOWED: &[&str] = &[
+        "Cargo.toml",
+        "Cargo.lock",
+        "LICENSE",
+        "README.md",
+        "crates",
+        "dashboards",
+        "policies",
+        "tests",
+        "target",
+    ];
     for entry in fs::read_dir(root()).unwrap() {
         let name = entry.unwrap().file_name().to_string_lossy().into_owned();
-        assert!(name.starts_with('.') || ALLOWED.contains(&name.as_str()), "{name} does not belong at the top level");
+        assert!(
+            name.starts_with('.') || ALLOWED.contains(&name.as_str()),
+            "{name} does not belong at the top level"
+        );
     }
     for folder in ["crates", "dashboards", "policies", "tests"] {
         assert!(root().join(folder).join("README.md").exists(), "{folder}/ opens with a README");
@@ -79,9 +95,14 @@ fn every_operation_file_cites_its_own_page() {
     for operation in keyward_engine::OPERATIONS {
         let name = operation.spec().name;
         let file = ops.join(format!("{}.rs", snake(name)));
-        let text = fs::read_to_string(&file).unwrap_or_else(|_| panic!("{name} has no file {}", file.display()));
+        let text = fs::read_to_string(&file)
+            .unwrap_or_else(|_| panic!("{name} has no file {}", file.display()));
         let first = text.lines().next().unwrap();
-        assert!(first.contains(&format!("API_{name}.html")), "{}: the first line cites API_{name}.html", file.display());
+        assert!(
+            first.contains(&format!("API_{name}.html")),
+            "{}: the first line cites API_{name}.html",
+            file.display()
+        );
     }
 }
 
@@ -103,7 +124,9 @@ fn snake(name: &str) -> String {
         let before = i.checked_sub(1).map(|i| letters[i]);
         let after = letters.get(i + 1);
         let starts = c.is_uppercase()
-            && before.is_some_and(|before| before.is_lowercase() || after.is_some_and(|after| after.is_lowercase()));
+            && before.is_some_and(|before| {
+                before.is_lowercase() || after.is_some_and(|after| after.is_lowercase())
+            });
         if starts {
             text.push('_');
         }

@@ -9,8 +9,10 @@ use std::{net::SocketAddr, path::PathBuf};
 /// A key service that speaks the AWS KMS API: it enforces, explains and remembers.
 #[derive(Parser)]
 #[command(name = "keyward", version, propagate_version = true, arg_required_else_help = true)]
-#[command(after_help = "Exit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 not authenticated, 5 denied or \"no\", \
-6 ran and found problems, 7 conflict or wrong state, 8 unreachable, 9 integrity failure")]
+#[command(
+    after_help = "Exit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 not authenticated, 5 denied or \"no\", \
+6 ran and found problems, 7 conflict or wrong state, 8 unreachable, 9 integrity failure"
+)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) common: Common,
@@ -34,7 +36,14 @@ pub(crate) struct Common {
     pub(crate) default_region: Option<String>,
     #[arg(long, global = true, env = "AWS_ACCESS_KEY_ID", hide = true, default_value = "test")]
     pub(crate) access_key_id: String,
-    #[arg(long, global = true, env = "AWS_SECRET_ACCESS_KEY", hide = true, hide_env_values = true, default_value = "test")]
+    #[arg(
+        long,
+        global = true,
+        env = "AWS_SECRET_ACCESS_KEY",
+        hide = true,
+        hide_env_values = true,
+        default_value = "test"
+    )]
     pub(crate) secret_access_key: String,
     #[arg(long, global = true, env = "AWS_SESSION_TOKEN", hide = true, hide_env_values = true)]
     pub(crate) session_token: Option<String>,

@@ -33,13 +33,18 @@ impl<'c> Client<'c> {
     }
 
     pub(crate) fn region(&self) -> &str {
-        self.common.region.as_deref().or(self.common.default_region.as_deref()).unwrap_or("us-east-1")
+        self.common
+            .region
+            .as_deref()
+            .or(self.common.default_region.as_deref())
+            .unwrap_or("us-east-1")
     }
 
     /// Calls an operation of KMS through AWS JSON.
     pub(crate) fn call(&self, operation: &str, input: &Value) -> Result<Value, CliError> {
         let target = format!("TrentService.{operation}");
-        let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target.as_str())];
+        let headers =
+            [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target.as_str())];
         let answer = self.send("POST", "/", &headers, input.to_string().as_bytes())?;
         let body = answer.json()?;
         if answer.status == 200 {
@@ -47,7 +52,11 @@ impl<'c> Client<'c> {
         }
         let text = |name: &str| body.get(name).and_then(Value::as_str);
         let code = text("__type").unwrap_or("Unknown");
-        Err(CliError::of_answer(answer.status, code, text("message").or(text("Message")).unwrap_or("")))
+        Err(CliError::of_answer(
+            answer.status,
+            code,
+            text("message").or(text("Message")).unwrap_or(""),
+        ))
     }
 
     /// Reads a REST resource; `query` pairs are encoded here.
@@ -63,8 +72,17 @@ impl<'c> Client<'c> {
     }
 
     /// Opens a stream of server-sent events.
-    pub(crate) fn stream(&self, path: &str, query: &[(&str, String)]) -> Result<impl Read + use<>, CliError> {
-        let response = self.exchange("GET", &with_query(path, query), &[("accept", "text/event-stream")], b"")?;
+    pub(crate) fn stream(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+    ) -> Result<impl Read + use<>, CliError> {
+        let response = self.exchange(
+            "GET",
+            &with_query(path, query),
+            &[("accept", "text/event-stream")],
+            b"",
+        )?;
         if response.status() != 200 {
             return Err(CliError::of_answer(response.status().as_u16(), "stream refused", ""));
         }
@@ -84,17 +102,37 @@ impl<'c> Client<'c> {
         self.exchange_for(service, "POST", "/", &headers, body.as_bytes()).and_then(Answer::of)
     }
 
-    pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<Answer, CliError> {
+    pub(crate) fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Answer, CliError> {
         self.exchange(method, path, headers, body).and_then(Answer::of)
     }
 
-    fn exchange(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<Response<ureq::Body>, CliError> {
+    fn exchange(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Response<ureq::Body>, CliError> {
         self.exchange_for("kms", method, path, headers, body)
     }
 
-    fn exchange_for(&self, service: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<Response<ureq::Body>, CliError> {
+    fn exchange_for(
+        &self,
+        service: &str,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Response<ureq::Body>, CliError> {
         let url = format!("{}{path}", self.common.endpoint.trim_end_matches('/'));
-        let uri: Uri = url.parse().map_err(|_| CliError::new(Exit::Usage, format!("{url} is not a URL")))?;
+        let uri: Uri =
+            url.parse().map_err(|_| CliError::new(Exit::Usage, format!("{url} is not a URL")))?;
         let host = uri.authority().map(ToString::to_string).unwrap_or_default();
         let mut signed: Vec<(&str, &str)> = vec![("host", &host)];
         signed.extend_from_slice(headers);
@@ -106,10 +144,17 @@ impl<'c> Client<'c> {
             body,
         };
         let Common { access_key_id, secret_access_key, session_token, .. } = self.common;
-        let credentials = Credentials { access_key_id, secret_access_key, session_token: session_token.as_deref() };
-        let added = sign(&request, &credentials, &Scope { region: self.region(), service }, now_seconds());
+        let credentials = Credentials {
+            access_key_id,
+            secret_access_key,
+            session_token: session_token.as_deref(),
+        };
+        let added =
+            sign(&request, &credentials, &Scope { region: self.region(), service }, now_seconds());
         let mut builder = ureq::http::Request::builder().method(method).uri(&url);
-        for (name, value) in headers.iter().copied().chain(added.iter().map(|(name, value)| (*name, value.as_str()))) {
+        for (name, value) in
+            headers.iter().copied().chain(added.iter().map(|(name, value)| (*name, value.as_str())))
+        {
             builder = builder.header(name, value);
         }
         let request = builder.body(body.to_vec()).map_err(CliError::failure)?;
@@ -117,15 +162,23 @@ impl<'c> Client<'c> {
     }
 
     fn unreachable(&self, error: &ureq::Error) -> CliError {
-        CliError::new(Exit::Unreachable, format!("{} does not answer: {error}", self.common.endpoint))
-            .hint("start the service with `keyward dev`, or set KEYWARD_ENDPOINT")
+        CliError::new(
+            Exit::Unreachable,
+            format!("{} does not answer: {error}", self.common.endpoint),
+        )
+        .hint("start the service with `keyward dev`, or set KEYWARD_ENDPOINT")
     }
 }
 
 impl Answer {
     fn of(mut response: Response<ureq::Body>) -> Result<Self, CliError> {
         let status = response.status().as_u16();
-        let body = response.body_mut().with_config().limit(1 << 30).read_to_vec().map_err(CliError::failure)?;
+        let body = response
+            .body_mut()
+            .with_config()
+            .limit(1 << 30)
+            .read_to_vec()
+            .map_err(CliError::failure)?;
         Ok(Self { status, body })
     }
 
@@ -133,8 +186,9 @@ impl Answer {
         if self.body.is_empty() {
             return Ok(Value::Object(serde_json::Map::new()));
         }
-        serde_json::from_slice(&self.body)
-            .map_err(|_| CliError::failure("the answer is not JSON").hint("is the endpoint a Keyward?"))
+        serde_json::from_slice(&self.body).map_err(|_| {
+            CliError::failure("the answer is not JSON").hint("is the endpoint a Keyward?")
+        })
     }
 
     pub(crate) fn text(&self) -> String {
@@ -143,7 +197,8 @@ impl Answer {
 }
 
 fn with_query(path: &str, query: &[(&str, String)]) -> String {
-    let pairs: Vec<String> = query.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+    let pairs: Vec<String> =
+        query.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
     if pairs.is_empty() { path.to_owned() } else { format!("{path}?{}", pairs.join("&")) }
 }
 
@@ -151,15 +206,21 @@ fn with_query(path: &str, query: &[(&str, String)]) -> String {
 pub(crate) fn encoded(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                char::from(byte).to_string()
+            }
             other => format!("%{other:02X}"),
         })
         .collect()
 }
 
 /// Wall time for signatures.
-#[expect(clippy::disallowed_methods, reason = "a client signs with its own wall time; there is no clock port in the command line")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a client signs with its own wall time; there is no clock port in the command line"
+)]
 pub(crate) fn now_seconds() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let since =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

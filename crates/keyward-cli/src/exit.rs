@@ -50,7 +50,9 @@ impl CliError {
     pub(crate) fn of_answer(status: u16, code: &str, message: &str) -> Self {
         let exit = match (status, code) {
             (_, "NotFoundException" | "NoSuchEntity") => Exit::NotFound,
-            (_, "AccessDeniedException" | "AccessDenied" | "NotAuthorizedException") => Exit::Denied,
+            (_, "AccessDeniedException" | "AccessDenied" | "NotAuthorizedException") => {
+                Exit::Denied
+            }
             (
                 _,
                 "UnrecognizedClientException"

@@ -15,8 +15,8 @@ use crate::{
 };
 use keyward_policy::{Facts, Question, Resource, Tally};
 use keyward_types::{
-    Caller, Decision, EncryptionContext, GrantConstraints, GrantOperation, GrantRecord, KeyName, KeyRecord, KmsError, Layer,
-    LayerEffect, LayerOutcome, Name, Reason,
+    Caller, Decision, EncryptionContext, GrantConstraints, GrantOperation, GrantRecord, KeyName,
+    KeyRecord, KmsError, Layer, LayerEffect, LayerOutcome, Name, Reason,
 };
 use std::sync::Arc;
 
@@ -40,11 +40,12 @@ impl Asking<'_> {
         rested_on: &mut Vec<Name>,
         decisions: &mut Vec<Decision>,
     ) -> Result<(), KmsError> {
-        let action = format!("{}:{}", self.spec.service.name(), target.action.unwrap_or(self.spec.name));
+        let action =
+            format!("{}:{}", self.spec.service.name(), target.action.unwrap_or(self.spec.name));
         let decision = match found {
             Found::Unchecked => return Ok(()),
             Found::AbsentElsewhere { arn, by_ciphertext, .. } => {
-                decisions.push(self.from_outside(arn, &action, facts));
+                decisions.push(self.seen_from_outside(arn, &action, facts));
                 return Err(wording::denied_elsewhere(&action, self.caller, *by_ciphertext));
             }
             Found::Key(key) => self.about_key(key, &action, facts, rested_on)?,
@@ -59,7 +60,7 @@ impl Asking<'_> {
                 Ok(())
             }
             Found::Key(key) if key.record.name.account != self.caller.account => {
-                decisions.push(self.from_outside(&key.arn_for(self.caller), &action, facts));
+                decisions.push(self.seen_from_outside(&key.arn_for(self.caller), &action, facts));
                 let by_ciphertext = key.material.is_some() && key.alias.is_none();
                 Err(wording::denied_elsewhere(&action, self.caller, by_ciphertext))
             }
@@ -73,7 +74,7 @@ impl Asking<'_> {
 
     /// A refusal about another account's key as the caller's account may know it: what its own policies say,
     /// and of the key's side only that it did not speak for the caller.
-    fn from_outside(&self, arn: &str, action: &str, facts: &Facts<'_>) -> Decision {
+    fn seen_from_outside(&self, arn: &str, action: &str, facts: &Facts<'_>) -> Decision {
         let own = self.about(Resource::Other { arn }, action, facts);
         let denied = match own.reason {
             Reason::Denied(layer) => Some(layer),
@@ -99,8 +100,14 @@ impl Asking<'_> {
             own_grant: false,
         }
         .verdict();
-        let key_side = LayerOutcome { layer: Layer::KeyPolicy, effect: LayerEffect::ImplicitDeny, matched: Vec::new(), near: Vec::new() };
-        let mut layers: Vec<LayerOutcome> = own.layers.into_iter().filter(|outcome| outcome.layer != Layer::KeyPolicy).collect();
+        let key_side = LayerOutcome {
+            layer: Layer::KeyPolicy,
+            effect: LayerEffect::ImplicitDeny,
+            matched: Vec::new(),
+            near: Vec::new(),
+        };
+        let mut layers: Vec<LayerOutcome> =
+            own.layers.into_iter().filter(|outcome| outcome.layer != Layer::KeyPolicy).collect();
         layers.push(key_side);
         layers.sort_by_key(|outcome| outcome.layer);
         Decision { effect, reason, rule, layers, ..own }
@@ -114,7 +121,13 @@ impl Asking<'_> {
         })
     }
 
-    fn about_key(&self, key: &FoundKey, action: &str, facts: &Facts<'_>, rested_on: &mut Vec<Name>) -> Result<Decision, KmsError> {
+    fn about_key(
+        &self,
+        key: &FoundKey,
+        action: &str,
+        facts: &Facts<'_>,
+        rested_on: &mut Vec<Name>,
+    ) -> Result<Decision, KmsError> {
         let record = &key.record;
         let store = &self.engine.world.store;
         // `kms:ResourceAliases` is a condition key.
@@ -138,8 +151,14 @@ impl Asking<'_> {
 
     /// Grants that may speak for the caller. They are looked up by key and grantee, so their number on
     /// the key does not matter.
-    fn grants(&self, key: &FoundKey, action: &str, rested_on: &mut Vec<Name>) -> Result<Vec<Arc<GrantRecord>>, KmsError> {
-        let named = action.split_once(':').and_then(|(_, operation)| GrantOperation::parse(operation));
+    fn grants(
+        &self,
+        key: &FoundKey,
+        action: &str,
+        rested_on: &mut Vec<Name>,
+    ) -> Result<Vec<Arc<GrantRecord>>, KmsError> {
+        let named =
+            action.split_once(':').and_then(|(_, operation)| GrantOperation::parse(operation));
         if named.is_none() {
             return Ok(Vec::new());
         }
@@ -149,10 +168,19 @@ impl Asking<'_> {
         if let keyward_types::CallerKind::Service { name } = &self.caller.kind {
             grantees.push(name);
         }
-        let mut grants = self.engine.world.store.grant_candidates(&key.record.name, &grantees).map_err(KmsError::internal)?;
-        grants.retain(|grant| grant.grantee_id.as_deref().is_none_or(|id| id == self.caller.unique_id()));
+        let mut grants = self
+            .engine
+            .world
+            .store
+            .grant_candidates(&key.record.name, &grantees)
+            .map_err(KmsError::internal)?;
+        grants.retain(|grant| {
+            grant.grantee_id.as_deref().is_none_or(|id| id == self.caller.unique_id())
+        });
         // A grant only allows: one that is added meanwhile takes nothing from the answer, one that goes may.
-        rested_on.extend(grants.iter().map(|grant| Name::Grant(grant.key.clone(), grant.grant_id.clone())));
+        rested_on.extend(
+            grants.iter().map(|grant| Name::Grant(grant.key.clone(), grant.grant_id.clone())),
+        );
         Ok(grants)
     }
 }
@@ -164,7 +192,10 @@ fn was_made_again(key: &KeyRecord, caller: &Caller) -> bool {
 }
 
 /// Whether the caller could still replace the policy of a key that is as `candidate` says. Grants do not count.
-pub(crate) fn keeps_caller_able(call: &mut Call<'_>, candidate: &KeyRecord) -> Result<bool, KmsError> {
+pub(crate) fn keeps_caller_able(
+    call: &mut Call<'_>,
+    candidate: &KeyRecord,
+) -> Result<bool, KmsError> {
     let (caller, arn) = (call.caller(), candidate.name.to_string());
     let identity = identity_of(call)?;
     let aliases = aliases_of(call, &candidate.name)?;
@@ -181,12 +212,19 @@ pub(crate) fn keeps_caller_able(call: &mut Call<'_>, candidate: &KeyRecord) -> R
 }
 
 /// Whether the caller may retire a grant. The decision stands in the event; a refusal is the answer.
-pub(crate) fn retirement(call: &mut Call<'_>, key: &KeyRecord, grant: &GrantRecord) -> Result<(), KmsError> {
+pub(crate) fn retirement(
+    call: &mut Call<'_>,
+    key: &KeyRecord,
+    grant: &GrantRecord,
+) -> Result<(), KmsError> {
     let (caller, arn) = (call.caller(), key.name.to_string());
     let identity = identity_of(call)?;
     let aliases = aliases_of(call, &key.name)?;
     let constraints = &grant.constraints;
-    let pairs = constraints.encryption_context_equals.as_ref().or(constraints.encryption_context_subset.as_ref());
+    let pairs = constraints
+        .encryption_context_equals
+        .as_ref()
+        .or(constraints.encryption_context_subset.as_ref());
     let context = pairs.map(|pairs| EncryptionContext(pairs.clone()));
     let mut facts = own_facts(caller);
     if let Some(context) = &context {
@@ -248,7 +286,11 @@ fn own_facts<'f>(caller: &Caller) -> Facts<'f> {
 }
 
 /// A key as policies see it.
-pub(crate) fn key_resource<'a>(record: &'a KeyRecord, arn: &'a str, aliases: &'a [String]) -> Resource<'a> {
+pub(crate) fn key_resource<'a>(
+    record: &'a KeyRecord,
+    arn: &'a str,
+    aliases: &'a [String],
+) -> Resource<'a> {
     Resource::Key {
         arn,
         owner: &record.name.account,

@@ -14,7 +14,8 @@ use keyward_crypto::KeyMaterial;
 use keyward_policy::PolicyEngine;
 use keyward_store::Store;
 use keyward_types::{
-    Caller, Change, Decision, Generator, KeyId, KeyRecord, KmsError, MaterialId, Name, Record, Timestamp,
+    Caller, Change, Decision, Generator, KeyId, KeyRecord, KmsError, MaterialId, Name, Record,
+    Timestamp,
 };
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -63,9 +64,22 @@ impl Proposed {
 }
 
 impl<'e> Call<'e> {
-    pub(crate) fn new(engine: &'e Engine, caller: &'e Arc<Caller>, keys: &'e [FoundKey], now: Timestamp) -> Self {
+    pub(crate) fn new(
+        engine: &'e Engine,
+        caller: &'e Arc<Caller>,
+        keys: &'e [FoundKey],
+        now: Timestamp,
+    ) -> Self {
         let generator = engine.world.entropy.generator();
-        Self { engine, caller, now, keys, generator, preset: Preset::default(), proposed: Proposed::default() }
+        Self {
+            engine,
+            caller,
+            now,
+            keys,
+            generator,
+            preset: Preset::default(),
+            proposed: Proposed::default(),
+        }
     }
 
     pub(crate) fn caller(&self) -> &'e Arc<Caller> {
@@ -114,13 +128,18 @@ impl<'e> Call<'e> {
     }
 
     pub(crate) fn found_at(&self, n: usize) -> Result<&'e FoundKey, KmsError> {
-        self.keys.get(n).ok_or_else(|| KmsError::internal("the operation names fewer keys than it asks for"))
+        self.keys
+            .get(n)
+            .ok_or_else(|| KmsError::internal("the operation names fewer keys than it asks for"))
     }
 
     /// The current material of the n-th key.
     pub(crate) fn material_at(&self, n: usize) -> Result<(MaterialId, Arc<KeyMaterial>), KmsError> {
         let key = self.key_at(n)?;
-        let id = key.current_material.clone().ok_or_else(|| KmsError::internal("the key has no material"))?;
+        let id = key
+            .current_material
+            .clone()
+            .ok_or_else(|| KmsError::internal("the key has no material"))?;
         let material = self.engine.material(key, &id)?;
         Ok((id, material))
     }
@@ -130,7 +149,11 @@ impl<'e> Call<'e> {
     }
 
     /// A named material of the n-th key, current or earlier.
-    pub(crate) fn material_named(&self, n: usize, id: &MaterialId) -> Result<Arc<KeyMaterial>, KmsError> {
+    pub(crate) fn material_named(
+        &self,
+        n: usize,
+        id: &MaterialId,
+    ) -> Result<Arc<KeyMaterial>, KmsError> {
         self.engine.material(self.key_at(n)?, id)
     }
 
@@ -178,7 +201,8 @@ impl<'e> Call<'e> {
     /// The marker of the page after `last`, sealed for this list and account.
     pub(crate) fn marker(&mut self, list: &str, last: &str) -> Result<String, KmsError> {
         let plain = format!("{list}\n{}\n{last}", self.caller.account);
-        let sealed = self.engine.world.keyring.seal_token(MARKER, plain.as_bytes(), &mut *self.generator);
+        let sealed =
+            self.engine.world.keyring.seal_token(MARKER, plain.as_bytes(), &mut *self.generator);
         sealed.map(|sealed| wording::token_text(&sealed)).map_err(KmsError::internal)
     }
 

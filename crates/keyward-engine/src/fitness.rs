@@ -21,7 +21,9 @@ fn unfit(spec: &Spec, key: &KeyRecord) -> KmsError {
     match key.state {
         KeyState::Disabled => say(ErrorCode::Disabled, "disabled"),
         KeyState::PendingDeletion => say(ErrorCode::InvalidState, "pending deletion"),
-        KeyState::PendingReplicaDeletion => say(ErrorCode::InvalidState, "pending replica deletion"),
+        KeyState::PendingReplicaDeletion => {
+            say(ErrorCode::InvalidState, "pending replica deletion")
+        }
         KeyState::PendingImport => say(ErrorCode::InvalidState, "pending import"),
         KeyState::Unavailable => say(ErrorCode::InvalidState, "unavailable"),
         KeyState::Creating => say(ErrorCode::InvalidState, "creating"),

@@ -5,7 +5,9 @@
 
 use crate::{call::Call, pipeline::Prepared, shape::Member};
 use keyward_policy::Facts;
-use keyward_types::{AliasName, Caller, EncryptionContext, ErrorCode, KeyRef, KeyState, KeyUsage, KmsError};
+use keyward_types::{
+    AliasName, Caller, EncryptionContext, ErrorCode, KeyRef, KeyState, KeyUsage, KmsError,
+};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -89,7 +91,10 @@ pub struct Target<'i> {
 pub enum Subject<'i> {
     Key(&'i KeyRef),
     /// The key that made a symmetric ciphertext; `claimed` is the request's own `KeyId`, compared with it.
-    Ciphertext { blob: &'i [u8], claimed: Option<&'i KeyRef> },
+    Ciphertext {
+        blob: &'i [u8],
+        claimed: Option<&'i KeyRef>,
+    },
     /// The alias itself, allowed by identity policies.
     Alias(&'i AliasName),
     /// The key that an alias points to now.
@@ -99,7 +104,11 @@ pub enum Subject<'i> {
     /// A role of the caller's account.
     Role(&'i str),
     /// A user (`user`) or role (`role`) of the caller's account that is about to be made.
-    NewPrincipal { kind: &'static str, path: &'i str, name: &'i str },
+    NewPrincipal {
+        kind: &'static str,
+        path: &'i str,
+        name: &'i str,
+    },
     /// A resource that is no key, allowed by identity policies.
     Other(String),
     /// `*`, allowed by identity policies.
@@ -184,7 +193,12 @@ pub trait AnyOperation: Send + Sync {
     fn spec(&self) -> &'static Spec;
 
     /// Everything up to and including the state check.
-    fn prepare(&self, engine: &std::sync::Arc<crate::Engine>, caller: &std::sync::Arc<Caller>, body: &[u8]) -> Prepared;
+    fn prepare(
+        &self,
+        engine: &std::sync::Arc<crate::Engine>,
+        caller: &std::sync::Arc<Caller>,
+        body: &[u8],
+    ) -> Prepared;
 }
 
 /// Makes a table entry of an operation's type.
@@ -195,7 +209,12 @@ impl<O: Operation> AnyOperation for Row<O> {
         const { &O::SPEC }
     }
 
-    fn prepare(&self, engine: &std::sync::Arc<crate::Engine>, caller: &std::sync::Arc<Caller>, body: &[u8]) -> Prepared {
+    fn prepare(
+        &self,
+        engine: &std::sync::Arc<crate::Engine>,
+        caller: &std::sync::Arc<Caller>,
+        body: &[u8],
+    ) -> Prepared {
         Prepared::new::<O>(engine, caller, body)
     }
 }

@@ -29,9 +29,7 @@ use crate::{
 };
 use keyward_policy::Facts;
 use keyward_store::{Commit, StoreError, Ticket};
-use keyward_types::{
-    Caller, Change, ErrorCode, EventSummary, Fault, KmsError, LastUsage, Name,
-};
+use keyward_types::{Caller, Change, ErrorCode, EventSummary, Fault, KmsError, LastUsage, Name};
 use serde_json::{Map, Value};
 use std::{
     future::Future,
@@ -79,7 +77,11 @@ struct Ran {
 }
 
 impl Prepared {
-    pub(crate) fn new<O: Operation>(engine: &Arc<Engine>, caller: &Arc<Caller>, body: &[u8]) -> Self {
+    pub(crate) fn new<O: Operation>(
+        engine: &Arc<Engine>,
+        caller: &Arc<Caller>,
+        body: &[u8],
+    ) -> Self {
         let mut prepared = Self {
             engine: Arc::clone(engine),
             caller: Arc::clone(caller),
@@ -115,11 +117,15 @@ impl Prepared {
         // Members that the operation does not have are ignored, these too.
         let member = |name: &str| body.get(name).filter(|_| O::SPEC.has_member(name));
         self.dry_run = member("DryRun").and_then(Value::as_bool).unwrap_or(false);
-        let modified = member("DryRunModifiers").and_then(Value::as_array).is_some_and(|modifiers| !modifiers.is_empty());
+        let modified = member("DryRunModifiers")
+            .and_then(Value::as_array)
+            .is_some_and(|modifiers| !modifiers.is_empty());
         let ignore_ciphertext = modified && self.dry_run;
         let tokens = member("GrantTokens").map(grant_tokens).unwrap_or_default();
-        let input: O::Input = serde_json::from_value(Value::Object(body))
-            .map_err(|error| KmsError::new(ErrorCode::Serialization, "The request body does not fit the operation").because(error))?;
+        let input: O::Input = serde_json::from_value(Value::Object(body)).map_err(|error| {
+            KmsError::new(ErrorCode::Serialization, "The request body does not fit the operation")
+                .because(error)
+        })?;
         let targets = O::targets(&input)?;
         let found = self.find(&O::SPEC, &targets)?;
         self.check_tokens(&tokens)?;
@@ -157,7 +163,12 @@ impl Prepared {
         if tokens.iter().all(known) { Ok(()) } else { Err(wording::bad_grant_token()) }
     }
 
-    fn ask<O: Operation>(&mut self, input: &O::Input, targets: &[Target<'_>], found: &[Found]) -> Result<(), KmsError> {
+    fn ask<O: Operation>(
+        &mut self,
+        input: &O::Input,
+        targets: &[Target<'_>],
+        found: &[Found],
+    ) -> Result<(), KmsError> {
         let engine = Arc::clone(&self.engine);
         let caller = Arc::clone(&self.caller);
         let identity = if found.iter().all(|found| matches!(found, Found::Unchecked)) {
@@ -165,10 +176,16 @@ impl Prepared {
         } else {
             engine.identity(&caller)?
         };
-        let keys: Vec<&keyward_types::KeyRecord> = self.keys.iter().map(|found| &*found.record).collect();
+        let keys: Vec<&keyward_types::KeyRecord> =
+            self.keys.iter().map(|found| &*found.record).collect();
         let child = keys.first().and_then(|key| O::child_grant(input, &caller, &key.name));
-        let asking =
-            Asking { engine: &engine, caller: &caller, spec: &O::SPEC, identity: &identity, child: child.as_ref() };
+        let asking = Asking {
+            engine: &engine,
+            caller: &caller,
+            spec: &O::SPEC,
+            identity: &identity,
+            child: child.as_ref(),
+        };
         for (index, (target, found)) in targets.iter().zip(found).enumerate() {
             let mut facts = Facts::new();
             if let Some(context) = target.context {
@@ -185,7 +202,13 @@ impl Prepared {
             }
             O::facts(input, index, &mut facts);
             O::found_facts(&engine, &keys, &mut facts)?;
-            asking.authorize(target, found, &facts, &mut self.rested_on, &mut self.trace.decisions)?;
+            asking.authorize(
+                target,
+                found,
+                &facts,
+                &mut self.rested_on,
+                &mut self.trace.decisions,
+            )?;
             self.trace.allowed(found, &caller);
         }
         Ok(())
@@ -211,7 +234,21 @@ impl Prepared {
 
     /// Runs the operation and hands its changes and its event to the one writer.
     pub fn run(self) -> InFlight {
-        let Self { engine, caller, operation, body, attempt, started_nanos, snapshot, mut rested_on, keys, mut trace, dry_run, stage, .. } = self;
+        let Self {
+            engine,
+            caller,
+            operation,
+            body,
+            attempt,
+            started_nanos,
+            snapshot,
+            mut rested_on,
+            keys,
+            mut trace,
+            dry_run,
+            stage,
+            ..
+        } = self;
         let spec = operation.spec();
         let now = engine.now();
         let mut call = Call::new(&engine, &caller, &keys, now);
@@ -226,7 +263,10 @@ impl Prepared {
             Ok(_) if dry_run => (Err(wording::dry_run()), Vec::new()),
             Ok(ran) => {
                 trace.response_elements = ran.response_elements;
-                (Ok(Reply { body: ran.body }), touched(spec, &caller, &keys, now, event_id, changes))
+                (
+                    Ok(Reply { body: ran.body }),
+                    touched(spec, &caller, &keys, now, event_id, changes),
+                )
             }
             Err(error) => (Err(error), Vec::new()),
         };
@@ -234,8 +274,21 @@ impl Prepared {
         let decided_nanos = engine.monotonic_nanos();
         let summary = event.summary.clone();
         let deleted = deleted_keys(&changes, &keys);
-        let ticket = engine.world.store.commit(Commit { snapshot, rested_on, changes, events: vec![event] });
-        InFlight { engine, caller, operation, body, attempt, started_nanos, decided_nanos, ticket: Some(ticket), summary, deleted, reply: Some(reply) }
+        let ticket =
+            engine.world.store.commit(Commit { snapshot, rested_on, changes, events: vec![event] });
+        InFlight {
+            engine,
+            caller,
+            operation,
+            body,
+            attempt,
+            started_nanos,
+            decided_nanos,
+            ticket: Some(ticket),
+            summary,
+            deleted,
+            reply: Some(reply),
+        }
     }
 }
 
@@ -260,7 +313,9 @@ impl InFlight {
     /// Parks the thread until the answer is there.
     pub fn wait(mut self) -> Result<Reply, KmsError> {
         loop {
-            let Some(ticket) = self.ticket.take() else { return Err(KmsError::internal("nothing is in flight")) };
+            let Some(ticket) = self.ticket.take() else {
+                return Err(KmsError::internal("nothing is in flight"));
+            };
             if let Some(reply) = self.settle(ticket.wait().map(drop)) {
                 return reply;
             }
@@ -291,9 +346,15 @@ impl InFlight {
     }
 
     fn observe(&self) {
-        let nanos = |from: u64, to: u64| core::time::Duration::from_nanos(to.saturating_sub(from)).as_secs_f64();
+        let nanos = |from: u64, to: u64| {
+            core::time::Duration::from_nanos(to.saturating_sub(from)).as_secs_f64()
+        };
         let now = self.engine.monotonic_nanos();
-        self.engine.metrics().observe(&self.summary, nanos(self.started_nanos, now), nanos(self.started_nanos, self.decided_nanos));
+        self.engine.metrics().observe(
+            &self.summary,
+            nanos(self.started_nanos, now),
+            nanos(self.started_nanos, self.decided_nanos),
+        );
         if let Some(Err(KmsError { code, cause: Some(cause), .. })) = &self.reply
             && code.fault() == Fault::Server
         {
@@ -310,7 +371,9 @@ impl Future for InFlight {
             let Some(ticket) = self.ticket.as_mut() else {
                 return Poll::Ready(Err(KmsError::internal("nothing is in flight")));
             };
-            let Poll::Ready(committed) = Pin::new(ticket).poll(context) else { return Poll::Pending };
+            let Poll::Ready(committed) = Pin::new(ticket).poll(context) else {
+                return Poll::Pending;
+            };
             if let Some(reply) = self.settle(committed.map(drop)) {
                 return Poll::Ready(reply);
             }
@@ -336,8 +399,13 @@ fn uncommitted(error: StoreError) -> KmsError {
     let unavailable = |words: &str| KmsError::new(ErrorCode::ServiceUnavailable, words);
     match error {
         StoreError::Busy => KmsError::new(ErrorCode::Throttling, "Rate exceeded"),
-        StoreError::NoSpace => unavailable("The event log has no space left, so the request was refused and nothing was done."),
-        StoreError::Stale(_) => KmsError::new(ErrorCode::Conflict, "The resource is changing too quickly. Retry the request."),
+        StoreError::NoSpace => unavailable(
+            "The event log has no space left, so the request was refused and nothing was done.",
+        ),
+        StoreError::Stale(_) => KmsError::new(
+            ErrorCode::Conflict,
+            "The resource is changing too quickly. Retry the request.",
+        ),
         other => KmsError::internal(other),
     }
 }
@@ -348,8 +416,13 @@ fn decode(body: &[u8]) -> Result<Map<String, Value>, KmsError> {
     }
     match serde_json::from_slice(body) {
         Ok(Value::Object(map)) => Ok(map),
-        Ok(_) => Err(KmsError::new(ErrorCode::Serialization, "The request body must be a JSON object")),
-        Err(error) => Err(KmsError::new(ErrorCode::Serialization, format!("The request body is not JSON: {}", position(&error)))),
+        Ok(_) => {
+            Err(KmsError::new(ErrorCode::Serialization, "The request body must be a JSON object"))
+        }
+        Err(error) => Err(KmsError::new(
+            ErrorCode::Serialization,
+            format!("The request body is not JSON: {}", position(&error)),
+        )),
     }
 }
 
@@ -368,15 +441,32 @@ fn grant_tokens(tokens: &Value) -> Vec<String> {
 }
 
 /// A successful cryptographic use moves the key's last use, in the same commit.
-fn touched(spec: &Spec, caller: &Caller, keys: &[FoundKey], now: keyward_types::Timestamp, event_id: uuid::Uuid, mut changes: Vec<Change>) -> Vec<Change> {
+fn touched(
+    spec: &Spec,
+    caller: &Caller,
+    keys: &[FoundKey],
+    now: keyward_types::Timestamp,
+    event_id: uuid::Uuid,
+    mut changes: Vec<Change>,
+) -> Vec<Change> {
     if spec.tracked && spec.plane == Plane::Data {
-        let usage = LastUsage { operation: spec.name.to_owned(), time: now, event_id, request_id: caller.origin.request_id };
-        changes.extend(keys.iter().map(|key| Change::Touch(key.record.name.clone(), usage.clone())));
+        let usage = LastUsage {
+            operation: spec.name.to_owned(),
+            time: now,
+            event_id,
+            request_id: caller.origin.request_id,
+        };
+        changes
+            .extend(keys.iter().map(|key| Change::Touch(key.record.name.clone(), usage.clone())));
     }
     changes
 }
 
 fn deleted_keys(changes: &[Change], keys: &[FoundKey]) -> Vec<Arc<keyward_types::KeyRecord>> {
-    let deleted = |key: &&FoundKey| changes.iter().any(|change| matches!(change, Change::Delete(Name::Key(name)) if *name == key.record.name));
+    let deleted = |key: &&FoundKey| {
+        changes.iter().any(
+            |change| matches!(change, Change::Delete(Name::Key(name)) if *name == key.record.name),
+        )
+    };
     keys.iter().filter(deleted).map(|key| Arc::clone(&key.record)).collect()
 }

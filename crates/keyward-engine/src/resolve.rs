@@ -10,7 +10,8 @@ use crate::{
 };
 use keyward_crypto::ciphertext;
 use keyward_types::{
-    AccountId, AliasName, AliasRecord, Caller, ErrorCode, KeyName, KeyRecord, KeyRef, KmsError, MaterialId, Name, Region,
+    AccountId, AliasName, AliasRecord, Caller, ErrorCode, KeyName, KeyRecord, KeyRef, KmsError,
+    MaterialId, Name, Region,
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -41,13 +42,22 @@ impl FoundKey {
 /// What a target turned out to be.
 pub(crate) enum Found {
     Key(FoundKey),
-    Alias { arn: String },
+    Alias {
+        arn: String,
+    },
     /// Tags fill `aws:ResourceTag/*`.
-    Other { arn: String, tags: BTreeMap<String, String> },
+    Other {
+        arn: String,
+        tags: BTreeMap<String, String>,
+    },
     Account,
     Unchecked,
     /// A key of another account that is not there.
-    AbsentElsewhere { arn: String, account: AccountId, by_ciphertext: bool },
+    AbsentElsewhere {
+        arn: String,
+        account: AccountId,
+        by_ciphertext: bool,
+    },
 }
 
 /// Looks a target up, and notes every record that the answer rests on.
@@ -63,7 +73,9 @@ pub(crate) fn resolve(
     }
     let mut lookup = Lookup { engine, caller, rested_on };
     match &target.subject {
-        Subject::Key(reference) if reference.is_alias() && !spec.aliases => Err(lookup.alias_refused(reference)),
+        Subject::Key(reference) if reference.is_alias() && !spec.aliases => {
+            Err(lookup.alias_refused(reference))
+        }
         Subject::Key(reference) => lookup.key(reference),
         Subject::Ciphertext { blob, claimed } => lookup.ciphertext(blob, *claimed),
         Subject::Alias(name) => {
@@ -94,7 +106,11 @@ impl Lookup<'_> {
         match reference {
             KeyRef::Malformed(text) => Err(wording::invalid_key_id(text)),
             KeyRef::Id(key_id) => {
-                let name = KeyName { account: account.clone(), region: origin.region.clone(), key_id: key_id.clone() };
+                let name = KeyName {
+                    account: account.clone(),
+                    region: origin.region.clone(),
+                    key_id: key_id.clone(),
+                };
                 self.named(name, None)
             }
             KeyRef::Arn(name) => {
@@ -110,22 +126,41 @@ impl Lookup<'_> {
     }
 
     fn check_region(&self, region: &Region) -> Result<(), KmsError> {
-        if *region == self.caller.origin.region { Ok(()) } else { Err(wording::other_region(region)) }
+        if *region == self.caller.origin.region {
+            Ok(())
+        } else {
+            Err(wording::other_region(region))
+        }
     }
 
-    fn aliased(&mut self, account: &AccountId, region: &Region, alias: &AliasName) -> Result<Found, KmsError> {
+    fn aliased(
+        &mut self,
+        account: &AccountId,
+        region: &Region,
+        alias: &AliasName,
+    ) -> Result<Found, KmsError> {
         match self.alias(account, region, alias) {
             Ok(record) => self.named(record.target.clone(), Some(alias.clone())),
             Err(error) if error.code == ErrorCode::NotFound && *account != self.caller.account => {
-                Ok(Found::AbsentElsewhere { arn: alias.arn(account, region), account: account.clone(), by_ciphertext: false })
+                Ok(Found::AbsentElsewhere {
+                    arn: alias.arn(account, region),
+                    account: account.clone(),
+                    by_ciphertext: false,
+                })
             }
             Err(error) => Err(error),
         }
     }
 
-    fn alias(&mut self, account: &AccountId, region: &Region, alias: &AliasName) -> Result<Arc<AliasRecord>, KmsError> {
+    fn alias(
+        &mut self,
+        account: &AccountId,
+        region: &Region,
+        alias: &AliasName,
+    ) -> Result<Arc<AliasRecord>, KmsError> {
         self.rested_on.push(Name::Alias(account.clone(), region.clone(), alias.clone()));
-        let record = self.engine.world.store.alias(account, region, alias).map_err(KmsError::internal)?;
+        let record =
+            self.engine.world.store.alias(account, region, alias).map_err(KmsError::internal)?;
         record.ok_or_else(|| wording::no_such_alias(account, region, alias))
     }
 
@@ -133,16 +168,23 @@ impl Lookup<'_> {
         let record = self.engine.world.store.key(&name).map_err(KmsError::internal)?;
         self.rested_on.push(Name::Key(name.clone()));
         match record {
-            Some(record) => Ok(Found::Key(FoundKey { record, alias, material: None, wrongly_claimed: false })),
+            Some(record) => {
+                Ok(Found::Key(FoundKey { record, alias, material: None, wrongly_claimed: false }))
+            }
             None if name.account == self.caller.account => Err(wording::no_such_key(&name)),
-            None => Ok(Found::AbsentElsewhere { arn: name.to_string(), account: name.account, by_ciphertext: false }),
+            None => Ok(Found::AbsentElsewhere {
+                arn: name.to_string(),
+                account: name.account,
+                by_ciphertext: false,
+            }),
         }
     }
 
     /// The key named in a symmetric ciphertext. A blob of no known form, or one of another Region, is
     /// not authentic, whatever key the request claims.
     fn ciphertext(&mut self, blob: &[u8], claimed: Option<&KeyRef>) -> Result<Found, KmsError> {
-        let header = ciphertext::parse(blob).map_err(|_| KmsError::bare(ErrorCode::InvalidCiphertext))?;
+        let header =
+            ciphertext::parse(blob).map_err(|_| KmsError::bare(ErrorCode::InvalidCiphertext))?;
         let (alias, wrongly_claimed) = match claimed {
             None => (None, false),
             // A key id alone may be short for a key of another account.
@@ -156,12 +198,19 @@ impl Lookup<'_> {
             return Err(KmsError::bare(ErrorCode::InvalidCiphertext));
         }
         match self.named(header.key, None) {
-            Ok(Found::Key(found)) => Ok(Found::Key(FoundKey { material: Some(header.material), alias, wrongly_claimed, ..found })),
+            Ok(Found::Key(found)) => Ok(Found::Key(FoundKey {
+                material: Some(header.material),
+                alias,
+                wrongly_claimed,
+                ..found
+            })),
             Ok(Found::AbsentElsewhere { arn, account, .. }) => {
                 Ok(Found::AbsentElsewhere { arn, account, by_ciphertext: claimed.is_none() })
             }
             // A key of this account that was deleted: its ciphertexts open no more.
-            Err(error) if error.code == ErrorCode::NotFound => Err(KmsError::bare(ErrorCode::InvalidCiphertext)),
+            Err(error) if error.code == ErrorCode::NotFound => {
+                Err(KmsError::bare(ErrorCode::InvalidCiphertext))
+            }
             other => other,
         }
     }

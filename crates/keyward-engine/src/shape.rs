@@ -24,14 +24,28 @@ pub struct Member {
 /// What a member may hold. Lengths of text are in characters, of blobs in bytes.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
-    Text { min: usize, max: usize, pattern: Option<Pattern> },
-    Blob { min: usize, max: usize },
-    Integer { min: i64, max: i64 },
+    Text {
+        min: usize,
+        max: usize,
+        pattern: Option<Pattern>,
+    },
+    Blob {
+        min: usize,
+        max: usize,
+    },
+    Integer {
+        min: i64,
+        max: i64,
+    },
     Boolean,
     /// Seconds since 1970, whole or fractional.
     Timestamp,
     Enum(&'static [&'static str]),
-    List { of: &'static Kind, min: usize, max: usize },
+    List {
+        of: &'static Kind,
+        min: usize,
+        max: usize,
+    },
     /// Text to text.
     Map,
     Structure(&'static [Member]),
@@ -62,7 +76,12 @@ pub const fn text(min: usize, max: usize) -> Kind {
     Kind::Text { min, max, pattern: None }
 }
 
-pub const fn patterned(min: usize, max: usize, shown: &'static str, matches: fn(&str) -> bool) -> Kind {
+pub const fn patterned(
+    min: usize,
+    max: usize,
+    shown: &'static str,
+    matches: fn(&str) -> bool,
+) -> Kind {
     Kind::Text { min, max, pattern: Some(Pattern { shown, matches }) }
 }
 
@@ -78,7 +97,10 @@ pub fn check(members: &[Member], body: &Map<String, Value>) -> Result<(), KmsErr
     }
     let count = violations.len();
     let errors = if count == 1 { "error" } else { "errors" };
-    Err(KmsError::validation(format!("{count} validation {errors} detected: {}", violations.join("; "))))
+    Err(KmsError::validation(format!(
+        "{count} validation {errors} detected: {}",
+        violations.join("; ")
+    )))
 }
 
 fn present<'v>(member: &Member, body: &'v Map<String, Value>) -> Option<&'v Value> {
@@ -129,7 +151,9 @@ fn violate(member: &Member, body: &Map<String, Value>, prefix: &str, violations:
     match present(member, body) {
         Some(value) => violate_kind(&member.kind, value, &path, violations),
         None if member.required => {
-            violations.push(format!("Value null at '{path}' failed to satisfy constraint: Member must not be null"));
+            violations.push(format!(
+                "Value null at '{path}' failed to satisfy constraint: Member must not be null"
+            ));
         }
         None => {}
     }
@@ -137,14 +161,18 @@ fn violate(member: &Member, body: &Map<String, Value>, prefix: &str, violations:
 
 fn violate_kind(kind: &Kind, value: &Value, path: &str, violations: &mut Vec<String>) {
     let mut say = |shown: &str, constraint: String| {
-        violations.push(format!("Value {shown}at '{path}' failed to satisfy constraint: {constraint}"));
+        violations
+            .push(format!("Value {shown}at '{path}' failed to satisfy constraint: {constraint}"));
     };
     match (kind, value) {
         (Kind::Text { min, max, pattern }, Value::String(text)) => {
             let (len, shown) = (text.chars().count(), format!("'{text}' "));
             length_constraint(len, *min, *max).into_iter().for_each(|words| say(&shown, words));
             if let Some(pattern) = pattern.filter(|pattern| !(pattern.matches)(text)) {
-                say(&shown, format!("Member must satisfy regular expression pattern: {}", pattern.shown));
+                say(
+                    &shown,
+                    format!("Member must satisfy regular expression pattern: {}", pattern.shown),
+                );
             }
         }
         (Kind::Blob { min, max }, Value::String(text)) => {
@@ -161,11 +189,16 @@ fn violate_kind(kind: &Kind, value: &Value, path: &str, violations: &mut Vec<Str
             }
         }
         (Kind::Enum(names), Value::String(text)) if !names.contains(&text.as_str()) => {
-            say(&format!("'{text}' "), format!("Member must satisfy enum value set: [{}]", names.join(", ")));
+            say(
+                &format!("'{text}' "),
+                format!("Member must satisfy enum value set: [{}]", names.join(", ")),
+            );
         }
         (Kind::List { of, min, max }, Value::Array(items)) => {
             let shown = format!("'{}' ", Value::Array(items.clone()));
-            length_constraint(items.len(), *min, *max).into_iter().for_each(|words| say(&shown, words));
+            length_constraint(items.len(), *min, *max)
+                .into_iter()
+                .for_each(|words| say(&shown, words));
             for (i, item) in items.iter().enumerate() {
                 violate_item(of, item, &format!("{path}.{}.member", i + 1), violations);
             }
@@ -233,7 +266,11 @@ mod tests {
 
     #[test]
     fn wrong_types_are_a_serialization_error() {
-        for body in [json!({"KeyId": 1}), json!({"KeyId": "k", "Plaintext": "?"}), json!({"KeyId": "k", "Limit": 1.5})] {
+        for body in [
+            json!({"KeyId": 1}),
+            json!({"KeyId": "k", "Plaintext": "?"}),
+            json!({"KeyId": "k", "Limit": 1.5}),
+        ] {
             assert!(refused(body).starts_with("SerializationException"));
         }
     }

@@ -18,11 +18,14 @@ pub(crate) struct Trace {
 }
 
 impl Trace {
-    /// Copies the members that the row allows to be logged; no other member ever gets in.
+    /// Copies the members that the row allows to be logged, as sent or by default; no other member ever gets in.
     pub(crate) fn parameters(&mut self, spec: &Spec, body: &Map<String, Value>) {
         for member in spec.members.iter().filter(|member| spec.logged.contains(&member.name)) {
-            if let Some(value) = body.get(member.name).filter(|value| !value.is_null()) {
-                let value = lower_camel_members(&member.kind, value);
+            let sent = body
+                .get(member.name)
+                .filter(|value| !value.is_null())
+                .map(|value| lower_camel_members(&member.kind, value));
+            if let Some(value) = sent.or_else(|| by_default(member.name)) {
                 self.request_parameters.insert(keyward_trail::lower_camel(member.name), value);
             }
         }
@@ -48,14 +51,22 @@ impl Trace {
     }
 
     pub(crate) fn resource(&mut self, arn: &str) {
-        let account = keyward_types::Arn::parse(arn).map(|arn| arn.account.to_owned()).unwrap_or_default();
+        let account =
+            keyward_types::Arn::parse(arn).map(|arn| arn.account.to_owned()).unwrap_or_default();
         if !self.resources.iter().any(|(known, _)| known == arn) {
             self.resources.push((arn.to_owned(), account));
         }
     }
 
     /// The event, as of now.
-    pub(crate) fn event(&self, engine: &Engine, spec: &Spec, caller: &Caller, event_id: Uuid, error: Option<&KmsError>) -> Event {
+    pub(crate) fn event(
+        &self,
+        engine: &Engine,
+        spec: &Spec,
+        caller: &Caller,
+        event_id: Uuid,
+        error: Option<&KmsError>,
+    ) -> Event {
         let time = engine.now();
         let resources: Vec<ResourceRef<'_>> =
             self.resources.iter().map(|(arn, account)| ResourceRef { account, arn }).collect();
@@ -73,8 +84,17 @@ impl Trace {
             decisions: &self.decisions,
             read_only: spec.read_only,
         };
-        let keys = self.resources.iter().map(|(arn, _)| arn).filter(|arn| arn.contains(":key/")).cloned().collect();
-        Event { record: record.to_json(), summary: summary(spec, caller, event_id, time, error, keys) }
+        let keys = self
+            .resources
+            .iter()
+            .map(|(arn, _)| arn)
+            .filter(|arn| arn.contains(":key/"))
+            .cloned()
+            .collect();
+        Event {
+            record: record.to_json(),
+            summary: summary(spec, caller, event_id, time, error, keys),
+        }
     }
 }
 
@@ -99,15 +119,30 @@ fn summary(
     }
 }
 
+/// What a member means when it is not sent, where CloudTrail says it all the same.
+fn by_default(member: &str) -> Option<Value> {
+    match member {
+        "EncryptionAlgorithm" | "SourceEncryptionAlgorithm" | "DestinationEncryptionAlgorithm" => {
+            Some("SYMMETRIC_DEFAULT".into())
+        }
+        "MessageType" => Some("RAW".into()),
+        _ => None,
+    }
+}
+
 /// Structures inside a logged member are spelled as CloudTrail spells them; a map of the client's own
 /// names (the encryption context) is left alone.
 fn lower_camel_members(kind: &Kind, value: &Value) -> Value {
     match (kind, value) {
-        (Kind::List { of, .. }, Value::Array(items)) => items.iter().map(|item| lower_camel_members(of, item)).collect(),
+        (Kind::List { of, .. }, Value::Array(items)) => {
+            items.iter().map(|item| lower_camel_members(of, item)).collect()
+        }
         (Kind::Structure(members), Value::Object(map)) => members
             .iter()
             .filter_map(|member| map.get(member.name).map(|value| (member, value)))
-            .map(|(member, value)| (keyward_trail::lower_camel(member.name), lower_camel_members(&member.kind, value)))
+            .map(|(member, value)| {
+                (keyward_trail::lower_camel(member.name), lower_camel_members(&member.kind, value))
+            })
             .collect::<Map<_, _>>()
             .into(),
         (_, value) => value.clone(),

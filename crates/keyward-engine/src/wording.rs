@@ -2,7 +2,10 @@
 //!
 //! Source: recorded answers and <https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html>.
 
-use keyward_types::{AccountId, AliasName, Caller, Decision, ErrorCode, GrantId, KeyName, KeyRecord, KeySpec, KmsError, Region};
+use keyward_types::{
+    AccountId, AliasName, Caller, Decision, ErrorCode, GrantId, KeyName, KeyRecord, KeySpec,
+    KmsError, Region,
+};
 
 pub(crate) fn invalid_key_id(text: &str) -> KmsError {
     let shown = if text.starts_with("arn:") { text.to_owned() } else { format!("'{text}'") };
@@ -18,18 +21,28 @@ pub(crate) fn no_such_key(name: &KeyName) -> KmsError {
 }
 
 pub(crate) fn no_such_alias(account: &AccountId, region: &Region, alias: &AliasName) -> KmsError {
-    KmsError::new(ErrorCode::NotFound, format!("Alias {} is not found.", alias.arn(account, region)))
+    KmsError::new(
+        ErrorCode::NotFound,
+        format!("Alias {} is not found.", alias.arn(account, region)),
+    )
 }
 
 /// A refusal that tells a caller of the key's own account why.
 pub(crate) fn denied(decision: &Decision, caller: &Caller) -> KmsError {
     let id = caller.origin.request_id;
-    KmsError::new(ErrorCode::AccessDenied, format!("{} (request {id}; see why: keyward explain {id})", decision.message(&caller.arn)))
+    KmsError::new(
+        ErrorCode::AccessDenied,
+        format!("{} (request {id}; see why: keyward explain {id})", decision.message(&caller.arn)),
+    )
 }
 
 /// A refusal for another account's key, which sounds the same whether or not the key exists (P6).
 pub(crate) fn denied_elsewhere(action: &str, caller: &Caller, by_ciphertext: bool) -> KmsError {
-    let resource = if by_ciphertext { "the resource associated with this ciphertext" } else { "this resource" };
+    let resource = if by_ciphertext {
+        "the resource associated with this ciphertext"
+    } else {
+        "this resource"
+    };
     let id = caller.origin.request_id;
     KmsError::new(
         ErrorCode::AccessDenied,
@@ -69,15 +82,24 @@ pub(crate) fn wrong_usage(key: &KeyRecord, operation: &str) -> KmsError {
 }
 
 pub(crate) fn wrong_algorithm(algorithm: &str, spec: KeySpec) -> KmsError {
-    KmsError::new(ErrorCode::InvalidKeyUsage, format!("Algorithm {algorithm} is incompatible with key spec {spec}."))
+    KmsError::new(
+        ErrorCode::InvalidKeyUsage,
+        format!("Algorithm {algorithm} is incompatible with key spec {spec}."),
+    )
 }
 
 pub(crate) fn dry_run() -> KmsError {
-    KmsError::new(ErrorCode::DryRunOperation, "The request would have succeeded, but the DryRun option is set.")
+    KmsError::new(
+        ErrorCode::DryRunOperation,
+        "The request would have succeeded, but the DryRun option is set.",
+    )
 }
 
 pub(crate) fn unsupported_spec(spec: KeySpec) -> KmsError {
-    KmsError::new(ErrorCode::UnsupportedOperation, format!("KeySpec {spec} is not supported in this Region"))
+    KmsError::new(
+        ErrorCode::UnsupportedOperation,
+        format!("KeySpec {spec} is not supported in this Region"),
+    )
 }
 
 pub(crate) fn no_such_grant(grant_id: &GrantId) -> KmsError {
@@ -85,11 +107,17 @@ pub(crate) fn no_such_grant(grant_id: &GrantId) -> KmsError {
 }
 
 pub(crate) fn bad_grant_token() -> KmsError {
-    KmsError::new(ErrorCode::InvalidGrantToken, "Invalid grant token. Use a token that CreateGrant returned.")
+    KmsError::new(
+        ErrorCode::InvalidGrantToken,
+        "Invalid grant token. Use a token that CreateGrant returned.",
+    )
 }
 
 pub(crate) fn bad_marker() -> KmsError {
-    KmsError::new(ErrorCode::InvalidMarker, "Invalid marker. Use the NextMarker of the previous answer.")
+    KmsError::new(
+        ErrorCode::InvalidMarker,
+        "Invalid marker. Use the NextMarker of the previous answer.",
+    )
 }
 
 /// Tokens and markers travel as URL-safe base64 without padding.

@@ -8,7 +8,9 @@ use keyward_crypto::{KeyMaterial, Keyring, Provider};
 use keyward_policy::PolicyEngine;
 use keyward_store::Store;
 use keyward_telemetry::Metrics;
-use keyward_types::{AccountId, Caller, Clock, Entropy, Generator, KeyName, KmsError, MaterialId, Region, Timestamp};
+use keyward_types::{
+    AccountId, Caller, Clock, Entropy, Generator, KeyName, KmsError, MaterialId, Region, Timestamp,
+};
 use quick_cache::sync::Cache;
 use std::sync::{Arc, atomic::AtomicI64};
 use uuid::Uuid;
@@ -47,7 +49,11 @@ pub struct Engine {
 
 impl Engine {
     pub fn new(world: World) -> Arc<Self> {
-        Arc::new(Self { world, materials: Cache::new(MATERIALS_CACHED), next_look: AtomicI64::new(i64::MIN) })
+        Arc::new(Self {
+            world,
+            materials: Cache::new(MATERIALS_CACHED),
+            next_look: AtomicI64::new(i64::MIN),
+        })
     }
 
     /// Names of every operation, for closed label sets.
@@ -56,7 +62,12 @@ impl Engine {
     }
 
     /// Runs the stages up to the state check; `Prepared::run` does the rest.
-    pub fn prepare(self: &Arc<Self>, operation: &'static dyn AnyOperation, caller: &Arc<Caller>, body: &[u8]) -> Prepared {
+    pub fn prepare(
+        self: &Arc<Self>,
+        operation: &'static dyn AnyOperation,
+        caller: &Arc<Caller>,
+        body: &[u8],
+    ) -> Prepared {
         operation.prepare(self, caller, body)
     }
 
@@ -86,20 +97,31 @@ impl Engine {
     }
 
     /// The material of a key, unwrapped and parsed.
-    pub(crate) fn material(&self, key: &keyward_types::KeyRecord, id: &MaterialId) -> Result<Arc<KeyMaterial>, KmsError> {
+    pub(crate) fn material(
+        &self,
+        key: &keyward_types::KeyRecord,
+        id: &MaterialId,
+    ) -> Result<Arc<KeyMaterial>, KmsError> {
         let cached = (key.name.clone(), id.clone());
         if let Some(material) = self.materials.get(&cached) {
             return Ok(material);
         }
         let World { store, keyring, provider, .. } = &self.world;
         let missing = |what: &str| KmsError::internal(format!("{what} of {} is missing", key.name));
-        let dek = store.dek(&key.name).map_err(KmsError::internal)?.ok_or_else(|| missing("data-encryption key"))?;
-        let record = store.material(&key.name, id).map_err(KmsError::internal)?.ok_or_else(|| missing("material"))?;
+        let dek = store
+            .dek(&key.name)
+            .map_err(KmsError::internal)?
+            .ok_or_else(|| missing("data-encryption key"))?;
+        let record = store
+            .material(&key.name, id)
+            .map_err(KmsError::internal)?
+            .ok_or_else(|| missing("material"))?;
         let name = key.name.to_string();
         let dek = keyring.open_dek(&name, &dek.wrapped).map_err(KmsError::internal)?;
-        let material = KeyMaterial::unwrap(*provider, key.spec, &dek, &name, &id.0, &record.wrapped)
-            .map(Arc::new)
-            .map_err(KmsError::internal)?;
+        let material =
+            KeyMaterial::unwrap(*provider, key.spec, &dek, &name, &id.0, &record.wrapped)
+                .map(Arc::new)
+                .map_err(KmsError::internal)?;
         self.materials.insert(cached, Arc::clone(&material));
         Ok(material)
     }
@@ -119,7 +141,8 @@ impl Engine {
 pub(crate) fn timed_id(time: Timestamp, generator: &mut dyn Generator) -> Uuid {
     let mut random = [0; 10];
     fill(generator, &mut random);
-    uuid::Builder::from_unix_timestamp_millis(time.0.try_into().unwrap_or_default(), &random).into_uuid()
+    uuid::Builder::from_unix_timestamp_millis(time.0.try_into().unwrap_or_default(), &random)
+        .into_uuid()
 }
 
 /// Fills from a generator that cannot fail.

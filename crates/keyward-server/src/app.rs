@@ -36,6 +36,8 @@ pub fn create_app(
 
 fn configure(config: &mut ServiceConfig) {
     config
+        // First, because routes are tried in order and this one is hot.
+        .service(web::resource("/").default_service(web::to(front_door)))
         .route("/livez", read().to(operator::live))
         .route("/readyz", read().to(operator::ready))
         .route("/metrics", read().to(operator::metrics))

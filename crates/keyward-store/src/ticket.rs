@@ -24,6 +24,8 @@ type Answer = Result<Receipt, StoreError>;
 struct State {
     answer: Option<Answer>,
     waker: Option<Waker>,
+    /// Whether a thread waits; a wake that nobody needs is a system call for every commit.
+    is_waited_for: bool,
 }
 
 #[derive(Default)]
@@ -59,6 +61,7 @@ impl Ticket {
             if let Some(answer) = state.answer.clone() {
                 return answer;
             }
+            state.is_waited_for = true;
             state = self.0.answered.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
@@ -91,12 +94,14 @@ impl Answerer {
 
     fn give(&mut self, answer: Answer) {
         if let Some(cell) = self.0.take() {
-            let waker = {
+            let (waker, is_waited_for) = {
                 let mut state = lock(&cell.state);
                 state.answer = Some(answer);
-                state.waker.take()
+                (state.waker.take(), state.is_waited_for)
             };
-            cell.answered.notify_all();
+            if is_waited_for {
+                cell.answered.notify_all();
+            }
             if let Some(waker) = waker {
                 waker.wake();
             }

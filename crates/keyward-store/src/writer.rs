@@ -29,6 +29,11 @@ use std::{
 };
 use zeroize::Zeroizing;
 
+/// From this many commits in a group on, callers come in crowds.
+const CROWD_COMMITS: usize = 4;
+/// How long the writer waits for a crowd. Measured with 64 connections on two cores.
+const LINGER: Duration = Duration::from_micros(300);
+
 /// A commit that waits for the writer.
 pub(crate) struct Pending {
     pub(crate) snapshot: u64,
@@ -87,13 +92,20 @@ impl Queue {
     }
 
     /// The next group; `None` when the queue is closed and empty.
-    fn take(&self, commits_max: usize, bytes_max: usize) -> Option<Vec<Pending>> {
+    ///
+    /// `linger` is how long to wait for company once a first commit is there: a group costs much the same
+    /// whether it holds four commits or forty, and callers that come in crowds gain more than they wait.
+    fn take(&self, commits_max: usize, bytes_max: usize, linger: Duration) -> Option<Vec<Pending>> {
         let mut waiting = lock(&self.waiting);
         while waiting.commits.is_empty() {
             if waiting.is_closing {
                 return None;
             }
             waiting = self.more.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+        if !linger.is_zero() && !waiting.is_closing && waiting.commits.len() < commits_max {
+            let waited = self.more.wait_timeout(waiting, linger);
+            waiting = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         let mut bytes = 0;
         let mut count = 0;
@@ -181,15 +193,26 @@ struct Group {
 impl Writer {
     /// Runs until the queue is closed and empty. Gives the journal back to be closed.
     pub(crate) fn run(mut self) -> Appender {
+        let mut linger = Duration::ZERO;
         while let Some(group) =
-            self.queue.take(self.options.group_commits_max, self.options.group_bytes_max)
+            self.queue.take(self.options.group_commits_max, self.options.group_bytes_max, linger)
         {
+            linger = self.linger_after(group.len());
             let done = catch_unwind(AssertUnwindSafe(|| self.group(group)));
             if done.is_err() {
                 self.shared.fail(&StoreError::Failed("the writer panicked".to_owned()));
             }
         }
         self.journal
+    }
+
+    /// A sync already makes the writer wait, and the next group grows meanwhile. Without one it waits of
+    /// itself, as long as there is a crowd.
+    fn linger_after(&self, commits: usize) -> Duration {
+        match self.options.durability {
+            Durability::Relaxed if CROWD_COMMITS <= commits => LINGER,
+            Durability::Relaxed | Durability::Commit => Duration::ZERO,
+        }
     }
 
     fn group(&mut self, pending: Vec<Pending>) {

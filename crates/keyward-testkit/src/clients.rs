@@ -35,8 +35,10 @@ pub fn skip(test: &str, Skipped(reason): &Skipped) {
     static SKIPPED: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
     let mut skipped = SKIPPED.lock().unwrap_or_else(PoisonError::into_inner);
     skipped.insert(test.to_owned(), reason.clone());
-    let list: String = skipped.iter().map(|(test, reason)| format!("SKIPPED: {test}: {reason}\n")).collect();
-    fs::write(clients_folder().join("skipped.txt"), &list).expect("the list of skips can be written");
+    let list: String =
+        skipped.iter().map(|(test, reason)| format!("SKIPPED: {test}: {reason}\n")).collect();
+    fs::write(clients_folder().join("skipped.txt"), &list)
+        .expect("the list of skips can be written");
     // A whole write: `print!` would be kept back when the test passes.
     io::stderr().lock().write_all(list.as_bytes()).expect("stderr can be written");
 }
@@ -73,7 +75,8 @@ pub fn binary() -> &'static Path {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["build", "--quiet", "-p", "keyward-cli", "--profile", profile, "--target-dir"]);
         cargo.arg(target_folder()).current_dir(tests_folder());
-        run(&mut cargo).unwrap_or_else(|Skipped(output)| panic!("the binary does not build: {output}"));
+        run(&mut cargo)
+            .unwrap_or_else(|Skipped(output)| panic!("the binary does not build: {output}"));
         folder.join("keyward")
     })
 }
@@ -116,8 +119,14 @@ impl Dev {
         let log = File::create(folder.path().join("log")).expect("a log can be made");
         let mut command = Command::new(binary());
         clean(&mut command);
-        command.args(["dev", "--listen", &address.to_string(), "--data"]).arg(folder.path().join("data")).args(args);
-        command.stdin(Stdio::null()).stdout(log.try_clone().expect("a handle can be cloned")).stderr(log);
+        command
+            .args(["dev", "--listen", &address.to_string(), "--data"])
+            .arg(folder.path().join("data"))
+            .args(args);
+        command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a handle can be cloned"))
+            .stderr(log);
         let child = command.spawn().expect("the binary can be started");
         Self { child, address, folder }
     }
@@ -161,7 +170,8 @@ impl Dev {
     /// Asks the service to end, as an init system does, and waits until it has.
     pub fn stop(mut self) -> (ExitStatus, String) {
         let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("the child can be signalled");
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM)
+            .expect("the child can be signalled");
         let status = self.child.wait().expect("the child can be waited for");
         (status, self.log())
     }
@@ -179,7 +189,8 @@ fn is_ready(address: SocketAddr) -> bool {
     let answer = || -> io::Result<[u8; 12]> {
         let mut stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-        stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+        stream
+            .write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
         let mut start = [0; 12];
         stream.read_exact(&mut start)?;
         Ok(start)
@@ -204,13 +215,17 @@ const FOREIGN: &[&str] = &[
 ];
 
 fn clean(command: &mut Command) {
-    FOREIGN.iter().for_each(|name| drop(command.env_remove(name)));
+    for name in FOREIGN {
+        command.env_remove(name);
+    }
 }
 
 /// Points a command at an endpoint, as its root user, and away from everything else.
 pub fn point_at(command: &mut Command, endpoint: &str) {
     clean(command);
-    for name in ["AWS_ENDPOINT_URL_KMS", "AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL_IAM", "KEYWARD_ENDPOINT"] {
+    for name in
+        ["AWS_ENDPOINT_URL_KMS", "AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL_IAM", "KEYWARD_ENDPOINT"]
+    {
         command.env(name, endpoint);
     }
     for (name, value) in [
@@ -235,12 +250,15 @@ pub fn point_at(command: &mut Command, endpoint: &str) {
 ///
 /// # Panics
 /// With everything that the story and the service printed, when it fails.
+#[expect(clippy::print_stdout, reason = "the test runner keeps it back unless it is asked for")]
 pub fn tell(command: &mut Command, dev: &Dev) {
     point_at(command, &dev.endpoint());
-    command.env("KEYWARD_BINARY", binary()).env("KEYWARD_DATA", dev.data()).env("KEYWARD_SERVICE_LOG", dev.log_path());
+    command
+        .env("KEYWARD_BINARY", binary())
+        .env("KEYWARD_DATA", dev.data())
+        .env("KEYWARD_SERVICE_LOG", dev.log_path());
     match run(command) {
-        // Kept back by the test runner unless it is asked for.
-        Ok(output) => drop(io::stdout().lock().write_all(output.as_bytes())),
+        Ok(output) => print!("{output}"),
         Err(Skipped(output)) => panic!("{output}\n== the service said\n{}", dev.log()),
     }
 }
@@ -258,7 +276,15 @@ pub fn python() -> Result<&'static Path, Skipped> {
         install(&venv, &version, &[&requirements], |venv| {
             run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(venv))?;
             let mut pip = Command::new(venv.join("bin/python"));
-            pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]).arg(&requirements);
+            pip.args([
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--requirement",
+            ])
+            .arg(&requirements);
             run(&mut pip).map(drop)
         })?;
         Ok(venv.join("bin"))
@@ -274,7 +300,8 @@ pub fn node() -> Result<&'static Path, Skipped> {
     static FOLDER: OnceLock<Result<PathBuf, Skipped>> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
         let version = run(Command::new("node").arg("--version"))?;
-        let manifests = ["package.json", "package-lock.json"].map(|name| tests_folder().join("clients").join(name));
+        let manifests = ["package.json", "package-lock.json"]
+            .map(|name| tests_folder().join("clients").join(name));
         let folder = clients_folder().join("node");
         install(&folder, &version, &[&manifests[0], &manifests[1]], |folder| {
             fs::create_dir_all(folder).expect("the target folder can be written");
@@ -282,7 +309,8 @@ pub fn node() -> Result<&'static Path, Skipped> {
                 let name = manifest.file_name().expect("a manifest has a name");
                 fs::copy(manifest, folder.join(name)).expect("a manifest can be copied");
             }
-            run(Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(folder)).map(drop)
+            run(Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(folder))
+                .map(drop)
         })?;
         Ok(folder)
     });
@@ -296,9 +324,12 @@ fn install(
     files: &[&PathBuf],
     make: impl FnOnce(&Path) -> Result<(), Skipped>,
 ) -> Result<(), Skipped> {
-    let read = |path: &&PathBuf| fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let read = |path: &&PathBuf| {
+        fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    };
     let wanted = format!("{version}{}", files.iter().map(read).collect::<String>());
-    let lock = File::create(folder.with_extension("lock")).expect("the target folder can be written");
+    let lock =
+        File::create(folder.with_extension("lock")).expect("the target folder can be written");
     lock.lock().expect("a lock can be taken");
     let marker = folder.with_extension("made-from");
     if fs::read_to_string(&marker).is_ok_and(|made_from| made_from == wanted) {
@@ -318,10 +349,14 @@ pub fn run(command: &mut Command) -> Result<String, Skipped> {
     let output = tempfile::tempfile().expect("a temporary file can be made");
     let handle = || output.try_clone().expect("a handle can be cloned");
     command.stdout(handle()).stderr(handle());
-    let status = command.status().map_err(|error| Skipped(format!("{}: {error}", command.get_program().display())))?;
+    let status = command
+        .status()
+        .map_err(|error| Skipped(format!("{}: {error}", command.get_program().display())))?;
     let mut text = Vec::new();
     let mut whole = handle();
-    io::Seek::rewind(&mut whole).and_then(|()| whole.read_to_end(&mut text).map(drop)).expect("what was written can be read");
+    io::Seek::rewind(&mut whole)
+        .and_then(|()| whole.read_to_end(&mut text).map(drop))
+        .expect("what was written can be read");
     let text = String::from_utf8_lossy(&text).into_owned();
     if status.success() { Ok(text) } else { Err(Skipped(format!("{shown}: {status}\n{text}"))) }
 }

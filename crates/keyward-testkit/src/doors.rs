@@ -51,12 +51,19 @@ impl Door {
 }
 
 /// Calls an operation of KMS through a door.
-pub fn call(service: &TestService, door: Door, login: &Login, operation: &str, body: &str) -> Answer {
+pub fn call(
+    service: &TestService,
+    door: Door,
+    login: &Login,
+    operation: &str,
+    body: &str,
+) -> Answer {
     match door {
         Door::Engine => through_engine(service, login, Service::Kms, operation, body),
         Door::AwsJson => {
             let target = format!("TrentService.{operation}");
-            let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target.as_str())];
+            let headers =
+                [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target.as_str())];
             let (status, text) = service.http("POST", "/", &headers, body.as_bytes(), login);
             of_http(status, &text, |body| {
                 let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
@@ -68,7 +75,13 @@ pub fn call(service: &TestService, door: Door, login: &Login, operation: &str, b
 }
 
 /// Calls any operation without HTTP.
-pub fn through_engine(service: &TestService, login: &Login, api: Service, operation: &str, body: &str) -> Answer {
+pub fn through_engine(
+    service: &TestService,
+    login: &Login,
+    api: Service,
+    operation: &str,
+    body: &str,
+) -> Answer {
     let Some(row) = find(api, operation) else {
         return Answer::Refusal { code: "UnknownOperationException".to_owned(), message: None };
     };
@@ -78,7 +91,9 @@ pub fn through_engine(service: &TestService, login: &Login, api: Service, operat
     };
     match service.engine.prepare(row, &caller, body.as_bytes()).run().wait() {
         Ok(reply) if reply.body.is_empty() => Answer::Success(Value::Object(Map::new())),
-        Ok(reply) => Answer::Success(serde_json::from_slice(&reply.body).expect("an answer is JSON")),
+        Ok(reply) => {
+            Answer::Success(serde_json::from_slice(&reply.body).expect("an answer is JSON"))
+        }
         Err(error) => refusal(&error),
     }
 }
@@ -136,7 +151,9 @@ fn with_query(path: &str, members: &Map<String, Value>) -> String {
 fn encoded(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                char::from(byte).to_string()
+            }
             other => format!("%{other:02X}"),
         })
         .collect()
@@ -144,13 +161,19 @@ fn encoded(text: &str) -> String {
 
 fn of_rest(status: u16, text: &str) -> Answer {
     of_http(status, text, |body| {
-        let text = |name: &str| body.pointer(&format!("/error/{name}")).and_then(Value::as_str).map(str::to_owned);
+        let text = |name: &str| {
+            body.pointer(&format!("/error/{name}")).and_then(Value::as_str).map(str::to_owned)
+        };
         (text("code").unwrap_or_default(), text("message"))
     })
 }
 
 fn of_http(status: u16, text: &str, error: impl Fn(&Value) -> (String, Option<String>)) -> Answer {
-    let body = if text.is_empty() { Value::Object(Map::new()) } else { serde_json::from_str(text).unwrap_or(Value::Null) };
+    let body = if text.is_empty() {
+        Value::Object(Map::new())
+    } else {
+        serde_json::from_str(text).unwrap_or(Value::Null)
+    };
     if status < 300 {
         return Answer::Success(body);
     }

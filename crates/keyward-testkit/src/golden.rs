@@ -17,13 +17,19 @@ pub fn tests_folder() -> PathBuf {
 pub fn check(name: &str, actual: &str) {
     let path = tests_folder().join("golden").join(name);
     if option_env_at_run_time("BLESS") {
-        fs::create_dir_all(path.parent().expect("a golden file lies in a folder")).expect("the folder can be made");
+        fs::create_dir_all(path.parent().expect("a golden file lies in a folder"))
+            .expect("the folder can be made");
         fs::write(&path, actual).expect("a golden file can be written");
         return;
     }
     let expected = fs::read_to_string(&path).unwrap_or_default();
-    if let Some((line, (old, new))) = expected.lines().zip(actual.lines()).enumerate().find(|(_, (old, new))| old != new) {
-        panic!("{name}, line {}:\n  blessed: {old}\n  now:     {new}\nread the difference, then BLESS=1", line + 1);
+    if let Some((line, (old, new))) =
+        expected.lines().zip(actual.lines()).enumerate().find(|(_, (old, new))| old != new)
+    {
+        panic!(
+            "{name}, line {}:\n  blessed: {old}\n  now:     {new}\nread the difference, then BLESS=1",
+            line + 1
+        );
     }
     assert_eq!(
         expected.lines().count(),
@@ -32,7 +38,10 @@ pub fn check(name: &str, actual: &str) {
     );
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one switch of the test suite, read by tests alone")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one switch of the test suite, read by tests alone"
+)]
 fn option_env_at_run_time(name: &str) -> bool {
     std::env::var(name).is_ok_and(|value| value == "1")
 }

@@ -64,7 +64,8 @@ pub enum Who {
 pub fn parse(text: &str) -> Result<Vec<Step>, String> {
     let mut steps = Vec::new();
     for (line, text) in logical_lines(text) {
-        let action = parse_line(&text).ok_or_else(|| format!("line {line}: cannot read `{text}`"))?;
+        let action =
+            parse_line(&text).ok_or_else(|| format!("line {line}: cannot read `{text}`"))?;
         steps.push(Step { line, action });
     }
     Ok(steps)
@@ -108,7 +109,10 @@ fn parse_line(line: &str) -> Option<Action> {
         "tick" => Action::Tick,
         ">" => {
             let (operation, body) = two(rest);
-            Action::Request { operation, body: if body.is_empty() { "{}".to_owned() } else { body } }
+            Action::Request {
+                operation,
+                body: if body.is_empty() { "{}".to_owned() } else { body },
+            }
         }
         "<" => {
             let (code, rest) = two(rest);
@@ -172,7 +176,8 @@ impl Bindings {
         match (code, answer) {
             ("200", Answer::Success(body)) => {
                 let pattern = if rest.is_empty() { "{}" } else { rest };
-                let pattern: Value = serde_json::from_str(pattern).map_err(|error| format!("pattern: {error}"))?;
+                let pattern: Value =
+                    serde_json::from_str(pattern).map_err(|error| format!("pattern: {error}"))?;
                 self.matches(&pattern, body, "")
             }
             (code, Answer::Refusal { code: given, message }) if code == given => {
@@ -193,7 +198,9 @@ impl Bindings {
             (Value::String(text), _) if text.starts_with('$') => {
                 let name = text.trim_start_matches('$').to_owned();
                 match self.0.get(&name) {
-                    Some(bound) if bound != value => Err(format!("{path}: ${name} is {bound}, got {value}")),
+                    Some(bound) if bound != value => {
+                        Err(format!("{path}: ${name} is {bound}, got {value}"))
+                    }
                     Some(_) => Ok(()),
                     None => {
                         self.0.insert(name, value.clone());
@@ -201,16 +208,20 @@ impl Bindings {
                     }
                 }
             }
-            (Value::Object(wanted), Value::Object(given)) => wanted.iter().try_for_each(|(name, wanted)| {
-                let path = format!("{path}/{name}");
-                match given.get(name) {
-                    Some(given) => self.matches(wanted, given, &path),
-                    None => Err(format!("{path} is missing")),
-                }
-            }),
-            (Value::Array(wanted), Value::Array(given)) if wanted.len() == given.len() => {
-                wanted.iter().zip(given).enumerate().try_for_each(|(i, (w, g))| self.matches(w, g, &format!("{path}/{i}")))
+            (Value::Object(wanted), Value::Object(given)) => {
+                wanted.iter().try_for_each(|(name, wanted)| {
+                    let path = format!("{path}/{name}");
+                    match given.get(name) {
+                        Some(given) => self.matches(wanted, given, &path),
+                        None => Err(format!("{path} is missing")),
+                    }
+                })
             }
+            (Value::Array(wanted), Value::Array(given)) if wanted.len() == given.len() => wanted
+                .iter()
+                .zip(given)
+                .enumerate()
+                .try_for_each(|(i, (w, g))| self.matches(w, g, &format!("{path}/{i}"))),
             (wanted, given) if wanted == given => Ok(()),
             (wanted, given) => Err(format!("{path}: expected {wanted}, got {given}")),
         }
@@ -224,9 +235,14 @@ mod tests {
 
     #[test]
     fn a_transcript_is_read_with_its_continuations() {
-        let steps = parse("# story\nas user app\n> Encrypt {\"KeyId\":\n  \"$k\"}\n< 200\nclock +2 days\n").unwrap();
+        let steps =
+            parse("# story\nas user app\n> Encrypt {\"KeyId\":\n  \"$k\"}\n< 200\nclock +2 days\n")
+                .unwrap();
         assert_eq!(steps.len(), 4);
-        assert_eq!(steps[1].action, Action::Request { operation: "Encrypt".into(), body: "{\"KeyId\": \"$k\"}".into() });
+        assert_eq!(
+            steps[1].action,
+            Action::Request { operation: "Encrypt".into(), body: "{\"KeyId\": \"$k\"}".into() }
+        );
         assert_eq!(steps[3], Step { line: 6, action: Action::Clock { seconds: 172_800 } });
         assert!(parse("as nobody at all").is_err());
     }

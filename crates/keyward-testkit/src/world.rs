@@ -71,7 +71,11 @@ pub struct Login {
 
 impl Login {
     pub fn new(access_key_id: &str, secret_access_key: &str) -> Self {
-        Self { access_key_id: access_key_id.to_owned(), secret_access_key: secret_access_key.to_owned(), session_token: None }
+        Self {
+            access_key_id: access_key_id.to_owned(),
+            secret_access_key: secret_access_key.to_owned(),
+            session_token: None,
+        }
     }
 }
 
@@ -99,9 +103,13 @@ impl TestService {
         let root = RootKey::generate(&mut *entropy.generator());
         let store_id = [7; 16];
         let keyring = Keyring::new(&root, store_id, 0, 1, &mut *entropy.generator());
-        let options = Options { durability: Durability::Relaxed, ..Options::at(directory.path().join("store")) };
+        let options = Options {
+            durability: Durability::Relaxed,
+            ..Options::at(directory.path().join("store"))
+        };
         let new = NewStore { store_id, root_check: keyring.check_value(), root: Value::Null };
-        let opened = Store::create(options, new, keyring.sealer(), &Silent).expect("a new store opens");
+        let opened =
+            Store::create(options, new, keyring.sealer(), &Silent).expect("a new store opens");
         let clock = Arc::new(TestClock::new());
         let engine = Engine::new(World {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
@@ -172,12 +180,20 @@ impl TestService {
             "Principal": {"AWS": format!("arn:aws:iam::{ACCOUNT}:user/assumer-of-{name}")},
             "Action": "sts:AssumeRole",
         }]});
-        let role = self.iam(&root, "CreateRole", &json!({"RoleName": name, "AssumeRolePolicyDocument": trust.to_string()}));
+        let role = self.iam(
+            &root,
+            "CreateRole",
+            &json!({"RoleName": name, "AssumeRolePolicyDocument": trust.to_string()}),
+        );
         if policy.get("Statement").is_some() {
             let answer = self.iam(&root, "PutRolePolicy", &json!({"RoleName": name, "PolicyName": "inline", "PolicyDocument": policy.to_string()}));
             assert_eq!(answer.code(), "200", "{answer:?}");
         }
-        let session = self.sts(&assumer, "AssumeRole", &json!({"RoleArn": role.text("/Role/Arn"), "RoleSessionName": "test"}));
+        let session = self.sts(
+            &assumer,
+            "AssumeRole",
+            &json!({"RoleArn": role.text("/Role/Arn"), "RoleSessionName": "test"}),
+        );
         Login {
             access_key_id: session.text("/Credentials/AccessKeyId"),
             secret_access_key: session.text("/Credentials/SecretAccessKey"),
@@ -190,7 +206,8 @@ impl TestService {
     /// # Errors
     /// As the door would answer.
     pub fn caller(&self, login: &Login) -> Result<Caller, KmsError> {
-        let credential = self.engine.credential(&login.access_key_id, login.session_token.as_deref())?;
+        let credential =
+            self.engine.credential(&login.access_key_id, login.session_token.as_deref())?;
         Ok(credential.into_caller(Origin {
             request_id: self.engine.fresh_id(),
             source_ip: "127.0.0.1".to_owned(),
@@ -204,7 +221,8 @@ impl TestService {
 
     /// The server's address; it starts with the first request.
     pub fn address(&self) -> std::net::SocketAddr {
-        let start = || keyward_server::serve_engine(Arc::clone(&self.engine)).expect("the server starts");
+        let start =
+            || keyward_server::serve_engine(Arc::clone(&self.engine)).expect("the server starts");
         self.http.get_or_init(start).address()
     }
 
@@ -212,7 +230,14 @@ impl TestService {
     ///
     /// # Panics
     /// When nothing answers.
-    pub fn http(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8], login: &Login) -> (u16, String) {
+    pub fn http(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+        login: &Login,
+    ) -> (u16, String) {
         let address = self.address();
         let host = address.to_string();
         let (bare, query) = path.split_once('?').unwrap_or((path, ""));
@@ -226,12 +251,17 @@ impl TestService {
         };
         let scope = Scope { region: REGION, service: "kms" };
         let added = sign(&request, &credentials, &scope, self.engine.now().seconds());
-        let mut builder = ureq::http::Request::builder().method(method).uri(format!("http://{host}{path}"));
-        for (name, value) in headers.iter().copied().chain(added.iter().map(|(name, value)| (*name, value.as_str()))) {
+        let mut builder =
+            ureq::http::Request::builder().method(method).uri(format!("http://{host}{path}"));
+        for (name, value) in
+            headers.iter().copied().chain(added.iter().map(|(name, value)| (*name, value.as_str())))
+        {
             builder = builder.header(name, value);
         }
-        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().into();
-        let mut response = agent.run(builder.body(body.to_vec()).expect("a request")).expect("the server answers");
+        let agent: ureq::Agent =
+            ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().into();
+        let mut response =
+            agent.run(builder.body(body.to_vec()).expect("a request")).expect("the server answers");
         (response.status().as_u16(), response.body_mut().read_to_string().expect("a body"))
     }
 
@@ -240,8 +270,17 @@ impl TestService {
     /// # Errors
     /// Names the first line whose answer is not what it expects.
     pub fn play(&self, door: Door, steps: &[Step]) -> Result<(), String> {
-        let mut stage = Stage { service: self, door, login: self.root(), logins: BTreeMap::new(), bindings: Bindings::default(), answer: None };
-        steps.iter().try_for_each(|step| stage.act(&step.action).map_err(|error| format!("line {}: {error}", step.line)))
+        let mut stage = Stage {
+            service: self,
+            door,
+            login: self.root(),
+            logins: BTreeMap::new(),
+            bindings: Bindings::default(),
+            answer: None,
+        };
+        steps.iter().try_for_each(|step| {
+            stage.act(&step.action).map_err(|error| format!("line {}: {error}", step.line))
+        })
     }
 
     /// Every event of the log, oldest first.
@@ -249,11 +288,16 @@ impl TestService {
     /// # Panics
     /// When the log cannot be read.
     pub fn events(&self) -> Vec<Value> {
-        let query = keyward_store::EventQuery { limit: usize::MAX, ..keyward_store::EventQuery::default() };
+        let query =
+            keyward_store::EventQuery { limit: usize::MAX, ..keyward_store::EventQuery::default() };
         let events = self.engine.store().events(&query).expect("the log can be read");
-        let mut events: Vec<_> = events.into_iter().map(|event| (event.seq, event.record)).collect();
+        let mut events: Vec<_> =
+            events.into_iter().map(|event| (event.seq, event.record)).collect();
         events.sort_by_key(|(seq, _)| *seq);
-        events.into_iter().map(|(_, record)| serde_json::from_slice(&record).expect("a record is JSON")).collect()
+        events
+            .into_iter()
+            .map(|(_, record)| serde_json::from_slice(&record).expect("a record is JSON"))
+            .collect()
     }
 }
 
@@ -268,12 +312,18 @@ struct Stage<'s> {
 
 impl Stage<'_> {
     fn act(&mut self, action: &Action) -> Result<(), String> {
-        let policy = |text: &str| serde_json::from_str::<Value>(text).map_err(|error| format!("policy: {error}"));
+        let policy = |text: &str| {
+            serde_json::from_str::<Value>(text).map_err(|error| format!("policy: {error}"))
+        };
         match action {
             Action::As(Who::Root) => self.login = self.service.root(),
             Action::As(Who::RootOf(account)) => self.login = self.service.root_of(account),
             Action::As(Who::User(name) | Who::Role(name)) => {
-                self.login = self.logins.get(name).cloned().ok_or_else(|| format!("nobody is called {name}"))?;
+                self.login = self
+                    .logins
+                    .get(name)
+                    .cloned()
+                    .ok_or_else(|| format!("nobody is called {name}"))?;
             }
             Action::MakeUser { name, policy: text } => {
                 let login = self.service.user(name, &policy(&self.bindings.fill(text))?);
@@ -287,11 +337,16 @@ impl Stage<'_> {
             Action::Tick => while 0 < self.service.engine.tick() {},
             Action::Request { operation, body } => {
                 let body = self.body(body);
-                self.answer = Some((operation.clone(), call(self.service, self.door, &self.login, operation, &body)));
+                self.answer = Some((
+                    operation.clone(),
+                    call(self.service, self.door, &self.login, operation, &body),
+                ));
             }
             Action::Expect { code, rest } => {
                 let (operation, answer) = self.answer.take().ok_or("no request was made")?;
-                self.bindings.expect(code, rest, &answer).map_err(|error| format!("{operation}: {error}"))?;
+                self.bindings
+                    .expect(code, rest, &answer)
+                    .map_err(|error| format!("{operation}: {error}"))?;
             }
             Action::Log { operation, outcome } => return self.log(operation, outcome),
         }
@@ -321,8 +376,13 @@ impl Stage<'_> {
     fn log(&self, operation: &str, outcome: &str) -> Result<(), String> {
         let events = self.service.events();
         let newest = events.last().ok_or("the log is empty")?;
-        let text = |name: &str| newest.get(name).and_then(Value::as_str).unwrap_or("success").to_owned();
+        let text =
+            |name: &str| newest.get(name).and_then(Value::as_str).unwrap_or("success").to_owned();
         let (name, code) = (text("eventName"), text("errorCode"));
-        if name == operation && code == outcome { Ok(()) } else { Err(format!("the newest event is {name} {code}")) }
+        if name == operation && code == outcome {
+            Ok(())
+        } else {
+            Err(format!("the newest event is {name} {code}"))
+        }
     }
 }

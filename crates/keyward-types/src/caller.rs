@@ -56,13 +56,25 @@ pub struct IdentityDocument {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CallerKind {
     Root,
-    User { name: String },
+    User {
+        name: String,
+    },
     /// A session of a role.
-    RoleSession { role_name: String, role_arn: String, role_id: String, session_name: String },
+    RoleSession {
+        role_name: String,
+        role_arn: String,
+        role_id: String,
+        session_name: String,
+    },
     /// A session that a user made for somebody else (`GetFederationToken`).
-    Federated { user_arn: Option<String>, name: String },
+    Federated {
+        user_arn: Option<String>,
+        name: String,
+    },
     /// An AWS service, such as `s3.amazonaws.com`.
-    Service { name: String },
+    Service {
+        name: String,
+    },
 }
 
 /// Where a request came from and how it arrived.

@@ -34,10 +34,12 @@ mod tests {
     #[test]
     fn no_two_contexts_share_a_canonical_form() {
         let of = |pairs: &[(&str, &str)]| {
-            EncryptionContext(pairs.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect()).canonical()
+            EncryptionContext(pairs.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect())
+                .canonical()
         };
         assert_eq!(of(&[("a", "1"), ("b", "2")]), of(&[("b", "2"), ("a", "1")]));
-        let all = [of(&[]), of(&[("a", "")]), of(&[("", "a")]), of(&[("a", "b")]), of(&[("ab", "")])];
+        let all =
+            [of(&[]), of(&[("a", "")]), of(&[("", "a")]), of(&[("a", "b")]), of(&[("ab", "")])];
         for (i, one) in all.iter().enumerate() {
             assert!(all.iter().skip(i + 1).all(|other| one != other));
         }

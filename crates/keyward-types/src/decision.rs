@@ -165,14 +165,24 @@ impl Decision {
     /// The end of AWS's message: `because no identity-based policy allows the kms:Decrypt action`.
     pub fn because(&self) -> String {
         match self.reason {
-            Reason::Denied(layer) => format!("with an explicit deny in a{} {}", n(layer.words()), layer.words()),
-            Reason::NotAllowed(layer) => format!("because no {} allows the {} action", layer.words(), self.action),
-            Reason::NotCrossAccount => "because the operation is not available to principals of other accounts".to_owned(),
+            Reason::Denied(layer) => {
+                format!("with an explicit deny in a{} {}", n(layer.words()), layer.words())
+            }
+            Reason::NotAllowed(layer) => {
+                format!("because no {} allows the {} action", layer.words(), self.action)
+            }
+            Reason::NotCrossAccount => {
+                "because the operation is not available to principals of other accounts".to_owned()
+            }
             Reason::ReservedAlias => "because alias names under alias/aws/ are reserved".to_owned(),
             Reason::EvaluationFailed => "because a policy could not be evaluated".to_owned(),
             Reason::NamesCaller => "because the key's policies name the caller".to_owned(),
-            Reason::NamesEntity => "because the key's policies name the role or user of the session".to_owned(),
-            Reason::DelegatedToIam => "because the key delegates to IAM and identity policies allow".to_owned(),
+            Reason::NamesEntity => {
+                "because the key's policies name the role or user of the session".to_owned()
+            }
+            Reason::DelegatedToIam => {
+                "because the key delegates to IAM and identity policies allow".to_owned()
+            }
             Reason::CrossAccount => "because both accounts allow".to_owned(),
             Reason::NamesService => "because the key's policies name the service".to_owned(),
             Reason::AccountOperation => "because identity policies allow".to_owned(),

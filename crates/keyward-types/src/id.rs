@@ -51,7 +51,8 @@ text_id!(
 
 impl AccountId {
     pub fn parse(text: &str) -> Option<Self> {
-        (text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())).then(|| Self(text.to_owned()))
+        (text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()))
+            .then(|| Self(text.to_owned()))
     }
 
     /// The ARN of the account principal, which is also the root user's.
@@ -174,7 +175,11 @@ pub enum KeyRef {
     Id(KeyId),
     Arn(KeyArn),
     Alias(AliasName),
-    AliasArn { account: AccountId, region: Region, name: AliasName },
+    AliasArn {
+        account: AccountId,
+        region: Region,
+        name: AliasName,
+    },
     /// Neither an id, an ARN of KMS, nor an alias; kept as it was sent for the message.
     Malformed(String),
 }
@@ -229,7 +234,14 @@ mod tests {
             KeyRef::parse("arn:aws:kms:us-east-1:111122223333:alias/x"),
             KeyRef::AliasArn { .. }
         ));
-        for bad in ["", "fake", "alias/", "1234abcd12ab34cd56ef1234567890ab", "arn:aws:s3:::b", &arn.replace("aws", "moon")] {
+        for bad in [
+            "",
+            "fake",
+            "alias/",
+            "1234abcd12ab34cd56ef1234567890ab",
+            "arn:aws:s3:::b",
+            &arn.replace("aws", "moon"),
+        ] {
             assert!(matches!(KeyRef::parse(bad), KeyRef::Malformed(_)), "{bad}");
         }
     }

@@ -21,7 +21,8 @@ pub use blob::Blob;
 pub use caller::{Caller, CallerKind, IdentityDocument, Origin};
 pub use context::EncryptionContext;
 pub use decision::{
-    Clause, Decision, Effect, Layer, LayerEffect, LayerOutcome, MatchKind, Matched, NearMiss, Reason,
+    Clause, Decision, Effect, Layer, LayerEffect, LayerOutcome, MatchKind, Matched, NearMiss,
+    Reason,
 };
 pub use error::{ErrorCode, Fault, KmsError};
 pub use event::{Event, EventSummary, Outcome};

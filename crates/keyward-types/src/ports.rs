@@ -5,7 +5,9 @@
 use serde::{Deserialize, Serialize};
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Timestamp(pub i64);
 
@@ -32,8 +34,12 @@ impl Timestamp {
         if self.0.rem_euclid(1_000) == 0 {
             return serde_json::Number::from(self.seconds());
         }
-        #[expect(clippy::cast_precision_loss, reason = "millisecond times fit 53 bits until the year 287396")]
-        serde_json::Number::from_f64(self.0 as f64 / 1_000.0).unwrap_or_else(|| self.seconds().into())
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "millisecond times fit 53 bits until the year 287396"
+        )]
+        serde_json::Number::from_f64(self.0 as f64 / 1_000.0)
+            .unwrap_or_else(|| self.seconds().into())
     }
 }
 

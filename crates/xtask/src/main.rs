@@ -21,7 +21,11 @@ fn root() -> PathBuf {
 }
 
 fn bless() -> Result<(), String> {
-    let status = Command::new("cargo").args(["test", "--workspace"]).env("BLESS", "1").current_dir(root()).status();
+    let status = Command::new("cargo")
+        .args(["test", "--workspace"])
+        .env("BLESS", "1")
+        .current_dir(root())
+        .status();
     match status {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("the tests ended with {status}")),
@@ -37,7 +41,9 @@ fn new_op(name: &str) -> Result<(), String> {
     let model: Value = fs::read_to_string(path)
         .map_err(|error| error.to_string())
         .and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string()))?;
-    let operation = model.pointer(&format!("/operations/{name}")).ok_or_else(|| format!("the model has no operation {name}"))?;
+    let operation = model
+        .pointer(&format!("/operations/{name}"))
+        .ok_or_else(|| format!("the model has no operation {name}"))?;
     let input = operation.pointer("/input/shape").and_then(Value::as_str).unwrap_or("");
     let shape = model.pointer(&format!("/shapes/{input}")).cloned().unwrap_or_default();
     let file = root().join(format!("crates/keyward-engine/src/ops/{}.rs", snake(name)));
@@ -45,14 +51,24 @@ fn new_op(name: &str) -> Result<(), String> {
         return Err(format!("{} is there already", file.display()));
     }
     fs::write(&file, scaffold(name, &model, &shape)).map_err(|error| error.to_string())?;
-    note(&format!("wrote {}; now add `{}::{name},` to operations! in ops/mod.rs", file.display(), snake(name)));
+    note(&format!(
+        "wrote {}; now add `{}::{name},` to operations! in ops/mod.rs",
+        file.display(),
+        snake(name)
+    ));
     Ok(())
 }
 
 fn scaffold(name: &str, model: &Value, shape: &Value) -> String {
     let empty = serde_json::Map::new();
     let members = shape.get("members").and_then(Value::as_object).unwrap_or(&empty);
-    let required: Vec<&str> = shape.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let required: Vec<&str> = shape
+        .get("required")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
     let row = |(member, target): (&String, &Value)| {
         let need = if required.contains(&member.as_str()) { "required" } else { "optional" };
         format!("                {need}(\"{member}\", {}),\n", kind(model, target))
@@ -103,18 +119,34 @@ impl Operation for {name} {{
 fn kind(model: &Value, member: &Value) -> String {
     let target = member.get("shape").and_then(Value::as_str).unwrap_or("");
     let shape = model.pointer(&format!("/shapes/{target}")).cloned().unwrap_or_default();
-    let bound = |name: &str, otherwise: &str| shape.get(name).map_or_else(|| otherwise.to_owned(), Value::to_string);
+    let bound = |name: &str, otherwise: &str| {
+        shape.get(name).map_or_else(|| otherwise.to_owned(), Value::to_string)
+    };
     match shape.get("type").and_then(Value::as_str) {
-        Some("string") if shape.get("enum").is_some() => format!("Kind::Enum(&{})", shape.get("enum").unwrap_or(&Value::Null)),
+        Some("string") if shape.get("enum").is_some() => {
+            format!("Kind::Enum(&{})", shape.get("enum").unwrap_or(&Value::Null))
+        }
         Some("string") => format!("text({}, {})", bound("min", "0"), bound("max", "usize::MAX")),
-        Some("blob") => format!("Kind::Blob {{ min: {}, max: {} }}", bound("min", "0"), bound("max", "usize::MAX")),
-        Some("integer") => format!("Kind::Integer {{ min: {}, max: {} }}", bound("min", "0"), bound("max", "i64::MAX")),
+        Some("blob") => format!(
+            "Kind::Blob {{ min: {}, max: {} }}",
+            bound("min", "0"),
+            bound("max", "usize::MAX")
+        ),
+        Some("integer") => format!(
+            "Kind::Integer {{ min: {}, max: {} }}",
+            bound("min", "0"),
+            bound("max", "i64::MAX")
+        ),
         Some("boolean") => "Kind::Boolean".to_owned(),
         Some("timestamp") => "Kind::Timestamp".to_owned(),
         Some("map") => "Kind::Map".to_owned(),
         Some("list") => {
             let item = shape.get("member").map(|item| kind(model, item)).unwrap_or_default();
-            format!("Kind::List {{ of: &{item}, min: {}, max: {} }}", bound("min", "0"), bound("max", "usize::MAX"))
+            format!(
+                "Kind::List {{ of: &{item}, min: {}, max: {} }}",
+                bound("min", "0"),
+                bound("max", "usize::MAX")
+            )
         }
         other => format!("/* {target}: {} */ Kind::Structure(&[])", other.unwrap_or("unknown")),
     }

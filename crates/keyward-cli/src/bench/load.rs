@@ -29,7 +29,12 @@ pub(super) struct Measured {
 
 impl Measured {
     pub(super) fn latency_ms(&self, quantile: f64) -> f64 {
-        #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a quantile between 0 and 1 of a count of samples")]
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a quantile between 0 and 1 of a count of samples"
+        )]
         let index = (self.latencies_us.len().saturating_sub(1) as f64 * quantile) as usize;
         self.latencies_us.get(index).map_or(0.0, |us| f64::from(*us) / 1_000.0)
     }
@@ -63,7 +68,12 @@ pub(super) fn once(address: SocketAddr, request: &[u8]) -> Result<Answer, CliErr
 }
 
 /// Sends `request` over `connections` for `seconds`, after a warm-up of a tenth of that.
-pub(super) fn run(address: SocketAddr, request: &[u8], connections: usize, seconds: u64) -> Result<Measured, CliError> {
+pub(super) fn run(
+    address: SocketAddr,
+    request: &[u8],
+    connections: usize,
+    seconds: u64,
+) -> Result<Measured, CliError> {
     let request: std::sync::Arc<[u8]> = request.into();
     let tasks = runtime()?.block_on(async {
         let warm = now() + Duration::from_millis(seconds * 100);
@@ -89,7 +99,12 @@ pub(super) fn run(address: SocketAddr, request: &[u8], connections: usize, secon
     Ok(Measured { per_second, ..measured })
 }
 
-async fn drive(address: SocketAddr, request: std::sync::Arc<[u8]>, warm: Instant, end: Instant) -> std::io::Result<(Vec<u32>, u64)> {
+async fn drive(
+    address: SocketAddr,
+    request: std::sync::Arc<[u8]>,
+    warm: Instant,
+    end: Instant,
+) -> std::io::Result<(Vec<u32>, u64)> {
     let mut connection = Connection::open(address).await?;
     let (mut latencies, mut errors) = (Vec::new(), 0);
     let mut sent = now();
@@ -97,7 +112,8 @@ async fn drive(address: SocketAddr, request: std::sync::Arc<[u8]>, warm: Instant
         let answer = connection.exchange(&request).await?;
         let received = now();
         if warm <= sent {
-            latencies.push(u32::try_from(received.duration_since(sent).as_micros()).unwrap_or(u32::MAX));
+            latencies
+                .push(u32::try_from(received.duration_since(sent).as_micros()).unwrap_or(u32::MAX));
             errors += u64::from(answer.status != 200);
         }
         sent = received;
@@ -138,7 +154,9 @@ fn whole_answer(buffer: &[u8]) -> Option<Answer> {
     let status = head.get(9..12)?.parse().ok()?;
     let content_length = |line: &str| {
         let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok()).flatten()
+        name.eq_ignore_ascii_case("content-length")
+            .then(|| value.trim().parse::<usize>().ok())
+            .flatten()
     };
     let body_bytes = head.lines().find_map(content_length).unwrap_or(0);
     (head_len + 4 + body_bytes <= buffer.len()).then_some(Answer { status, body_bytes })

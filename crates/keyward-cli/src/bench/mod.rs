@@ -54,7 +54,13 @@ pub(crate) fn run(common: &Common, options: &Bench) -> Result<Exit, CliError> {
     Ok(Exit::Ok)
 }
 
-fn report(format: Format, workload: &Workload, ours: &Measured, bare: &Measured, rows: &mut Vec<Vec<String>>) {
+fn report(
+    format: Format,
+    workload: &Workload,
+    ours: &Measured,
+    bare: &Measured,
+    rows: &mut Vec<Vec<String>>,
+) {
     let ratio = ours.per_second / bare.per_second;
     match format {
         Format::Json => output::json_line(&json!({
@@ -87,8 +93,12 @@ fn workloads(client: &Client<'_>) -> Result<Vec<Workload>, CliError> {
         Ok(answer.pointer("/KeyMetadata/KeyId").cloned().unwrap_or_default())
     };
     let symmetric = key(json!({"Description": "keyward bench"}))?;
-    let rsa = key(json!({"Description": "keyward bench", "KeySpec": "RSA_2048", "KeyUsage": "SIGN_VERIFY"}))?;
-    let p256 = key(json!({"Description": "keyward bench", "KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"}))?;
+    let rsa = key(
+        json!({"Description": "keyward bench", "KeySpec": "RSA_2048", "KeyUsage": "SIGN_VERIFY"}),
+    )?;
+    let p256 = key(
+        json!({"Description": "keyward bench", "KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"}),
+    )?;
     let plaintext = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
     let context = json!({"tenant": "acme"});
     let encrypt = json!({"KeyId": symmetric, "Plaintext": plaintext, "EncryptionContext": context});
@@ -99,21 +109,42 @@ fn workloads(client: &Client<'_>) -> Result<Vec<Workload>, CliError> {
         Workload { name: "encrypt", operation: "Encrypt", input: encrypt },
         Workload { name: "decrypt", operation: "Decrypt", input: decrypt },
         Workload { name: "sign-p256", operation: "Sign", input: sign(&p256, "ECDSA_SHA_256") },
-        Workload { name: "sign-rsa-2048", operation: "Sign", input: sign(&rsa, "RSASSA_PSS_SHA_256") },
+        Workload {
+            name: "sign-rsa-2048",
+            operation: "Sign",
+            input: sign(&rsa, "RSASSA_PSS_SHA_256"),
+        },
     ])
 }
 
 /// The whole request as it goes over the wire.
-fn signed(common: &Common, client: &Client<'_>, address: SocketAddr, workload: &Workload) -> Vec<u8> {
+fn signed(
+    common: &Common,
+    client: &Client<'_>,
+    address: SocketAddr,
+    workload: &Workload,
+) -> Vec<u8> {
     let (host, target) = (address.to_string(), format!("TrentService.{}", workload.operation));
     let body = workload.input.to_string();
-    let headers = [("host", host.as_str()), ("content-type", "application/x-amz-json-1.1"), ("x-amz-target", &target)];
-    let request = Request { method: "POST", path: "/", query: "", headers: &headers, body: body.as_bytes() };
+    let headers = [
+        ("host", host.as_str()),
+        ("content-type", "application/x-amz-json-1.1"),
+        ("x-amz-target", &target),
+    ];
+    let request =
+        Request { method: "POST", path: "/", query: "", headers: &headers, body: body.as_bytes() };
     let Common { access_key_id, secret_access_key, session_token, .. } = common;
-    let credentials = Credentials { access_key_id, secret_access_key, session_token: session_token.as_deref() };
-    let added = sign(&request, &credentials, &Scope { region: client.region(), service: "kms" }, now_seconds());
+    let credentials =
+        Credentials { access_key_id, secret_access_key, session_token: session_token.as_deref() };
+    let added = sign(
+        &request,
+        &credentials,
+        &Scope { region: client.region(), service: "kms" },
+        now_seconds(),
+    );
     let mut bytes = b"POST / HTTP/1.1\r\n".to_vec();
-    let all = headers.iter().copied().chain(added.iter().map(|(name, value)| (*name, value.as_str())));
+    let all =
+        headers.iter().copied().chain(added.iter().map(|(name, value)| (*name, value.as_str())));
     for (name, value) in all {
         bytes.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
     }
@@ -123,8 +154,11 @@ fn signed(common: &Common, client: &Client<'_>, address: SocketAddr, workload: &
 
 fn address(endpoint: &str) -> Result<SocketAddr, CliError> {
     let host = endpoint.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
-    let resolved = host.and_then(|host| host.to_socket_addrs().ok()).and_then(|mut found| found.next());
-    resolved.ok_or_else(|| CliError::new(Exit::Usage, format!("{endpoint} is no http:// address with a port")))
+    let resolved =
+        host.and_then(|host| host.to_socket_addrs().ok()).and_then(|mut found| found.next());
+    resolved.ok_or_else(|| {
+        CliError::new(Exit::Usage, format!("{endpoint} is no http:// address with a port"))
+    })
 }
 
 /// A bare actix-web echo in a process of its own, as the service is.
@@ -135,10 +169,18 @@ struct Echo {
 
 impl Echo {
     fn start(answer_bytes: usize) -> Result<Self, CliError> {
-        let address = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).map_err(CliError::failure)?;
+        let address = TcpListener::bind("127.0.0.1:0")
+            .and_then(|listener| listener.local_addr())
+            .map_err(CliError::failure)?;
         let program = std::env::current_exe().map_err(CliError::failure)?;
         let child = Command::new(program)
-            .args(["bench-echo", "--listen", &address.to_string(), "--answer-bytes", &answer_bytes.to_string()])
+            .args([
+                "bench-echo",
+                "--listen",
+                &address.to_string(),
+                "--answer-bytes",
+                &answer_bytes.to_string(),
+            ])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()

@@ -23,7 +23,9 @@ pub(super) fn audit(common: &Common, command: &Audit) -> Result<Exit, CliError> 
         }
         Err(StartError::Store(error @ (StoreError::Corrupt { .. } | StoreError::Lost { .. }))) => {
             match common.output {
-                Format::Json => output::json(&json!({"Intact": false, "Problem": error.to_string()})),
+                Format::Json => {
+                    output::json(&json!({"Intact": false, "Problem": error.to_string()}))
+                }
                 Format::Text => output::line(&format!("changed: {error}")),
             }
             Ok(Exit::Integrity)
@@ -33,7 +35,8 @@ pub(super) fn audit(common: &Common, command: &Audit) -> Result<Exit, CliError> 
 }
 
 fn report(format: Format, verified: &Verified) {
-    let Verified { segments, frames, commits, events, records, journal_bytes, torn_bytes, .. } = *verified;
+    let Verified { segments, frames, commits, events, records, journal_bytes, torn_bytes, .. } =
+        *verified;
     let behind = match verified.sled {
         SledState::Equal => 0,
         SledState::Behind { commits } => commits,
@@ -51,9 +54,13 @@ fn report(format: Format, verified: &Verified) {
             "CommitsToReplay": behind,
         })),
         Format::Text => {
-            output::line(&format!("intact: {events} events and {records} records in {commits} commits, {segments} segments"));
+            output::line(&format!(
+                "intact: {events} events and {records} records in {commits} commits, {segments} segments"
+            ));
             if 0 < torn_bytes || 0 < behind {
-                output::note(&format!("the last run did not stop cleanly: {torn_bytes} unacknowledged bytes, {behind} commits to replay at the next start"));
+                output::note(&format!(
+                    "the last run did not stop cleanly: {torn_bytes} unacknowledged bytes, {behind} commits to replay at the next start"
+                ));
             }
         }
     }

@@ -31,7 +31,9 @@ pub(super) fn doctor(common: &Common) -> Result<Exit, CliError> {
     for Finding { check, ok, detail } in &findings {
         match common.output {
             Format::Json => output::json_line(&json!({"Check": check, "Ok": ok, "Detail": detail})),
-            Format::Text => output::line(&format!("[{}] {check}: {detail}", if *ok { "ok" } else { "!!" })),
+            Format::Text => {
+                output::line(&format!("[{}] {check}: {detail}", if *ok { "ok" } else { "!!" }))
+            }
         }
     }
     Ok(if healthy { Exit::Ok } else { Exit::Problems })
@@ -40,7 +42,9 @@ pub(super) fn doctor(common: &Common) -> Result<Exit, CliError> {
 fn reachable(common: &Common) -> Finding {
     let (ok, detail) = match Client::new(common).plain("/readyz") {
         Ok(answer) if answer.status == 200 => (true, format!("{} is ready", common.endpoint)),
-        Ok(answer) => (false, format!("{} answers {}; see `keyward status`", common.endpoint, answer.status)),
+        Ok(answer) => {
+            (false, format!("{} answers {}; see `keyward status`", common.endpoint, answer.status))
+        }
         Err(error) => (false, error.message),
     };
     Finding { check: "service", ok, detail }
@@ -49,7 +53,9 @@ fn reachable(common: &Common) -> Finding {
 fn signature(common: &Common) -> Finding {
     let (ok, detail) = match Client::new(common).call("ListKeys", &json!({"Limit": 1})) {
         Ok(_) => (true, format!("{} is accepted and may list keys", common.access_key_id)),
-        Err(error) if error.exit == Exit::Denied => (true, format!("{} is accepted, and may not list keys", common.access_key_id)),
+        Err(error) if error.exit == Exit::Denied => {
+            (true, format!("{} is accepted, and may not list keys", common.access_key_id))
+        }
         Err(error) => (false, error.message),
     };
     Finding { check: "credentials", ok, detail }
@@ -57,13 +63,21 @@ fn signature(common: &Common) -> Finding {
 
 fn sync() -> Finding {
     let ok = keyward_store::harden::sync_is_real();
-    let detail = if ok { "a flush reaches the disk" } else { "sync_file_range is not refused, so sled's flush is no fsync; is a sandbox in the way?" };
+    let detail = if ok {
+        "a flush reaches the disk"
+    } else {
+        "sync_file_range is not refused, so sled's flush is no fsync; is a sandbox in the way?"
+    };
     Finding { check: "durability", ok, detail: detail.to_owned() }
 }
 
 fn clock() -> Finding {
     // 2026-01-01: no signature made by a clock before it can be right.
     let ok = 1_767_225_600 < now_seconds();
-    let detail = if ok { "the clock is plausible" } else { "the clock is behind; signatures will be refused" };
+    let detail = if ok {
+        "the clock is plausible"
+    } else {
+        "the clock is behind; signatures will be refused"
+    };
     Finding { check: "clock", ok, detail: detail.to_owned() }
 }

@@ -25,10 +25,17 @@ pub(super) fn events(common: &Common, command: &Events) -> Result<Exit, CliError
 
 fn query(filter: &EventFilter) -> Vec<(&'static str, String)> {
     let EventFilter { operation, principal, key, outcome, since, until } = filter;
-    [("operation", operation), ("principal", principal), ("key", key), ("outcome", outcome), ("since", since), ("until", until)]
-        .into_iter()
-        .filter_map(|(name, value)| value.clone().map(|value| (name, value)))
-        .collect()
+    [
+        ("operation", operation),
+        ("principal", principal),
+        ("key", key),
+        ("outcome", outcome),
+        ("since", since),
+        ("until", until),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| value.clone().map(|value| (name, value)))
+    .collect()
 }
 
 fn list(common: &Common, filter: &EventFilter, limit: usize) -> Result<Exit, CliError> {
@@ -47,7 +54,9 @@ fn tail(common: &Common, filter: &EventFilter) -> Result<Exit, CliError> {
     let stream = Client::new(common).stream("/v1/events/tail", &query(filter))?;
     for line in BufReader::new(stream).lines() {
         let line = line.map_err(CliError::failure)?;
-        let Some(event) = line.strip_prefix("data:").and_then(|data| serde_json::from_str::<Value>(data).ok()) else {
+        let Some(event) =
+            line.strip_prefix("data:").and_then(|data| serde_json::from_str::<Value>(data).ok())
+        else {
             continue;
         };
         match common.output {
@@ -61,9 +70,20 @@ fn tail(common: &Common, filter: &EventFilter) -> Result<Exit, CliError> {
 const HEADINGS: &[&str] = &["TIME", "OPERATION", "OUTCOME", "PRINCIPAL", "KEY", "REQUEST ID"];
 
 fn row(event: &Value) -> Vec<String> {
-    let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str).unwrap_or("-").to_owned();
+    let text =
+        |pointer: &str| event.pointer(pointer).and_then(Value::as_str).unwrap_or("-").to_owned();
     let outcome = event.get("errorCode").and_then(Value::as_str).unwrap_or("success").to_owned();
     let service = || text("/userIdentity/invokedBy");
-    let principal = event.pointer("/userIdentity/arn").and_then(Value::as_str).map_or_else(service, str::to_owned);
-    vec![text("/eventTime"), text("/eventName"), outcome, principal, text("/resources/0/ARN"), text("/requestID")]
+    let principal = event
+        .pointer("/userIdentity/arn")
+        .and_then(Value::as_str)
+        .map_or_else(service, str::to_owned);
+    vec![
+        text("/eventTime"),
+        text("/eventName"),
+        outcome,
+        principal,
+        text("/resources/0/ARN"),
+        text("/requestID"),
+    ]
 }

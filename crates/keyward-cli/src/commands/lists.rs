@@ -18,9 +18,13 @@ pub(super) fn whoami(common: &Common) -> Result<Exit, CliError> {
     };
     if answer.status != 200 {
         let text = |name| element(name).unwrap_or_default();
-        return Err(CliError::new(Exit::NotAuthenticated, format!("{}: {}", text("Code"), text("Message"))));
+        return Err(CliError::new(
+            Exit::NotAuthenticated,
+            format!("{}: {}", text("Code"), text("Message")),
+        ));
     }
-    let value = json!({"Arn": element("Arn"), "UserId": element("UserId"), "Account": element("Account")});
+    let value =
+        json!({"Arn": element("Arn"), "UserId": element("UserId"), "Account": element("Account")});
     match common.output {
         Format::Json => output::json(&value),
         Format::Text => output::line(value.get("Arn").and_then(Value::as_str).unwrap_or("")),
@@ -54,15 +58,29 @@ fn list_keys(common: &Common, client: &Client<'_>) -> Result<Exit, CliError> {
     let mut rows = Vec::new();
     for key in all(client, "ListKeys", "Keys", json!({}))? {
         let metadata = client.call("DescribeKey", &json!({"KeyId": key.get("KeyArn")}))?;
-        let text = |name: &str| metadata.pointer(&format!("/KeyMetadata/{name}")).and_then(Value::as_str).unwrap_or("").to_owned();
+        let text = |name: &str| {
+            metadata
+                .pointer(&format!("/KeyMetadata/{name}"))
+                .and_then(Value::as_str)
+                .unwrap_or("")
+                .to_owned()
+        };
         let names: Vec<&str> = aliases
             .iter()
             .filter(|alias| alias.get("TargetKeyId") == key.get("KeyId"))
             .filter_map(|alias| alias.get("AliasName").and_then(Value::as_str))
             .collect();
         match common.output {
-            Format::Json => output::json_line(&json!({"KeyMetadata": metadata.get("KeyMetadata"), "Aliases": names})),
-            Format::Text => rows.push(vec![text("KeyId"), text("KeySpec"), text("KeyUsage"), text("KeyState"), names.join(",")]),
+            Format::Json => output::json_line(
+                &json!({"KeyMetadata": metadata.get("KeyMetadata"), "Aliases": names}),
+            ),
+            Format::Text => rows.push(vec![
+                text("KeyId"),
+                text("KeySpec"),
+                text("KeyUsage"),
+                text("KeyState"),
+                names.join(","),
+            ]),
         }
     }
     if common.output == Format::Text {
@@ -75,7 +93,12 @@ pub(super) fn grant(common: &Common, command: &Grant) -> Result<Exit, CliError> 
     let client = Client::new(common);
     let Grant::List { key } = command;
     let metadata = client.call("DescribeKey", &json!({"KeyId": key}))?;
-    let grants = all(&client, "ListGrants", "Grants", json!({"KeyId": metadata.pointer("/KeyMetadata/Arn")}))?;
+    let grants = all(
+        &client,
+        "ListGrants",
+        "Grants",
+        json!({"KeyId": metadata.pointer("/KeyMetadata/Arn")}),
+    )?;
     let mut rows = Vec::new();
     for grant in &grants {
         let text = |name: &str| grant.get(name).and_then(Value::as_str).unwrap_or("").to_owned();
@@ -83,7 +106,12 @@ pub(super) fn grant(common: &Common, command: &Grant) -> Result<Exit, CliError> 
         let operations: Vec<&str> = operations.filter_map(Value::as_str).collect();
         match common.output {
             Format::Json => output::json_line(grant),
-            Format::Text => rows.push(vec![text("GrantId"), text("Name"), text("GranteePrincipal"), operations.join(",")]),
+            Format::Text => rows.push(vec![
+                text("GrantId"),
+                text("Name"),
+                text("GranteePrincipal"),
+                operations.join(","),
+            ]),
         }
     }
     if common.output == Format::Text {
@@ -93,7 +121,12 @@ pub(super) fn grant(common: &Common, command: &Grant) -> Result<Exit, CliError> 
 }
 
 /// Every page of a list.
-fn all(client: &Client<'_>, operation: &str, items: &str, mut input: Value) -> Result<Vec<Value>, CliError> {
+fn all(
+    client: &Client<'_>,
+    operation: &str,
+    items: &str,
+    mut input: Value,
+) -> Result<Vec<Value>, CliError> {
     let mut found = Vec::new();
     loop {
         let mut answer = client.call(operation, &input)?;

@@ -14,7 +14,8 @@ use serde_json::Value;
 use std::path::Path;
 
 pub(super) fn config(data: &Path, root: &RootKeyArgs) -> Config {
-    let mut config = Config { data: Some(data.to_owned()), root_credentials: None, ..Config::dev() };
+    let mut config =
+        Config { data: Some(data.to_owned()), root_credentials: None, ..Config::dev() };
     super::service::apply_root_key(&mut config.root_key, root);
     config
 }

@@ -18,19 +18,25 @@ pub(super) fn policy(common: &Common, command: &Policy) -> Result<Exit, CliError
 }
 
 fn read(file: &Path) -> Result<String, CliError> {
-    fs::read_to_string(file).map_err(|error| CliError::new(Exit::Usage, format!("{}: {error}", file.display())))
+    fs::read_to_string(file)
+        .map_err(|error| CliError::new(Exit::Usage, format!("{}: {error}", file.display())))
 }
 
 /// One result a vector, and a count on stderr. A vector that cannot be asked is a problem, never a pass.
 fn run_vectors(format: Format, file: &Path) -> Result<Exit, CliError> {
-    let usage = |error: &dyn core::fmt::Display| CliError::new(Exit::Usage, format!("{}: {error}", file.display()));
+    let usage = |error: &dyn core::fmt::Display| {
+        CliError::new(Exit::Usage, format!("{}: {error}", file.display()))
+    };
     let text = read(file)?;
     let whole: Result<Value, _> = serde_json::from_str(&text);
     let vectors: Vec<Value> = match whole {
         Ok(Value::Array(vectors)) => vectors,
         Ok(one) => vec![one],
         // One object a line.
-        Err(_) => serde_json::Deserializer::from_str(&text).into_iter().collect::<Result<_, _>>().map_err(|error| usage(&error))?,
+        Err(_) => serde_json::Deserializer::from_str(&text)
+            .into_iter()
+            .collect::<Result<_, _>>()
+            .map_err(|error| usage(&error))?,
     };
     let engine = PolicyEngine::new();
     let mut failed = 0;

@@ -34,15 +34,26 @@ pub(super) fn dev(common: &Common, dev: Dev) -> Result<Exit, CliError> {
         log: LogSettings { filter: "warn".to_owned(), ..LogSettings::default() },
         ..Config::dev()
     };
-    let kept = dev.data.as_deref().map_or_else(|| "everything is lost at exit".to_owned(), |path| format!("data in {}", path.display()));
-    run(&config, &format!("development mode: fixed credentials {}, loopback only, {kept}", dev.root_access_key))
+    let kept = dev.data.as_deref().map_or_else(
+        || "everything is lost at exit".to_owned(),
+        |path| format!("data in {}", path.display()),
+    );
+    run(
+        &config,
+        &format!(
+            "development mode: fixed credentials {}, loopback only, {kept}",
+            dev.root_access_key
+        ),
+    )
 }
 
 pub(super) fn serve(serve: Serve) -> Result<Exit, CliError> {
-    let text = fs::read_to_string(&serve.config)
-        .map_err(|error| CliError::new(Exit::Usage, format!("{}: {error}", serve.config.display())))?;
-    let mut config = Config::from_toml(&text)
-        .map_err(|error| CliError::new(Exit::Usage, format!("{}: {error}", serve.config.display())))?;
+    let text = fs::read_to_string(&serve.config).map_err(|error| {
+        CliError::new(Exit::Usage, format!("{}: {error}", serve.config.display()))
+    })?;
+    let mut config = Config::from_toml(&text).map_err(|error| {
+        CliError::new(Exit::Usage, format!("{}: {error}", serve.config.display()))
+    })?;
     apply_root_key(&mut config.root_key, &serve.root);
     run(&config, "")
 }
@@ -56,7 +67,9 @@ fn run(config: &Config, remark: &str) -> Result<Exit, CliError> {
 }
 
 async fn stop_signal() {
-    let (Ok(mut term), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut term), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
         output::warn("signals cannot be heard; end the process to stop it");
         return std::future::pending().await;
     };
@@ -72,7 +85,11 @@ fn start_error(error: &StartError) -> CliError {
         _ => Exit::Failure,
     };
     let error = CliError::new(exit, error.to_string());
-    if error.message.contains("in use") { error.hint("is another keyward running? choose another port with --listen") } else { error }
+    if error.message.contains("in use") {
+        error.hint("is another keyward running? choose another port with --listen")
+    } else {
+        error
+    }
 }
 
 fn banner(config: &Config, started: &Started<'_>, remark: &str) {
@@ -84,7 +101,10 @@ fn banner(config: &Config, started: &Started<'_>, remark: &str) {
         output::note(remark);
     }
     output::note(&format!("keyward listens on http://{address}"));
-    output::note(&format!("account {}, Region {} and any other that a request signs for", config.account, config.region));
+    output::note(&format!(
+        "account {}, Region {} and any other that a request signs for",
+        config.account, config.region
+    ));
     if let Some(count) = started.opened.seeded {
         output::note(&format!("seeded {count} things"));
     }
@@ -94,7 +114,8 @@ fn banner(config: &Config, started: &Started<'_>, remark: &str) {
 }
 
 fn start_log(settings: &LogSettings) {
-    let filter = tracing_subscriber::EnvFilter::try_new(&settings.filter).unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let filter = tracing_subscriber::EnvFilter::try_new(&settings.filter)
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let text = match settings.format {
         LogFormat::Text => true,
@@ -125,7 +146,10 @@ pub(super) fn init(common: &Common, init: Init) -> Result<Exit, CliError> {
     {
         write_root_key(path)?;
     }
-    apply_root_key(&mut config.root_key, &RootKeyArgs { root_key_file: key_file.clone(), ..init.root });
+    apply_root_key(
+        &mut config.root_key,
+        &RootKeyArgs { root_key_file: key_file.clone(), ..init.root },
+    );
     let credentials = keyward_server::initialise(&config).map_err(|error| start_error(&error))?;
     let config_file = init.data.with_extension("toml");
     write_config(&config_file, &config, key_file.as_deref())?;
@@ -143,7 +167,10 @@ pub(super) fn init(common: &Common, init: Init) -> Result<Exit, CliError> {
     }
     output::note("these are the root user's credentials; they are not shown again");
     if let Some(path) = &key_file {
-        output::note(&format!("the root key is in {}; without it nothing in the store opens. Keep a copy elsewhere", path.display()));
+        output::note(&format!(
+            "the root key is in {}; without it nothing in the store opens. Keep a copy elsewhere",
+            path.display()
+        ));
     }
     output::note(&format!("start it with:  keyward serve --config {}", config_file.display()));
     Ok(Exit::Ok)
@@ -215,7 +242,11 @@ pub(super) fn env(common: &Common, shell: Shell) -> Result<Exit, CliError> {
 
 fn quoted(value: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._/:".contains(c);
-    if value.chars().all(plain) { value.to_owned() } else { format!("'{}'", value.replace('\'', "'\\''")) }
+    if value.chars().all(plain) {
+        value.to_owned()
+    } else {
+        format!("'{}'", value.replace('\'', "'\\''"))
+    }
 }
 
 fn durability(choice: Durability) -> keyward_store::Durability {

@@ -9,9 +9,9 @@
 use keyward_engine::OPERATIONS;
 use keyward_policy::{Facts, PolicyEngine, Question, Resource};
 use keyward_types::{
-    AccountId, Caller, CallerKind, Decision, EncryptionContext, GrantConstraints, GrantId, GrantOperation, GrantRecord,
-    Grantee, IdentityDocument, KeyName, KeyRef, KeySpec, KeyUsage, MaterialOrigin, Origin, Region, Timestamp,
-    caller::Document,
+    AccountId, Caller, CallerKind, Decision, EncryptionContext, GrantConstraints, GrantId,
+    GrantOperation, GrantRecord, Grantee, IdentityDocument, KeyName, KeyRef, KeySpec, KeyUsage,
+    MaterialOrigin, Origin, Region, Timestamp, caller::Document,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -21,7 +21,15 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Vector {
+    #[expect(
+        dead_code,
+        reason = "read before the vector is understood, so that a bad one has a name"
+    )]
     id: String,
+    #[expect(
+        dead_code,
+        reason = "read before the vector is understood, so that a bad one has a name"
+    )]
     #[serde(default)]
     name: String,
     #[serde(default)]
@@ -106,14 +114,22 @@ impl Outcome {
                 "pass": self.pass,
                 "layers": decision.layers,
             }),
-            Err(error) => json!({"id": self.id, "name": self.name, "expect": self.expect, "error": error, "pass": false}),
+            Err(error) => {
+                json!({"id": self.id, "name": self.name, "expect": self.expect, "error": error, "pass": false})
+            }
         }
     }
 
     pub(super) fn to_text(&self) -> String {
         let mark = if self.pass { "ok  " } else { "FAIL" };
         match &self.decided {
-            Ok(decision) => format!("{mark} {} {}: {:?} {}", self.id, self.name, decision.effect, decision.because()),
+            Ok(decision) => format!(
+                "{mark} {} {}: {:?} {}",
+                self.id,
+                self.name,
+                decision.effect,
+                decision.because()
+            ),
             Err(error) => format!("{mark} {} {}: {error}", self.id, self.name),
         }
     }
@@ -154,13 +170,20 @@ fn ask(engine: &PolicyEngine, vector: &Vector) -> Result<Decision, String> {
     let context = EncryptionContext(vector.encryption_context.clone());
     let facts = facts(vector, &context)?;
     let owner = owner(vector)?;
-    let grants = vector.grants.iter().map(|written| grant(written, vector)).collect::<Result<Vec<_>, _>>()?;
+    let grants = vector
+        .grants
+        .iter()
+        .map(|written| grant(written, vector))
+        .collect::<Result<Vec<_>, _>>()?;
     let grants: Vec<&GrantRecord> = grants.iter().collect();
     let child = vector.new_grant.as_ref().map(|written| grant(written, vector)).transpose()?;
     let tags = BTreeMap::new();
     let identity = documents("identity policy", &vector.identity);
     let boundary = documents("permissions boundary", &vector.boundary).pop();
-    let (scps, rcps) = (levels("service control policy", &vector.scps), levels("resource control policy", &vector.rcps));
+    let (scps, rcps) = (
+        levels("service control policy", &vector.scps),
+        levels("resource control policy", &vector.rcps),
+    );
     let endpoint = documents("VPC endpoint policy", &vector.vpce).pop();
     Ok(engine.decide(&Question {
         cross_account_allowed: crosses_accounts(&vector.action),
@@ -176,7 +199,11 @@ fn ask(engine: &PolicyEngine, vector: &Vector) -> Result<Decision, String> {
     }))
 }
 
-fn resource<'a>(arn: &'a str, owner: &'a AccountId, tags: &'a BTreeMap<String, String>) -> Resource<'a> {
+fn resource<'a>(
+    arn: &'a str,
+    owner: &'a AccountId,
+    tags: &'a BTreeMap<String, String>,
+) -> Resource<'a> {
     match KeyRef::parse(arn) {
         KeyRef::Arn(name) => Resource::Key {
             arn,
@@ -202,7 +229,9 @@ fn crosses_accounts(action: &str) -> bool {
         other => other,
     };
     let row = OPERATIONS.iter().find(|row| row.spec().name.eq_ignore_ascii_case(operation));
-    row.map_or(matches!(name, "DeriveSharedSecret" | "Encapsulate" | "Decapsulate"), |row| row.spec().cross_account)
+    row.map_or(matches!(name, "DeriveSharedSecret" | "Encapsulate" | "Decapsulate"), |row| {
+        row.spec().cross_account
+    })
 }
 
 fn owner(vector: &Vector) -> Result<AccountId, String> {
@@ -218,7 +247,8 @@ fn facts<'a>(vector: &Vector, context: &'a EncryptionContext) -> Result<Facts<'a
     for (name, value) in &vector.context {
         match value {
             Value::Array(values) => {
-                let values = values.iter().map(|value| plain(name, value)).collect::<Result<Vec<_>, _>>()?;
+                let values =
+                    values.iter().map(|value| plain(name, value)).collect::<Result<Vec<_>, _>>()?;
                 facts.add_many(name, values);
             }
             value => drop(facts.add(name, plain(name, value)?)),
@@ -260,7 +290,11 @@ fn grant(written: &Grant, vector: &Vector) -> Result<GrantRecord, String> {
         _ => return Err("a grant has a grantee or a granteeService".to_owned()),
     };
     let KeyName { account, .. } = &key;
-    let issuer = written.issuer.as_deref().map(|text| AccountId::parse(text).ok_or(format!("issuer {text}"))).transpose()?;
+    let issuer = written
+        .issuer
+        .as_deref()
+        .map(|text| AccountId::parse(text).ok_or(format!("issuer {text}")))
+        .transpose()?;
     Ok(GrantRecord {
         grant_id: GrantId::new(written.grant_id.as_deref().unwrap_or("unnamed")),
         name: None,
@@ -348,7 +382,9 @@ fn be_role_session(caller: &mut Caller, role: &str, session: &str) {
 fn mark_service_linked(caller: &mut Caller, key_policy: &mut Option<String>) {
     let CallerKind::RoleSession { role_arn, role_name, .. } = &mut caller.kind else { return };
     let linked = role_arn.replace(":role/", ":role/aws-service-role/example.amazonaws.com/");
-    *key_policy = key_policy.take().map(|text| text.replace(&format!(":role/{role_name}\""), &format!("{}\"", &suffix(&linked))));
+    *key_policy = key_policy.take().map(|text| {
+        text.replace(&format!(":role/{role_name}\""), &format!("{}\"", &suffix(&linked)))
+    });
     role_arn.clone_from(&linked);
     caller.principal_arn = linked;
 }
@@ -359,7 +395,10 @@ fn suffix(arn: &str) -> String {
 }
 
 fn account_of(arn: &str) -> Result<AccountId, String> {
-    arn.split(':').nth(4).and_then(AccountId::parse).ok_or_else(|| format!("{arn} names no account"))
+    arn.split(':')
+        .nth(4)
+        .and_then(AccountId::parse)
+        .ok_or_else(|| format!("{arn} names no account"))
 }
 
 #[cfg(test)]
@@ -371,7 +410,12 @@ mod tests {
         let text = include_str!("../../../../tests/vectors/policy-vectors.json");
         let vectors: Vec<Value> = serde_json::from_str(text).unwrap();
         let engine = PolicyEngine::new();
-        let failed: Vec<String> = vectors.iter().map(|vector| decide(&engine, vector)).filter(|outcome| !outcome.pass).map(|outcome| outcome.to_text()).collect();
+        let failed: Vec<String> = vectors
+            .iter()
+            .map(|vector| decide(&engine, vector))
+            .filter(|outcome| !outcome.pass)
+            .map(|outcome| outcome.to_text())
+            .collect();
         assert!(failed.is_empty(), "{failed:#?}");
         assert!(100 < vectors.len());
     }

@@ -107,8 +107,9 @@ operations! {
 /// What a seed runs.
 pub(crate) mod seeds {
     pub(crate) use super::{
-        create_access_key::CreateAccessKey, create_alias::CreateAlias, create_grant::CreateGrant, create_key::CreateKey,
-        create_role::CreateRole, create_user::CreateUser, disable_key::DisableKey, enable_key_rotation::EnableKeyRotation,
+        create_access_key::CreateAccessKey, create_alias::CreateAlias, create_grant::CreateGrant,
+        create_key::CreateKey, create_role::CreateRole, create_user::CreateUser,
+        disable_key::DisableKey, enable_key_rotation::EnableKeyRotation,
         put_role_policy::PutRolePolicy, put_user_policy::PutUserPolicy,
     };
 }

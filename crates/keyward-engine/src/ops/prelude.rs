@@ -9,7 +9,8 @@ pub(crate) use crate::{
 };
 pub(crate) use keyward_policy::Facts;
 pub(crate) use keyward_types::{
-    Blob, EncryptionContext, ErrorCode, KeyRecord, KeyRef, KeySpec, KeyState, KeyUsage, KmsError, Name, Record, Timestamp,
+    Blob, EncryptionContext, ErrorCode, KeyRecord, KeyRef, KeySpec, KeyState, KeyUsage, KmsError,
+    Name, Record, Timestamp,
 };
 pub(crate) use serde::{Deserialize, Serialize};
 pub(crate) use serde_json::{Value, json};
@@ -28,11 +29,17 @@ pub(crate) const NOT_PENDING_DELETION: &[KeyState] = &[
     KeyState::Updating,
 ];
 /// States between which EnableKey and DisableKey move a key.
-pub(crate) const SWITCHABLE: &[KeyState] = &[KeyState::Enabled, KeyState::Disabled, KeyState::Unavailable];
+pub(crate) const SWITCHABLE: &[KeyState] =
+    &[KeyState::Enabled, KeyState::Disabled, KeyState::Unavailable];
 
 /// Errors that every operation on a key may answer.
-pub(crate) const KEY_ERRORS: &[ErrorCode] =
-    &[ErrorCode::NotFound, ErrorCode::InvalidArn, ErrorCode::DependencyTimeout, ErrorCode::Internal, ErrorCode::InvalidState];
+pub(crate) const KEY_ERRORS: &[ErrorCode] = &[
+    ErrorCode::NotFound,
+    ErrorCode::InvalidArn,
+    ErrorCode::DependencyTimeout,
+    ErrorCode::Internal,
+    ErrorCode::InvalidState,
+];
 /// Errors that every cryptographic operation may answer.
 pub(crate) const CRYPTO_ERRORS: &[ErrorCode] = &[
     ErrorCode::NotFound,
@@ -47,7 +54,12 @@ pub(crate) const CRYPTO_ERRORS: &[ErrorCode] = &[
 ];
 
 /// A row of the control plane, on one key of the caller's own account.
-pub(crate) const fn control(name: &'static str, verb: &'static str, path: &'static str, members: &'static [Member]) -> Spec {
+pub(crate) const fn control(
+    name: &'static str,
+    verb: &'static str,
+    path: &'static str,
+    members: &'static [Member],
+) -> Spec {
     Spec {
         service: Service::Kms,
         name,
@@ -66,7 +78,12 @@ pub(crate) const fn control(name: &'static str, verb: &'static str, path: &'stat
 }
 
 /// A row of the data plane: cryptography with a key that may be another account's.
-pub(crate) const fn data(name: &'static str, verb: &'static str, path: &'static str, members: &'static [Member]) -> Spec {
+pub(crate) const fn data(
+    name: &'static str,
+    verb: &'static str,
+    path: &'static str,
+    members: &'static [Member],
+) -> Spec {
     Spec {
         plane: Plane::Data,
         states: USABLE,
@@ -150,7 +167,13 @@ pub(crate) fn page_limit(wanted: Option<usize>, default: usize, most: usize) -> 
 }
 
 /// Cuts `items`, of which one more than `limit` was read, and makes the marker of the next page.
-pub(crate) fn page<T>(call: &mut Call<'_>, list: &str, mut items: Vec<T>, limit: usize, name: impl Fn(&T) -> String) -> Result<(Vec<T>, Page), KmsError> {
+pub(crate) fn page<T>(
+    call: &mut Call<'_>,
+    list: &str,
+    mut items: Vec<T>,
+    limit: usize,
+    name: impl Fn(&T) -> String,
+) -> Result<(Vec<T>, Page), KmsError> {
     if items.len() <= limit {
         return Ok((items, Page::default()));
     }

@@ -11,24 +11,35 @@ pub(crate) const KEY_ID: Member = required("KeyId", KEY_ID_KIND);
 pub(crate) const TARGET_KEY_ID: Member = required("TargetKeyId", KEY_ID_KIND);
 pub(crate) const ALIAS_NAME: Member =
     required("AliasName", patterned(1, 256, "^[a-zA-Z0-9:/_-]+$", |text| only(text, ":/_-")));
-pub(crate) const GRANT_TOKENS: Member = optional("GrantTokens", Kind::List { of: &text(1, 8_192), min: 0, max: 10 });
+pub(crate) const GRANT_TOKENS: Member =
+    optional("GrantTokens", Kind::List { of: &text(1, 8_192), min: 0, max: 10 });
 pub(crate) const DRY_RUN: Member = optional("DryRun", Kind::Boolean);
-pub(crate) const DRY_RUN_MODIFIERS: Member =
-    optional("DryRunModifiers", Kind::List { of: &Kind::Enum(&["IGNORE_CIPHERTEXT"]), min: 0, max: usize::MAX });
+pub(crate) const DRY_RUN_MODIFIERS: Member = optional(
+    "DryRunModifiers",
+    Kind::List { of: &Kind::Enum(&["IGNORE_CIPHERTEXT"]), min: 0, max: usize::MAX },
+);
 pub(crate) const ENCRYPTION_CONTEXT: Member = optional("EncryptionContext", Kind::Map);
 pub(crate) const CIPHERTEXT_KIND: Kind = Kind::Blob { min: 1, max: 6_144 };
 pub(crate) const PLAINTEXT_KIND: Kind = Kind::Blob { min: 1, max: 4_096 };
 pub(crate) const ENCRYPTION_ALGORITHM_KIND: Kind = Kind::Enum(EncryptionAlgorithm::NAMES);
-pub(crate) const ENCRYPTION_ALGORITHM: Member = optional("EncryptionAlgorithm", ENCRYPTION_ALGORITHM_KIND);
-pub(crate) const SIGNING_ALGORITHM: Member = required("SigningAlgorithm", Kind::Enum(SigningAlgorithm::NAMES));
+pub(crate) const ENCRYPTION_ALGORITHM: Member =
+    optional("EncryptionAlgorithm", ENCRYPTION_ALGORITHM_KIND);
+pub(crate) const SIGNING_ALGORITHM: Member =
+    required("SigningAlgorithm", Kind::Enum(SigningAlgorithm::NAMES));
 pub(crate) const MESSAGE: Member = required("Message", PLAINTEXT_KIND);
 pub(crate) const MESSAGE_TYPE: Member = optional("MessageType", Kind::Enum(MessageType::NAMES));
 pub(crate) const LIMIT: Member = optional("Limit", Kind::Integer { min: 1, max: 1_000 });
-pub(crate) const MARKER: Member =
-    optional("Marker", patterned(1, 1_024, "[\\u0020-\\u00FF]*", |text| text.chars().all(|c| ('\u{20}'..='\u{ff}').contains(&c))));
-pub(crate) const POLICY_KIND: Kind = patterned(1, 131_072, "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+", |text| {
-    !text.is_empty() && text.chars().all(|c| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{ff}'))
-});
+pub(crate) const MARKER: Member = optional(
+    "Marker",
+    patterned(1, 1_024, "[\\u0020-\\u00FF]*", |text| {
+        text.chars().all(|c| ('\u{20}'..='\u{ff}').contains(&c))
+    }),
+);
+pub(crate) const POLICY_KIND: Kind =
+    patterned(1, 131_072, "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+", |text| {
+        !text.is_empty()
+            && text.chars().all(|c| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{ff}'))
+    });
 pub(crate) const POLICY_NAME_KIND: Kind =
     patterned(1, 128, "[\\w]+", |text| !text.is_empty() && only(text, "_"));
 pub(crate) const DESCRIPTION_KIND: Kind = text(0, 8_192);
@@ -51,23 +62,28 @@ pub(crate) const CUSTOMER_MASTER_KEY_SPEC_KIND: Kind = Kind::Enum(&[
 ]);
 pub(crate) const KEY_USAGE_KIND: Kind = Kind::Enum(KeyUsage::NAMES);
 pub(crate) const ORIGIN_KIND: Kind = Kind::Enum(MaterialOrigin::NAMES);
-pub(crate) const TAGS_KIND: Kind = Kind::List { of: &Kind::Structure(TAG), min: 0, max: usize::MAX };
+pub(crate) const TAGS_KIND: Kind =
+    Kind::List { of: &Kind::Structure(TAG), min: 0, max: usize::MAX };
 const TAG: &[Member] = &[required("TagKey", text(1, 128)), required("TagValue", text(0, 256))];
-pub(crate) const GRANT_NAME_KIND: Kind = patterned(1, 256, "^[a-zA-Z0-9:/_-]+$", |text| only(text, ":/_-"));
+pub(crate) const GRANT_NAME_KIND: Kind =
+    patterned(1, 256, "^[a-zA-Z0-9:/_-]+$", |text| only(text, ":/_-"));
 pub(crate) const GRANT_ID_KIND: Kind = text(1, 128);
 pub(crate) const GRANT_OPERATIONS_KIND: Kind =
     Kind::List { of: &Kind::Enum(GrantOperation::NAMES), min: 0, max: usize::MAX };
-pub(crate) const PRINCIPAL_KIND: Kind = patterned(1, 256, "^[\\w+=,.@:/-]+$", |text| only(text, "_+=,.@:/-"));
-pub(crate) const SERVICE_PRINCIPAL_KIND: Kind = patterned(
-    1,
-    128,
-    "^([A-Za-z0-9\\-]+)\\.([A-Za-z0-9\\-]+)(\\.[A-Za-z0-9\\-]+)+$",
-    |text| 3 <= text.split('.').count() && text.split('.').all(|part| !part.is_empty() && only(part, "-")),
-);
+pub(crate) const PRINCIPAL_KIND: Kind =
+    patterned(1, 256, "^[\\w+=,.@:/-]+$", |text| only(text, "_+=,.@:/-"));
+pub(crate) const SERVICE_PRINCIPAL_KIND: Kind =
+    patterned(1, 128, "^([A-Za-z0-9\\-]+)\\.([A-Za-z0-9\\-]+)(\\.[A-Za-z0-9\\-]+)+$", |text| {
+        3 <= text.split('.').count()
+            && text.split('.').all(|part| !part.is_empty() && only(part, "-"))
+    });
 pub(crate) const GRANT_CONSTRAINTS_KIND: Kind = Kind::Structure(&[
     optional("EncryptionContextSubset", Kind::Map),
     optional("EncryptionContextEquals", Kind::Map),
-    optional("SourceArn", patterned(20, 512, "^arn:aws[a-z0-9-]*:[a-z0-9-]+:[a-z0-9-]*:[0-9]{12}:.+$", is_source_arn)),
+    optional(
+        "SourceArn",
+        patterned(20, 512, "^arn:aws[a-z0-9-]*:[a-z0-9-]+:[a-z0-9-]*:[0-9]{12}:.+$", is_source_arn),
+    ),
 ]);
 pub(crate) const RECIPIENT: Member = optional(
     "Recipient",
@@ -84,6 +100,8 @@ pub(crate) fn only(text: &str, others: &str) -> bool {
 
 fn is_source_arn(text: &str) -> bool {
     keyward_types::Arn::parse(text).is_some_and(|arn| {
-        arn.partition.starts_with("aws") && arn.account.len() == 12 && arn.account.bytes().all(|b| b.is_ascii_digit())
+        arn.partition.starts_with("aws")
+            && arn.account.len() == 12
+            && arn.account.bytes().all(|b| b.is_ascii_digit())
     })
 }

@@ -5,9 +5,7 @@
 use keyward_engine::Engine;
 use keyward_store::Commit;
 use keyward_trail::Record;
-use keyward_types::{
-    Caller, Decision, ErrorCode, EventSummary, KmsError, Outcome, event::Event,
-};
+use keyward_types::{Caller, Decision, ErrorCode, EventSummary, KmsError, Outcome, event::Event};
 use serde_json::Map;
 
 /// What a caller must be allowed, such as `keyward:ListEvents`.
