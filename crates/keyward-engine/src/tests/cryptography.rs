@@ -265,7 +265,7 @@ fn signatures_verify_and_wrong_ones_are_an_error_without_words() {
         let event = world.last_event();
         assert_eq!(
             event["requestParameters"],
-            json!({"keyId": key, "signingAlgorithm": algorithm})
+            json!({"keyId": key, "signingAlgorithm": algorithm, "messageType": "RAW"})
         );
         let mut check = body.clone();
         check["Signature"] = signed["Signature"].clone();
