@@ -1,6 +1,19 @@
 //! All tests that cross crates, in one binary: it links once, and a newcomer sees at a glance where a test
 //! belongs. `README.md` says which.
 
+#![allow(
+    clippy::allow_attributes,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, and says what it did"
+)]
+
 mod suite {
     // Repository properties: dependency arrows, module docs, listed files.
     mod arrows;
