@@ -14,6 +14,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -98,6 +99,18 @@ class Answer:
             return found.group(1) if found else ""
         body = self.json
         return body.get("message") or body.get("Message") or body.get("error", {}).get("message") or ""
+
+
+class Missing(Exception):
+    """A program that the story needs and the machine has not."""
+
+
+def program(name):
+    """Where a program is that comes with the machine."""
+    path = shutil.which(name)
+    if path is None:
+        raise Missing(name)
+    return path
 
 
 def equal(actual, expected, what=""):

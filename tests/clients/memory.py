@@ -6,11 +6,10 @@ import concurrent.futures
 import json
 import os
 import re
-import shutil
 import subprocess
 import threading
 
-from kit import ACCOUNT, REGION, document, equal, role_arn, statement
+from kit import ACCOUNT, REGION, document, equal, program, role_arn, statement
 
 
 def records(world):
@@ -121,10 +120,7 @@ def log_commands(world):
 
 def rest(world):
     """Resources with curl, which signs by itself: the same operations, HTTP's own status codes, the same log."""
-    curl = shutil.which("curl")
-    if curl is None:
-        print("SKIPPED: rest: there is no curl")
-        return
+    curl = program("curl")
     names = iter(range(1_000))
 
     def ask(method, path, body=None, login=world.root, status=200):

@@ -15,11 +15,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, utils
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from kit import ACCOUNT, REGION, equal
+from kit import ACCOUNT, REGION, equal, program
 
 
 def openssl(*args):
-    return subprocess.run(["openssl", *map(str, args)], capture_output=True, timeout=60)
+    return subprocess.run([program("openssl"), *map(str, args)], capture_output=True, timeout=60)
 
 
 def messages(world):

@@ -246,7 +246,7 @@ pub fn point_at(command: &mut Command, endpoint: &str) {
     command.stdin(Stdio::null());
 }
 
-/// Runs a story to its end.
+/// Runs a story to its end. A line `SKIPPED: STORY: WHY` of it is said as [`skip`] does.
 ///
 /// # Panics
 /// With everything that the story and the service printed, when it fails.
@@ -258,7 +258,11 @@ pub fn tell(command: &mut Command, dev: &Dev) {
         .env("KEYWARD_DATA", dev.data())
         .env("KEYWARD_SERVICE_LOG", dev.log_path());
     match run(command) {
-        Ok(output) => print!("{output}"),
+        Ok(output) => {
+            print!("{output}");
+            let told = output.lines().filter_map(|line| line.strip_prefix("SKIPPED: ")?.split_once(": "));
+            told.for_each(|(story, why)| skip(story, &Skipped(why.to_owned())));
+        }
         Err(Skipped(output)) => panic!("{output}\n== the service said\n{}", dev.log()),
     }
 }
