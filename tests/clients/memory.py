@@ -176,7 +176,7 @@ def retired_while_used(world):
                                           aws_secret_access_key=session.secret, aws_session_token=session.token)
             theirs.meta.events.register("response-received", world._received)
             before = after = late = 0
-            while not stop.is_set() or after < 5:
+            while not stop.is_set() or after < 50:
                 was_retired = retired.is_set()
                 try:
                     theirs.decrypt(CiphertextBlob=blob)
@@ -204,7 +204,7 @@ def retired_while_used(world):
             retired.set()
             stop.set()
             for before, after, late in (user.result() for user in users):
-                assert after >= 5 and late == 0, (close, before, after, late)
+                assert after >= 50 and late == 0, (close, before, after, late)
                 print(f"{close}: {before} before, {after} after, {late} late")
 
 

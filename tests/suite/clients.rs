@@ -9,12 +9,18 @@ use keyward_testkit::{
 };
 use std::process::Command;
 
-macro_rules! stories {
-    ($program:expr; $($name:ident $(seeded by $seed:literal)?,)*) => {
+macro_rules! tell {
+    ($program:expr; $($name:ident $(with $($option:literal)+)?,)*) => {
         $(#[test]
         fn $name() {
-            super::tell(concat!(module_path!(), "::", stringify!($name)), $program, stringify!($name), &[$($seed)?]);
+            super::tell(concat!(module_path!(), "::", stringify!($name)), $program, stringify!($name), &[$($($option),+)?]);
         })*
+    };
+}
+
+macro_rules! stories {
+    ($program:expr; $($name:ident $(with $($option:literal)+)?,)*) => {
+        tell! { $program; $($name $(with $($option)+)?,)* }
 
         #[test]
         fn none_is_forgotten() {
@@ -30,9 +36,20 @@ mod python {
         alias_moves, dry_run, tags, pages, regions,
         sizes, wrong_keys, names, broken_ciphertexts, malformed_bodies, bad_policies,
         encryption_context, grants, explicit_deny, silent_key_policy, account_statement,
-        two_accounts seeded by "two-accounts.yaml", sessions, credentials_end,
+        two_accounts with "--seed" "seeds/two-accounts.yaml", sessions, credentials_end,
         records, log_commands, rest, retired_while_used,
         forged, presigned, senseless,
+    }
+}
+
+/// The other provider of cryptography, and the durability of a service that lasts.
+mod other_options {
+    tell! { super::stories_py;
+        data_keys with "--crypto" "rustcrypto",
+        signatures with "--crypto" "rustcrypto",
+        sizes with "--crypto" "rustcrypto",
+        rotation with "--durability" "commit",
+        retired_while_used with "--durability" "commit",
     }
 }
 
@@ -57,16 +74,18 @@ fn stories_mjs() -> Result<Command, Skipped> {
     Ok(command)
 }
 
-fn tell(test: &str, program: fn() -> Result<Command, Skipped>, story: &str, seeds: &[&str]) {
+fn tell(test: &str, program: fn() -> Result<Command, Skipped>, story: &str, options: &[&str]) {
     let mut command = match program() {
         Ok(command) => command,
         Err(why) => return clients::skip(test, &why),
     };
-    let seeds: Vec<String> = seeds
-        .iter()
-        .map(|name| tests_folder().join("seeds").join(name).display().to_string())
-        .collect();
-    let args: Vec<&str> = seeds.iter().flat_map(|path| ["--seed", path]).collect();
+    // Files are named from the folder of the tests.
+    let path = |option: &&str| match option.contains('/') {
+        true => tests_folder().join(option).display().to_string(),
+        false => (*option).to_owned(),
+    };
+    let options: Vec<String> = options.iter().map(path).collect();
+    let args: Vec<&str> = options.iter().map(String::as_str).collect();
     clients::tell(command.arg(story), &Dev::start(&args));
 }
 

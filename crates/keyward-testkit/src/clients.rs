@@ -6,8 +6,8 @@
 //! | boto3, the AWS CLI, cryptography, PyJWT | `target/clients/venv`, from `tests/clients/requirements.txt` |
 //! | the JavaScript SDK | `target/clients/node`, from `tests/clients/package-lock.json` |
 //!
-//! What cannot be had is [`Skipped`] with the whole reason, printed past the test runner's capture, and
-//! listed again in `target/clients/skipped.txt`. It knows no story; those are in `tests/clients`.
+//! What cannot be had is [`Skipped`] with the whole reason, printed past the test runner's capture; the last
+//! such print lists all. It knows no story; those are in `tests/clients`.
 //!
 //! INVARIANT: one installation at a time, also across processes; an installation is used only when its
 //! marker says that it was made from the files as they are now.
@@ -37,8 +37,6 @@ pub fn skip(test: &str, Skipped(reason): &Skipped) {
     skipped.insert(test.to_owned(), reason.clone());
     let list: String =
         skipped.iter().map(|(test, reason)| format!("SKIPPED: {test}: {reason}\n")).collect();
-    fs::write(clients_folder().join("skipped.txt"), &list)
-        .expect("the list of skips can be written");
     // A whole write: `print!` would be kept back when the test passes.
     io::stderr().lock().write_all(list.as_bytes()).expect("stderr can be written");
 }
@@ -260,7 +258,8 @@ pub fn tell(command: &mut Command, dev: &Dev) {
     match run(command) {
         Ok(output) => {
             print!("{output}");
-            let told = output.lines().filter_map(|line| line.strip_prefix("SKIPPED: ")?.split_once(": "));
+            let told =
+                output.lines().filter_map(|line| line.strip_prefix("SKIPPED: ")?.split_once(": "));
             told.for_each(|(story, why)| skip(story, &Skipped(why.to_owned())));
         }
         Err(Skipped(output)) => panic!("{output}\n== the service said\n{}", dev.log()),
