@@ -235,7 +235,9 @@ class World:
         return done.stdout
 
     def _run(self, command, login):
-        environment = os.environ | (login or self.root).environment()
+        # Nothing of a story goes elsewhere, also when it is run by hand.
+        here = {f"AWS_ENDPOINT_URL_{service}": self.endpoint for service in ("KMS", "STS", "IAM")} | {"AWS_DEFAULT_REGION": REGION}
+        environment = os.environ | here | (login or self.root).environment()
         if not (login and login.token):
             environment.pop("AWS_SESSION_TOKEN", None)
         return subprocess.run(list(map(str, command)), env=environment, cwd=self.folder, text=True, capture_output=True, timeout=60)
