@@ -149,7 +149,8 @@ def wire(world, data):
             connection.sendall(data)
             connection.shutdown(socket.SHUT_WR)
             start = connection.recv(64)
-        except (ConnectionError, TimeoutError):
+        except (OSError, TimeoutError):
+            # Reset or closed under us: it is the service's right to hang up on this.
             return None
         return int(start.split()[1]) if start.startswith(b"HTTP/1.") else None
 

@@ -27,7 +27,7 @@ const POWER_CUTS: u32 = 20;
 const CLIENTS: usize = 4;
 
 /// What the service acknowledged.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Ledger {
     keys: Vec<String>,
     aliases: Vec<(String, String)>,
@@ -35,6 +35,15 @@ struct Ledger {
     revoked: Vec<(String, String)>,
     ciphertexts: Vec<(String, String)>,
     requests: Vec<String>,
+}
+
+impl Ledger {
+    /// Forgets what was acknowledged after `before`. A grant whose revocation was asked for since is in doubt,
+    /// and is in neither list.
+    fn go_back_to(&mut self, mut before: Self) {
+        before.grants.retain(|grant| self.grants.contains(grant));
+        *self = before;
+    }
 }
 
 /// A pseudo-random sequence that a seed repeats. <https://prng.di.unimi.it/splitmix64.c>
@@ -383,15 +392,15 @@ fn nothing_acknowledged_is_lost_by_power_cuts() {
     let data = disk.mount.join("data");
     for round in 0..POWER_CUTS {
         let marks = Marks::of(&ledger.lock().unwrap());
-        under_load(
-            Service::start(&data),
-            &ledger,
-            seed.wrapping_add(u64::from(round)),
-            |service| {
-                disk.cut_power();
-                service.kill();
-            },
-        );
+        let switch = disk.arm();
+        let mut before = None;
+        let end = |service: Service| {
+            before = Some(ledger.lock().unwrap().clone());
+            switch.cut();
+            service.kill();
+        };
+        under_load(Service::start(&data), &ledger, seed.wrapping_add(u64::from(round)), end);
+        ledger.lock().unwrap().go_back_to(before.unwrap());
         disk.remount();
         let service = Service::start(&data);
         check(&service, &ledger.lock().unwrap(), &marks);
@@ -524,15 +533,35 @@ impl Disk {
         run("mount", &["-o", "loop", self.image.to_str().unwrap(), self.mount.to_str().unwrap()])
     }
 
-    /// `EXT4_IOC_SHUTDOWN` without flushing the log: what was not synced is gone.
-    fn cut_power(&self) {
-        let script = "import fcntl, os, struct, sys; fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587D, struct.pack('I', 2))";
-        run("python3", &["-c", script, self.mount.to_str().unwrap()]).unwrap();
+    /// Gets ready to cut, so that the cut itself takes no time.
+    fn arm(&self) -> Switch {
+        let script = "import fcntl, os, struct, sys; fd = os.open(sys.argv[1], os.O_RDONLY); print(flush=True); sys.stdin.read(); fcntl.ioctl(fd, 0x8004587D, struct.pack('I', 2))";
+        let mut armed = Command::new("python3")
+            .args(["-c", script, self.mount.to_str().unwrap()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        armed.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+        Switch(armed)
     }
 
     fn remount(&self) {
         run("umount", &[self.mount.to_str().unwrap()]).unwrap();
         self.mount().unwrap();
+    }
+}
+
+/// Cuts the power of a file system: `EXT4_IOC_SHUTDOWN` without flushing its log. What was not synced is gone.
+///
+/// Unlike a machine without power the kernel goes on, and a sync that the cut overtakes can still say that all
+/// is well. What is answered from that moment on was not answered before the cut.
+struct Switch(Child);
+
+impl Switch {
+    fn cut(mut self) {
+        drop(self.0.stdin.take());
+        assert!(self.0.wait().unwrap().success());
     }
 }
 

@@ -5,7 +5,7 @@ use super::{
     prelude::*,
     tag_resource::{check_tags, tag_map},
 };
-use crate::key_policy;
+use crate::{key_policy, shape::patterned};
 use keyward_crypto::algorithm;
 use keyward_types::{KeyName, MaterialOrigin, Rotation, caller::Document};
 use std::collections::BTreeMap;
@@ -67,7 +67,7 @@ impl Operation for CreateKey {
                 optional("BypassPolicyLockoutSafetyCheck", Kind::Boolean),
                 optional("Tags", TAGS_KIND),
                 optional("MultiRegion", Kind::Boolean),
-                optional("XksKeyId", text(1, 128)),
+                optional("XksKeyId", patterned(1, 128, "^[a-zA-Z0-9-_.]+$", |text| only(text, "-_."))),
             ],
         )
     };

@@ -50,7 +50,7 @@ impl Operation for GetKeyRotationStatus {
         let enabled = key.rotation.enabled && key.state != KeyState::PendingDeletion;
         Ok(Output {
             key_rotation_enabled: enabled,
-            key_id: key.name.key_id.to_string(),
+            key_id: key.name.to_string(),
             rotation_period_in_days: enabled.then_some(key.rotation.period_days),
             next_rotation_date: key.rotation.next.filter(|_| enabled).map(Timestamp::wire),
         })
