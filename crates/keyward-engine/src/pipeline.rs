@@ -42,7 +42,7 @@ use std::{
 use zeroize::Zeroizing;
 
 /// How often an attempt is made when what it rested on keeps moving.
-const ATTEMPTS_MAX: u32 = 16;
+const ATTEMPTS_MAX: u32 = 64;
 
 /// A successful answer.
 #[derive(Debug, Default)]
@@ -229,6 +229,8 @@ impl Prepared {
     /// Refuses the attempt for a reason outside the pipeline, such as a full queue. It leaves its event.
     pub fn refuse(mut self, error: KmsError) -> InFlight {
         self.stage = Err(error);
+        // A refusal rests on nothing that could move.
+        self.rested_on.clear();
         self.run()
     }
 
@@ -330,11 +332,12 @@ impl InFlight {
                 self.deleted.iter().for_each(|key| self.engine.forget(key));
                 self.reply.take()
             }
-            Err(StoreError::Stale(_)) if self.attempt < ATTEMPTS_MAX => {
+            Err(StoreError::Stale(_)) => {
                 let mut again = self.operation.prepare(&self.engine, &self.caller, &self.body);
                 again.attempt = self.attempt + 1;
                 again.started_nanos = self.started_nanos;
-                *self = again.run();
+                let goes_on = self.attempt < ATTEMPTS_MAX;
+                *self = if goes_on { again.run() } else { again.refuse(hot()) };
                 None
             }
             Err(error) => {
@@ -394,6 +397,14 @@ fn caught<T>(
     })
 }
 
+/// What AWS says of a key whose state changes too often. <https://docs.aws.amazon.com/kms/latest/developerguide/throttling.html>
+fn hot() -> KmsError {
+    KmsError::new(
+        ErrorCode::Throttling,
+        "The key is changing too quickly to decide about it. Retry the request.",
+    )
+}
+
 /// Why nothing was written, as the client hears it. No output leaves.
 fn uncommitted(error: StoreError) -> KmsError {
     let unavailable = |words: &str| KmsError::new(ErrorCode::ServiceUnavailable, words);
@@ -401,10 +412,6 @@ fn uncommitted(error: StoreError) -> KmsError {
         StoreError::Busy => KmsError::new(ErrorCode::Throttling, "Rate exceeded"),
         StoreError::NoSpace => unavailable(
             "The event log has no space left, so the request was refused and nothing was done.",
-        ),
-        StoreError::Stale(_) => KmsError::new(
-            ErrorCode::Conflict,
-            "The resource is changing too quickly. Retry the request.",
         ),
         other => KmsError::internal(other),
     }
