@@ -20,24 +20,12 @@ pub(crate) const DEFAULT_NAME: &str = "default";
 /// The name of a policy that resource sharing would make.
 pub(crate) const RAM_NAME: &str = "AWS_RAM";
 
-/// The policy of a key that is created without one; `ACCOUNT` stands for the account's id.
-const DEFAULT: &str = r#"{
-  "Version" : "2012-10-17",
-  "Id" : "key-default-1",
-  "Statement" : [ {
-    "Sid" : "Enable IAM User Permissions",
-    "Effect" : "Allow",
-    "Principal" : {
-      "AWS" : "arn:aws:iam::ACCOUNT:root"
-    },
-    "Action" : "kms:*",
-    "Resource" : "*"
-  } ]
-}"#;
+/// The policy of a key that is created without one, in AWS's own layout.
+const DEFAULT: &str = include_str!("../../../policies/default-key-policy.json");
 
-/// The key delegates everything to its account, in AWS's own layout.
+/// The key delegates everything to its account.
 pub(crate) fn default_text(account: &AccountId) -> String {
-    DEFAULT.replace("ACCOUNT", account.as_str())
+    DEFAULT.trim_end().replace("${ACCOUNT}", account.as_str())
 }
 
 /// A policy that may be saved.

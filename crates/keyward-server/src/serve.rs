@@ -12,6 +12,7 @@ use crate::{
 };
 use actix_web::{HttpServer, rt::System, web::Data};
 use keyward_engine::Engine;
+use keyward_store::{Progress, Silent};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
     future::Future,
@@ -79,12 +80,13 @@ pub struct Started<'a> {
 /// `ready` is called once the port accepts connections.
 pub fn run(
     config: &Config,
+    progress: &dyn Progress,
     ready: impl FnOnce(&Started<'_>),
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), StartError> {
     // The port first: when it is taken, nothing was touched.
     let listener = bind(config.listen)?;
-    let opened = wiring::open(config)?;
+    let opened = wiring::open(config, progress)?;
     let address = listener
         .local_addr()
         .map_err(|cause| StartError::Listen { address: config.listen, cause })?;
@@ -150,7 +152,7 @@ impl Drop for Running {
 /// Opens the store and serves on a thread of its own.
 pub fn start(config: &Config) -> Result<Running, StartError> {
     let listener = bind(config.listen)?;
-    let opened = wiring::open(config)?;
+    let opened = wiring::open(config, &Silent)?;
     let mut running = serve_with(opened.engine, listener, DoorSettings::from(config))?;
     running._home = opened.home;
     Ok(running)

@@ -81,7 +81,9 @@ impl StartError {
 }
 
 /// Opens the store that the configuration names; development mode makes it when there is none.
-pub fn open(config: &Config) -> Result<Opened, StartError> {
+///
+/// A store that has to be built again takes a while; `progress` hears how far it is.
+pub fn open(config: &Config, progress: &dyn Progress) -> Result<Opened, StartError> {
     config.check()?;
     check_sync(config.durability)?;
     let (directory, home) = directory(config)?;
@@ -94,7 +96,8 @@ pub fn open(config: &Config) -> Result<Opened, StartError> {
         ))
         .into());
     }
-    let (store, keyring) = if exists { reopen(config, options)? } else { create(config, options)? };
+    let (store, keyring) =
+        if exists { reopen(config, options, progress)? } else { create(config, options)? };
     let engine = Engine::new(World {
         clock: Arc::new(SystemClock::new()),
         entropy: Arc::new(SystemEntropy),
@@ -126,7 +129,8 @@ pub fn initialise(config: &Config) -> Result<RootCredentials, StartError> {
         .unwrap_or_else(|| new_credentials(&mut *SystemEntropy.generator()));
     let (opened, _keyring) = create(config, options(config, &directory))?;
     opened.store.close()?;
-    drop(open(&Config { root_credentials: Some(credentials.clone()), ..config.clone() })?);
+    let config = Config { root_credentials: Some(credentials.clone()), ..config.clone() };
+    drop(open(&config, &Silent)?);
     Ok(credentials)
 }
 
@@ -208,6 +212,7 @@ fn create(
 fn reopen(
     config: &Config,
     options: Options,
+    progress: &dyn Progress,
 ) -> Result<(keyward_store::Opened, Keyring), StartError> {
     let mut generator = SystemEntropy.generator();
     let directory = options.directory.clone();
@@ -225,7 +230,7 @@ fn reopen(
         keyring = Some(made);
         Ok(sealer)
     };
-    let opened = Store::open(options, sealer_for, &Silent)?;
+    let opened = Store::open(options, sealer_for, progress)?;
     let keyring =
         keyring.ok_or_else(|| StoreError::RootKey("no sealer was asked for".to_owned()))?;
     Ok((opened, keyring))
@@ -356,12 +361,16 @@ mod tests {
     fn a_dev_store_opens_again_with_its_own_key_and_no_other() {
         let home = tempfile::tempdir().unwrap();
         let config = config(&home.path().join("store"));
-        drop(open(&config).unwrap());
-        drop(open(&config).unwrap());
+        drop(open(&config, &Silent).unwrap());
+        drop(open(&config, &Silent).unwrap());
         let key = home.path().join("store").join(DEV_ROOT_KEY);
         let before = fs::read(home.path().join("store/store.json")).unwrap();
         fs::write(&key, "00".repeat(32)).unwrap();
-        assert!(message(open(&config)).contains("not the one"), "{}", message(open(&config)));
+        assert!(
+            message(open(&config, &Silent)).contains("not the one"),
+            "{}",
+            message(open(&config, &Silent))
+        );
         assert_eq!(fs::read(home.path().join("store/store.json")).unwrap(), before);
     }
 
@@ -377,16 +386,16 @@ mod tests {
             ..Config::serve()
         };
         let config = passphrase("correct horse battery");
-        assert!(message(open(&config)).contains("keyward init"));
+        assert!(message(open(&config, &Silent)).contains("keyward init"));
         let credentials = initialise(&config).unwrap();
         assert_eq!((credentials.access_key_id.len(), credentials.secret.expose().len()), (20, 40));
         assert!(matches!(initialise(&config), Err(StartError::Store(StoreError::Occupied(_)))));
-        let opened = open(&config).unwrap();
+        let opened = open(&config, &Silent).unwrap();
         assert!(opened.engine.credential(&credentials.access_key_id, None).is_ok());
         drop(opened);
-        assert!(message(open(&passphrase("wrong horse battery"))).contains("not the one"));
+        assert!(message(open(&passphrase("wrong horse battery"), &Silent)).contains("not the one"));
         assert!(
-            message(open(&Config { root_key: RootKeySource::default(), ..config }))
+            message(open(&Config { root_key: RootKeySource::default(), ..config }, &Silent))
                 .contains("root key is needed")
         );
     }

@@ -32,7 +32,10 @@ pub(super) fn error(error: &StartError) -> CliError {
 
 /// Every event, oldest first.
 pub(super) fn export(data: &Path, root: &RootKeyArgs) -> Result<Exit, CliError> {
-    let opened = keyward_server::open(&config(data, root)).map_err(|start| error(&start))?;
+    let progress = Bar::new();
+    let opened =
+        keyward_server::open(&config(data, root), &progress).map_err(|start| error(&start))?;
+    progress.done();
     let store = opened.engine.store();
     let mut after = None;
     loop {

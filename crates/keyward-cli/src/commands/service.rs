@@ -61,8 +61,13 @@ pub(super) fn serve(serve: Serve) -> Result<Exit, CliError> {
 /// Runs until a signal to stop; a second one ends it at once.
 fn run(config: &Config, remark: &str) -> Result<Exit, CliError> {
     start_log(&config.log);
-    let ready = |started: &Started<'_>| banner(config, started, remark);
-    keyward_server::run(config, ready, stop_signal()).map_err(|error| start_error(&error))?;
+    let progress = super::offline::Bar::new();
+    let ready = |started: &Started<'_>| {
+        progress.done();
+        banner(config, started, remark);
+    };
+    keyward_server::run(config, &progress, ready, stop_signal())
+        .map_err(|error| start_error(&error))?;
     Ok(Exit::Ok)
 }
 

@@ -99,7 +99,7 @@ impl Answer {
 
 impl Desk {
     pub(super) fn open() -> Self {
-        let opened = wiring::open(&Config::dev()).unwrap();
+        let opened = wiring::open(&Config::dev(), &keyward_store::Silent).unwrap();
         let doors =
             Doors::new(Arc::clone(&opened.engine), Front::default(), crate::config::BODY_BYTES_MAX);
         Self { doors: Data::new(doors), opened }
