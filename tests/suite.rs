@@ -15,8 +15,9 @@
 )]
 
 mod suite {
-    // Repository properties: dependency arrows, module docs, listed files.
+    // Repository properties: dependency arrows, licences, module docs, listed files.
     mod arrows;
+    mod licences;
     mod tidy;
     // The operation table against AWS's service model and its own golden print.
     mod table;
