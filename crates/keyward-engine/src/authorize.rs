@@ -233,7 +233,7 @@ pub(crate) fn retirement(
     if let Some(kind) = constraint_type(constraints) {
         facts.add("kms:GrantConstraintType", kind);
     }
-    let decision = call.policies().decide_retire(
+    let mut decision = call.policies().decide_retire(
         &Question {
             identity: &identity.documents,
             boundary: identity.boundary.as_ref(),
@@ -248,8 +248,17 @@ pub(crate) fn retirement(
             wording::denied_elsewhere("kms:RetireGrant", caller, false)
         }
     });
+    if refusal.is_some() && key.name.account != caller.account {
+        // The log of the caller's account tells what its own policies said, and nothing of the owner's.
+        decision.layers.retain(|outcome| !is_owners(outcome.layer));
+    }
     call.proposed.decisions.push(decision);
     refusal.map_or(Ok(()), Err)
+}
+
+/// Whether a layer belongs to the key's owner.
+const fn is_owners(layer: Layer) -> bool {
+    matches!(layer, Layer::KeyPolicy | Layer::Grant | Layer::ResourceControlPolicy)
 }
 
 /// `kms:GrantConstraintType`; a constraint on the context goes before one on the source.
