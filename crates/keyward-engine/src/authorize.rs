@@ -7,16 +7,17 @@
 use crate::{
     Engine,
     call::Call,
-    identity::Identity,
+    identity::{Identity, iso},
     key_policy,
     operation::{Spec, Target},
     resolve::{Found, FoundKey},
     wording,
 };
 use keyward_policy::{Facts, Question, Resource, Tally};
+use keyward_store::Store;
 use keyward_types::{
     Caller, Decision, EncryptionContext, GrantConstraints, GrantOperation, GrantRecord, KeyName,
-    KeyRecord, KmsError, Layer, LayerEffect, LayerOutcome, Name, Reason,
+    KeyRecord, KmsError, Layer, LayerEffect, LayerOutcome, Name, Reason, Timestamp,
 };
 use std::sync::Arc;
 
@@ -132,8 +133,7 @@ impl Asking<'_> {
         let store = &self.engine.world.store;
         // `kms:ResourceAliases` is a condition key.
         rested_on.push(Name::Aliases(record.name.clone()));
-        let aliases = store.aliases_of_key(&record.name).map_err(KmsError::internal)?;
-        let aliases: Vec<String> = aliases.iter().map(|alias| alias.name.to_string()).collect();
+        let aliases = aliases_of(store, &record.name)?;
         let grants = self.grants(key, action, rested_on)?;
         let grants: Vec<&GrantRecord> = grants.iter().map(AsRef::as_ref).collect();
         let arn = record.name.to_string();
@@ -198,8 +198,8 @@ pub(crate) fn keeps_caller_able(
 ) -> Result<bool, KmsError> {
     let (caller, arn) = (call.caller(), candidate.name.to_string());
     let identity = identity_of(call)?;
-    let aliases = aliases_of(call, &candidate.name)?;
-    let mut facts = own_facts(caller);
+    let aliases = aliases_of(call.store(), &candidate.name)?;
+    let mut facts = request_facts(caller, call.now());
     facts.add("kms:PolicyName", key_policy::DEFAULT_NAME);
     let question = Question {
         key_policy: Some(&candidate.policy),
@@ -219,14 +219,14 @@ pub(crate) fn retirement(
 ) -> Result<(), KmsError> {
     let (caller, arn) = (call.caller(), key.name.to_string());
     let identity = identity_of(call)?;
-    let aliases = aliases_of(call, &key.name)?;
+    let aliases = aliases_of(call.store(), &key.name)?;
     let constraints = &grant.constraints;
     let pairs = constraints
         .encryption_context_equals
         .as_ref()
         .or(constraints.encryption_context_subset.as_ref());
     let context = pairs.map(|pairs| EncryptionContext(pairs.clone()));
-    let mut facts = own_facts(caller);
+    let mut facts = request_facts(caller, call.now());
     if let Some(context) = &context {
         facts.set_encryption_context(context);
     }
@@ -281,13 +281,16 @@ fn identity_of(call: &mut Call<'_>) -> Result<Identity, KmsError> {
     Ok(identity)
 }
 
-fn aliases_of(call: &Call<'_>, key: &KeyName) -> Result<Vec<String>, KmsError> {
-    let aliases = call.store().aliases_of_key(key).map_err(KmsError::internal)?;
+fn aliases_of(store: &Store, key: &KeyName) -> Result<Vec<String>, KmsError> {
+    let aliases = store.aliases_of_key(key).map_err(KmsError::internal)?;
     Ok(aliases.iter().map(|alias| alias.name.to_string()).collect())
 }
 
-fn own_facts<'f>(caller: &Caller) -> Facts<'f> {
+/// The condition keys that every request has beside those that follow from caller and resource: its time, and
+/// what a trusted front states.
+pub(crate) fn request_facts<'f>(caller: &Caller, now: Timestamp) -> Facts<'f> {
     let mut facts = Facts::new();
+    facts.add("aws:CurrentTime", iso(now)).add("aws:EpochTime", now.seconds().to_string());
     for (name, value) in &caller.origin.trusted_facts {
         facts.add(name, value.as_str());
     }
@@ -317,7 +320,7 @@ impl Engine {
     /// `keyward:ListEvents`: a door's own reads go through the same policies as everything else.
     pub fn decide(&self, caller: &Caller, action: &str) -> Result<Decision, KmsError> {
         let identity = self.identity(caller)?;
-        let facts = own_facts(caller);
+        let facts = request_facts(caller, self.now());
         Ok(self.world.policies.decide(&Question {
             identity: &identity.documents,
             boundary: identity.boundary.as_ref(),

@@ -18,7 +18,7 @@
 
 use crate::{
     Engine,
-    authorize::Asking,
+    authorize::{Asking, request_facts},
     call::{Call, Proposed},
     fitness,
     operation::{AnyOperation, Operation, Plane, Row, Spec, Target},
@@ -27,7 +27,6 @@ use crate::{
     trace::Trace,
     wording,
 };
-use keyward_policy::Facts;
 use keyward_store::{Commit, StoreError, Ticket};
 use keyward_types::{Caller, Change, ErrorCode, EventSummary, Fault, KmsError, LastUsage, Name};
 use serde_json::{Map, Value};
@@ -186,13 +185,11 @@ impl Prepared {
             identity: &identity,
             child: child.as_ref(),
         };
+        let now = engine.now();
         for (index, (target, found)) in targets.iter().zip(found).enumerate() {
-            let mut facts = Facts::new();
+            let mut facts = request_facts(&caller, now);
             if let Some(context) = target.context {
                 facts.set_encryption_context(context);
-            }
-            for (name, value) in &caller.origin.trusted_facts {
-                facts.add(name, value.as_str());
             }
             if let Found::Key(FoundKey { alias: Some(alias), .. }) = found {
                 facts.add("kms:RequestAlias", alias.as_str());

@@ -8,6 +8,7 @@ use super::{
     get_session_token::{SERIAL_NUMBER, TOKEN_CODE, refuse_mfa},
     identity_prelude::*,
 };
+use crate::authorize::request_facts;
 use keyward_policy::{Question, Resource};
 use keyward_types::{Arn, IdentityDocument};
 
@@ -219,11 +220,8 @@ impl Input {
         actions
     }
 
-    fn facts<'f>(&self, caller: &Caller, role: &RoleRecord) -> Facts<'f> {
-        let mut facts = Facts::new();
-        for (name, value) in &caller.origin.trusted_facts {
-            facts.add(name, value.as_str());
-        }
+    fn facts<'f>(&self, caller: &Caller, role: &RoleRecord, now: Timestamp) -> Facts<'f> {
+        let mut facts = request_facts(caller, now);
         facts.add("sts:RoleSessionName", self.role_session_name.as_str());
         if let Some(external_id) = &self.external_id {
             facts.add("sts:ExternalId", external_id.as_str());
@@ -299,7 +297,7 @@ fn authorized_role(call: &mut Call<'_>, input: &Input) -> Result<Arc<RoleRecord>
     }
     let identity = call.engine().identity(caller)?;
     identity.name.clone().into_iter().for_each(|name| call.rest_on(name));
-    let facts = input.facts(caller, &role);
+    let facts = input.facts(caller, &role, call.now());
     let arn = role.arn();
     for action in input.actions(caller) {
         let decision = call.policies().decide(&Question {
