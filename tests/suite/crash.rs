@@ -356,29 +356,31 @@ fn seed() -> u64 {
     seed
 }
 
-#[test]
-fn nothing_acknowledged_is_lost_by_kills() {
-    let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().join("data");
+/// In each round `end` ends a service under load, for which the seed is given; what it had acknowledged is
+/// checked after the next start, and everything once more at last.
+fn survive(data: &Path, rounds: u32, what: &str, end: impl Fn(Service, &Arc<Mutex<Ledger>>, u64)) {
     let (seed, ledger) = (seed(), Arc::new(Mutex::new(Ledger::default())));
-    for round in 0..KILLS {
+    for round in 0..rounds {
         let marks = Marks::of(&ledger.lock().unwrap());
-        under_load(
-            Service::start(&data),
-            &ledger,
-            seed.wrapping_add(u64::from(round)),
-            Service::kill,
-        );
-        let service = Service::start(&data);
+        end(Service::start(data), &ledger, seed.wrapping_add(u64::from(round)));
+        let service = Service::start(data);
         check(&service, &ledger.lock().unwrap(), &marks);
         service.kill();
     }
-    let service = Service::start(&data);
+    let service = Service::start(data);
     let ledger = ledger.lock().unwrap();
     check(&service, &ledger, &Marks::default());
     service.stop();
-    check_log(&data, &ledger);
-    println!("{KILLS} kills, {} acknowledged requests, none lost", ledger.requests.len());
+    check_log(data, &ledger);
+    println!("{rounds} {what}, {} acknowledged requests, none lost", ledger.requests.len());
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_by_kills() {
+    let folder = tempfile::tempdir().unwrap();
+    survive(&folder.path().join("data"), KILLS, "kills", |service, ledger, seed| {
+        under_load(service, ledger, seed, Service::kill);
+    });
 }
 
 #[test]
@@ -388,30 +390,17 @@ fn nothing_acknowledged_is_lost_by_power_cuts() {
         Ok(disk) => disk,
         Err(why) => return clients::skip("power cuts", &clients::Skipped(why)),
     };
-    let (seed, ledger) = (seed(), Arc::new(Mutex::new(Ledger::default())));
-    let data = disk.mount.join("data");
-    for round in 0..POWER_CUTS {
-        let marks = Marks::of(&ledger.lock().unwrap());
+    survive(&disk.mount.join("data"), POWER_CUTS, "power cuts", |service, ledger, seed| {
         let switch = disk.arm();
         let mut before = None;
-        let end = |service: Service| {
+        under_load(service, ledger, seed, |service| {
             before = Some(ledger.lock().unwrap().clone());
             switch.cut();
             service.kill();
-        };
-        under_load(Service::start(&data), &ledger, seed.wrapping_add(u64::from(round)), end);
+        });
         ledger.lock().unwrap().go_back_to(before.unwrap());
         disk.remount();
-        let service = Service::start(&data);
-        check(&service, &ledger.lock().unwrap(), &marks);
-        service.kill();
-    }
-    let service = Service::start(&data);
-    let ledger = ledger.lock().unwrap();
-    check(&service, &ledger, &Marks::default());
-    service.stop();
-    check_log(&data, &ledger);
-    println!("{POWER_CUTS} power cuts, {} acknowledged requests, none lost", ledger.requests.len());
+    });
 }
 
 /// A store with some history, closed in order.
