@@ -199,7 +199,7 @@ pub(crate) fn keeps_caller_able(
     let (caller, arn) = (call.caller(), candidate.name.to_string());
     let identity = identity_of(call)?;
     let aliases = aliases_of(call.store(), &candidate.name)?;
-    let mut facts = request_facts(caller, call.now());
+    let mut facts = request_facts(call.now());
     facts.add("kms:PolicyName", key_policy::DEFAULT_NAME);
     let question = Question {
         key_policy: Some(&candidate.policy),
@@ -226,7 +226,7 @@ pub(crate) fn retirement(
         .as_ref()
         .or(constraints.encryption_context_subset.as_ref());
     let context = pairs.map(|pairs| EncryptionContext(pairs.clone()));
-    let mut facts = request_facts(caller, call.now());
+    let mut facts = request_facts(call.now());
     if let Some(context) = &context {
         facts.set_encryption_context(context);
     }
@@ -286,14 +286,11 @@ fn aliases_of(store: &Store, key: &KeyName) -> Result<Vec<String>, KmsError> {
     Ok(aliases.iter().map(|alias| alias.name.to_string()).collect())
 }
 
-/// The condition keys that every request has beside those that follow from caller and resource: its time, and
-/// what a trusted front states.
-pub(crate) fn request_facts<'f>(caller: &Caller, now: Timestamp) -> Facts<'f> {
+/// The condition key that every request has beside those that `keyward-policy` derives from the caller, the
+/// resource and what a trusted front stated: its time.
+pub(crate) fn request_facts<'f>(now: Timestamp) -> Facts<'f> {
     let mut facts = Facts::new();
     facts.add("aws:CurrentTime", iso(now)).add("aws:EpochTime", now.seconds().to_string());
-    for (name, value) in &caller.origin.trusted_facts {
-        facts.add(name, value.as_str());
-    }
     facts
 }
 
@@ -320,7 +317,7 @@ impl Engine {
     /// `keyward:ListEvents`: a door's own reads go through the same policies as everything else.
     pub fn decide(&self, caller: &Caller, action: &str) -> Result<Decision, KmsError> {
         let identity = self.identity(caller)?;
-        let facts = request_facts(caller, self.now());
+        let facts = request_facts(self.now());
         Ok(self.world.policies.decide(&Question {
             identity: &identity.documents,
             boundary: identity.boundary.as_ref(),

@@ -187,7 +187,7 @@ impl Prepared {
         };
         let now = engine.now();
         for (index, (target, found)) in targets.iter().zip(found).enumerate() {
-            let mut facts = request_facts(&caller, now);
+            let mut facts = request_facts(now);
             if let Some(context) = target.context {
                 facts.set_encryption_context(context);
             }

@@ -221,7 +221,7 @@ impl Input {
     }
 
     fn facts<'f>(&self, caller: &Caller, role: &RoleRecord, now: Timestamp) -> Facts<'f> {
-        let mut facts = request_facts(caller, now);
+        let mut facts = request_facts(now);
         facts.add("sts:RoleSessionName", self.role_session_name.as_str());
         if let Some(external_id) = &self.external_id {
             facts.add("sts:ExternalId", external_id.as_str());

@@ -1,8 +1,9 @@
 //! Key policies: read, replaced, refused.
 
 use super::world::{ACCOUNT, TestWorld, arn};
-use keyward_types::ErrorCode;
+use keyward_types::{Caller, ErrorCode};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 fn allowing(principal: &str, action: &str) -> Value {
     json!({"Version": "2012-10-17", "Statement": [
@@ -164,4 +165,30 @@ fn a_policy_keeps_the_ids_of_those_it_names() {
         ..(*app).clone()
     });
     world.fails_as(&again, "Encrypt", body, ErrorCode::AccessDenied);
+}
+
+/// A front states what nobody else can know, and never what follows from the caller itself.
+#[test]
+fn a_trusted_front_is_believed_about_what_it_alone_knows() {
+    let world = TestWorld::new();
+    let key = world.symmetric();
+    let nobody = world.user("nobody", &[]);
+    let condition = json!({"StringEquals": {
+        "kms:ViaService": "s3.us-east-1.amazonaws.com",
+        "aws:PrincipalArn": nobody.arn,
+    }});
+    let mut policy = allowing(&root_arn(), "kms:*");
+    let through = json!({"Effect": "Allow", "Principal": {"AWS": nobody.arn}, "Action": "kms:Encrypt", "Resource": "*", "Condition": condition});
+    policy["Statement"].as_array_mut().unwrap().push(through);
+    world.ok("PutKeyPolicy", json!({"KeyId": key, "Policy": policy.to_string()}));
+    let body = json!({"KeyId": key, "Plaintext": "aGk="});
+    world.fails_as(&nobody, "Encrypt", body.clone(), ErrorCode::AccessDenied);
+    let mut fronted = Caller::clone(&nobody);
+    let stated = [
+        ("kms:viaservice", "s3.us-east-1.amazonaws.com"),
+        ("aws:principalarn", "arn:aws:iam::000000000000:root"),
+    ];
+    fronted.origin.trusted_facts =
+        stated.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    world.ok_as(&Arc::new(fronted), "Encrypt", body);
 }
