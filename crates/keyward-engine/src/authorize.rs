@@ -7,10 +7,11 @@
 use crate::{
     Engine,
     call::Call,
-    identity::{Identity, iso},
+    identity::iso,
     key_policy,
     operation::{Spec, Target},
     resolve::{Found, FoundKey},
+    surroundings::Layers,
     wording,
 };
 use keyward_policy::{Facts, Question, Resource, Tally};
@@ -26,7 +27,7 @@ pub(crate) struct Asking<'a> {
     pub(crate) engine: &'a Engine,
     pub(crate) caller: &'a Caller,
     pub(crate) spec: &'a Spec,
-    pub(crate) identity: &'a Identity,
+    pub(crate) layers: &'a Layers,
     /// The grant that a CreateGrant request asks for.
     pub(crate) child: Option<&'a GrantRecord>,
 }
@@ -54,7 +55,7 @@ impl Asking<'_> {
             Found::Other { arn, .. } => self.about(Resource::Other { arn }, &action, facts),
             Found::Account => self.about(Resource::Any, &action, facts),
         };
-        rested_on.extend(self.identity.name.clone());
+        rested_on.extend(self.layers.rested_on.iter().cloned());
         match found {
             _ if decision.allowed() => {
                 decisions.push(decision);
@@ -115,11 +116,9 @@ impl Asking<'_> {
     }
 
     fn about(&self, resource: Resource<'_>, action: &str, facts: &Facts<'_>) -> Decision {
-        self.engine.world.policies.decide(&Question {
-            identity: &self.identity.documents,
-            boundary: self.identity.boundary.as_ref(),
-            ..Question::new(self.caller, action, resource, facts)
-        })
+        // RCPs are over keys, and this is about none.
+        let question = self.layers.question(self.caller, action, resource, &[], facts);
+        self.engine.world.policies.decide(&question)
     }
 
     fn about_key(
@@ -137,15 +136,20 @@ impl Asking<'_> {
         let grants = self.grants(key, action, rested_on)?;
         let grants: Vec<&GrantRecord> = grants.iter().map(AsRef::as_ref).collect();
         let arn = record.name.to_string();
+        let rcps = self.layers.rcps(&record.name.account);
         Ok(self.engine.world.policies.decide(&Question {
             cross_account_allowed: self.spec.cross_account,
             key_policy: Some(&record.policy),
             key_policy_ignores_arns: was_made_again(record, self.caller),
             grants: &grants,
             child_grant: self.child,
-            identity: &self.identity.documents,
-            boundary: self.identity.boundary.as_ref(),
-            ..Question::new(self.caller, action, key_resource(record, &arn, &aliases), facts)
+            ..self.layers.question(
+                self.caller,
+                action,
+                key_resource(record, &arn, &aliases),
+                &rcps,
+                facts,
+            )
         }))
     }
 
@@ -197,16 +201,23 @@ pub(crate) fn keeps_caller_able(
     candidate: &KeyRecord,
 ) -> Result<bool, KmsError> {
     let (caller, arn) = (call.caller(), candidate.name.to_string());
-    let identity = identity_of(call)?;
+    let layers = layers_of(call)?;
     let aliases = aliases_of(call.store(), &candidate.name)?;
+    let rcps = layers.rcps(&candidate.name.account);
     let mut facts = request_facts(call.now());
+    layers.facts(caller, &mut facts);
+    layers.owner_facts(&candidate.name.account, &mut facts);
     facts.add("kms:PolicyName", key_policy::DEFAULT_NAME);
     let question = Question {
         key_policy: Some(&candidate.policy),
         key_policy_ignores_arns: was_made_again(candidate, caller),
-        identity: &identity.documents,
-        boundary: identity.boundary.as_ref(),
-        ..Question::new(caller, "kms:PutKeyPolicy", key_resource(candidate, &arn, &aliases), &facts)
+        ..layers.question(
+            caller,
+            "kms:PutKeyPolicy",
+            key_resource(candidate, &arn, &aliases),
+            &rcps,
+            &facts,
+        )
     };
     Ok(call.policies().keeps_caller_able(&question))
 }
@@ -218,7 +229,7 @@ pub(crate) fn retirement(
     grant: &GrantRecord,
 ) -> Result<(), KmsError> {
     let (caller, arn) = (call.caller(), key.name.to_string());
-    let identity = identity_of(call)?;
+    let layers = layers_of(call)?;
     let aliases = aliases_of(call.store(), &key.name)?;
     let constraints = &grant.constraints;
     let pairs = constraints
@@ -227,6 +238,8 @@ pub(crate) fn retirement(
         .or(constraints.encryption_context_subset.as_ref());
     let context = pairs.map(|pairs| EncryptionContext(pairs.clone()));
     let mut facts = request_facts(call.now());
+    layers.facts(caller, &mut facts);
+    layers.owner_facts(&key.name.account, &mut facts);
     if let Some(context) = &context {
         facts.set_encryption_context(context);
     }
@@ -234,11 +247,8 @@ pub(crate) fn retirement(
         facts.add("kms:GrantConstraintType", kind);
     }
     let mut decision = call.policies().decide_retire(
-        &Question {
-            identity: &identity.documents,
-            boundary: identity.boundary.as_ref(),
-            ..Question::new(caller, "kms:RetireGrant", key_resource(key, &arn, &aliases), &facts)
-        },
+        // RCPs have no say over RetireGrant.
+        &layers.question(caller, "kms:RetireGrant", key_resource(key, &arn, &aliases), &[], &facts),
         grant,
     );
     let refusal = (!decision.allowed()).then(|| {
@@ -272,13 +282,11 @@ pub(crate) fn constraint_type(constraints: &GrantConstraints) -> Option<&'static
     }
 }
 
-/// The caller's own policies, and a note that the request rests on them.
-fn identity_of(call: &mut Call<'_>) -> Result<Identity, KmsError> {
-    let identity = call.engine().identity(call.caller())?;
-    if let Some(name) = identity.name.clone() {
-        call.rest_on(name);
-    }
-    Ok(identity)
+/// The caller's layers, and a note that the request rests on them.
+pub(crate) fn layers_of(call: &mut Call<'_>) -> Result<Layers, KmsError> {
+    let layers = call.engine().layers(call.caller())?;
+    layers.rested_on.iter().for_each(|name| call.rest_on(name.clone()));
+    Ok(layers)
 }
 
 fn aliases_of(store: &Store, key: &KeyName) -> Result<Vec<String>, KmsError> {
@@ -316,12 +324,10 @@ impl Engine {
     /// The decision about an action on no resource that is no row of the table, such as
     /// `keyward:ListEvents`: a door's own reads go through the same policies as everything else.
     pub fn decide(&self, caller: &Caller, action: &str) -> Result<Decision, KmsError> {
-        let identity = self.identity(caller)?;
-        let facts = request_facts(self.now());
-        Ok(self.world.policies.decide(&Question {
-            identity: &identity.documents,
-            boundary: identity.boundary.as_ref(),
-            ..Question::new(caller, action, Resource::Any, &facts)
-        }))
+        let layers = self.layers(caller)?;
+        let mut facts = request_facts(self.now());
+        layers.facts(caller, &mut facts);
+        let question = layers.question(caller, action, Resource::Any, &[], &facts);
+        Ok(self.world.policies.decide(&question))
     }
 }

@@ -5,6 +5,7 @@
 //! test waits for. `crates/README.md` is the map.
 
 mod authorize;
+mod aws_managed;
 mod call;
 mod cipher;
 mod fitness;
@@ -19,6 +20,7 @@ mod principal;
 mod resolve;
 mod seed;
 pub mod shape;
+mod surroundings;
 #[cfg(test)]
 mod tests;
 mod trace;

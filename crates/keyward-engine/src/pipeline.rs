@@ -170,10 +170,10 @@ impl Prepared {
     ) -> Result<(), KmsError> {
         let engine = Arc::clone(&self.engine);
         let caller = Arc::clone(&self.caller);
-        let identity = if found.iter().all(|found| matches!(found, Found::Unchecked)) {
-            crate::identity::Identity::default()
+        let layers = if found.iter().all(|found| matches!(found, Found::Unchecked)) {
+            crate::surroundings::Layers::default()
         } else {
-            engine.identity(&caller)?
+            engine.layers(&caller)?
         };
         let keys: Vec<&keyward_types::KeyRecord> =
             self.keys.iter().map(|found| &*found.record).collect();
@@ -182,12 +182,16 @@ impl Prepared {
             engine: &engine,
             caller: &caller,
             spec: &O::SPEC,
-            identity: &identity,
+            layers: &layers,
             child: child.as_ref(),
         };
         let now = engine.now();
         for (index, (target, found)) in targets.iter().zip(found).enumerate() {
             let mut facts = request_facts(now);
+            layers.facts(&caller, &mut facts);
+            if let Some(owner) = found.owner(&caller) {
+                layers.owner_facts(owner, &mut facts);
+            }
             if let Some(context) = target.context {
                 facts.set_encryption_context(context);
             }

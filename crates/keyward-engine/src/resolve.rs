@@ -60,6 +60,18 @@ pub(crate) enum Found {
     },
 }
 
+impl Found {
+    /// Whose it is; `None` for what is no resource of an account.
+    pub(crate) fn owner<'f>(&'f self, caller: &'f Caller) -> Option<&'f AccountId> {
+        match self {
+            Self::Key(key) => Some(&key.record.name.account),
+            Self::AbsentElsewhere { account, .. } => Some(account),
+            Self::Alias { .. } | Self::Other { .. } => Some(&caller.account),
+            Self::Account | Self::Unchecked => None,
+        }
+    }
+}
+
 /// Looks a target up, and notes every record that the answer rests on.
 pub(crate) fn resolve(
     engine: &Engine,

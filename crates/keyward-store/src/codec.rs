@@ -7,7 +7,8 @@
 
 use crate::{StoreError, bytes::Cursor, tree::Kind};
 use keyward_types::{
-    AccessKeyRecord, AliasRecord, GrantRecord, KeyName, KeyRecord, LastUsage, MaterialRecord, Name,
+    AccessKeyRecord, AliasRecord, EndpointRecord, GrantRecord, GroupRecord, KeyName, KeyRecord,
+    LastUsage, ManagedPolicyRecord, MaterialRecord, MfaDeviceRecord, Name, OrganizationRecord,
     Record, RoleRecord, Sealer, UserRecord, key::DekRecord,
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -29,6 +30,11 @@ pub(crate) enum Held {
     User(Arc<UserRecord>),
     Role(Arc<RoleRecord>),
     AccessKey(Arc<AccessKeyRecord>),
+    Group(Arc<GroupRecord>),
+    ManagedPolicy(Arc<ManagedPolicyRecord>),
+    Organization(Arc<OrganizationRecord>),
+    Endpoint(Arc<EndpointRecord>),
+    MfaDevice(Arc<MfaDeviceRecord>),
     Usage(Arc<LastUsage>),
     /// Grants found through one index prefix.
     Grants(Arc<[Arc<GrantRecord>]>),
@@ -47,6 +53,11 @@ impl From<Record> for Held {
             Record::User(r) => Self::User(Arc::new(r)),
             Record::Role(r) => Self::Role(Arc::new(r)),
             Record::AccessKey(r) => Self::AccessKey(Arc::new(r)),
+            Record::Group(r) => Self::Group(Arc::new(r)),
+            Record::ManagedPolicy(r) => Self::ManagedPolicy(Arc::new(r)),
+            Record::Organization(r) => Self::Organization(Arc::new(r)),
+            Record::Endpoint(r) => Self::Endpoint(Arc::new(r)),
+            Record::MfaDevice(r) => Self::MfaDevice(Arc::new(r)),
         }
     }
 }
@@ -63,6 +74,11 @@ impl Held {
             Self::User(r) => Name::User(r.account.clone(), r.name.clone()),
             Self::Role(r) => Name::Role(r.account.clone(), r.name.clone()),
             Self::AccessKey(r) => Name::AccessKey(r.access_key_id.clone()),
+            Self::Group(r) => Name::Group(r.account.clone(), r.name.clone()),
+            Self::ManagedPolicy(r) => Name::ManagedPolicy(r.account.clone(), r.name.clone()),
+            Self::Organization(_) => Name::Organization,
+            Self::Endpoint(r) => Name::Endpoint(r.id.clone()),
+            Self::MfaDevice(r) => Name::MfaDevice(r.account.clone(), r.name.clone()),
             Self::Absent | Self::Usage(_) | Self::Grants(_) | Self::Aliases(_) => return None,
         })
     }
@@ -108,6 +124,11 @@ pub(crate) fn encode_record(record: &Record) -> Result<Zeroizing<Vec<u8>>, Store
         Record::User(r) => encode(r),
         Record::Role(r) => encode(r),
         Record::AccessKey(r) => encode(r),
+        Record::Group(r) => encode(r),
+        Record::ManagedPolicy(r) => encode(r),
+        Record::Organization(r) => encode(r),
+        Record::Endpoint(r) => encode(r),
+        Record::MfaDevice(r) => encode(r),
     }
 }
 
@@ -122,6 +143,11 @@ pub(crate) fn decode_kind(key: &[u8], plain: &[u8]) -> Result<Held, StoreError> 
         Some(Kind::User) => Held::User(Arc::new(decode(plain)?)),
         Some(Kind::Role) => Held::Role(Arc::new(decode(plain)?)),
         Some(Kind::AccessKey) => Held::AccessKey(Arc::new(decode(plain)?)),
+        Some(Kind::Group) => Held::Group(Arc::new(decode(plain)?)),
+        Some(Kind::ManagedPolicy) => Held::ManagedPolicy(Arc::new(decode(plain)?)),
+        Some(Kind::Organization) => Held::Organization(Arc::new(decode(plain)?)),
+        Some(Kind::Endpoint) => Held::Endpoint(Arc::new(decode(plain)?)),
+        Some(Kind::MfaDevice) => Held::MfaDevice(Arc::new(decode(plain)?)),
         Some(Kind::LastUsage) => Held::Usage(Arc::new(decode(plain)?)),
         _ => return Err(StoreError::bad_value("a kind of record that is not known")),
     })

@@ -13,7 +13,7 @@ use crate::{
     tree::{self, Kind},
 };
 use keyward_types::{
-    AccessKeyOwner, GrantRecord, Grantee, KeyName, LastUsage, Name, key::DekRecord,
+    AccessKeyOwner, AccessKeyRecord, GrantRecord, Grantee, KeyName, LastUsage, Name, key::DekRecord,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -53,17 +53,63 @@ pub(crate) fn index_keys(held: &Held) -> Vec<Vec<u8>> {
             key.extend_from_slice(alias.name.as_str().as_bytes());
             vec![key]
         }
-        Held::AccessKey(record) => {
-            let user = match &record.owner {
-                AccessKeyOwner::Root => None,
-                AccessKeyOwner::User(name) => Some(name.as_str()),
-            };
-            let mut key = tree::access_keys_prefix(&record.account, user);
-            key.extend_from_slice(record.access_key_id.as_bytes());
-            vec![key]
+        Held::AccessKey(record) => match &record.owner {
+            // A seed's own; nobody lists them.
+            AccessKeyOwner::Service(_) => Vec::new(),
+            AccessKeyOwner::Root => vec![access_key_index(record, None)],
+            AccessKeyOwner::User(name) => vec![access_key_index(record, Some(name))],
+        },
+        Held::User(user) => {
+            let own = tree::principal(Kind::User, &user.account, &user.name);
+            let mut keys = attachment_index_keys(&user.attached, user.boundary.as_deref(), &own);
+            for group in &user.groups {
+                let mut key = tree::members_prefix(&user.account, group);
+                key.extend_from_slice(user.name.as_bytes());
+                keys.push(key);
+            }
+            keys
         }
+        Held::Role(role) => {
+            let own = tree::principal(Kind::Role, &role.account, &role.name);
+            attachment_index_keys(&role.attached, role.boundary.as_deref(), &own)
+        }
+        Held::Group(group) => {
+            let own = tree::principal(Kind::Group, &group.account, &group.name);
+            attachment_index_keys(&group.attached, None, &own)
+        }
+        Held::MfaDevice(device) => device
+            .user
+            .iter()
+            .map(|user| {
+                let mut key = tree::mfa_devices_prefix(&device.account, user);
+                key.extend_from_slice(device.name.as_bytes());
+                key
+            })
+            .collect(),
         _ => Vec::new(),
     }
+}
+
+fn access_key_index(record: &AccessKeyRecord, user: Option<&str>) -> Vec<u8> {
+    let mut key = tree::access_keys_prefix(&record.account, user);
+    key.extend_from_slice(record.access_key_id.as_bytes());
+    key
+}
+
+fn attachment_index_keys(
+    attached: &BTreeSet<String>,
+    boundary: Option<&str>,
+    own: &[u8],
+) -> Vec<Vec<u8>> {
+    let attached = attached.iter().map(|arn| tree::attachments_prefix(arn));
+    let boundary = boundary.map(tree::boundaries_prefix);
+    attached
+        .chain(boundary)
+        .map(|mut key| {
+            key.extend_from_slice(own);
+            key
+        })
+        .collect()
 }
 
 fn grant_index_keys(grant: &GrantRecord) -> Vec<Vec<u8>> {
@@ -84,20 +130,53 @@ fn grant_index_keys(grant: &GrantRecord) -> Vec<Vec<u8>> {
     keys
 }
 
-/// The sets whose members a record's coming or going changes.
-fn sets_of(held: &Held) -> Option<Name> {
+/// The sets of which a record is a member.
+fn sets_of(held: &Held) -> Vec<Name> {
     match held {
-        Held::Grant(grant) => Some(Name::Grants(grant.key.clone())),
-        Held::Alias(alias) => Some(Name::Aliases(alias.target.clone())),
-        Held::AccessKey(record) => Some(Name::AccessKeys(
-            record.account.clone(),
-            match &record.owner {
-                AccessKeyOwner::Root => None,
-                AccessKeyOwner::User(name) => Some(name.clone()),
-            },
-        )),
-        _ => None,
+        Held::Grant(grant) => vec![Name::Grants(grant.key.clone())],
+        Held::Alias(alias) => vec![Name::Aliases(alias.target.clone())],
+        Held::AccessKey(record) => match &record.owner {
+            AccessKeyOwner::Root => vec![Name::AccessKeys(record.account.clone(), None)],
+            AccessKeyOwner::User(name) => {
+                vec![Name::AccessKeys(record.account.clone(), Some(name.clone()))]
+            }
+            AccessKeyOwner::Service(_) => Vec::new(),
+        },
+        Held::User(user) => {
+            let members = user.groups.iter();
+            let mut sets: Vec<Name> =
+                members.map(|group| Name::Members(user.account.clone(), group.clone())).collect();
+            sets.extend(attachments(&user.attached, user.boundary.as_ref()));
+            sets
+        }
+        Held::Role(role) => attachments(&role.attached, role.boundary.as_ref()).collect(),
+        Held::Group(group) => attachments(&group.attached, None).collect(),
+        Held::MfaDevice(device) => {
+            let user = device.user.iter();
+            user.map(|user| Name::MfaDevices(device.account.clone(), user.clone())).collect()
+        }
+        _ => Vec::new(),
     }
+}
+
+fn attachments<'a>(
+    attached: &'a BTreeSet<String>,
+    boundary: Option<&'a String>,
+) -> impl Iterator<Item = Name> + 'a {
+    attached.iter().chain(boundary).map(|arn| Name::Attachments(arn.clone()))
+}
+
+/// The sets whose membership a record's change touches: joined, left, or come and gone with it.
+fn moved_sets(old: &Held, new: &Held) -> Vec<Name> {
+    let (before, after) = (sets_of(old), sets_of(new));
+    // An identity that stays where it is moves none of its sets; that of a key's grants or aliases moves
+    // with every change of a member, because its members are read with it.
+    let stays = |set: &Name| {
+        matches!(set, Name::Members(..) | Name::Attachments(_))
+            && before.contains(set)
+            && after.contains(set)
+    };
+    before.iter().chain(&after).filter(|set| !stays(set)).cloned().collect()
 }
 
 impl<'a> Draft<'a> {
@@ -174,8 +253,7 @@ impl<'a> Draft<'a> {
             self.set(piece, bytes)?;
         }
         moved.extend(held.name());
-        moved.extend(sets_of(&old));
-        moved.extend(sets_of(&held));
+        moved.extend(moved_sets(&old, &held));
         self.held.insert(key, held);
         Ok(())
     }
@@ -188,6 +266,8 @@ impl<'a> Draft<'a> {
             Name::AccessKeys(account, user) => {
                 self.delete_all(&tree::access_keys_prefix(account, user.as_deref()), true, moved)?;
             }
+            // Leaving a set is a change of the member; nothing deletes users or roles by their sets.
+            Name::Members(..) | Name::Attachments(_) | Name::MfaDevices(..) => {}
             Name::Dek(key) => {
                 let mark = tree::dek_mark(key);
                 self.unset(&mark)?;

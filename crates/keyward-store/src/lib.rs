@@ -49,6 +49,7 @@ pub use events::{EventQuery, StoredEvent};
 pub use header::StoreHeader;
 pub use open::{Finding, NewStore, Opened};
 pub use options::{Durability, Options, Patience, Progress, Silent, Stage};
+pub use reads::Identities;
 pub use ticket::{Receipt, Ticket};
 pub use verify::{SledState, Verified};
 

@@ -11,14 +11,54 @@ use crate::{
     tree::{self, Kind},
 };
 use keyward_types::{
-    AccessKeyRecord, AccountId, AliasName, AliasRecord, GrantId, GrantRecord, KeyId, KeyName,
-    KeyRecord, KeyState, LastUsage, MaterialId, MaterialRecord, Region, RoleRecord, UserRecord,
+    AccessKeyRecord, AccountId, AliasName, AliasRecord, EndpointRecord, GrantId, GrantRecord,
+    GroupRecord, KeyId, KeyName, KeyRecord, KeyState, LastUsage, ManagedPolicyRecord, MaterialId,
+    MaterialRecord, MfaDeviceRecord, OrganizationRecord, Region, RoleRecord, UserRecord,
     key::DekRecord,
 };
 use quick_cache::sync::GuardResult;
 use std::{collections::BTreeMap, ops::Bound, sync::Arc, sync::atomic::Ordering};
 
 type Read<T> = Result<T, StoreError>;
+
+/// Users, groups and roles, each by name.
+#[derive(Clone, Debug, Default)]
+pub struct Identities {
+    pub users: Vec<Arc<UserRecord>>,
+    pub groups: Vec<Arc<GroupRecord>>,
+    pub roles: Vec<Arc<RoleRecord>>,
+}
+
+impl Identities {
+    pub fn len(&self) -> usize {
+        self.users.len() + self.groups.len() + self.roles.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// The list of one kind of an account's named things, of those whose path begins with a prefix.
+macro_rules! by_path {
+    ($(#[$doc:meta])* $name:ident, $record:ident, $kind:ident) => {
+        $(#[$doc])*
+        pub fn $name(
+            &self,
+            account: &AccountId,
+            path_prefix: &str,
+            after: Option<&str>,
+            limit: usize,
+        ) -> Read<Vec<Arc<$record>>> {
+            let prefix = tree::principals_prefix(Kind::$kind, account);
+            let all = self.shared.walk(prefix, after.map(str::as_bytes), listed!($kind));
+            let fits = |one: &Read<Arc<$record>>| {
+                one.as_ref().map_or(true, |one| one.path.starts_with(path_prefix))
+            };
+            all.filter(fits).take(limit).collect()
+        }
+    };
+}
 
 macro_rules! one {
     ($shared:expr, $key:expr, $kind:ident) => {
@@ -215,40 +255,110 @@ impl Store {
         one!(self.shared, tree::principal(Kind::User, account, name), User)
     }
 
-    /// Users of an account whose path begins with `path_prefix`, by name.
-    pub fn users(
-        &self,
-        account: &AccountId,
-        path_prefix: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Read<Vec<Arc<UserRecord>>> {
-        let prefix = tree::principals_prefix(Kind::User, account);
-        let users = self.shared.walk(prefix, after.map(str::as_bytes), listed!(User));
-        users
-            .filter(|user| user.as_ref().map_or(true, |user| user.path.starts_with(path_prefix)))
-            .take(limit)
-            .collect()
-    }
-
     pub fn role(&self, account: &AccountId, name: &str) -> Read<Option<Arc<RoleRecord>>> {
         one!(self.shared, tree::principal(Kind::Role, account, name), Role)
     }
 
-    /// Roles of an account whose path begins with `path_prefix`, by name.
-    pub fn roles(
+    pub fn group(&self, account: &AccountId, name: &str) -> Read<Option<Arc<GroupRecord>>> {
+        one!(self.shared, tree::principal(Kind::Group, account, name), Group)
+    }
+
+    pub fn managed_policy(
         &self,
         account: &AccountId,
-        path_prefix: &str,
+        name: &str,
+    ) -> Read<Option<Arc<ManagedPolicyRecord>>> {
+        one!(self.shared, tree::principal(Kind::ManagedPolicy, account, name), ManagedPolicy)
+    }
+
+    pub fn mfa_device(
+        &self,
+        account: &AccountId,
+        name: &str,
+    ) -> Read<Option<Arc<MfaDeviceRecord>>> {
+        one!(self.shared, tree::principal(Kind::MfaDevice, account, name), MfaDevice)
+    }
+
+    by_path!(
+        /// Users of an account whose path begins with `path_prefix`, by name.
+        users, UserRecord, User
+    );
+    by_path!(
+        /// Roles of an account whose path begins with `path_prefix`, by name.
+        roles, RoleRecord, Role
+    );
+    by_path!(
+        /// Groups of an account whose path begins with `path_prefix`, by name.
+        groups, GroupRecord, Group
+    );
+    by_path!(
+        /// Customer managed policies of an account whose path begins with `path_prefix`, by name.
+        managed_policies, ManagedPolicyRecord, ManagedPolicy
+    );
+
+    /// The MFA devices of an account, by name.
+    pub fn mfa_devices(&self, account: &AccountId) -> Read<Vec<Arc<MfaDeviceRecord>>> {
+        let prefix = tree::principals_prefix(Kind::MfaDevice, account);
+        self.shared.walk(prefix, None, listed!(MfaDevice)).collect()
+    }
+
+    /// The MFA devices assigned to a user, by name; an empty user is the root user.
+    pub fn mfa_devices_of(
+        &self,
+        account: &AccountId,
+        user: &str,
+    ) -> Read<Vec<Arc<MfaDeviceRecord>>> {
+        let prefix = tree::mfa_devices_prefix(account, user);
+        self.shared.led_to(prefix, None, listed!(MfaDevice)).collect()
+    }
+
+    /// The one organization.
+    pub fn organization(&self) -> Read<Option<Arc<OrganizationRecord>>> {
+        one!(self.shared, tree::organization(), Organization)
+    }
+
+    pub fn endpoint(&self, id: &str) -> Read<Option<Arc<EndpointRecord>>> {
+        one!(self.shared, tree::endpoint(id), Endpoint)
+    }
+
+    /// Every endpoint, by id.
+    pub fn endpoints(&self) -> Read<Vec<Arc<EndpointRecord>>> {
+        self.shared.walk(vec![Kind::Endpoint.number()], None, listed!(Endpoint)).collect()
+    }
+
+    /// Users of a group, by name.
+    pub fn members_of(
+        &self,
+        account: &AccountId,
+        group: &str,
         after: Option<&str>,
         limit: usize,
-    ) -> Read<Vec<Arc<RoleRecord>>> {
-        let prefix = tree::principals_prefix(Kind::Role, account);
-        let roles = self.shared.walk(prefix, after.map(str::as_bytes), listed!(Role));
-        roles
-            .filter(|role| role.as_ref().map_or(true, |role| role.path.starts_with(path_prefix)))
-            .take(limit)
-            .collect()
+    ) -> Read<Vec<Arc<UserRecord>>> {
+        let prefix = tree::members_prefix(account, group);
+        self.shared.led_to(prefix, after.map(str::as_bytes), listed!(User)).take(limit).collect()
+    }
+
+    /// Users, groups and roles that attach a managed policy.
+    pub fn attachments_of(&self, policy_arn: &str) -> Read<Identities> {
+        self.identities(tree::attachments_prefix(policy_arn))
+    }
+
+    /// Users and roles that have a managed policy as their permissions boundary.
+    pub fn bounded_by(&self, policy_arn: &str) -> Read<Identities> {
+        self.identities(tree::boundaries_prefix(policy_arn))
+    }
+
+    fn identities(&self, prefix: Vec<u8>) -> Read<Identities> {
+        let mut found = Identities::default();
+        for held in self.shared.led_to(prefix, None, Some) {
+            match held? {
+                Held::User(user) => found.users.push(user),
+                Held::Group(group) => found.groups.push(group),
+                Held::Role(role) => found.roles.push(role),
+                _ => {}
+            }
+        }
+        Ok(found)
     }
 
     pub fn access_key(&self, id: &str) -> Read<Option<Arc<AccessKeyRecord>>> {

@@ -95,6 +95,14 @@ impl Weighter<Vec<u8>, Held> for ByWeight {
             Held::Grant(_) => 700,
             Held::User(r) => 600 + documents(r.policies.values()),
             Held::Role(r) => 600 + r.trust.text().len() + documents(r.policies.values()),
+            Held::Group(r) => 600 + documents(r.policies.values()),
+            Held::ManagedPolicy(r) => 600 + documents(r.versions.iter().map(|v| &v.document)),
+            Held::Organization(r) => {
+                600 + 200 * (r.units.len() + r.accounts.len() + r.attachments.len())
+                    + documents(r.policies.values().map(|policy| &policy.document))
+            }
+            Held::Endpoint(r) => 400 + documents(core::iter::once(&r.document)),
+            Held::MfaDevice(_) => 500,
             Held::Grants(list) => 64 + 700 * list.len(),
             Held::Aliases(list) => 64 + 300 * list.len(),
         };

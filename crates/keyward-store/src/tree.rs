@@ -41,6 +41,12 @@ kinds! {
     Role = 8,
     AccessKey = 9,
     LastUsage = 10,
+    Group = 11,
+    ManagedPolicy = 12,
+    /// One entry.
+    Organization = 13,
+    Endpoint = 14,
+    MfaDevice = 15,
     // Indexes: everything in the key, nothing in the value.
     /// key, digest of the grantee, grant id
     GrantByGrantee = 20,
@@ -54,6 +60,12 @@ kinds! {
     AliasByKey = 24,
     /// account, `u` and user name or `r`, access key id
     AccessKeyByOwner = 25,
+    /// account, group, user name
+    UserByGroup = 26,
+    /// digest of a managed policy's ARN, `a` for attached or `b` for boundary, the identity's key
+    IdentityByPolicy = 27,
+    /// account, user, device name
+    MfaDeviceByUser = 28,
     // Events.
     /// first event number, piece number: a piece of a sealed block
     Events = 40,
@@ -178,7 +190,7 @@ pub(crate) fn key_aliases_prefix(key: &KeyName) -> Vec<u8> {
     KeyMaker::new(Kind::AliasByKey).key(key).done()
 }
 
-/// The prefix of all users or all roles of an account.
+/// The prefix of all users, groups, roles, managed policies or MFA devices of an account.
 pub(crate) fn principals_prefix(kind: Kind, account: &AccountId) -> Vec<u8> {
     KeyMaker::new(kind).field(account.as_str()).done()
 }
@@ -197,6 +209,32 @@ pub(crate) fn access_keys_prefix(account: &AccountId, user: Option<&str>) -> Vec
         Some(user) => maker.raw(b"u").field(user).done(),
         None => maker.raw(b"r").done(),
     }
+}
+
+pub(crate) fn members_prefix(account: &AccountId, group: &str) -> Vec<u8> {
+    KeyMaker::new(Kind::UserByGroup).field(account.as_str()).field(group).done()
+}
+
+/// What attaches a managed policy.
+pub(crate) fn attachments_prefix(policy_arn: &str) -> Vec<u8> {
+    KeyMaker::new(Kind::IdentityByPolicy).digest(policy_arn).raw(b"a").done()
+}
+
+/// What has a managed policy as its permissions boundary.
+pub(crate) fn boundaries_prefix(policy_arn: &str) -> Vec<u8> {
+    KeyMaker::new(Kind::IdentityByPolicy).digest(policy_arn).raw(b"b").done()
+}
+
+pub(crate) fn mfa_devices_prefix(account: &AccountId, user: &str) -> Vec<u8> {
+    KeyMaker::new(Kind::MfaDeviceByUser).field(account.as_str()).field(user).done()
+}
+
+pub(crate) fn organization() -> Vec<u8> {
+    KeyMaker::new(Kind::Organization).done()
+}
+
+pub(crate) fn endpoint(id: &str) -> Vec<u8> {
+    KeyMaker::new(Kind::Endpoint).raw(id.as_bytes()).done()
 }
 
 pub(crate) fn last_usage(key: &KeyName) -> Vec<u8> {
@@ -248,7 +286,17 @@ pub(crate) fn record(name: &Name) -> Option<Vec<u8>> {
         Name::User(account, name) => principal(Kind::User, account, name),
         Name::Role(account, name) => principal(Kind::Role, account, name),
         Name::AccessKey(id) => access_key(id),
-        Name::Grants(_) | Name::Aliases(_) | Name::AccessKeys(..) => return None,
+        Name::Group(account, name) => principal(Kind::Group, account, name),
+        Name::ManagedPolicy(account, name) => principal(Kind::ManagedPolicy, account, name),
+        Name::Organization => organization(),
+        Name::Endpoint(id) => endpoint(id),
+        Name::MfaDevice(account, name) => principal(Kind::MfaDevice, account, name),
+        Name::Grants(_)
+        | Name::Aliases(_)
+        | Name::AccessKeys(..)
+        | Name::Members(..)
+        | Name::Attachments(_)
+        | Name::MfaDevices(..) => return None,
     })
 }
 
@@ -280,7 +328,13 @@ mod tests {
     #[test]
     fn numbers_survive_a_round_trip_and_are_distinct() {
         let known: Vec<u8> = (0..=u8::MAX).filter(|n| Kind::from_number(*n).is_some()).collect();
-        assert_eq!(known, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 21, 22, 23, 24, 25, 40, 41, 42, 50]);
+        assert_eq!(
+            known,
+            [
+                1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 20, 21, 22, 23, 24, 25, 26, 27,
+                28, 40, 41, 42, 50
+            ]
+        );
         assert!(known.iter().all(|n| Kind::from_number(*n).unwrap().number() == *n));
     }
 

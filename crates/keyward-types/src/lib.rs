@@ -13,6 +13,7 @@ pub mod grant;
 pub mod id;
 pub mod key;
 pub mod limits;
+pub mod organization;
 pub mod ports;
 pub mod principal;
 pub mod record;
@@ -32,6 +33,13 @@ pub use key::{
     AliasRecord, KeyRecord, KeySpec, KeyState, KeyUsage, LastUsage, MaterialId, MaterialOrigin,
     MaterialRecord, MaterialState, Rotation, RotationType,
 };
+pub use organization::{
+    EndpointRecord, OrganizationPolicy, OrganizationPolicyKind, OrganizationRecord,
+    OrganizationalUnit,
+};
 pub use ports::{Clock, Entropy, Generator, Sealer, Timestamp};
-pub use principal::{AccessKeyOwner, AccessKeyRecord, RoleRecord, UserRecord};
+pub use principal::{
+    AccessKeyOwner, AccessKeyRecord, GroupRecord, ManagedPolicyRecord, MfaDeviceRecord,
+    PolicyVersion, RoleRecord, UserRecord,
+};
 pub use record::{Change, Name, Record};

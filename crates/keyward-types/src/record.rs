@@ -4,8 +4,9 @@
 //! stale when one of them moved.
 
 use crate::{
-    AccessKeyRecord, AccountId, AliasName, AliasRecord, GrantId, GrantRecord, KeyName, KeyRecord,
-    LastUsage, MaterialId, MaterialRecord, Region, RoleRecord, UserRecord, key::DekRecord,
+    AccessKeyRecord, AccountId, AliasName, AliasRecord, EndpointRecord, GrantId, GrantRecord,
+    GroupRecord, KeyName, KeyRecord, LastUsage, ManagedPolicyRecord, MaterialId, MaterialRecord,
+    MfaDeviceRecord, OrganizationRecord, Region, RoleRecord, UserRecord, key::DekRecord,
 };
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,20 @@ pub enum Name {
     Aliases(KeyName),
     /// All access keys of a user; `None` for the root user.
     AccessKeys(AccountId, Option<String>),
+    Group(AccountId, String),
+    /// A customer managed policy, by its name without path.
+    ManagedPolicy(AccountId, String),
+    /// The one organization.
+    Organization,
+    /// A VPC endpoint by its id.
+    Endpoint(String),
+    MfaDevice(AccountId, String),
+    /// All users of a group.
+    Members(AccountId, String),
+    /// All identities that attach a managed policy, or have it as boundary, by its ARN.
+    Attachments(String),
+    /// All MFA devices of a user; an empty name is the root user.
+    MfaDevices(AccountId, String),
 }
 
 /// A record of any kind.
@@ -39,6 +54,11 @@ pub enum Record {
     User(UserRecord),
     Role(RoleRecord),
     AccessKey(AccessKeyRecord),
+    Group(GroupRecord),
+    ManagedPolicy(ManagedPolicyRecord),
+    Organization(OrganizationRecord),
+    Endpoint(EndpointRecord),
+    MfaDevice(MfaDeviceRecord),
 }
 
 impl Record {
@@ -54,6 +74,13 @@ impl Record {
             Self::User(user) => Name::User(user.account.clone(), user.name.clone()),
             Self::Role(role) => Name::Role(role.account.clone(), role.name.clone()),
             Self::AccessKey(key) => Name::AccessKey(key.access_key_id.clone()),
+            Self::Group(group) => Name::Group(group.account.clone(), group.name.clone()),
+            Self::ManagedPolicy(policy) => {
+                Name::ManagedPolicy(policy.account.clone(), policy.name.clone())
+            }
+            Self::Organization(_) => Name::Organization,
+            Self::Endpoint(endpoint) => Name::Endpoint(endpoint.id.clone()),
+            Self::MfaDevice(device) => Name::MfaDevice(device.account.clone(), device.name.clone()),
         }
     }
 }

@@ -8,7 +8,7 @@ use super::{
     get_session_token::{SERIAL_NUMBER, TOKEN_CODE, refuse_mfa},
     identity_prelude::*,
 };
-use crate::authorize::request_facts;
+use crate::authorize::{layers_of, request_facts};
 use keyward_policy::{Question, Resource};
 use keyward_types::{Arn, IdentityDocument};
 
@@ -295,20 +295,20 @@ fn authorized_role(call: &mut Call<'_>, input: &Input) -> Result<Arc<RoleRecord>
         // A source identity that was set once goes along the chain unchanged.
         return Err(refused("sts:SetSourceIdentity"));
     }
-    let identity = call.engine().identity(caller)?;
-    identity.name.clone().into_iter().for_each(|name| call.rest_on(name));
-    let facts = input.facts(caller, &role, call.now());
+    let layers = layers_of(call)?;
+    let mut facts = input.facts(caller, &role, call.now());
+    layers.facts(caller, &mut facts);
+    layers.owner_facts(&role.account, &mut facts);
     let arn = role.arn();
     for action in input.actions(caller) {
         let decision = call.policies().decide(&Question {
             cross_account_allowed: true,
             key_policy_ignores_arns: was_made_again(caller, &role),
-            identity: &identity.documents,
-            boundary: identity.boundary.as_ref(),
-            ..Question::new(
+            ..layers.question(
                 caller,
                 action,
                 Resource::Role { arn: &arn, trust: &role.trust },
+                &[],
                 &facts,
             )
         });

@@ -91,7 +91,7 @@ pub(crate) const fn status(active: bool) -> &'static str {
 
 pub(crate) fn owner_name(owner: &AccessKeyOwner) -> Option<&str> {
     match owner {
-        AccessKeyOwner::Root => None,
+        AccessKeyOwner::Root | AccessKeyOwner::Service(_) => None,
         AccessKeyOwner::User(name) => Some(name),
     }
 }

@@ -1,0 +1,125 @@
+//! Every layer of policies that a question to the policy engine carries: what reaches the caller through its
+//! identity, the organization's policies on both sides, and the policy of the endpoint that it came through.
+//!
+//! Which endpoint that was, only a trusted front can say; without one no request has any.
+//! It gathers and does not judge.
+
+use crate::{Engine, identity::Identity};
+use keyward_policy::{Facts, Question, Resource};
+use keyward_types::{
+    AccountId, Caller, CallerKind, IdentityDocument, KmsError, Name,
+    OrganizationPolicyKind::{ResourceControlPolicy, ServiceControlPolicy},
+    OrganizationRecord,
+};
+use std::sync::Arc;
+
+/// The condition key by which a front names the endpoint, as it is looked up.
+const SOURCE_VPCE: &str = "aws:sourcevpce";
+
+/// The layers of one caller; those of a resource's owner are added for each resource.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Layers {
+    pub(crate) identity: Identity,
+    organization: Option<Arc<OrganizationRecord>>,
+    scps: Vec<Vec<IdentityDocument>>,
+    endpoint: Option<IdentityDocument>,
+    /// `aws:SourceVpc` of the endpoint.
+    vpc: Option<String>,
+    /// The records that the layers came from.
+    pub(crate) rested_on: Vec<Name>,
+}
+
+/// Resource control policies over one owner's resources, level by level.
+pub(crate) type Rcps = Vec<Vec<IdentityDocument>>;
+
+impl Engine {
+    /// The layers of a caller, as they stand now.
+    pub(crate) fn layers(&self, caller: &Caller) -> Result<Layers, KmsError> {
+        self.layers_with(caller, self.identity(caller)?)
+    }
+
+    /// The same for a caller whose identity was gathered in another way.
+    pub(crate) fn layers_with(
+        &self,
+        caller: &Caller,
+        identity: Identity,
+    ) -> Result<Layers, KmsError> {
+        let store = &self.world.store;
+        let organization = store.organization().map_err(KmsError::internal)?;
+        let mut layers = Layers { rested_on: identity.rested_on.clone(), ..Layers::default() };
+        layers.identity = identity;
+        layers.rested_on.push(Name::Organization);
+        if let Some(organization) = &organization {
+            layers.scps = organization.levels(&caller.account, ServiceControlPolicy);
+        }
+        layers.organization = organization;
+        if let Some(id) = caller.origin.trusted_facts.get(SOURCE_VPCE) {
+            layers.rested_on.push(Name::Endpoint(id.clone()));
+            // An endpoint without a policy of its own lets everything through, as AWS's default policy does.
+            if let Some(endpoint) = store.endpoint(id).map_err(KmsError::internal)? {
+                layers.vpc = endpoint.vpc.clone();
+                layers.endpoint = Some(IdentityDocument {
+                    source: endpoint.id.clone(),
+                    document: endpoint.document.clone(),
+                });
+            }
+        }
+        Ok(layers)
+    }
+}
+
+impl Layers {
+    /// A question with these layers. `rcps` are those of the resource's owner ([`Self::rcps`]).
+    pub(crate) fn question<'q>(
+        &'q self,
+        caller: &'q Caller,
+        action: &'q str,
+        resource: Resource<'q>,
+        rcps: &'q [Vec<IdentityDocument>],
+        facts: &'q Facts<'q>,
+    ) -> Question<'q> {
+        Question {
+            identity: &self.identity.documents,
+            boundary: self.identity.boundary.as_ref(),
+            scps: &self.scps,
+            rcps,
+            vpc_endpoint: self.endpoint.as_ref(),
+            ..Question::new(caller, action, resource, facts)
+        }
+    }
+
+    /// Resource control policies over what an account owns.
+    pub(crate) fn rcps(&self, owner: &AccountId) -> Rcps {
+        match &self.organization {
+            Some(organization) => organization.levels(owner, ResourceControlPolicy),
+            None => Vec::new(),
+        }
+    }
+
+    /// The condition keys that follow: `aws:PrincipalOrgID`, `aws:PrincipalOrgPaths`, and `aws:SourceVpc`
+    /// where the front left it to the endpoint's record.
+    pub(crate) fn facts(&self, caller: &Caller, facts: &mut Facts<'_>) {
+        if let Some(organization) = &self.organization
+            && !matches!(caller.kind, CallerKind::Service { .. })
+            && let Some(path) = organization.path(&caller.account)
+        {
+            facts.add("aws:PrincipalOrgID", organization.id.clone());
+            facts.add_many("aws:PrincipalOrgPaths", [path]);
+        }
+        if let Some(vpc) =
+            self.vpc.as_ref().filter(|_| !caller.origin.trusted_facts.contains_key("aws:sourcevpc"))
+        {
+            facts.add("aws:SourceVpc", vpc.clone());
+        }
+    }
+
+    /// The condition keys about the resource's owner: `aws:ResourceOrgID`, `aws:ResourceOrgPaths`.
+    pub(crate) fn owner_facts(&self, owner: &AccountId, facts: &mut Facts<'_>) {
+        if let Some(organization) = &self.organization
+            && let Some(path) = organization.path(owner)
+        {
+            facts.add("aws:ResourceOrgID", organization.id.clone());
+            facts.add_many("aws:ResourceOrgPaths", [path]);
+        }
+    }
+}
