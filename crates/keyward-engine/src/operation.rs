@@ -17,15 +17,27 @@ pub enum Service {
     Kms,
     Iam,
     Sts,
+    /// What AWS has not: served through REST alone.
+    Keyward,
 }
 
 impl Service {
-    /// The signing name, and the prefix of its actions.
+    /// The prefix of its actions.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Kms => "kms",
             Self::Iam => "iam",
             Self::Sts => "sts",
+            Self::Keyward => "keyward",
+        }
+    }
+
+    /// The service that a request's signing scope must name. Keyward's own operations are signed as those of
+    /// KMS, so that one signer serves all of REST.
+    pub const fn signing_name(self) -> &'static str {
+        match self {
+            Self::Keyward => "kms",
+            other => other.name(),
         }
     }
 }

@@ -119,7 +119,8 @@ impl Doors {
         body: &[u8],
         request_id: Uuid,
     ) -> Result<Reply, KmsError> {
-        let caller = self.admit(request, body, operation.spec().service.name(), request_id)?;
+        let caller =
+            self.admit(request, body, operation.spec().service.signing_name(), request_id)?;
         self.lanes.attempt(&self.engine, operation, &caller, body).await
     }
 }

@@ -134,12 +134,13 @@ fn row(spec: &Spec) -> OperationBuilder {
     operation
 }
 
-/// AWS's page of the operation.
+/// AWS's page of the operation, where there is one.
 fn documentation(spec: &Spec) -> String {
     let book = match spec.service {
         Service::Kms => "kms/latest",
         Service::Iam => "IAM/latest",
         Service::Sts => "STS/latest",
+        Service::Keyward => return "Keyward's own; AWS has no such operation.".to_owned(),
     };
     format!("<https://docs.aws.amazon.com/{book}/APIReference/API_{}.html>", spec.name)
 }

@@ -236,11 +236,11 @@ mod tests {
     }
 
     #[test]
-    fn every_row_of_kms_has_a_route_of_its_own() {
+    fn every_row_of_kms_and_keyward_has_a_route_of_its_own() {
+        use keyward_engine::Service::{Keyward, Kms};
         let mut seen = std::collections::BTreeSet::new();
-        for operation in OPERATIONS
-            .iter()
-            .filter(|operation| operation.spec().service == keyward_engine::Service::Kms)
+        for operation in
+            OPERATIONS.iter().filter(|operation| matches!(operation.spec().service, Kms | Keyward))
         {
             let spec = operation.spec();
             assert!(seen.insert(spec.route), "{} shares its route", spec.name);
