@@ -127,6 +127,9 @@ pub(crate) struct Dev {
     pub(crate) root_secret_key: String,
     #[arg(long, value_enum, default_value = "default")]
     pub(crate) crypto: Crypto,
+    /// Let a new grant count for these seconds only with its token, as it can be at AWS
+    #[arg(long, value_name = "SECONDS", default_value = "0")]
+    pub(crate) grant_delay: u32,
     /// Threads that serve requests; as many as cores unless said
     #[arg(long)]
     pub(crate) workers: Option<usize>,

@@ -17,8 +17,9 @@ use crate::{
 use keyward_policy::{Facts, Question, Resource, Tally};
 use keyward_store::Store;
 use keyward_types::{
-    Caller, Decision, EncryptionContext, GrantConstraints, GrantOperation, GrantRecord, KeyName,
-    KeyRecord, KmsError, Layer, LayerEffect, LayerOutcome, Name, Reason, Timestamp,
+    Caller, Clause, Decision, EncryptionContext, GrantConstraints, GrantId, GrantOperation,
+    GrantRecord, KeyName, KeyRecord, KmsError, Layer, LayerEffect, LayerOutcome, Name, NearMiss,
+    Reason, Timestamp,
 };
 use std::sync::Arc;
 
@@ -30,7 +31,11 @@ pub(crate) struct Asking<'a> {
     pub(crate) layers: &'a Layers,
     /// The grant that a CreateGrant request asks for.
     pub(crate) child: Option<&'a GrantRecord>,
+    /// Grants that the request's tokens name.
+    pub(crate) vouched: &'a [(KeyName, GrantId)],
 }
+
+type Grants = Vec<Arc<GrantRecord>>;
 
 impl Asking<'_> {
     /// The decision on one target, noted in `decisions`; the records it rested on are noted in `rested_on`.
@@ -133,11 +138,11 @@ impl Asking<'_> {
         // `kms:ResourceAliases` is a condition key.
         rested_on.push(Name::Aliases(record.name.clone()));
         let aliases = aliases_of(store, &record.name)?;
-        let grants = self.grants(key, action, rested_on)?;
+        let (grants, young) = self.grants(key, action, rested_on)?;
         let grants: Vec<&GrantRecord> = grants.iter().map(AsRef::as_ref).collect();
         let arn = record.name.to_string();
         let rcps = self.layers.rcps(&record.name.account);
-        Ok(self.engine.world.policies.decide(&Question {
+        let mut decision = self.engine.world.policies.decide(&Question {
             cross_account_allowed: self.spec.cross_account,
             key_policy: Some(&record.policy),
             key_policy_ignores_arns: was_made_again(record, self.caller),
@@ -150,21 +155,25 @@ impl Asking<'_> {
                 &rcps,
                 facts,
             )
-        }))
+        });
+        if !decision.allowed() {
+            self.explain_young(&young, &mut decision);
+        }
+        Ok(decision)
     }
 
-    /// Grants that may speak for the caller. They are looked up by key and grantee, so their number on
-    /// the key does not matter.
+    /// Grants that may speak for the caller, and those that do not yet because they are too young and no
+    /// token names them. They are looked up by key and grantee, so their number on the key does not matter.
     fn grants(
         &self,
         key: &FoundKey,
         action: &str,
         rested_on: &mut Vec<Name>,
-    ) -> Result<Vec<Arc<GrantRecord>>, KmsError> {
+    ) -> Result<(Grants, Grants), KmsError> {
         let named =
             action.split_once(':').and_then(|(_, operation)| GrantOperation::parse(operation));
         if named.is_none() {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), Vec::new()));
         }
         let root = self.caller.account.root_arn();
         let mut grantees = self.caller.arns();
@@ -185,7 +194,41 @@ impl Asking<'_> {
         rested_on.extend(
             grants.iter().map(|grant| Name::Grant(grant.key.clone(), grant.grant_id.clone())),
         );
-        Ok(grants)
+        Ok(grants.into_iter().partition(|grant| self.is_settled(grant)))
+    }
+
+    /// Whether a grant counts for this request: it is old enough, or the request carries its token.
+    fn is_settled(&self, grant: &GrantRecord) -> bool {
+        let age = self.engine.now().0.saturating_sub(grant.created.0);
+        self.engine.settings().grant_delay_millis <= age
+            || self.vouched.iter().any(|(key, id)| *key == grant.key && *id == grant.grant_id)
+    }
+
+    /// Says of grants that did not count yet that this is why.
+    fn explain_young(&self, young: &[Arc<GrantRecord>], decision: &mut Decision) {
+        let seconds = self.engine.settings().grant_delay_millis / 1_000;
+        let near = young.iter().map(|grant| NearMiss {
+            source: "grant".to_owned(),
+            sid: Some(grant.grant_id.as_str().to_owned()),
+            index: 0,
+            allow: true,
+            failed: vec![Clause {
+                clause: "GrantTokens".to_owned(),
+                expected: format!("the grant's token, or a grant of {seconds} seconds or more"),
+                actual: "a new grant, and no token".to_owned(),
+            }],
+        });
+        let near: Vec<NearMiss> = near.collect();
+        match decision.layers.iter_mut().find(|outcome| outcome.layer == Layer::Grant) {
+            Some(outcome) => outcome.near.extend(near),
+            None if near.is_empty() => {}
+            None => {
+                let effect = LayerEffect::ImplicitDeny;
+                let matched = Vec::new();
+                decision.layers.push(LayerOutcome { layer: Layer::Grant, effect, matched, near });
+                decision.layers.sort_by_key(|outcome| outcome.layer);
+            }
+        }
     }
 }
 

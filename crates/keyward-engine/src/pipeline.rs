@@ -28,7 +28,9 @@ use crate::{
     wording,
 };
 use keyward_store::{Commit, StoreError, Ticket};
-use keyward_types::{Caller, Change, ErrorCode, EventSummary, Fault, KmsError, LastUsage, Name};
+use keyward_types::{
+    Caller, Change, ErrorCode, EventSummary, Fault, GrantId, KeyName, KmsError, LastUsage, Name,
+};
 use serde_json::{Map, Value};
 use std::{
     future::Future,
@@ -127,8 +129,8 @@ impl Prepared {
         })?;
         let targets = O::targets(&input)?;
         let found = self.find(&O::SPEC, &targets)?;
-        self.check_tokens(&tokens)?;
-        self.ask::<O>(&input, &targets, &found)?;
+        let vouched = self.check_tokens(&tokens)?;
+        self.ask::<O>(&input, &targets, &found, &vouched)?;
         self.fit::<O>(found)?;
         self.heavy = O::heavy(&input, self.keys.first().map(|found| &*found.record));
         if ignore_ciphertext {
@@ -155,11 +157,13 @@ impl Prepared {
         Ok(all)
     }
 
-    /// Grants count at once here, so a token is never needed; but a text that is none is refused, so
-    /// that a client that sends rubbish learns it here rather than at AWS.
-    fn check_tokens(&self, tokens: &[String]) -> Result<(), KmsError> {
-        let known = |token: &String| self.engine.grant_of_token(token).is_some();
-        if tokens.iter().all(known) { Ok(()) } else { Err(wording::bad_grant_token()) }
+    /// The grants that the tokens name. Unless a delay is configured grants count at once, and no token is
+    /// needed; but a text that is none is refused, so that a client that sends rubbish learns it here
+    /// rather than at AWS.
+    fn check_tokens(&self, tokens: &[String]) -> Result<Vec<(KeyName, GrantId)>, KmsError> {
+        let grant =
+            |token: &String| self.engine.grant_of_token(token).ok_or_else(wording::bad_grant_token);
+        tokens.iter().map(grant).collect()
     }
 
     fn ask<O: Operation>(
@@ -167,6 +171,7 @@ impl Prepared {
         input: &O::Input,
         targets: &[Target<'_>],
         found: &[Found],
+        vouched: &[(KeyName, GrantId)],
     ) -> Result<(), KmsError> {
         let engine = Arc::clone(&self.engine);
         let caller = Arc::clone(&self.caller);
@@ -184,6 +189,7 @@ impl Prepared {
             spec: &O::SPEC,
             layers: &layers,
             child: child.as_ref(),
+            vouched,
         };
         let now = engine.now();
         for (index, (target, found)) in targets.iter().zip(found).enumerate() {

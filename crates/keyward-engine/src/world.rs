@@ -34,6 +34,16 @@ pub struct Settings {
     pub account: AccountId,
     /// The Region of requests that name none.
     pub region: Region,
+    /// How long a new grant counts only for requests that carry its token, in milliseconds. Here grants count
+    /// at once; at AWS they may take minutes, and a client that forgets tokens fails there only.
+    pub grant_delay_millis: i64,
+}
+
+impl Settings {
+    /// Everything optional is off.
+    pub const fn new(account: AccountId, region: Region) -> Self {
+        Self { account, region, grant_delay_millis: 0 }
+    }
 }
 
 /// Parsed key material kept ready. An RSA key takes longer to parse than to use.

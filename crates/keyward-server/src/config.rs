@@ -61,6 +61,9 @@ pub struct Config {
     pub crypto: CryptoChoice,
     /// Who may state what only a front can know. Nobody, unless it is named here.
     pub trusted_front: TrustedFront,
+    /// Seconds in which a new grant counts only for requests that carry its token, as it can be at AWS. 0,
+    /// the default, lets grants count at once; a test that wants to catch forgotten tokens sets more.
+    pub grant_delay_seconds: u32,
     /// Threads that serve connections. 0 is one for each core.
     pub workers: usize,
     /// Bytes of a request body at most; more is answered with 413.
@@ -104,6 +107,7 @@ impl Config {
             seed: None,
             crypto: CryptoChoice::Default,
             trusted_front: TrustedFront::default(),
+            grant_delay_seconds: 0,
             workers: 0,
             body_bytes_max: BODY_BYTES_MAX,
             drain_seconds: 30,
@@ -299,6 +303,7 @@ mod tests {
             region = "eu-central-1"
             seed = "seed.yaml"
             crypto = "aws-lc"
+            grant_delay_seconds = 5
             workers = 3
             body_bytes_max = 65536
             drain_seconds = 5
@@ -320,6 +325,7 @@ mod tests {
         .unwrap();
         assert_eq!(config.listen.port(), 9000);
         assert_eq!(config.durability, Durability::Relaxed);
+        assert_eq!(config.grant_delay_seconds, 5);
         assert_eq!(config.trusted_front.networks().unwrap().len(), 2);
         assert_eq!(config.log.format, LogFormat::Json);
         assert!(!config.dev);

@@ -106,7 +106,10 @@ pub fn open(config: &Config, progress: &dyn Progress) -> Result<Opened, StartErr
         provider: config.crypto.into(),
         policies: PolicyEngine::new(),
         metrics: Arc::new(Metrics::new(&Engine::operation_names())),
-        settings: Settings { account: config.account_id()?, region: config.region_name()? },
+        settings: Settings {
+            grant_delay_millis: i64::from(config.grant_delay_seconds) * 1_000,
+            ..Settings::new(config.account_id()?, config.region_name()?)
+        },
     });
     if let Some(root) = &config.root_credentials {
         ensure_root(&engine, root)?;

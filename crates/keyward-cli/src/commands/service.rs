@@ -20,6 +20,7 @@ pub(super) fn dev(common: &Common, dev: Dev) -> Result<Exit, CliError> {
         data: dev.data.clone(),
         durability: durability(dev.durability),
         account: dev.account,
+        grant_delay_seconds: dev.grant_delay,
         region: common.region.clone().unwrap_or_else(|| "us-east-1".to_owned()),
         root_credentials: Some(RootCredentials {
             access_key_id: dev.root_access_key.clone(),

@@ -59,6 +59,35 @@ fn a_grant_allows_what_it_names_in_the_context_it_names() {
 }
 
 #[test]
+fn with_a_delay_a_new_grant_counts_only_with_its_token() {
+    let world = TestWorld::with_grant_delay(5_000);
+    let (key, app) = (world.symmetric(), world.user("app", &[]));
+    let made = grant(&world, &key, &app, &["Encrypt"], &json!({}));
+    let body = json!({"KeyId": key, "Plaintext": blob("x")});
+    world.fails_as(&app, "Encrypt", body.clone(), ErrorCode::AccessDenied);
+    let why = world.last_event()["additionalEventData"].to_string();
+    assert!(
+        why.contains("GrantTokens") && why.contains(made["GrantId"].as_str().unwrap()),
+        "{why}"
+    );
+
+    let mut with_token = body.clone();
+    with_token["GrantTokens"] = json!([made["GrantToken"]]);
+    world.ok_as(&app, "Encrypt", with_token.clone());
+    let other = grant(&world, &key, &app, &["Decrypt"], &json!({}));
+    let mut with_other = body.clone();
+    with_other["GrantTokens"] = json!([other["GrantToken"]]);
+    world.fails_as(&app, "Encrypt", with_other, ErrorCode::AccessDenied);
+
+    world.pass(3_000);
+    world.fails_as(&app, "Encrypt", body.clone(), ErrorCode::AccessDenied);
+    world.pass(2_000);
+    world.ok_as(&app, "Encrypt", body.clone());
+    world.ok("RevokeGrant", json!({"KeyId": key, "GrantId": made["GrantId"]}));
+    world.fails_as(&app, "Encrypt", with_token, ErrorCode::AccessDenied);
+}
+
+#[test]
 fn requests_for_grants_that_cannot_be_are_refused() {
     let world = TestWorld::new();
     let (key, app) = (world.symmetric(), world.user("app", &[]));

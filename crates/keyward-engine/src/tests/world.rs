@@ -48,6 +48,11 @@ pub(super) fn account(id: &str) -> AccountId {
 
 impl TestWorld {
     pub(super) fn new() -> Self {
+        Self::with_grant_delay(0)
+    }
+
+    /// A world in which new grants need their token for so many milliseconds.
+    pub(super) fn with_grant_delay(grant_delay_millis: i64) -> Self {
         let clock = Arc::new(TestClock(AtomicI64::new(1_790_000_000_000)));
         let entropy = Arc::new(SeededEntropy::from_number(7));
         let root = RootKey::generate(&mut *entropy.generator());
@@ -62,8 +67,8 @@ impl TestWorld {
             policies: PolicyEngine::new(),
             metrics: Arc::new(Metrics::new(&Engine::operation_names())),
             settings: Settings {
-                account: account(ACCOUNT),
-                region: Region::parse(REGION).unwrap(),
+                grant_delay_millis,
+                ..Settings::new(account(ACCOUNT), Region::parse(REGION).unwrap())
             },
         });
         put_access_key(&engine, ACCOUNT, "root", AccessKeyOwner::Root);

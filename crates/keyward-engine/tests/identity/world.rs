@@ -60,10 +60,7 @@ impl Scene {
             provider: Provider::RustCrypto,
             policies: PolicyEngine::new(),
             metrics: Arc::new(Metrics::new(&Engine::operation_names())),
-            settings: Settings {
-                account: account(ACCOUNT),
-                region: Region::parse("us-east-1").unwrap(),
-            },
+            settings: Settings::new(account(ACCOUNT), Region::parse("us-east-1").unwrap()),
         });
         for id in [ACCOUNT, OTHER] {
             assert!(engine.ensure_root(&account(id), &format!("ROOT{id}"), "a-secret").unwrap());
