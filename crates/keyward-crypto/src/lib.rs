@@ -28,6 +28,7 @@ mod public;
 mod rsa;
 #[cfg(test)]
 mod tests;
+pub mod totp;
 
 pub use algorithm::{EncryptionAlgorithm, MacAlgorithm, MessageType, SigningAlgorithm};
 pub use ciphertext::Header;

@@ -4,7 +4,7 @@
 //! Source: <https://docs.aws.amazon.com/aws-managed-policy/latest/reference/policy-list.html>
 
 /// Their account, as it stands in their ARNs.
-pub(crate) const ACCOUNT: &str = "aws";
+const ACCOUNT: &str = "aws";
 
 /// One of them. Every one has the path `/`.
 pub(crate) struct AwsManaged {

@@ -137,6 +137,7 @@ impl Engine {
             user_id: name.clone(),
             access_key_id: String::new(),
             tags: BTreeMap::new(),
+            transitive_tags: Default::default(),
             issued: None,
             mfa: None,
             source_identity: None,

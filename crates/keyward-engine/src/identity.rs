@@ -1,7 +1,7 @@
 //! What a caller's identity brings: credentials to verify a signature with, and the policies of its layers.
+//! Temporary credentials are in `session.rs`.
 //!
 //! INVARIANT: policies are read at decision time, so a policy that was removed stops counting at once.
-//! INVARIANT: a session lives only as long as the very role (by unique id) it was made for.
 
 use crate::{Engine, aws_managed, operation::Subject, resolve::Found, world::fill};
 use keyward_policy::Facts;
@@ -10,7 +10,6 @@ use keyward_types::{
     AccessKeyOwner, AccessKeyRecord, AccountId, Arn, Caller, CallerKind, ErrorCode, Generator,
     IdentityDocument, KmsError, Name, Origin, RoleRecord, Timestamp, UserRecord,
 };
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,22 +17,21 @@ use std::{
 };
 use zeroize::Zeroizing;
 
-/// The purpose under which session tokens are sealed.
-const SESSION: &str = "session-token";
-
 /// A secret to verify a signature with, and the caller that a good signature proves.
 pub struct Credential {
     pub secret: Zeroizing<String>,
-    kind: CallerKind,
-    account: AccountId,
-    arn: String,
-    principal_arn: String,
-    user_id: String,
-    access_key_id: String,
-    tags: BTreeMap<String, String>,
-    issued: Option<Timestamp>,
-    source_identity: Option<String>,
-    session_policies: Vec<IdentityDocument>,
+    pub(crate) kind: CallerKind,
+    pub(crate) account: AccountId,
+    pub(crate) arn: String,
+    pub(crate) principal_arn: String,
+    pub(crate) user_id: String,
+    pub(crate) access_key_id: String,
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) transitive_tags: BTreeSet<String>,
+    pub(crate) issued: Option<Timestamp>,
+    pub(crate) mfa: Option<bool>,
+    pub(crate) source_identity: Option<String>,
+    pub(crate) session_policies: Vec<IdentityDocument>,
 }
 
 impl Credential {
@@ -47,35 +45,14 @@ impl Credential {
             user_id: self.user_id,
             access_key_id: self.access_key_id,
             tags: self.tags,
-            mfa: self.issued.map(|_| false),
+            transitive_tags: self.transitive_tags,
+            mfa: self.mfa,
             issued: self.issued,
             source_identity: self.source_identity,
             session_policies: self.session_policies,
             origin,
         }
     }
-}
-
-/// What a session token holds, sealed: the token is the session, and nothing is stored for it.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct Session {
-    pub(crate) access_key_id: String,
-    pub(crate) secret: String,
-    pub(crate) account: AccountId,
-    pub(crate) holder: Holder,
-    pub(crate) issued: Timestamp,
-    pub(crate) expires: Timestamp,
-    pub(crate) tags: BTreeMap<String, String>,
-    pub(crate) source_identity: Option<String>,
-    pub(crate) policies: Vec<IdentityDocument>,
-}
-
-/// Whose session it is.
-#[derive(Clone, Serialize, Deserialize)]
-pub(crate) enum Holder {
-    Root,
-    User { name: String, user_id: String },
-    Role { name: String, role_id: String, session_name: String },
 }
 
 /// The policies of a caller's own layers.
@@ -122,59 +99,6 @@ impl Engine {
                 Ok(of_service(record.account.clone(), name, access_key_id, secret))
             }
         }
-    }
-
-    fn session_credential(&self, access_key_id: &str, token: &str) -> Result<Credential, KmsError> {
-        let session = self
-            .open_session(token)
-            .filter(|session| session.access_key_id == access_key_id)
-            .ok_or_else(unrecognized)?;
-        if session.expires <= self.now() {
-            return Err(KmsError::new(
-                ErrorCode::ExpiredToken,
-                "The security token included in the request is expired",
-            ));
-        }
-        let store = &self.world.store;
-        let secret = Zeroizing::new(session.secret);
-        let mut credential = match &session.holder {
-            Holder::Root => root(session.account.clone(), access_key_id, secret),
-            Holder::User { name, user_id } => {
-                let user = store.user(&session.account, name).map_err(unavailable)?;
-                let user = user.filter(|user| user.user_id == *user_id).ok_or_else(unrecognized)?;
-                of_user(&user, access_key_id, secret)
-            }
-            Holder::Role { name, role_id, session_name } => {
-                let role = store.role(&session.account, name).map_err(unavailable)?;
-                let role = role.filter(|role| role.role_id == *role_id).ok_or_else(unrecognized)?;
-                of_role(&role, session_name, access_key_id, secret)
-            }
-        };
-        credential.tags.extend(session.tags);
-        credential.issued = Some(session.issued);
-        credential.source_identity = session.source_identity;
-        credential.session_policies = session.policies;
-        Ok(credential)
-    }
-
-    pub(crate) fn seal_session(
-        &self,
-        session: &Session,
-        generator: &mut dyn keyward_types::Generator,
-    ) -> Result<String, KmsError> {
-        let plain = Zeroizing::new(serde_json::to_vec(session).map_err(KmsError::internal)?);
-        let sealed = self
-            .world
-            .keyring
-            .seal_token(SESSION, &plain, generator)
-            .map_err(KmsError::internal)?;
-        Ok(crate::wording::token_text(&sealed))
-    }
-
-    fn open_session(&self, token: &str) -> Option<Session> {
-        let sealed = crate::wording::token_bytes(token)?;
-        let plain = self.world.keyring.open_token(SESSION, &sealed).ok().map(Zeroizing::new)?;
-        serde_json::from_slice(&plain).ok()
     }
 
     /// The policies that reach a caller through its identity: inline, attached, and those of a user's groups.
@@ -479,7 +403,11 @@ pub(crate) fn iso(time: Timestamp) -> String {
         .unwrap_or_default()
 }
 
-fn root(account: AccountId, access_key_id: &str, secret: Zeroizing<String>) -> Credential {
+pub(crate) fn root(
+    account: AccountId,
+    access_key_id: &str,
+    secret: Zeroizing<String>,
+) -> Credential {
     Credential {
         secret,
         kind: CallerKind::Root,
@@ -489,7 +417,9 @@ fn root(account: AccountId, access_key_id: &str, secret: Zeroizing<String>) -> C
         account,
         access_key_id: access_key_id.to_owned(),
         tags: BTreeMap::new(),
+        transitive_tags: BTreeSet::new(),
         issued: None,
+        mfa: None,
         source_identity: None,
         session_policies: Vec::new(),
     }
@@ -511,13 +441,19 @@ fn of_service(
         account,
         access_key_id: access_key_id.to_owned(),
         tags: BTreeMap::new(),
+        transitive_tags: BTreeSet::new(),
         issued: None,
+        mfa: None,
         source_identity: None,
         session_policies: Vec::new(),
     }
 }
 
-fn of_user(user: &Arc<UserRecord>, access_key_id: &str, secret: Zeroizing<String>) -> Credential {
+pub(crate) fn of_user(
+    user: &Arc<UserRecord>,
+    access_key_id: &str,
+    secret: Zeroizing<String>,
+) -> Credential {
     Credential {
         secret,
         kind: CallerKind::User { name: user.name.clone() },
@@ -527,13 +463,15 @@ fn of_user(user: &Arc<UserRecord>, access_key_id: &str, secret: Zeroizing<String
         user_id: user.user_id.clone(),
         access_key_id: access_key_id.to_owned(),
         tags: user.tags.clone(),
+        transitive_tags: BTreeSet::new(),
         issued: None,
+        mfa: None,
         source_identity: None,
         session_policies: Vec::new(),
     }
 }
 
-fn of_role(
+pub(crate) fn of_role(
     role: &Arc<RoleRecord>,
     session_name: &str,
     access_key_id: &str,
@@ -553,19 +491,21 @@ fn of_role(
         user_id: format!("{}:{session_name}", role.role_id),
         access_key_id: access_key_id.to_owned(),
         tags: role.tags.clone(),
+        transitive_tags: BTreeSet::new(),
         issued: None,
+        mfa: None,
         source_identity: None,
         session_policies: Vec::new(),
     }
 }
 
-fn unrecognized() -> KmsError {
+pub(crate) fn unrecognized() -> KmsError {
     KmsError::new(
         ErrorCode::UnrecognizedClient,
         "The security token included in the request is invalid.",
     )
 }
 
-fn unavailable(error: StoreError) -> KmsError {
+pub(crate) fn unavailable(error: StoreError) -> KmsError {
     KmsError::internal(error)
 }

@@ -13,12 +13,14 @@ mod grant_token;
 mod housekeeping;
 mod identity;
 mod key_policy;
+mod mfa;
 pub mod operation;
 pub mod ops;
 mod pipeline;
 mod principal;
 mod resolve;
 mod seed;
+mod session;
 pub mod shape;
 mod surroundings;
 #[cfg(test)]

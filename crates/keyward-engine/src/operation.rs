@@ -121,6 +121,8 @@ pub enum Subject<'i> {
         path: &'i str,
         name: &'i str,
     },
+    /// A federated user of the caller's account.
+    OwnFederated(&'i str),
     /// A resource that is no key, allowed by identity policies.
     Other(String),
     /// `*`, allowed by identity policies.

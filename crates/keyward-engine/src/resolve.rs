@@ -100,6 +100,10 @@ pub(crate) fn resolve(
         Subject::User(_) | Subject::Role(_) | Subject::NewPrincipal { .. } => {
             engine.find_principal(caller, &target.subject, lookup.rested_on)
         }
+        Subject::OwnFederated(name) => Ok(Found::Other {
+            arn: crate::session::federated_arn(&caller.account, name),
+            tags: BTreeMap::new(),
+        }),
         Subject::Other(arn) => Ok(Found::Other { arn: arn.clone(), tags: BTreeMap::new() }),
         Subject::Account => Ok(Found::Account),
         Subject::Unchecked => Ok(Found::Unchecked),

@@ -4,10 +4,13 @@
 //! Which endpoint that was, only a trusted front can say; without one no request has any.
 //! It gathers and does not judge.
 
-use crate::{Engine, identity::Identity};
+use crate::{
+    Engine, aws_managed,
+    identity::{Identity, managed_policy_name},
+};
 use keyward_policy::{Facts, Question, Resource};
 use keyward_types::{
-    AccountId, Caller, CallerKind, IdentityDocument, KmsError, Name,
+    AccountId, Caller, CallerKind, ErrorCode, IdentityDocument, KmsError, Name,
     OrganizationPolicyKind::{ResourceControlPolicy, ServiceControlPolicy},
     OrganizationRecord,
 };
@@ -48,6 +51,7 @@ impl Engine {
         let organization = store.organization().map_err(KmsError::internal)?;
         let mut layers = Layers { rested_on: identity.rested_on.clone(), ..Layers::default() };
         layers.identity = identity;
+        self.check_session_policies(caller, &mut layers.rested_on)?;
         layers.rested_on.push(Name::Organization);
         if let Some(organization) = &organization {
             layers.scps = organization.levels(&caller.account, ServiceControlPolicy);
@@ -65,6 +69,25 @@ impl Engine {
             }
         }
         Ok(layers)
+    }
+
+    /// A session's managed policies were read when it signed in; what was changed since is not decided by.
+    fn check_session_policies(
+        &self,
+        caller: &Caller,
+        rested_on: &mut Vec<Name>,
+    ) -> Result<(), KmsError> {
+        let is_managed =
+            |arn: &str| aws_managed::find(arn).is_some() || managed_policy_name(arn).is_some();
+        for policy in caller.session_policies.iter().filter(|policy| is_managed(&policy.source)) {
+            if self.session_policy(&policy.source, rested_on)?.document != policy.document {
+                return Err(KmsError::new(
+                    ErrorCode::Throttling,
+                    "A session policy changed while the request was decided. Retry the request.",
+                ));
+            }
+        }
+        Ok(())
     }
 }
 

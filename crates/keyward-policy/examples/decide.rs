@@ -59,6 +59,7 @@ fn caller(account: &AccountId, region: Region) -> Caller {
         user_id: "AROAAPP:s1".to_owned(),
         access_key_id: "ASIAEXAMPLE".to_owned(),
         tags: BTreeMap::from([("team".to_owned(), "red".to_owned())]),
+        transitive_tags: Default::default(),
         issued: Some(Timestamp::from_seconds(1_700_000_000)),
         mfa: Some(false),
         source_identity: None,

@@ -79,7 +79,7 @@ pub(crate) const KEYS: &[KeyRow] = &[
     text("aws:ec2instancesourcevpc"),
     row("aws:epochtime", Kind::Epoch),
     text("aws:federatedprovider"),
-    row("aws:multifactorauthage", Kind::Number),
+    KeyRow { kind: Kind::Number, ..derived("aws:multifactorauthage", mfa_age) },
     derived("aws:multifactorauthpresent", |q| q.caller.mfa.map(flag)),
     derived("aws:principalaccount", |q| human(q).then(|| one(q.caller.account.as_str()))),
     derived("aws:principalarn", |q| human(q).then(|| one(&q.caller.principal_arn))),
@@ -384,6 +384,14 @@ fn flag(value: bool) -> Seen<'static> {
 /// Whether the caller is of an account, rather than a service.
 fn human(question: &Question<'_>) -> bool {
     !question.is_service()
+}
+
+/// Seconds since MFA was shown, which is when the credentials were issued.
+fn mfa_age<'q>(question: &Question<'q>) -> Option<Seen<'q>> {
+    let issued = question.caller.issued.filter(|_| question.caller.mfa == Some(true))?;
+    let Some(Values::One(now)) = question.facts.stated("aws:epochtime") else { return None };
+    let age = now.parse::<i64>().ok()?.saturating_sub(issued.seconds());
+    Some(Seen::One(age.max(0).to_string().into()))
 }
 
 fn principal_type<'q>(question: &Question<'q>) -> Option<Seen<'q>> {

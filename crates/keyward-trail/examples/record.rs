@@ -27,6 +27,7 @@ fn main() {
         user_id: "AIDACKCEVSQ6C2EXAMPLE".to_owned(),
         access_key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
         tags: Default::default(),
+        transitive_tags: Default::default(),
         issued: None,
         mfa: None,
         source_identity: None,

@@ -30,6 +30,7 @@ fn caller(kind: CallerKind, arn: &str, user_id: &str) -> Caller {
         user_id: user_id.to_owned(),
         access_key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
         tags: Default::default(),
+        transitive_tags: Default::default(),
         issued: None,
         mfa: None,
         source_identity: None,
@@ -63,6 +64,7 @@ fn session() -> Caller {
     };
     Caller {
         access_key_id: "ASIAIOSFODNN7EXAMPLE".to_owned(),
+        transitive_tags: Default::default(),
         issued: Some(Timestamp::from_seconds(1_795_420_000)),
         mfa: Some(false),
         source_identity: Some("alice".to_owned()),

@@ -5,7 +5,10 @@
 use crate::{AccountId, Region, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// An IAM document with its digest, by which compiled forms are cached.
 ///
@@ -107,9 +110,11 @@ pub struct Caller {
     pub access_key_id: String,
     /// Tags of the user or role, overlaid by session tags.
     pub tags: BTreeMap<String, String>,
+    /// Names of the session tags that go along when this session assumes a role.
+    pub transitive_tags: BTreeSet<String>,
     /// When temporary credentials were issued; `None` for long-lived ones.
     pub issued: Option<Timestamp>,
-    /// Whether MFA was shown; `None` for long-lived credentials.
+    /// Whether MFA was shown when they were issued; `None` for long-lived credentials.
     pub mfa: Option<bool>,
     pub source_identity: Option<String>,
     /// Policies passed when the session was made; they only narrow.

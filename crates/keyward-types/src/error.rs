@@ -83,6 +83,7 @@ error_codes! {
     // <https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html>
     IamDeleteConflict          = "DeleteConflict",                      Client, 409;
     IamEntityAlreadyExists     = "EntityAlreadyExists",                 Client, 409;
+    IamInvalidAuthenticationCode = "InvalidAuthenticationCode",         Client, 403;
     IamInvalidInput            = "InvalidInput",                        Client, 400;
     IamLimitExceeded           = "LimitExceeded",                       Client, 409;
     IamMalformedPolicyDocument = "MalformedPolicyDocument",             Client, 400;

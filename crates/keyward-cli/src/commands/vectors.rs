@@ -326,6 +326,7 @@ fn caller(vector: &Vector) -> Result<Caller, String> {
         user_id: String::new(),
         access_key_id: "AKIAEXAMPLE".to_owned(),
         tags: BTreeMap::new(),
+        transitive_tags: Default::default(),
         issued: None,
         mfa: None,
         source_identity: None,

@@ -1,16 +1,25 @@
 //! `AssumeRole` <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
 //!
 //! The role's trust policy speaks for the role's account, identity policies for the caller's; which of
-//! them must allow is decided by the rows of the decision table for a key and its policy. A role that does not exist is refused by the same
-//! sentence as one that does not trust the caller.
+//! them must allow is decided by the rows of the decision table for a key and its policy. A role that does
+//! not exist is refused by the same sentence as one that does not trust the caller.
+//!
+//! Transitive tags of the calling session go along and cannot be changed. MFA that the request shows counts
+//! for the trust policy's conditions and for the session.
 
 use super::{
-    get_session_token::{SERIAL_NUMBER, TOKEN_CODE, refuse_mfa},
     identity_prelude::*,
+    session_prelude::{
+        ARN_KIND, Narrowing, POLICY_ARNS, SERIAL_NUMBER, SESSION_POLICY, TOKEN_CODE,
+    },
 };
-use crate::authorize::{layers_of, request_facts};
+use crate::{
+    authorize::{layers_of, request_facts},
+    mfa,
+};
 use keyward_policy::{Question, Resource};
-use keyward_types::{Arn, IdentityDocument};
+use keyward_types::Arn;
+use std::collections::BTreeSet;
 
 pub(crate) struct AssumeRole;
 
@@ -19,12 +28,9 @@ pub(crate) struct AssumeRole;
 pub(crate) struct Input {
     role_arn: String,
     role_session_name: String,
-    #[serde(default)]
-    policy_arns: Vec<Value>,
-    policy: Option<String>,
+    #[serde(flatten)]
+    narrowing: Narrowing,
     duration_seconds: Option<i64>,
-    #[serde(default)]
-    tags: Vec<IamTag>,
     #[serde(default)]
     transitive_tag_keys: Vec<String>,
     external_id: Option<String>,
@@ -56,17 +62,6 @@ struct AssumedRoleUser {
 
 /// Seconds of a session whose request names none, and of one that another role made.
 const CHAINED_SECONDS_MAX: i64 = 3_600;
-/// Characters of a session policy.
-const POLICY_CHARS_MAX: usize = 2_048;
-/// Bytes of session policy and tags together, of which `PackedPolicySize` is the percentage.
-const PACKED_BYTES_MAX: usize = 4_096;
-
-const ARN_KIND: Kind = patterned(
-    20,
-    2_048,
-    "[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]+",
-    |text| text.chars().all(|c| matches!(c, '\t' | '\n' | '\r' | '\u{85}') || !c.is_control()),
-);
 const SESSION_NAME_KIND: Kind = patterned(2, 64, "[\\w+=,.@-]*", |text| only(text, "_+=,.@-"));
 
 impl Operation for AssumeRole {
@@ -76,20 +71,8 @@ impl Operation for AssumeRole {
         &[
             required("RoleArn", ARN_KIND),
             required("RoleSessionName", SESSION_NAME_KIND),
-            optional(
-                "PolicyArns",
-                Kind::List {
-                    of: &Kind::Structure(&[optional("arn", ARN_KIND)]),
-                    min: 0,
-                    max: usize::MAX,
-                },
-            ),
-            optional(
-                "Policy",
-                patterned(1, usize::MAX, "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+", |text| {
-                    text.chars().all(|c| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{ff}'))
-                }),
-            ),
+            POLICY_ARNS,
+            SESSION_POLICY,
             optional("DurationSeconds", Kind::Integer { min: 900, max: 43_200 }),
             optional("Tags", IAM_TAGS_KIND),
             optional("TransitiveTagKeys", Kind::List { of: &TAG_KEY_KIND, min: 0, max: 50 }),
@@ -123,31 +106,28 @@ impl Operation for AssumeRole {
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
         let (caller, now) = (call.caller(), call.now());
-        let role = authorized_role(call, input)?;
+        let asking = input.asking(call)?;
+        let role = authorized_role(call, &asking, input)?;
         call.concern(role.arn());
         let seconds = input.seconds(caller, &role)?;
-        let policies = input.session_policies(call)?;
-        let packed = input.packed_percent()?;
+        let packed = input.narrowing.packed_percent()?;
         let source_identity =
             input.source_identity.clone().or_else(|| caller.source_identity.clone());
-        let credentials = Credentials::issue(
-            call,
-            Session {
-                access_key_id: String::new(),
-                secret: String::new(),
-                account: role.account.clone(),
-                holder: Holder::Role {
-                    name: role.name.clone(),
-                    role_id: role.role_id.clone(),
-                    session_name: input.role_session_name.clone(),
-                },
-                issued: now,
-                expires: now.plus_seconds(seconds),
-                tags: iam_tag_map(&input.tags),
-                source_identity: source_identity.clone(),
-                policies,
-            },
-        )?;
+        let holder = Holder::Role {
+            name: role.name.clone(),
+            role_id: role.role_id.clone(),
+            session_name: input.role_session_name.clone(),
+        };
+        let (tags, transitive_tags) = input.session_tags(caller);
+        let mut session = Session {
+            tags,
+            transitive_tags,
+            source_identity: source_identity.clone(),
+            mfa: asking.mfa == Some(true) && input.token_code.is_some(),
+            ..Session::new(role.account.clone(), holder, now, seconds)
+        };
+        input.narrowing.narrow(call, &mut session)?;
+        let credentials = Credentials::issue(call, session)?;
         Ok(Output {
             credentials,
             assumed_role_user: AssumedRoleUser {
@@ -176,21 +156,14 @@ impl Input {
         let unsupported = |name: &str| {
             Err(KmsError::validation(format!("{name} is not supported by this service")))
         };
-        if !self.policy_arns.is_empty() {
-            return unsupported("PolicyArns");
-        }
-        if !self.transitive_tag_keys.is_empty() {
-            return unsupported("TransitiveTagKeys");
-        }
         if !self.provided_contexts.is_empty() {
             return unsupported("ProvidedContexts");
         }
-        refuse_mfa(self.serial_number.as_ref(), self.token_code.as_ref())?;
-        check_iam_tags(&self.tags)?;
-        if self.policy.as_ref().is_some_and(|policy| POLICY_CHARS_MAX < policy.chars().count()) {
-            return Err(KmsError::validation(format!(
-                "1 validation error detected: Value at 'policy' failed to satisfy constraint: \
-                 Member must have length less than or equal to {POLICY_CHARS_MAX}"
+        self.narrowing.check()?;
+        let tagged = |key: &String| self.narrowing.tags.iter().any(|tag| tag.key == *key);
+        if let Some(key) = self.transitive_tag_keys.iter().find(|key| !tagged(key)) {
+            return Err(invalid_input(format!(
+                "The transitive tag key {key} is none of the tags that are passed"
             )));
         }
         match self.role_name() {
@@ -211,7 +184,7 @@ impl Input {
     /// What must be allowed: tags and a source identity have permissions of their own.
     fn actions(&self, caller: &Caller) -> Vec<&'static str> {
         let mut actions = vec!["sts:AssumeRole"];
-        if !self.tags.is_empty() {
+        if !self.narrowing.tags.is_empty() {
             actions.push("sts:TagSession");
         }
         if self.source_identity.is_some() || caller.source_identity.is_some() {
@@ -229,7 +202,13 @@ impl Input {
         if let Some(source) = self.source_identity.as_ref().or(caller.source_identity.as_ref()) {
             facts.add("sts:SourceIdentity", source.as_str());
         }
-        iam_tag_facts(&self.tags, &mut facts);
+        if let Some(seconds) = self.duration_seconds {
+            facts.add("sts:DurationSeconds", seconds.to_string());
+        }
+        if !self.transitive_tag_keys.is_empty() {
+            facts.add_many("sts:TransitiveTagKeys", self.transitive_tag_keys.iter().cloned());
+        }
+        iam_tag_facts(&self.narrowing.tags, &mut facts);
         identity::tag_facts(&role.tags, &mut facts);
         facts
     }
@@ -249,33 +228,52 @@ impl Input {
         Ok(wanted)
     }
 
-    fn session_policies(&self, call: &Call<'_>) -> Result<Vec<IdentityDocument>, KmsError> {
-        let Some(policy) = &self.policy else { return Ok(Vec::new()) };
-        check_identity_policy(call, policy)?;
-        Ok(vec![IdentityDocument {
-            source: "session policy".to_owned(),
-            document: Document::new(policy.as_str()),
-        }])
+    /// The caller as the trust policy sees it: with MFA where the request shows it.
+    fn asking(&self, call: &mut Call<'_>) -> Result<Arc<Caller>, KmsError> {
+        let caller = call.caller();
+        let shown = mfa::shown(call, self.serial_number.as_ref(), self.token_code.as_ref())?;
+        if !shown {
+            return Ok(Arc::clone(caller));
+        }
+        let issued = Some(call.now());
+        Ok(Arc::new(Caller { mfa: Some(true), issued, ..Caller::clone(caller) }))
     }
 
-    /// Percent of the room, rounded up.
-    fn packed_percent(&self) -> Result<Option<usize>, KmsError> {
-        let tags: usize = self.tags.iter().map(|tag| tag.key.len() + tag.value.len()).sum();
-        let bytes = self.policy.as_ref().map_or(0, String::len) + tags;
-        let percent = (bytes * 100).div_ceil(PACKED_BYTES_MAX);
-        if 100 < percent {
-            let message = format!(
-                "Packed policy and session tags consume {percent}% of allotted space, please use smaller policy or tags."
-            );
-            return Err(KmsError::new(ErrorCode::IamPackedPolicyTooLarge, message));
+    /// The session's tags and which of them are transitive: the caller's transitive ones, then the request's.
+    fn session_tags(&self, caller: &Caller) -> (BTreeMap<String, String>, BTreeSet<String>) {
+        let mut tags: BTreeMap<String, String> = caller
+            .tags
+            .iter()
+            .filter(|(key, _)| caller.transitive_tags.contains(*key))
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect();
+        tags.extend(iam_tag_map(&self.narrowing.tags));
+        let transitive = caller.transitive_tags.iter().chain(&self.transitive_tag_keys);
+        (tags, transitive.cloned().collect())
+    }
+
+    /// A tag that came along with the calling session may not be passed again.
+    fn check_inherited(&self, caller: &Caller) -> Result<(), KmsError> {
+        let inherited = |tag: &&IamTag| {
+            caller.transitive_tags.iter().any(|key| key.eq_ignore_ascii_case(&tag.key))
+        };
+        match self.narrowing.tags.iter().find(inherited) {
+            Some(tag) => Err(invalid_input(format!(
+                "The tag {} was passed by an earlier session of the chain and cannot be changed",
+                tag.key
+            ))),
+            None => Ok(()),
         }
-        Ok((0 < bytes).then_some(percent))
     }
 }
 
 /// The role, once everything that the request does was allowed.
-fn authorized_role(call: &mut Call<'_>, input: &Input) -> Result<Arc<RoleRecord>, KmsError> {
-    let caller = call.caller();
+fn authorized_role(
+    call: &mut Call<'_>,
+    caller: &Caller,
+    input: &Input,
+) -> Result<Arc<RoleRecord>, KmsError> {
+    input.check_inherited(caller)?;
     if caller.is_root() {
         return Err(KmsError::new(
             ErrorCode::AccessDenied,

@@ -1,8 +1,13 @@
 //! `GetSessionToken` <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html>
 //!
-//! It needs no permission, as in AWS; what the session may do is what its user may do, and IAM stays shut.
+//! It needs no permission, as in AWS; what the session may do is what its user may do, and IAM stays shut
+//! unless MFA was shown.
 
-use super::identity_prelude::*;
+use super::{
+    identity_prelude::*,
+    session_prelude::{SERIAL_NUMBER, TOKEN_CODE},
+};
+use crate::mfa;
 
 pub(crate) struct GetSessionToken;
 
@@ -25,13 +30,6 @@ const DEFAULT_SECONDS: i64 = 43_200;
 /// Seconds of a root user's session, whatever its request says.
 const ROOT_SECONDS_MAX: i64 = 3_600;
 
-pub(crate) const SERIAL_NUMBER: Member =
-    optional("SerialNumber", patterned(9, 256, "[\\w+=/:,.@-]*", |text| only(text, "_+=/:,.@-")));
-pub(crate) const TOKEN_CODE: Member = optional(
-    "TokenCode",
-    patterned(6, 6, "[\\d]*", |text| text.bytes().all(|b| b.is_ascii_digit())),
-);
-
 impl Operation for GetSessionToken {
     const SPEC: Spec = sts(
         "GetSessionToken",
@@ -45,8 +43,7 @@ impl Operation for GetSessionToken {
     type Input = Input;
     type Output = Output;
 
-    fn targets(input: &Input) -> Result<Vec<Target<'_>>, KmsError> {
-        refuse_mfa(input.serial_number.as_ref(), input.token_code.as_ref())?;
+    fn targets(_input: &Input) -> Result<Vec<Target<'_>>, KmsError> {
         Ok(vec![Target::of(Subject::Unchecked)])
     }
 
@@ -70,41 +67,13 @@ impl Operation for GetSessionToken {
         })?;
         let wanted = input.duration_seconds.unwrap_or(DEFAULT_SECONDS);
         let seconds = if caller.is_root() { wanted.min(ROOT_SECONDS_MAX) } else { wanted };
-        let credentials = Credentials::issue(
-            call,
-            Session {
-                access_key_id: String::new(),
-                secret: String::new(),
-                account: caller.account.clone(),
-                holder,
-                issued: now,
-                expires: now.plus_seconds(seconds),
-                tags: BTreeMap::new(),
-                source_identity: None,
-                policies: Vec::new(),
-            },
-        )?;
+        let mfa = mfa::shown(call, input.serial_number.as_ref(), input.token_code.as_ref())?;
+        let session = Session::new(caller.account.clone(), holder, now, seconds);
+        let credentials = Credentials::issue(call, Session { mfa, ..session })?;
         Ok(Output { credentials })
     }
 
     fn response_elements(_call: &Call<'_>, output: &Output) -> Option<Value> {
         Some(json!({"credentials": output.credentials.element()}))
-    }
-}
-
-/// There are no MFA devices here, and a code that nobody checks must not count.
-pub(crate) fn refuse_mfa(
-    serial_number: Option<&String>,
-    token_code: Option<&String>,
-) -> Result<(), KmsError> {
-    let refuse = |name: &str| {
-        Err(KmsError::validation(format!(
-            "{name} is not supported by this service: it has no MFA devices"
-        )))
-    };
-    match (serial_number, token_code) {
-        (Some(_), _) => refuse("SerialNumber"),
-        (_, Some(_)) => refuse("TokenCode"),
-        (None, None) => Ok(()),
     }
 }

@@ -1,16 +1,14 @@
 //! What every IAM and STS operation file starts from: row templates, shapes, sentences, and what users
 //! and roles have in common.
 //!
-//! Managed policies, groups, permissions boundaries and MFA devices do not exist here yet: a request that
-//! names one is refused, because a boundary that is stored and not applied protects nobody.
-//!
 //! Source: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_Operations.html>, and IAM's service model
 //! (version 2010-05-08) for the constraints.
 
 pub(crate) use super::prelude::*;
 pub(crate) use crate::{
-    identity::{self, Holder, Session, iso},
+    identity::{self, iso},
     principal,
+    session::{Holder, Session},
     shape::patterned,
 };
 use keyward_policy::PolicyError;
@@ -68,7 +66,7 @@ pub(crate) const fn sts(
     Spec { service: Service::Sts, ..iam_read(name, "POST", path, members) }
 }
 
-/// Members that stand in an event. None of IAM's is a secret; `TokenCode` of STS is, and is left out.
+/// Members that stand in an event. The codes of MFA devices are secrets and are left out.
 const LOGGED: &[&str] = &[
     "AccessKeyId",
     "AssumeRolePolicyDocument",
@@ -77,9 +75,11 @@ const LOGGED: &[&str] = &[
     "ExternalId",
     "MaxItems",
     "MaxSessionDuration",
+    "Name",
     "Path",
     "PathPrefix",
     "Policy",
+    "PolicyArns",
     "PolicyDocument",
     "PolicyName",
     "RoleArn",
@@ -90,7 +90,9 @@ const LOGGED: &[&str] = &[
     "Status",
     "TagKeys",
     "Tags",
+    "TransitiveTagKeys",
     "UserName",
+    "VirtualMFADeviceName",
 ];
 
 /// IAM's names: letters, digits and `_+=,.@-`.

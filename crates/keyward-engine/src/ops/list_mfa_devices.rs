@@ -8,15 +8,25 @@ pub(crate) struct ListMFADevices;
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Input {
     user_name: Option<String>,
+    #[serde(flatten)]
+    page: PageInput,
 }
 
-#[derive(Default, Serialize)]
+#[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Output {
-    /// MFA devices do not exist here; clients ask before they delete.
     #[serde(rename = "MFADevices")]
-    mfa_devices: [(); 0],
-    is_truncated: bool,
+    mfa_devices: Vec<Device>,
+    #[serde(flatten)]
+    page: IamPage,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Device {
+    user_name: String,
+    serial_number: String,
+    enable_date: String,
 }
 
 impl Operation for ListMFADevices {
@@ -34,9 +44,21 @@ impl Operation for ListMFADevices {
     }
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
-        if let Some(name) = identity::named_or_own(call.caller(), input.user_name.as_deref())? {
+        let caller = call.caller();
+        let user = identity::named_or_own(caller, input.user_name.as_deref())?;
+        if let Some(name) = user {
             known::<UserRecord>(call, name)?;
         }
-        Ok(Output::default())
+        let user = user.unwrap_or_default();
+        let devices =
+            call.store().mfa_devices_of(&caller.account, user).map_err(KmsError::internal)?;
+        let list = format!("mfa devices of {user}");
+        let (devices, page) = input.page.cut(call, &list, devices, |device| device.name.clone())?;
+        let device = |device: &Arc<keyward_types::MfaDeviceRecord>| Device {
+            user_name: user.to_owned(),
+            serial_number: device.serial_number(),
+            enable_date: iso(device.enabled.unwrap_or(device.created)),
+        };
+        Ok(Output { mfa_devices: devices.iter().map(device).collect(), page })
     }
 }

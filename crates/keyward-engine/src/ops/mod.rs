@@ -8,8 +8,10 @@ use core::marker::PhantomData;
 
 mod data_key;
 pub(crate) mod identity_prelude;
+mod mfa_prelude;
 pub(crate) mod prelude;
 pub(crate) mod rotation;
+mod session_prelude;
 pub(crate) mod shapes;
 
 macro_rules! operations {
@@ -32,6 +34,8 @@ operations! {
     create_key::CreateKey,
     create_role::CreateRole,
     create_user::CreateUser,
+    create_virtual_mfa_device::CreateVirtualMFADevice,
+    deactivate_mfa_device::DeactivateMFADevice,
     decrypt::Decrypt,
     delete_access_key::DeleteAccessKey,
     delete_alias::DeleteAlias,
@@ -39,11 +43,13 @@ operations! {
     delete_role_policy::DeleteRolePolicy,
     delete_user::DeleteUser,
     delete_user_policy::DeleteUserPolicy,
+    delete_virtual_mfa_device::DeleteVirtualMFADevice,
     describe_key::DescribeKey,
     disable_key::DisableKey,
     disable_key_rotation::DisableKeyRotation,
     enable_key::EnableKey,
     enable_key_rotation::EnableKeyRotation,
+    enable_mfa_device::EnableMFADevice,
     encrypt::Encrypt,
     generate_data_key::GenerateDataKey,
     generate_data_key_pair::GenerateDataKeyPair,
@@ -51,7 +57,9 @@ operations! {
     generate_data_key_without_plaintext::GenerateDataKeyWithoutPlaintext,
     generate_mac::GenerateMac,
     generate_random::GenerateRandom,
+    get_access_key_info::GetAccessKeyInfo,
     get_caller_identity::GetCallerIdentity,
+    get_federation_token::GetFederationToken,
     get_key_last_usage::GetKeyLastUsage,
     get_key_policy::GetKeyPolicy,
     get_key_rotation_status::GetKeyRotationStatus,
@@ -80,10 +88,12 @@ operations! {
     list_user_policies::ListUserPolicies,
     list_user_tags::ListUserTags,
     list_users::ListUsers,
+    list_virtual_mfa_devices::ListVirtualMFADevices,
     put_key_policy::PutKeyPolicy,
     put_role_policy::PutRolePolicy,
     put_user_policy::PutUserPolicy,
     re_encrypt::ReEncrypt,
+    resync_mfa_device::ResyncMFADevice,
     retire_grant::RetireGrant,
     revoke_grant::RevokeGrant,
     rotate_key_on_demand::RotateKeyOnDemand,

@@ -555,6 +555,7 @@ impl<'e> Sower<'e> {
             user_id: String::new(),
             access_key_id: String::new(),
             tags: BTreeMap::new(),
+            transitive_tags: Default::default(),
             issued: None,
             mfa: None,
             source_identity: None,

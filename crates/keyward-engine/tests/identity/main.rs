@@ -12,6 +12,8 @@
 )]
 
 mod iam;
+mod mfa;
 mod seeds;
+mod sessions;
 mod sts;
 mod world;

@@ -44,6 +44,7 @@ pub(crate) fn caller(text: &str) -> Caller {
         user_id: String::new(),
         access_key_id: "AKIAEXAMPLE".to_owned(),
         tags: BTreeMap::new(),
+        transitive_tags: Default::default(),
         issued: None,
         mfa: None,
         source_identity: None,

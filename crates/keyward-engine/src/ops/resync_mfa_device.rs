@@ -1,0 +1,47 @@
+//! `ResyncMFADevice` <https://docs.aws.amazon.com/IAM/latest/APIReference/API_ResyncMFADevice.html>
+//!
+//! Virtual devices follow the clock, so that nothing drifts; the codes are checked, and used up.
+
+use super::{
+    identity_prelude::*,
+    mfa_prelude::{CODE_1, CODE_2, SERIAL_NUMBER, device_of, known_user, two_in_a_row},
+};
+use keyward_types::MfaDeviceRecord;
+
+pub(crate) struct ResyncMFADevice;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Input {
+    user_name: String,
+    serial_number: String,
+    #[serde(rename = "AuthenticationCode1")]
+    code_1: String,
+    #[serde(rename = "AuthenticationCode2")]
+    code_2: String,
+}
+
+impl Operation for ResyncMFADevice {
+    const SPEC: Spec = iam(
+        "ResyncMFADevice",
+        "PUT",
+        "/v1/users/{UserName}/mfa-devices/{SerialNumber}",
+        &[USER_NAME, SERIAL_NUMBER, CODE_1, CODE_2],
+    );
+    type Input = Input;
+    type Output = Empty;
+
+    fn targets(input: &Input) -> Result<Vec<Target<'_>>, KmsError> {
+        Ok(vec![Target::of(Subject::User(Some(&input.user_name)))])
+    }
+
+    fn run(call: &mut Call<'_>, input: &Input) -> Result<Empty, KmsError> {
+        known_user(call, &input.user_name)?;
+        let device = device_of(call, &input.user_name, &input.serial_number)?;
+        let last_step = two_in_a_row(&device, [&input.code_1, &input.code_2], call.now())?;
+        let mut device = MfaDeviceRecord::clone(&device);
+        device.last_step = last_step;
+        call.put(Record::MfaDevice(device));
+        Ok(Empty)
+    }
+}
