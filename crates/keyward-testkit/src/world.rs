@@ -119,10 +119,10 @@ impl TestService {
             provider: Provider::RustCrypto,
             policies: PolicyEngine::new(),
             metrics: Arc::new(Metrics::new(&Engine::operation_names())),
-            settings: Settings {
-                account: AccountId::parse(ACCOUNT).expect("twelve digits"),
-                region: Region::parse(REGION).expect("a Region"),
-            },
+            settings: Settings::new(
+                AccountId::parse(ACCOUNT).expect("twelve digits"),
+                Region::parse(REGION).expect("a Region"),
+            ),
         });
         let service = Self { engine, clock, directory: Arc::new(directory), http: OnceLock::new() };
         service.root_of(ACCOUNT);
