@@ -5,6 +5,7 @@
 
 pub mod blob;
 pub mod caller;
+pub mod check;
 pub mod context;
 pub mod decision;
 pub mod error;
@@ -16,9 +17,11 @@ pub mod limits;
 pub mod ports;
 pub mod principal;
 pub mod record;
+pub mod remedy;
 
 pub use blob::Blob;
 pub use caller::{Caller, CallerKind, IdentityDocument, Origin};
+pub use check::{Check, CheckEffect, CheckKind};
 pub use context::EncryptionContext;
 pub use decision::{
     Clause, Decision, Effect, Layer, LayerEffect, LayerOutcome, MatchKind, Matched, NearMiss,
@@ -35,3 +38,4 @@ pub use key::{
 pub use ports::{Clock, Entropy, Generator, Sealer, Timestamp};
 pub use principal::{AccessKeyOwner, AccessKeyRecord, RoleRecord, UserRecord};
 pub use record::{Change, Name, Record};
+pub use remedy::{Blast, ChangeKind, Extent, PolicyChange, Reach, Remedy};
