@@ -3,6 +3,7 @@
 //! INVARIANT: there is no path around this stage: the pipeline builds a `Call` only from its answer.
 //! INVARIANT (P6): about a key of another account a refusal sounds the same whether or not the key exists,
 //! in the answer and in the caller's own log; and neither tells what the key's policy or grants say.
+//! What would help is told as far as the caller's own side goes (`OwnSide::seen_from_outside`).
 
 use crate::{
     Engine,
@@ -16,8 +17,9 @@ use crate::{
 use keyward_policy::{Facts, Question, Resource, Tally};
 use keyward_store::Store;
 use keyward_types::{
-    Caller, Decision, EncryptionContext, GrantConstraints, GrantOperation, GrantRecord, KeyName,
-    KeyRecord, KmsError, Layer, LayerEffect, LayerOutcome, Name, Reason, Timestamp,
+    Blast, Caller, ChangeKind, Decision, EncryptionContext, Extent, GrantConstraints,
+    GrantOperation, GrantRecord, KeyName, KeyRecord, KmsError, Layer, LayerEffect, LayerOutcome,
+    Name, PolicyChange, Reach, Reason, Remedy, Timestamp,
 };
 use std::sync::Arc;
 
@@ -46,13 +48,20 @@ impl Asking<'_> {
         let decision = match found {
             Found::Unchecked => return Ok(()),
             Found::AbsentElsewhere { arn, by_ciphertext, .. } => {
-                decisions.push(self.seen_from_outside(arn, &action, facts));
+                decisions.push(self.own_side().seen_from_outside(
+                    arn,
+                    &action,
+                    facts,
+                    self.spec.cross_account,
+                ));
                 return Err(wording::denied_elsewhere(&action, self.caller, *by_ciphertext));
             }
             Found::Key(key) => self.about_key(key, &action, facts, rested_on)?,
-            Found::Alias { arn } => self.about(Resource::Alias { arn }, &action, facts),
-            Found::Other { arn, .. } => self.about(Resource::Other { arn }, &action, facts),
-            Found::Account => self.about(Resource::Any, &action, facts),
+            Found::Alias { arn } => self.own_side().about(Resource::Alias { arn }, &action, facts),
+            Found::Other { arn, .. } => {
+                self.own_side().about(Resource::Other { arn }, &action, facts)
+            }
+            Found::Account => self.own_side().about(Resource::Any, &action, facts),
         };
         rested_on.extend(self.identity.name.clone());
         match found {
@@ -61,7 +70,12 @@ impl Asking<'_> {
                 Ok(())
             }
             Found::Key(key) if key.record.name.account != self.caller.account => {
-                decisions.push(self.seen_from_outside(&key.arn_for(self.caller), &action, facts));
+                decisions.push(self.own_side().seen_from_outside(
+                    &key.arn_for(self.caller),
+                    &action,
+                    facts,
+                    self.spec.cross_account,
+                ));
                 let by_ciphertext = key.material.is_some() && key.alias.is_none();
                 Err(wording::denied_elsewhere(&action, self.caller, by_ciphertext))
             }
@@ -73,53 +87,8 @@ impl Asking<'_> {
         }
     }
 
-    /// A refusal about another account's key as the caller's account may know it: what its own policies say,
-    /// and of the key's side only that it did not speak for the caller.
-    fn seen_from_outside(&self, arn: &str, action: &str, facts: &Facts<'_>) -> Decision {
-        let own = self.about(Resource::Other { arn }, action, facts);
-        let denied = match own.reason {
-            Reason::Denied(layer) => Some(layer),
-            Reason::EvaluationFailed => return own,
-            _ => None,
-        };
-        let (effect, reason, rule) = Tally {
-            denied,
-            rcp_ok: true,
-            scp_ok: true,
-            endpoint_ok: true,
-            service: false,
-            key_operation: true,
-            same_account: false,
-            cross_account_allowed: self.spec.cross_account,
-            names_caller: false,
-            names_entity: false,
-            names_account: false,
-            identity_allows: false,
-            root: false,
-            boundary_ok: true,
-            session_ok: true,
-            own_grant: false,
-        }
-        .verdict();
-        let key_side = LayerOutcome {
-            layer: Layer::KeyPolicy,
-            effect: LayerEffect::ImplicitDeny,
-            matched: Vec::new(),
-            near: Vec::new(),
-        };
-        let mut layers: Vec<LayerOutcome> =
-            own.layers.into_iter().filter(|outcome| outcome.layer != Layer::KeyPolicy).collect();
-        layers.push(key_side);
-        layers.sort_by_key(|outcome| outcome.layer);
-        Decision { effect, reason, rule, layers, ..own }
-    }
-
-    fn about(&self, resource: Resource<'_>, action: &str, facts: &Facts<'_>) -> Decision {
-        self.engine.world.policies.decide(&Question {
-            identity: &self.identity.documents,
-            boundary: self.identity.boundary.as_ref(),
-            ..Question::new(self.caller, action, resource, facts)
-        })
+    fn own_side(&self) -> OwnSide<'_> {
+        OwnSide { engine: self.engine, caller: self.caller, identity: self.identity }
     }
 
     fn about_key(
@@ -137,7 +106,7 @@ impl Asking<'_> {
         let grants = self.grants(key, action, rested_on)?;
         let grants: Vec<&GrantRecord> = grants.iter().map(AsRef::as_ref).collect();
         let arn = record.name.to_string();
-        Ok(self.engine.world.policies.decide(&Question {
+        let question = Question {
             cross_account_allowed: self.spec.cross_account,
             key_policy: Some(&record.policy),
             key_policy_ignores_arns: was_made_again(record, self.caller),
@@ -146,7 +115,14 @@ impl Asking<'_> {
             identity: &self.identity.documents,
             boundary: self.identity.boundary.as_ref(),
             ..Question::new(self.caller, action, key_resource(record, &arn, &aliases), facts)
-        }))
+        };
+        let policies = &self.engine.world.policies;
+        // Another account is told nothing of why, and need not wait for it either.
+        Ok(if record.name.account == self.caller.account {
+            policies.decide(&question)
+        } else {
+            policies.decide_tersely(&question)
+        })
     }
 
     /// Grants that may speak for the caller. They are looked up by key and grantee, so their number on
@@ -182,6 +158,104 @@ impl Asking<'_> {
             grants.iter().map(|grant| Name::Grant(grant.key.clone(), grant.grant_id.clone())),
         );
         Ok(grants)
+    }
+}
+
+/// A caller and its own policies.
+pub(crate) struct OwnSide<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) caller: &'a Caller,
+    pub(crate) identity: &'a Identity,
+}
+
+impl OwnSide<'_> {
+    /// The decision about what has no policy of its own.
+    fn about(&self, resource: Resource<'_>, action: &str, facts: &Facts<'_>) -> Decision {
+        self.engine.world.policies.decide(&Question {
+            identity: &self.identity.documents,
+            boundary: self.identity.boundary.as_ref(),
+            ..Question::new(self.caller, action, resource, facts)
+        })
+    }
+
+    /// A refusal about another account's key or role as the caller's account may know it: what its own
+    /// policies say and what could be changed in them, and of the owner's side only that it did not speak
+    /// for the caller. `facts` hold nothing that the owner keeps.
+    pub(crate) fn seen_from_outside(
+        &self,
+        arn: &str,
+        action: &str,
+        facts: &Facts<'_>,
+        cross_account: bool,
+    ) -> Decision {
+        let own = self.about(Resource::Other { arn }, action, facts);
+        let denied = match own.reason {
+            Reason::Denied(layer) => Some(layer),
+            Reason::EvaluationFailed => return own,
+            _ => None,
+        };
+        let remedies = if cross_account { self.half_remedies(&own) } else { Vec::new() };
+        let (effect, reason, rule) = Tally {
+            denied,
+            rcp_ok: true,
+            scp_ok: true,
+            endpoint_ok: true,
+            service: false,
+            key_operation: true,
+            same_account: false,
+            cross_account_allowed: cross_account,
+            names_caller: false,
+            names_entity: false,
+            names_account: false,
+            identity_allows: false,
+            root: false,
+            boundary_ok: true,
+            session_ok: true,
+            own_grant: false,
+        }
+        .verdict();
+        let key_side = LayerOutcome {
+            layer: Layer::KeyPolicy,
+            effect: LayerEffect::ImplicitDeny,
+            matched: Vec::new(),
+            near: Vec::new(),
+        };
+        let mut layers = own.layers;
+        layers.push(key_side);
+        layers.sort_by_key(|outcome| outcome.layer);
+        Decision { effect, reason, rule, layers, remedies, ..own }
+    }
+
+    /// The remedies of the caller's own side, and with each that the owner must allow too.
+    fn half_remedies(&self, own: &Decision) -> Vec<Remedy> {
+        let ask_owner = || PolicyChange {
+            kind: ChangeKind::AskOwner,
+            layer: Some(Layer::KeyPolicy),
+            source: None,
+            level: None,
+            sid: None,
+            index: None,
+            body: None,
+            text: format!(
+                "If {} exists, its owner must allow {} for {} too: in the policy of the resource or, for a key, by a grant.",
+                own.resource, own.action, self.caller.principal_arn
+            ),
+            blast: Blast {
+                principals: Reach::Nobody,
+                actions: Vec::new(),
+                resources: Extent::Nothing,
+                conditions: Vec::new(),
+                words: "what the owner decides to open".to_owned(),
+            },
+        };
+        if own.allowed() {
+            return vec![Remedy { changes: vec![ask_owner()], verified: false }];
+        }
+        let halves = own.remedies.iter().map(|remedy| {
+            let changes = remedy.changes.iter().cloned().chain([ask_owner()]).collect();
+            Remedy { changes, verified: false }
+        });
+        halves.collect()
     }
 }
 
@@ -233,32 +307,41 @@ pub(crate) fn retirement(
     if let Some(kind) = constraint_type(constraints) {
         facts.add("kms:GrantConstraintType", kind);
     }
-    let mut decision = call.policies().decide_retire(
-        &Question {
-            identity: &identity.documents,
-            boundary: identity.boundary.as_ref(),
-            ..Question::new(caller, "kms:RetireGrant", key_resource(key, &arn, &aliases), &facts)
-        },
-        grant,
-    );
-    let refusal = (!decision.allowed()).then(|| {
-        if key.name.account == caller.account {
-            wording::denied(&decision, caller)
-        } else {
-            wording::denied_elsewhere("kms:RetireGrant", caller, false)
-        }
-    });
-    if refusal.is_some() && key.name.account != caller.account {
-        // The log of the caller's account tells what its own policies said, and nothing of the owner's.
-        decision.layers.retain(|outcome| !is_owners(outcome.layer));
+    let question = Question {
+        identity: &identity.documents,
+        boundary: identity.boundary.as_ref(),
+        ..Question::new(caller, "kms:RetireGrant", key_resource(key, &arn, &aliases), &facts)
+    };
+    let decision = call.policies().decide_retire(&question, grant);
+    if !decision.allowed() && key.name.account != caller.account {
+        return Err(retirement_elsewhere(call, &key.name));
     }
-    call.proposed.decisions.push(decision);
+    let refusal = (!decision.allowed()).then(|| wording::denied(&decision, caller));
+    call.decided(decision);
     refusal.map_or(Ok(()), Err)
 }
 
-/// Whether a layer belongs to the key's owner.
-const fn is_owners(layer: Layer) -> bool {
-    matches!(layer, Layer::KeyPolicy | Layer::Grant | Layer::ResourceControlPolicy)
+/// The refusal to retire a grant on another account's key, whether or not key and grant exist.
+pub(crate) fn retirement_elsewhere(call: &mut Call<'_>, key: &KeyName) -> KmsError {
+    const ACTION: &str = "kms:RetireGrant";
+    let facts = request_facts(call.now());
+    match note_refusal_elsewhere(call, &key.to_string(), ACTION, &facts) {
+        Ok(()) => wording::denied_elsewhere(ACTION, call.caller(), false),
+        Err(error) => error,
+    }
+}
+
+/// Notes the decision that stands in the log of a caller whom another account's resource refuses.
+pub(crate) fn note_refusal_elsewhere(
+    call: &mut Call<'_>,
+    arn: &str,
+    action: &str,
+    facts: &Facts<'_>,
+) -> Result<(), KmsError> {
+    let (identity, engine, caller) = (identity_of(call)?, call.engine(), call.caller());
+    let own = OwnSide { engine, caller, identity: &identity };
+    call.decided(own.seen_from_outside(arn, action, facts, true));
+    Ok(())
 }
 
 /// `kms:GrantConstraintType`; a constraint on the context goes before one on the source.
@@ -317,11 +400,7 @@ impl Engine {
     /// `keyward:ListEvents`: a door's own reads go through the same policies as everything else.
     pub fn decide(&self, caller: &Caller, action: &str) -> Result<Decision, KmsError> {
         let identity = self.identity(caller)?;
-        let facts = request_facts(self.now());
-        Ok(self.world.policies.decide(&Question {
-            identity: &identity.documents,
-            boundary: identity.boundary.as_ref(),
-            ..Question::new(caller, action, Resource::Any, &facts)
-        }))
+        let own = OwnSide { engine: self, caller, identity: &identity };
+        Ok(own.about(Resource::Any, action, &request_facts(self.now())))
     }
 }

@@ -75,6 +75,11 @@ impl PolicyEngine {
         self.weigh(question).unwrap_or_else(|_| failed(question))
     }
 
+    /// Decides as [`Self::decide`] does, and leaves out why not: for a refusal that is not told.
+    pub fn decide_tersely(&self, question: &Question<'_>) -> Decision {
+        self.hear(question).map_or_else(|_| failed(question), |hearing| outcome(question, &hearing))
+    }
+
     fn weigh(&self, question: &Question<'_>) -> Result<Decision, Unevaluable> {
         let hearing = self.hear(question)?;
         self.conclude(question, &hearing, &|tried| Ok(self.hear(tried)?.finding(tried)))

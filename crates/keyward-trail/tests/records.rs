@@ -139,6 +139,7 @@ fn allowed(action: &str) -> Decision {
                 ..layer(Layer::IdentityPolicy, LayerEffect::Allow)
             },
         ],
+        remedies: vec![],
     }
 }
 
@@ -196,6 +197,7 @@ fn refused() -> Decision {
                 ..layer(Layer::KeyPolicy, LayerEffect::Allow)
             },
         ],
+        remedies: vec![],
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     get_session_token::{SERIAL_NUMBER, TOKEN_CODE, refuse_mfa},
     identity_prelude::*,
 };
-use crate::authorize::request_facts;
+use crate::authorize::{note_refusal_elsewhere, request_facts};
 use keyward_policy::{Question, Resource};
 use keyward_types::{Arn, IdentityDocument};
 
@@ -220,7 +220,8 @@ impl Input {
         actions
     }
 
-    fn facts<'f>(&self, caller: &Caller, role: &RoleRecord, now: Timestamp) -> Facts<'f> {
+    /// What the request itself says; the role's own tags are its account's to know.
+    fn facts<'f>(&self, caller: &Caller, now: Timestamp) -> Facts<'f> {
         let mut facts = request_facts(now);
         facts.add("sts:RoleSessionName", self.role_session_name.as_str());
         if let Some(external_id) = &self.external_id {
@@ -230,7 +231,6 @@ impl Input {
             facts.add("sts:SourceIdentity", source.as_str());
         }
         iam_tag_facts(&self.tags, &mut facts);
-        identity::tag_facts(&role.tags, &mut facts);
         facts
     }
 
@@ -285,10 +285,15 @@ fn authorized_role(call: &mut Call<'_>, input: &Input) -> Result<Arc<RoleRecord>
     let refused = |action: &str| wording::may_not_assume(caller, action, &input.role_arn);
     let (account, name) = input.role_name().ok_or_else(|| refused("sts:AssumeRole"))?;
     call.rest_on(Name::Role(account.clone(), name.clone()));
+    let is_elsewhere = account != caller.account;
+    let mut facts = input.facts(caller, call.now());
     let role = call.store().role(&account, &name).map_err(KmsError::internal)?;
-    let role = role
-        .filter(|role| role.arn() == input.role_arn)
-        .ok_or_else(|| refused("sts:AssumeRole"))?;
+    let Some(role) = role.filter(|role| role.arn() == input.role_arn) else {
+        if is_elsewhere {
+            note_refusal_elsewhere(call, &input.role_arn, "sts:AssumeRole", &facts)?;
+        }
+        return Err(refused("sts:AssumeRole"));
+    };
     if let (Some(now), Some(wanted)) = (&caller.source_identity, &input.source_identity)
         && now != wanted
     {
@@ -297,8 +302,8 @@ fn authorized_role(call: &mut Call<'_>, input: &Input) -> Result<Arc<RoleRecord>
     }
     let identity = call.engine().identity(caller)?;
     identity.name.clone().into_iter().for_each(|name| call.rest_on(name));
-    let facts = input.facts(caller, &role, call.now());
-    let arn = role.arn();
+    let (own_facts, arn) = (facts.clone(), role.arn());
+    identity::tag_facts(&role.tags, &mut facts);
     for action in input.actions(caller) {
         let decision = call.policies().decide(&Question {
             cross_account_allowed: true,
@@ -313,7 +318,11 @@ fn authorized_role(call: &mut Call<'_>, input: &Input) -> Result<Arc<RoleRecord>
             )
         });
         let allowed = decision.allowed();
-        call.decided(decision);
+        if !allowed && is_elsewhere {
+            note_refusal_elsewhere(call, &arn, action, &own_facts)?;
+        } else {
+            call.decided(decision);
+        }
         if !allowed {
             return Err(refused(action));
         }
