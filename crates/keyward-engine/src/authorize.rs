@@ -171,11 +171,20 @@ pub(crate) struct OwnSide<'a> {
 impl OwnSide<'_> {
     /// The decision about what has no policy of its own.
     fn about(&self, resource: Resource<'_>, action: &str, facts: &Facts<'_>) -> Decision {
-        self.engine.world.policies.decide(&Question {
+        self.engine.world.policies.decide(&self.question(resource, action, facts))
+    }
+
+    fn question<'q>(
+        &'q self,
+        resource: Resource<'q>,
+        action: &'q str,
+        facts: &'q Facts<'q>,
+    ) -> Question<'q> {
+        Question {
             identity: &self.identity.documents,
             boundary: self.identity.boundary.as_ref(),
             ..Question::new(self.caller, action, resource, facts)
-        })
+        }
     }
 
     /// A refusal about another account's key or role as the caller's account may know it: what its own
@@ -188,7 +197,11 @@ impl OwnSide<'_> {
         facts: &Facts<'_>,
         cross_account: bool,
     ) -> Decision {
-        let own = self.about(Resource::Other { arn }, action, facts);
+        // Its own side alone, as if the owner allowed.
+        let own = self.engine.world.policies.decide(&Question {
+            cross_account_allowed: true,
+            ..self.question(Resource::Other { arn }, action, facts)
+        });
         let denied = match own.reason {
             Reason::Denied(layer) => Some(layer),
             Reason::EvaluationFailed => return own,
