@@ -197,6 +197,72 @@ fn p6_existence_is_not_told() {
     }
 }
 
+/// P6 in the caller's own log: the decision and what would change it are the same whether or not the key,
+/// the grant or the role of another account exists, and tell nothing of that account's policies.
+#[test]
+fn p6_existence_is_not_told_by_an_explanation() {
+    const ABSENT: &str = "1234abcd-12ab-34cd-56ef-1234567890ab";
+    let service = TestService::start();
+    let owner = service.root_of("444455556666");
+    let statement = |sid: &str, principal: &str, action: &str| json!({"Version": "2012-10-17", "Statement": [{"Sid": sid, "Effect": "Allow", "Principal": {"AWS": principal}, "Action": action, "Resource": "*"}]});
+    let own = "arn:aws:iam::444455556666:root";
+    let policy = statement("OwnersSecret", own, "kms:*").to_string();
+    let key = service.kms(&owner, "CreateKey", &json!({"Policy": policy}));
+    let (id, arn) = (key.text("/KeyMetadata/KeyId"), key.text("/KeyMetadata/Arn"));
+    let grant = json!({"KeyId": arn, "GranteePrincipal": own, "Operations": ["Decrypt"], "Constraints": {"EncryptionContextSubset": {"Owners": "Secret"}}});
+    let grant_id = service.kms(&owner, "CreateGrant", &grant).text("/GrantId");
+    let mut trust = statement("OwnersSecret", own, "sts:AssumeRole");
+    trust["Statement"][0].as_object_mut().unwrap().remove("Resource");
+    let role = json!({"RoleName": "vault", "AssumeRolePolicyDocument": trust.to_string()});
+    assert_eq!(service.iam(&owner, "CreateRole", &role).code(), "200");
+    let held = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "kms:Encrypt", "Resource": "*", "Condition": {"StringEquals": {"kms:EncryptionContext:Team": "red"}}}]});
+    let all = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]});
+    let barred = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]});
+    let strangers = [("held", held), ("all", all), ("barred", barred), ("none", json!({}))]
+        .map(|(name, policy)| (name, service.user(name, &policy)));
+    let requests = [
+        ("Encrypt", json!({"KeyId": arn, "Plaintext": "aGk="})),
+        ("DescribeKey", json!({"KeyId": arn})),
+        ("DisableKey", json!({"KeyId": arn})),
+        ("RetireGrant", json!({"KeyId": arn, "GrantId": grant_id})),
+        (
+            "AssumeRole",
+            json!({"RoleArn": "arn:aws:iam::444455556666:role/vault", "RoleSessionName": "story"}),
+        ),
+    ];
+    for (name, stranger) in &strangers {
+        for (operation, body) in &requests {
+            let logged = |body: &str| {
+                let body: Value = serde_json::from_str(body).unwrap();
+                let answer = match *operation {
+                    "AssumeRole" => service.sts(stranger, operation, &body),
+                    _ => service.kms(stranger, operation, &body),
+                };
+                assert!(
+                    answer.code().starts_with("AccessDenied"),
+                    "{name} {operation}: {answer:?}"
+                );
+                let event = service.events().pop().unwrap();
+                assert_eq!(event["eventName"], *operation);
+                event["additionalEventData"]["policyDecision"].to_string()
+            };
+            let present = logged(&body.to_string());
+            let absent_grant = "0".repeat(64);
+            let other = body
+                .to_string()
+                .replace(&id, ABSENT)
+                .replace(&grant_id, &absent_grant)
+                .replace("role/vault", "role/other");
+            let absent = logged(&other).replace(ABSENT, &id).replace("role/other", "role/vault");
+            assert_eq!(present, absent, "{name} {operation}");
+            assert!(!present.contains("Secret"), "{name} {operation}: {present}");
+            let opens = present.contains("AskOwner");
+            assert_eq!(opens, *operation != "DisableKey", "{name} {operation}: {present}");
+            assert!(!present.contains("\"verified\":true"), "half of it cannot be seen: {present}");
+        }
+    }
+}
+
 /// A message without its request id.
 fn without_ids(message: &str) -> String {
     message.split(" (request ").next().unwrap().to_owned()

@@ -3,6 +3,7 @@
 //! INVARIANT: there is no path around this stage: the pipeline builds a `Call` only from its answer.
 //! INVARIANT (P6): about a key of another account a refusal sounds the same whether or not the key exists,
 //! in the answer and in the caller's own log; and neither tells what the key's policy or grants say.
+//! What would help is told as far as the caller's own side goes (`OwnSide::seen_from_outside`).
 
 use crate::{
     Engine,
@@ -17,9 +18,9 @@ use crate::{
 use keyward_policy::{Facts, Question, Resource, Tally};
 use keyward_store::Store;
 use keyward_types::{
-    Caller, Clause, Decision, EncryptionContext, GrantConstraints, GrantId, GrantOperation,
-    GrantRecord, KeyName, KeyRecord, KmsError, Layer, LayerEffect, LayerOutcome, Name, NearMiss,
-    Reason, Timestamp,
+    Blast, Caller, ChangeKind, Clause, Decision, EncryptionContext, Extent, GrantConstraints,
+    GrantId, GrantOperation, GrantRecord, KeyName, KeyRecord, KmsError, Layer, LayerEffect,
+    LayerOutcome, Name, NearMiss, PolicyChange, Reach, Reason, Remedy, Timestamp,
 };
 use std::sync::Arc;
 
@@ -52,13 +53,20 @@ impl Asking<'_> {
         let decision = match found {
             Found::Unchecked => return Ok(()),
             Found::AbsentElsewhere { arn, by_ciphertext, .. } => {
-                decisions.push(self.seen_from_outside(arn, &action, facts));
+                decisions.push(self.own_side().seen_from_outside(
+                    arn,
+                    &action,
+                    facts,
+                    self.spec.cross_account,
+                ));
                 return Err(wording::denied_elsewhere(&action, self.caller, *by_ciphertext));
             }
             Found::Key(key) => self.about_key(key, &action, facts, rested_on)?,
-            Found::Alias { arn } => self.about(Resource::Alias { arn }, &action, facts),
-            Found::Other { arn, .. } => self.about(Resource::Other { arn }, &action, facts),
-            Found::Account => self.about(Resource::Any, &action, facts),
+            Found::Alias { arn } => self.own_side().about(Resource::Alias { arn }, &action, facts),
+            Found::Other { arn, .. } => {
+                self.own_side().about(Resource::Other { arn }, &action, facts)
+            }
+            Found::Account => self.own_side().about(Resource::Any, &action, facts),
         };
         rested_on.extend(self.layers.rested_on.iter().cloned());
         match found {
@@ -67,7 +75,12 @@ impl Asking<'_> {
                 Ok(())
             }
             Found::Key(key) if key.record.name.account != self.caller.account => {
-                decisions.push(self.seen_from_outside(&key.arn_for(self.caller), &action, facts));
+                decisions.push(self.own_side().seen_from_outside(
+                    &key.arn_for(self.caller),
+                    &action,
+                    facts,
+                    self.spec.cross_account,
+                ));
                 let by_ciphertext = key.material.is_some() && key.alias.is_none();
                 Err(wording::denied_elsewhere(&action, self.caller, by_ciphertext))
             }
@@ -79,51 +92,8 @@ impl Asking<'_> {
         }
     }
 
-    /// A refusal about another account's key as the caller's account may know it: what its own policies say,
-    /// and of the key's side only that it did not speak for the caller.
-    fn seen_from_outside(&self, arn: &str, action: &str, facts: &Facts<'_>) -> Decision {
-        let own = self.about(Resource::Other { arn }, action, facts);
-        let denied = match own.reason {
-            Reason::Denied(layer) => Some(layer),
-            Reason::EvaluationFailed => return own,
-            _ => None,
-        };
-        let (effect, reason, rule) = Tally {
-            denied,
-            rcp_ok: true,
-            scp_ok: true,
-            endpoint_ok: true,
-            service: false,
-            key_operation: true,
-            same_account: false,
-            cross_account_allowed: self.spec.cross_account,
-            names_caller: false,
-            names_entity: false,
-            names_account: false,
-            identity_allows: false,
-            root: false,
-            boundary_ok: true,
-            session_ok: true,
-            own_grant: false,
-        }
-        .verdict();
-        let key_side = LayerOutcome {
-            layer: Layer::KeyPolicy,
-            effect: LayerEffect::ImplicitDeny,
-            matched: Vec::new(),
-            near: Vec::new(),
-        };
-        let mut layers: Vec<LayerOutcome> =
-            own.layers.into_iter().filter(|outcome| outcome.layer != Layer::KeyPolicy).collect();
-        layers.push(key_side);
-        layers.sort_by_key(|outcome| outcome.layer);
-        Decision { effect, reason, rule, layers, ..own }
-    }
-
-    fn about(&self, resource: Resource<'_>, action: &str, facts: &Facts<'_>) -> Decision {
-        // RCPs are over keys, and this is about none.
-        let question = self.layers.question(self.caller, action, resource, &[], facts);
-        self.engine.world.policies.decide(&question)
+    fn own_side(&self) -> OwnSide<'_> {
+        OwnSide { engine: self.engine, caller: self.caller, layers: self.layers }
     }
 
     fn about_key(
@@ -142,7 +112,7 @@ impl Asking<'_> {
         let grants: Vec<&GrantRecord> = grants.iter().map(AsRef::as_ref).collect();
         let arn = record.name.to_string();
         let rcps = self.layers.rcps(&record.name.account);
-        let mut decision = self.engine.world.policies.decide(&Question {
+        let question = Question {
             cross_account_allowed: self.spec.cross_account,
             key_policy: Some(&record.policy),
             key_policy_ignores_arns: was_made_again(record, self.caller),
@@ -155,7 +125,14 @@ impl Asking<'_> {
                 &rcps,
                 facts,
             )
-        });
+        };
+        let policies = &self.engine.world.policies;
+        // Another account is told nothing of why, and need not wait for it either.
+        let mut decision = if record.name.account == self.caller.account {
+            policies.decide(&question)
+        } else {
+            policies.decide_tersely(&question)
+        };
         if !decision.allowed() {
             self.explain_young(&young, &mut decision);
         }
@@ -232,6 +209,114 @@ impl Asking<'_> {
     }
 }
 
+/// A caller and its own policies.
+pub(crate) struct OwnSide<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) caller: &'a Caller,
+    pub(crate) layers: &'a Layers,
+}
+
+impl OwnSide<'_> {
+    /// The decision about what has no policy of its own.
+    fn about(&self, resource: Resource<'_>, action: &str, facts: &Facts<'_>) -> Decision {
+        self.engine.world.policies.decide(&self.question(resource, action, facts))
+    }
+
+    fn question<'q>(
+        &'q self,
+        resource: Resource<'q>,
+        action: &'q str,
+        facts: &'q Facts<'q>,
+    ) -> Question<'q> {
+        // RCPs are over keys, and this is about none.
+        self.layers.question(self.caller, action, resource, &[], facts)
+    }
+
+    /// A refusal about another account's key or role as the caller's account may know it: what its own
+    /// policies say and what could be changed in them, and of the owner's side only that it did not speak
+    /// for the caller. `facts` hold nothing that the owner keeps.
+    pub(crate) fn seen_from_outside(
+        &self,
+        arn: &str,
+        action: &str,
+        facts: &Facts<'_>,
+        cross_account: bool,
+    ) -> Decision {
+        // Its own side alone, as if the owner allowed.
+        let own = self.engine.world.policies.decide(&Question {
+            cross_account_allowed: true,
+            ..self.question(Resource::Other { arn }, action, facts)
+        });
+        let denied = match own.reason {
+            Reason::Denied(layer) => Some(layer),
+            Reason::EvaluationFailed => return own,
+            _ => None,
+        };
+        let remedies = if cross_account { self.half_remedies(&own) } else { Vec::new() };
+        let (effect, reason, rule) = Tally {
+            denied,
+            rcp_ok: true,
+            scp_ok: own.reason != Reason::NotAllowed(Layer::ServiceControlPolicy),
+            endpoint_ok: own.reason != Reason::NotAllowed(Layer::VpcEndpointPolicy),
+            service: false,
+            key_operation: true,
+            same_account: false,
+            cross_account_allowed: cross_account,
+            names_caller: false,
+            names_entity: false,
+            names_account: false,
+            identity_allows: false,
+            root: false,
+            boundary_ok: true,
+            session_ok: true,
+            own_grant: false,
+        }
+        .verdict();
+        let key_side = LayerOutcome {
+            layer: Layer::KeyPolicy,
+            effect: LayerEffect::ImplicitDeny,
+            matched: Vec::new(),
+            near: Vec::new(),
+        };
+        let mut layers = own.layers;
+        layers.push(key_side);
+        layers.sort_by_key(|outcome| outcome.layer);
+        Decision { effect, reason, rule, layers, remedies, ..own }
+    }
+
+    /// The remedies of the caller's own side, and with each that the owner must allow too.
+    fn half_remedies(&self, own: &Decision) -> Vec<Remedy> {
+        let ask_owner = || PolicyChange {
+            kind: ChangeKind::AskOwner,
+            layer: Some(Layer::KeyPolicy),
+            source: None,
+            level: None,
+            sid: None,
+            index: None,
+            body: None,
+            text: format!(
+                "If {} exists, its owner must allow {} for {} too: in the policy of the resource or, for a key, by a grant.",
+                own.resource, own.action, self.caller.principal_arn
+            ),
+            blast: Blast {
+                principals: Reach::Nobody,
+                actions: Vec::new(),
+                resources: Extent::Nothing,
+                conditions: Vec::new(),
+                words: "what the owner decides to open".to_owned(),
+            },
+        };
+        if own.allowed() {
+            return vec![Remedy { changes: vec![ask_owner()], verified: false }];
+        }
+        let halves = own.remedies.iter().map(|remedy| {
+            let changes = remedy.changes.iter().cloned().chain([ask_owner()]).collect();
+            Remedy { changes, verified: false }
+        });
+        halves.collect()
+    }
+}
+
 /// Whether the policy names a principal of the caller's ARN that was deleted since: the caller is
 /// another one of the same name.
 fn was_made_again(key: &KeyRecord, caller: &Caller) -> bool {
@@ -289,29 +374,41 @@ pub(crate) fn retirement(
     if let Some(kind) = constraint_type(constraints) {
         facts.add("kms:GrantConstraintType", kind);
     }
-    let mut decision = call.policies().decide_retire(
-        // RCPs have no say over RetireGrant.
-        &layers.question(caller, "kms:RetireGrant", key_resource(key, &arn, &aliases), &[], &facts),
-        grant,
-    );
-    let refusal = (!decision.allowed()).then(|| {
-        if key.name.account == caller.account {
-            wording::denied(&decision, caller)
-        } else {
-            wording::denied_elsewhere("kms:RetireGrant", caller, false)
-        }
-    });
-    if refusal.is_some() && key.name.account != caller.account {
-        // The log of the caller's account tells what its own policies said, and nothing of the owner's.
-        decision.layers.retain(|outcome| !is_owners(outcome.layer));
+    // RCPs have no say over RetireGrant.
+    let resource = key_resource(key, &arn, &aliases);
+    let question = layers.question(caller, "kms:RetireGrant", resource, &[], &facts);
+    let decision = call.policies().decide_retire(&question, grant);
+    if !decision.allowed() && key.name.account != caller.account {
+        return Err(retirement_elsewhere(call, &key.name));
     }
-    call.proposed.decisions.push(decision);
+    let refusal = (!decision.allowed()).then(|| wording::denied(&decision, caller));
+    call.decided(decision);
     refusal.map_or(Ok(()), Err)
 }
 
-/// Whether a layer belongs to the key's owner.
-const fn is_owners(layer: Layer) -> bool {
-    matches!(layer, Layer::KeyPolicy | Layer::Grant | Layer::ResourceControlPolicy)
+/// The refusal to retire a grant on another account's key, whether or not key and grant exist.
+pub(crate) fn retirement_elsewhere(call: &mut Call<'_>, key: &KeyName) -> KmsError {
+    const ACTION: &str = "kms:RetireGrant";
+    let facts = request_facts(call.now());
+    match note_refusal_elsewhere(call, &key.to_string(), ACTION, &facts) {
+        Ok(()) => wording::denied_elsewhere(ACTION, call.caller(), false),
+        Err(error) => error,
+    }
+}
+
+/// Notes the decision that stands in the log of a caller whom another account's resource refuses.
+pub(crate) fn note_refusal_elsewhere(
+    call: &mut Call<'_>,
+    arn: &str,
+    action: &str,
+    facts: &Facts<'_>,
+) -> Result<(), KmsError> {
+    let (layers, engine, caller) = (layers_of(call)?, call.engine(), call.caller());
+    let mut facts = facts.clone();
+    layers.facts(caller, &mut facts);
+    let own = OwnSide { engine, caller, layers: &layers };
+    call.decided(own.seen_from_outside(arn, action, &facts, true));
+    Ok(())
 }
 
 /// `kms:GrantConstraintType`; a constraint on the context goes before one on the source.
@@ -370,7 +467,7 @@ impl Engine {
         let layers = self.layers(caller)?;
         let mut facts = request_facts(self.now());
         layers.facts(caller, &mut facts);
-        let question = layers.question(caller, action, Resource::Any, &[], &facts);
-        Ok(self.world.policies.decide(&question))
+        let own = OwnSide { engine: self, caller, layers: &layers };
+        Ok(own.about(Resource::Any, action, &facts))
     }
 }

@@ -1,7 +1,8 @@
 //! How long one full decision takes: a key policy of 4 statements, 10 identity statements, one grant.
 //!
 //! `cargo run --release -p keyward-policy --example decide` prints microseconds per decision, the least of
-//! several rounds, for requests that end in different rows of the decision table. It counts the thread's own
+//! several rounds, for requests that end in different rows of the decision table. A refusal's time is with its
+//! near misses and its remedies, each decided anew. It counts the thread's own
 //! time where the system tells it, so that a busy machine does not blur it, and uses the product's allocator.
 #![expect(clippy::print_stdout, reason = "printing is what this program is for")]
 
@@ -131,6 +132,16 @@ fn main() -> Result<(), &'static str> {
     measure("key policy 4, identity 10, one grant", &full);
     measure("the same without the grant", &Question { grants: &[], ..full });
     measure("key policy alone, nobody named", &Question { grants: &[], identity: &[], ..full });
+    let sign = Question { action: "kms:Sign", ..full };
+    measure("refused among all of them", &sign);
+    let no_one = Question { identity: &[], grants: &[], action: "kms:GenerateDataKey", ..full };
+    let boundary = IdentityDocument {
+        source: "limits".to_owned(),
+        document: Document::new(
+            r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}}"#,
+        ),
+    };
+    measure("refused by two layers", &Question { boundary: Some(&boundary), ..no_one });
     Ok(())
 }
 

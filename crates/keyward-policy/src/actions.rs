@@ -66,8 +66,6 @@ pub const KMS_ACTIONS: &[&str] = &[
     "kms:UpdatePrimaryRegion",
     "kms:Verify",
     "kms:VerifyMac",
-    // Keyward's own: who may read a decision's full explanation.
-    "kms:ExplainDecision",
 ];
 
 /// An action, or a pattern of actions. Names and patterns compare without case.

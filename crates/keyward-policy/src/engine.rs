@@ -12,8 +12,9 @@ use crate::{
     layers::Chorus,
     principal::{self, Standing},
     question::{Question, Resource},
+    remedy::{self, Finding},
     request::{Base, World},
-    table::Tally,
+    table::{Tally, Verdict},
     translate::Slice,
 };
 use keyward_types::{
@@ -74,7 +75,17 @@ impl PolicyEngine {
         self.weigh(question).unwrap_or_else(|_| failed(question))
     }
 
+    /// Decides as [`Self::decide`] does, and leaves out why not: for a refusal that is not told.
+    pub fn decide_tersely(&self, question: &Question<'_>) -> Decision {
+        self.hear(question).map_or_else(|_| failed(question), |hearing| outcome(question, &hearing))
+    }
+
     fn weigh(&self, question: &Question<'_>) -> Result<Decision, Unevaluable> {
+        let hearing = self.hear(question)?;
+        self.conclude(question, &hearing, &|tried| Ok(self.hear(tried)?.finding(tried)))
+    }
+
+    fn hear<'q>(&self, question: &Question<'q>) -> Result<Hearing<'q>, Unevaluable> {
         let (chorus, world) = self.listen(question)?;
         let policy = self.grant_policy.as_ref().map_err(Clone::clone)?;
         let grants = if question.resource.is_key() {
@@ -83,14 +94,23 @@ impl PolicyEngine {
             Vec::new()
         };
         let tally = tally(question, &chorus, &grants);
-        let verdict = match tally.verdict() {
-            (Effect::ExplicitDeny, reason, row) => (Effect::ExplicitDeny, reason, row),
-            _ if is_reserved_alias(question) => (Effect::ImplicitDeny, Reason::ReservedAlias, 18),
-            verdict => verdict,
-        };
-        let mut decision = outcome(question, &chorus, &grants, verdict);
+        Ok(Hearing { chorus, world, grants, tally })
+    }
+
+    /// The decision on what was heard; a refusal with its reasons and, unless it is itself only tried, with
+    /// what would change it.
+    pub(crate) fn conclude(
+        &self,
+        question: &Question<'_>,
+        hearing: &Hearing<'_>,
+        trial: remedy::Trial<'_>,
+    ) -> Result<Decision, Unevaluable> {
+        let mut decision = outcome(question, hearing);
         if !decision.allowed() {
-            explain::explain(self, question, &chorus, &world, &grants, &mut decision)?;
+            let Hearing { chorus, world, grants, .. } = hearing;
+            explain::explain(self, question, chorus, world, grants, &mut decision)?;
+            let finding = hearing.finding(question);
+            decision.remedies = remedy::find(question, &decision, finding, trial);
         }
         Ok(decision)
     }
@@ -132,17 +152,22 @@ impl PolicyEngine {
         Ok(base)
     }
 
-    /// What a document says about an action, compiled.
+    /// What a document says about an action, compiled. What is only on `trial` is not kept.
     pub(crate) fn slice(
         &self,
         document: &Document,
         kind: DocumentKind,
         action: &str,
         guard: bool,
+        trial: bool,
     ) -> Result<Arc<Slice>, Unevaluable> {
         let wanted = SliceRef { digest: document.digest(), kind, guard, action };
         if let Some(slice) = self.slices.get(&wanted) {
             return Ok(slice);
+        }
+        if trial {
+            let parsed = Parsed::parse(document.text(), kind)?;
+            return Ok(Arc::new(Slice::compile(&parsed, kind, action, guard, self.whole)?));
         }
         let parsed = self.parsed(document, kind)?;
         let slice = Arc::new(Slice::compile(&parsed, kind, action, guard, self.whole)?);
@@ -221,6 +246,32 @@ impl Equivalent<BaseKey> for BaseRef<'_> {
     }
 }
 
+/// Everything that was said about a question.
+pub(crate) struct Hearing<'q> {
+    pub(crate) chorus: Chorus<'q>,
+    pub(crate) world: World,
+    pub(crate) grants: Vec<Applying<'q>>,
+    pub(crate) tally: Tally,
+}
+
+impl Hearing<'_> {
+    fn verdict(&self, question: &Question<'_>) -> Verdict {
+        match self.tally.verdict() {
+            (Effect::ExplicitDeny, reason, row) => (Effect::ExplicitDeny, reason, row),
+            _ if is_reserved_alias(question) => (Effect::ImplicitDeny, Reason::ReservedAlias, 18),
+            verdict => verdict,
+        }
+    }
+
+    pub(crate) fn finding(&self, question: &Question<'_>) -> Finding {
+        Finding {
+            verdict: self.verdict(question),
+            forbids: self.chorus.forbids(),
+            silent_level: self.chorus.silent_level(question.scps.len()),
+        }
+    }
+}
+
 pub(crate) fn tally(
     question: &Question<'_>,
     chorus: &Chorus<'_>,
@@ -232,7 +283,7 @@ pub(crate) fn tally(
         denied: chorus.denied(),
         // AWS keeps RCPFullAWSAccess attached, so resource control policies only deny.
         rcp_ok: true,
-        scp_ok: chorus.levels_ok(Layer::ServiceControlPolicy, question.scps.len()),
+        scp_ok: chorus.silent_level(question.scps.len()).is_none(),
         endpoint_ok: chorus.ok(Layer::VpcEndpointPolicy),
         service: question.is_service(),
         key_operation: question.resource.has_policy(),
@@ -270,13 +321,9 @@ const LAYERS: &[Layer] = &[
 ];
 
 /// The decision with what matched. Layers that do not exist for this request are left out.
-pub(crate) fn outcome(
-    question: &Question<'_>,
-    chorus: &Chorus<'_>,
-    grants: &[Applying<'_>],
-    (effect, reason, rule): crate::table::Verdict,
-) -> Decision {
-    let allowed = effect == Effect::Allow;
+fn outcome(question: &Question<'_>, hearing: &Hearing<'_>) -> Decision {
+    let Hearing { chorus, grants, tally, .. } = hearing;
+    let (effect, reason, rule) = hearing.verdict(question);
     let mut layers = Vec::new();
     for layer in LAYERS {
         let (said, matched) = match layer {
@@ -286,14 +333,14 @@ pub(crate) fn outcome(
                 chorus.of(*layer).flat_map(crate::layers::Voice::matched).collect(),
             ),
         };
-        let other_side = match layer {
-            Layer::KeyPolicy => !grants.is_empty(),
-            Layer::Grant => chorus.allows(Layer::KeyPolicy),
-            _ => false,
+        let said = match said {
+            LayerEffect::ImplicitDeny if tally.spares(*layer) => LayerEffect::NoImpact,
+            // One level's allow is not enough.
+            LayerEffect::Allow if *layer == Layer::ServiceControlPolicy && !tally.scp_ok => {
+                LayerEffect::ImplicitDeny
+            }
+            said => said,
         };
-        let spared = said == LayerEffect::ImplicitDeny
-            && (allowed || other_side || *layer == Layer::ResourceControlPolicy);
-        let said = if spared { LayerEffect::NoImpact } else { said };
         if said != LayerEffect::Absent {
             layers.push(LayerOutcome { layer: *layer, effect: said, matched, near: Vec::new() });
         }
@@ -305,6 +352,7 @@ pub(crate) fn outcome(
         action: question.action.to_owned(),
         resource: question.resource.arn().to_owned(),
         layers,
+        remedies: Vec::new(),
     }
 }
 
@@ -334,5 +382,6 @@ pub(crate) fn failed(question: &Question<'_>) -> Decision {
         action: question.action.to_owned(),
         resource: question.resource.arn().to_owned(),
         layers: Vec::new(),
+        remedies: Vec::new(),
     }
 }

@@ -80,7 +80,7 @@ const CLAUSES: &[(&str, usize)] = &[
 
 /// Operations whose requests carry an encryption context.
 /// CreateGrant is not one: the new grant's constraints are compared instead.
-const CARRY_CONTEXT: &[&str] = &[
+pub(crate) const CARRY_CONTEXT: &[&str] = &[
     "Decrypt",
     "Encrypt",
     "GenerateDataKey",

@@ -8,6 +8,7 @@ use crate::{
     engine::PolicyEngine,
     error::Unevaluable,
     question::{Question, Resource},
+    remedy::Forbid,
     request::{Needed, World},
     translate::Slice,
 };
@@ -47,7 +48,7 @@ impl<'q> Chorus<'q> {
     ) -> Result<Self, Unevaluable> {
         let mut chorus = Self { voices: Vec::new(), present: BTreeSet::new() };
         let mut add = |layer, level, source, document, kind| -> Result<(), Unevaluable> {
-            let slice = engine.slice(document, kind, question.action, guard)?;
+            let slice = engine.slice(document, kind, question.action, guard, question.trial)?;
             chorus.voices.push(Voice {
                 layer,
                 level,
@@ -92,10 +93,10 @@ impl<'q> Chorus<'q> {
             )?;
         }
         if let Some(policy) = question.key_policy.filter(|_| question.resource.is_key()) {
-            add(Layer::KeyPolicy, 0, "key policy", policy, DocumentKind::Resource)?;
+            add(Layer::KeyPolicy, 0, question.policy_name(), policy, DocumentKind::Resource)?;
         }
         if let Resource::Role { trust, .. } = question.resource {
-            add(Layer::KeyPolicy, 0, "trust policy", trust, DocumentKind::Trust)?;
+            add(Layer::KeyPolicy, 0, question.policy_name(), trust, DocumentKind::Trust)?;
         }
         if !question.is_service() {
             let boundary = question
@@ -116,6 +117,10 @@ impl<'q> Chorus<'q> {
         chorus.present = chorus.voices.iter().map(|voice| voice.layer).collect();
         if scps_apply(question) && !question.scps.is_empty() {
             chorus.present.insert(Layer::ServiceControlPolicy);
+        }
+        if !question.is_service() && !question.caller.is_root() {
+            // A user or role without any policies is silent, not absent.
+            chorus.present.insert(Layer::IdentityPolicy);
         }
         if matches!(question.caller.kind, CallerKind::Federated { .. }) {
             // A federated session has what its session policies allow; without any, nothing.
@@ -160,12 +165,20 @@ impl<'q> Chorus<'q> {
         !self.present.contains(&layer) || self.allows(layer)
     }
 
-    /// Whether each of `count` levels allows.
-    pub(crate) fn levels_ok(&self, layer: Layer, count: usize) -> bool {
-        !self.present.contains(&layer)
-            || (0..count).all(|level| {
-                self.of(layer).any(|voice| voice.level == level && !voice.permits.is_empty())
-            })
+    /// The first level of service control policies that does not allow.
+    pub(crate) fn silent_level(&self, count: usize) -> Option<usize> {
+        let layer = Layer::ServiceControlPolicy;
+        let allows = |level: usize| {
+            self.of(layer).any(|voice| voice.level == level && !voice.permits.is_empty())
+        };
+        (0..count).find(|level| self.present.contains(&layer) && !allows(*level))
+    }
+
+    /// The statements that deny, in AWS's order of layers.
+    pub(crate) fn forbids(&self) -> Vec<Forbid> {
+        let mut forbids: Vec<Forbid> = self.voices.iter().flat_map(Voice::denying).collect();
+        forbids.sort_by_key(|forbid| (forbid.layer, forbid.level, forbid.index));
+        forbids
     }
 
     /// The kinds by which the key policy names the caller.
@@ -189,6 +202,17 @@ impl<'q> Chorus<'q> {
 impl Voice<'_> {
     fn kinds(&self) -> impl Iterator<Item = MatchKind> {
         self.permits.iter().filter_map(|place| self.slice.entries.get(*place)?.kind)
+    }
+
+    fn denying(&self) -> impl Iterator<Item = Forbid> {
+        let entries = self.forbids.iter().filter_map(|place| self.slice.entries.get(*place));
+        entries.map(|entry| Forbid {
+            layer: self.layer,
+            level: self.level,
+            source: self.source.to_owned(),
+            sid: entry.sid.clone(),
+            index: entry.statement,
+        })
     }
 
     /// The statements that matched, in the document's order.

@@ -2,7 +2,8 @@
 //!
 //! IAM JSON is compiled into Cedar policies (`document.rs`, `condition/`, `translate.rs`), each layer is
 //! evaluated by itself (`layers.rs`, `grant.rs`), and the layers are composed by the decision table
-//! (`table.rs`). A refusal is explained clause by clause (`explain.rs`). `policies/README.md` has the model on
+//! (`table.rs`). A refusal is explained clause by clause (`explain.rs`), with the smallest change that would
+//! have made it an allow (`remedy/`). `policies/README.md` has the model on
 //! one page. It reads no store, clock or environment, and does not look whether principals exist.
 //!
 //! INVARIANT: what cannot be evaluated is refused; what cannot be translated exactly is not accepted.
@@ -23,6 +24,7 @@ mod layers;
 mod pattern;
 mod principal;
 mod question;
+mod remedy;
 mod request;
 mod retire;
 mod schema;

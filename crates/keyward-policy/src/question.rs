@@ -94,6 +94,8 @@ pub struct Question<'a> {
     /// The policy of the endpoint through which the request came.
     pub vpc_endpoint: Option<&'a IdentityDocument>,
     pub facts: &'a Facts<'a>,
+    /// The documents are only tried: what is compiled of them is not kept.
+    pub trial: bool,
 }
 
 impl<'a> Question<'a> {
@@ -119,7 +121,13 @@ impl<'a> Question<'a> {
             rcps: &[],
             vpc_endpoint: None,
             facts,
+            trial: false,
         }
+    }
+
+    /// What explanations call the policy of the resource itself.
+    pub(crate) fn policy_name(&self) -> &'static str {
+        if matches!(self.resource, Resource::Role { .. }) { "trust policy" } else { "key policy" }
     }
 
     pub(crate) fn same_account(&self) -> bool {

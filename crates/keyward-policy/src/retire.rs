@@ -3,9 +3,8 @@
 //! Source: <https://docs.aws.amazon.com/kms/latest/APIReference/API_RetireGrant.html>
 
 use crate::{
-    engine::{self, PolicyEngine},
+    engine::{self, Hearing, PolicyEngine},
     error::Unevaluable,
-    explain,
     grant::{self, Applying},
     question::Question,
     table::Tally,
@@ -38,19 +37,25 @@ impl PolicyEngine {
         question: &Question<'_>,
         grant: &GrantRecord,
     ) -> Result<Decision, Unevaluable> {
+        let hearing = self.hear_retire(question, grant)?;
+        let trial = |tried: &Question<'_>| Ok(self.hear_retire(tried, grant)?.finding(tried));
+        self.conclude(question, &hearing, &trial)
+    }
+
+    fn hear_retire<'q>(
+        &self,
+        question: &Question<'q>,
+        grant: &'q GrantRecord,
+    ) -> Result<Hearing<'q>, Unevaluable> {
         let (chorus, world) = self.listen(question)?;
         let on_this_key = question.resource.arn() == grant.key.to_string();
         let kinds =
             if on_this_key { retiring_kinds(question.caller, grant) } else { BTreeSet::new() };
-        let applying: Vec<Applying<'_>> =
+        let grants: Vec<Applying<'_>> =
             kinds.into_iter().map(|kind| Applying { grant, kind }).collect();
         // The grant is the authority, so its key's account is not another one.
-        let tally = Tally { same_account: true, ..engine::tally(question, &chorus, &applying) };
-        let mut decision = engine::outcome(question, &chorus, &applying, tally.verdict());
-        if !decision.allowed() {
-            explain::explain(self, question, &chorus, &world, &applying, &mut decision)?;
-        }
-        Ok(decision)
+        let tally = Tally { same_account: true, ..engine::tally(question, &chorus, &grants) };
+        Ok(Hearing { chorus, world, grants, tally })
     }
 }
 

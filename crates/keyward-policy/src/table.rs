@@ -113,6 +113,22 @@ impl Tally {
         }
     }
 
+    /// Whether an allow of this layer is not needed: another path allows, or nothing asks for it.
+    pub(crate) fn spares(&self, layer: Layer) -> bool {
+        let owned = self.key_operation && self.same_account;
+        match layer {
+            Layer::ResourceControlPolicy => true,
+            Layer::KeyPolicy | Layer::Grant => self.names_anyone(),
+            Layer::IdentityPolicy => {
+                self.root
+                    || owned && (self.names_caller || self.names_entity)
+                    || self.key_operation && !self.same_account && self.own_grant
+            }
+            Layer::PermissionsBoundary | Layer::SessionPolicy => owned && self.names_caller,
+            Layer::ServiceControlPolicy | Layer::VpcEndpointPolicy | Layer::Guardrail => false,
+        }
+    }
+
     fn names_anyone(&self) -> bool {
         self.names_caller || self.names_entity || self.names_account
     }

@@ -86,7 +86,7 @@ impl PolicyEngine {
             child_grant: None,
             ..*question
         };
-        self.decide(&after).allowed()
+        self.decide_tersely(&after).allowed()
     }
 
     /// The error of a policy that [`Self::keeps_caller_able`] refuses.

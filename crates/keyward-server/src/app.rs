@@ -3,7 +3,7 @@
 //! | path | door |
 //! |---|---|
 //! | `/livez`, `/readyz`, `/metrics`, `/openapi.json` | `operator.rs`, `openapi.rs`: no signature |
-//! | `/v1/events…` | `events.rs` |
+//! | `/v1/events…`, `/v1/explain/…` | `events.rs` |
 //! | `/v1/…` | `rest.rs`: the operation table as resources |
 //! | everything else | AWS JSON, AWS query, or a sentence for those who came here by mistake |
 

@@ -22,6 +22,7 @@
 //! | `< 200 PATTERN` | success; the pattern's members must be there |
 //! | `< Code WORDS` | refusal; the message must contain the words |
 //! | `log Operation outcome…` | the newest event |
+//! | `decided PATTERN` | the last decision of the newest event, as `keyward explain -o json` shows it |
 //!
 //! In a pattern `"$name"` stands for any value at first and for the same value afterwards, `"*"` for any value.
 //! In a request and in a policy `$name` is replaced.
@@ -47,6 +48,7 @@ pub enum Action {
     Request { operation: String, body: String },
     Expect { code: String, rest: String },
     Log { operation: String, outcome: String },
+    Decided { pattern: String },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,6 +124,7 @@ fn parse_line(line: &str) -> Option<Action> {
             let (operation, outcome) = two(rest);
             Action::Log { operation, outcome }
         }
+        "decided" => Action::Decided { pattern: rest.to_owned() },
         _ => return None,
     })
 }

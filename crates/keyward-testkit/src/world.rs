@@ -349,6 +349,7 @@ impl Stage<'_> {
                     .map_err(|error| format!("{operation}: {error}"))?;
             }
             Action::Log { operation, outcome } => return self.log(operation, outcome),
+            Action::Decided { pattern } => return self.decided(pattern),
         }
         Ok(())
     }
@@ -371,6 +372,14 @@ impl Stage<'_> {
             Value::Object(members) => members.values_mut().for_each(|member| self.fill(member)),
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
+    }
+
+    fn decided(&mut self, pattern: &str) -> Result<(), String> {
+        let events = self.service.events();
+        let newest = events.last().ok_or("the log is empty")?;
+        let decision = newest["additionalEventData"]["policyDecision"].as_array();
+        let decision = decision.and_then(|all| all.last()).ok_or("nothing was decided")?;
+        self.bindings.expect("200", pattern, &Answer::Success(decision.clone()))
     }
 
     fn log(&self, operation: &str, outcome: &str) -> Result<(), String> {

@@ -65,6 +65,7 @@ fn main() {
             layer(Layer::Grant, LayerEffect::NoImpact, vec![]),
             layer(Layer::IdentityPolicy, LayerEffect::Allow, vec![matched]),
         ],
+        remedies: vec![],
     }];
     let record = Record {
         caller: &caller,

@@ -4,20 +4,21 @@
 //!
 //! INVARIANT: text that a client chose cannot steer a terminal; control characters are shown escaped.
 
-use crate::{decisions_of, filter};
+use crate::{Explained, explained_of, filter};
 use keyward_types::{
-    Clause, Decision, Effect, Layer, LayerEffect, LayerOutcome, Matched, NearMiss, Reason,
+    CheckEffect, CheckKind, Clause, Decision, Effect, Layer, LayerEffect, LayerOutcome, Matched,
+    NearMiss, PolicyChange, Reason, Remedy,
 };
 use serde_json::Value;
 use std::fmt::Write;
 
-/// Who did what to which key, how it ended, what each layer said, and what to change.
+/// Who did what to which key, how it ended, what each check and layer said, and what to change.
 pub fn explain(record: &Value, color: bool) -> String {
     let mut page = Page { text: String::new(), color };
     head(&mut page, record);
-    let decisions = decisions_of(record);
-    for decision in &decisions {
-        decision_text(&mut page, decision);
+    let decisions = explained_of(record);
+    for explained in &decisions {
+        decision_text(&mut page, explained);
     }
     let omitted =
         record.pointer("/additionalEventData/omitted").and_then(Value::as_bool) == Some(true);
@@ -30,9 +31,10 @@ pub fn explain(record: &Value, color: bool) -> String {
             "No decision is recorded: the request ended before authorization, or needed none.",
         );
     }
-    if let Some(refused) = decisions.iter().find(|decision| !decision.allowed()) {
+    let mut refused = decisions.iter().map(|explained| &explained.decision);
+    if let Some(refused) = refused.find(|decision| !decision.allowed()) {
         page.line("");
-        page.line(&format!("{} {}", page.paint(BOLD, "To change this:"), hint(refused)));
+        advice(&mut page, refused);
     }
     page.text
 }
@@ -110,7 +112,7 @@ fn parameter(page: &mut Page, name: &str, value: &Value) {
     }
 }
 
-fn decision_text(page: &mut Page, decision: &Decision) {
+fn decision_text(page: &mut Page, Explained { decision, checks }: &Explained) {
     let verdict = match decision.effect {
         Effect::Allow => page.paint(GREEN, "allowed"),
         Effect::ExplicitDeny => page.paint(RED, "denied"),
@@ -126,11 +128,25 @@ fn decision_text(page: &mut Page, decision: &Decision) {
     ));
     let mut layers: Vec<&LayerOutcome> = decision.layers.iter().collect();
     layers.sort_by_key(|outcome| outcome.layer);
+    for check in checks {
+        let effect = check.evaluated_effect;
+        let code = match effect {
+            CheckEffect::Allow => GREEN,
+            CheckEffect::ImplicitDeny | CheckEffect::ExplicitDeny => RED,
+            CheckEffect::NoImpact => DIM,
+        };
+        page.line(&format!(
+            "  {:<21} {}",
+            check.check_type.as_str(),
+            page.paint(code, effect.as_str())
+        ));
+        let own = |outcome: &&&LayerOutcome| CheckKind::of(outcome.layer) == check.check_type;
+        for outcome in layers.iter().filter(own) {
+            layer_text(page, outcome, &decision.action);
+        }
+    }
     let absent: Vec<&str> =
         layers.iter().filter(|o| o.effect == LayerEffect::Absent).map(|o| name(o.layer)).collect();
-    for outcome in layers.into_iter().filter(|outcome| outcome.effect != LayerEffect::Absent) {
-        layer_text(page, outcome, &decision.action);
-    }
     if !absent.is_empty() {
         page.line(&format!(
             "  {}",
@@ -147,22 +163,22 @@ fn layer_text(page: &mut Page, outcome: &LayerOutcome, action: &str) {
         LayerEffect::NoImpact => page.paint(DIM, "says nothing, and need not"),
         LayerEffect::Absent => page.paint(DIM, "is not there"),
     };
-    page.line(&format!("  {:<24} {verdict}", name(outcome.layer)));
+    page.line(&format!("    {:<24} {verdict}", name(outcome.layer)));
     for Matched { source, sid, index, allow, .. } in &outcome.matched {
         let verb = if *allow { "allow" } else { "deny" };
         page.line(&format!(
-            "      {verb} by {}",
+            "        {verb} by {}",
             statement(outcome.layer, source, sid.as_deref(), *index)
         ));
     }
     for NearMiss { source, sid, index, allow, failed } in &outcome.near {
         let verb = if *allow { "allow" } else { "deny" };
         let place = statement(outcome.layer, source, sid.as_deref(), *index);
-        page.line(&format!("      {verb} in {place} did not match:"));
+        page.line(&format!("        {verb} in {place} did not match:"));
         for Clause { clause, expected, actual } in failed {
-            page.line(&format!("        {}", page.paint(YELLOW, &safe(clause))));
-            page.line(&format!("          wants     {}", safe(expected)));
-            page.line(&format!("          there was {}", safe(actual)));
+            page.line(&format!("          {}", page.paint(YELLOW, &safe(clause))));
+            page.line(&format!("            wants     {}", safe(expected)));
+            page.line(&format!("            there was {}", safe(actual)));
         }
     }
 }
@@ -181,6 +197,37 @@ fn statement(layer: Layer, source: &str, sid: Option<&str>, index: usize) -> Str
         (Layer::Grant, Some(id)) => format!("grant {}", safe(id)),
         (_, Some(sid)) => format!("{} of {}", safe(sid), safe(source)),
         (_, None) => format!("Statement[{index}] of {}", safe(source)),
+    }
+}
+
+/// The changes that would have made this an allow; where none was found, what may help.
+fn advice(page: &mut Page, decision: &Decision) {
+    let Some((first, others)) = decision.remedies.split_first() else {
+        page.line(&format!("{} {}", page.paint(BOLD, "To change this:"), hint(decision)));
+        return;
+    };
+    page.line(&page.paint(BOLD, "Smallest change:"));
+    remedy(page, first);
+    if !others.is_empty() {
+        page.line("");
+        page.line(&page.paint(BOLD, "Or:"));
+    }
+    for other in others {
+        remedy(page, other);
+    }
+}
+
+fn remedy(page: &mut Page, Remedy { changes, verified }: &Remedy) {
+    for (i, change) in changes.iter().enumerate() {
+        let PolicyChange { text, body, blast, .. } = change;
+        page.line(&format!("  {} {}", if i == 0 { "-" } else { "  and" }, safe(text)));
+        if let Some(body) = body {
+            page.line(&format!("      {}", safe(&body.to_string())));
+        }
+        page.line(&format!("      {}", page.paint(DIM, &format!("opens: {}", safe(&blast.words)))));
+    }
+    if !verified {
+        page.line("      not verified: the other account's side cannot be seen from here");
     }
 }
 

@@ -1,7 +1,7 @@
 //! Events in CloudTrail's form, and the questions asked of them.
 //!
-//! One way in, [`Record::to_json`]; three ways to read what came of it: [`decisions_of`], [`explain`]
-//! and [`Filter`].
+//! One way in, [`Record::to_json`]; three ways to read what came of it: [`explained_of`], [`explain`]
+//! and [`Filter`]. [`withhold`] takes the policy text out for those who may not read it.
 //! It stores nothing, and proves nothing about order or completeness: that is the log's business.
 //!
 //! INVARIANT: no member that could hold plaintext, ciphertext, a message, a signature, a token or key
@@ -21,4 +21,4 @@ pub use explain::explain;
 pub use filter::Filter;
 pub use name::lower_camel;
 pub use record::{EVENT_VERSION, Extra, INTERNAL, Record, ResourceRef, TlsDetails};
-pub use trace::{ADDITIONAL_BYTES_MAX, decisions_of};
+pub use trace::{ADDITIONAL_BYTES_MAX, Explained, decisions_of, explained_of, withhold};

@@ -4,11 +4,12 @@
 
 use keyward_trail::{
     ADDITIONAL_BYTES_MAX, Extra, INTERNAL, Record, ResourceRef, TlsDetails, WITHHELD, decisions_of,
-    explain,
+    explain, explained_of, withhold,
 };
 use keyward_types::{
-    AccountId, Caller, CallerKind, Clause, Decision, Effect, ErrorCode, KmsError, Layer,
-    LayerEffect, LayerOutcome, MatchKind, Matched, NearMiss, Origin, Reason, Region, Timestamp,
+    AccountId, Blast, Caller, CallerKind, ChangeKind, Clause, Decision, Effect, ErrorCode, Extent,
+    KmsError, Layer, LayerEffect, LayerOutcome, MatchKind, Matched, NearMiss, Origin, PolicyChange,
+    Reach, Reason, Region, Remedy, Timestamp,
 };
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
@@ -141,6 +142,7 @@ fn allowed(action: &str) -> Decision {
                 ..layer(Layer::IdentityPolicy, LayerEffect::Allow)
             },
         ],
+        remedies: vec![],
     }
 }
 
@@ -198,6 +200,7 @@ fn refused() -> Decision {
                 ..layer(Layer::KeyPolicy, LayerEffect::Allow)
             },
         ],
+        remedies: vec![],
     }
 }
 
@@ -429,6 +432,98 @@ fn long_texts_are_cut_at_a_character() {
     let large = object(json!({"policy": "p".repeat(200_000), "description": "d"}));
     let value = parse(&Record { request_parameters: &large, ..base(&caller) }.to_json());
     assert_eq!(value["requestParameters"], json!({"omitted": true}));
+}
+
+/// Two ways to let the refused caller in.
+fn remedies(words: &str) -> Vec<Remedy> {
+    let change = |kind, text: &str, body| PolicyChange {
+        kind,
+        layer: Some(Layer::IdentityPolicy),
+        source: None,
+        level: None,
+        sid: None,
+        index: None,
+        body: Some(body),
+        text: text.to_owned(),
+        blast: Blast {
+            principals: Reach::Principal("arn:aws:iam::111122223333:role/team/App".to_owned()),
+            actions: vec!["kms:Decrypt".to_owned()],
+            resources: Extent::One(KEY.to_owned()),
+            conditions: vec![],
+            words: words.to_owned(),
+        },
+    };
+    let one =
+        change(ChangeKind::CreateGrant, "Create a grant.", json!({"Operations": ["Decrypt"]}));
+    let other = change(ChangeKind::AddStatement, "Add an Allow.", json!({"Effect": "Allow"}));
+    [one, other].map(|one| Remedy { changes: vec![one], verified: true }).into()
+}
+
+#[test]
+fn remedies_are_kept_told_and_the_first_to_be_cut() {
+    let (caller, error) = (session(), denied());
+    let written = |words: &str| {
+        let decisions = [Decision { remedies: remedies(words), ..refused() }];
+        parse(&Record { error: Some(&error), decisions: &decisions, ..base(&caller) }.to_json())
+    };
+    let value = written("App would be let in");
+    let [read] = explained_of(&value).try_into().unwrap();
+    assert_eq!(read.decision.remedies, remedies("App would be let in"));
+    assert_eq!(read.checks, read.decision.checks());
+    let text = explain(&value, false);
+    let (before, advice) = text.split_once("Smallest change:\n").unwrap();
+    assert!(advice.starts_with("  - Create a grant.\n      {\"Operations\":[\"Decrypt\"]}\n      opens: App would be let in\n"), "{advice}");
+    assert!(advice.contains("Or:\n  - Add an Allow."), "{advice}");
+    assert!(before.contains("PRINCIPAL             IMPLICIT_DENY"), "{before}");
+    assert!(!text.contains("To change this:"));
+    for (chars, kept) in [(10_000, 2), (20_000, 1), (40_000, 0)] {
+        let value = written(&"w".repeat(chars));
+        let [read] = decisions_of(&value).try_into().unwrap();
+        assert_eq!(read.remedies.len(), kept, "{chars}");
+        assert_eq!(read.layers, refused().layers, "near misses are cut after remedies");
+        assert_eq!(value["additionalEventData"]["omitted"] == true, kept < 2);
+    }
+}
+
+#[test]
+fn a_reader_without_explanations_sees_no_policy_text() {
+    let (caller, error) = (session(), denied());
+    let mut deny = refused();
+    deny.layers[3].matched.push(matched("key policy", Some("SecretSid"), 4, false, None));
+    let decisions =
+        [Decision { remedies: remedies("SecretWords"), ..deny }, allowed("kms:Decrypt")];
+    let mut value =
+        parse(&Record { error: Some(&error), decisions: &decisions, ..base(&caller) }.to_json());
+    let whole = value.clone();
+    withhold(&mut value);
+    let text = value.to_string();
+    for secret in [
+        "SecretSid",
+        "SecretWords",
+        "AppUse",
+        "EnableIAM",
+        "0c237476",
+        "Statement",
+        "acme",
+        "matched",
+        "near",
+    ] {
+        assert!(!text.contains(secret), "{secret} is in {text}");
+    }
+    let told = |value: &Value| {
+        let decision = &value["additionalEventData"]["policyDecision"][0];
+        ["effect", "reason", "action", "resource", "checks"].map(|name| decision[name].clone())
+    };
+    assert_eq!(told(&value), told(&whole));
+    assert_eq!(
+        explained_of(&value).iter().map(|one| one.checks.clone()).collect::<Vec<_>>(),
+        explained_of(&whole).iter().map(|one| one.checks.clone()).collect::<Vec<_>>()
+    );
+    let (mut other, mut rest) = (whole, value);
+    for record in [&mut other, &mut rest] {
+        record["additionalEventData"] = Value::Null;
+    }
+    assert_eq!(other, rest, "the rest of the record stays");
 }
 
 /// The trace is cut in steps, says so, and still reads back with its verdict.

@@ -4,6 +4,7 @@
 //! of which statement failed, what it expected and what it saw.
 //! Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
 
+use crate::remedy::Remedy;
 use serde::{Deserialize, Serialize};
 
 /// What the whole evaluation says.
@@ -155,6 +156,9 @@ pub struct Decision {
     /// The resource's ARN, or `*`.
     pub resource: String,
     pub layers: Vec<LayerOutcome>,
+    /// What would have made a refusal an allow, smallest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remedies: Vec<Remedy>,
 }
 
 impl Decision {

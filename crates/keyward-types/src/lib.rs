@@ -5,6 +5,7 @@
 
 pub mod blob;
 pub mod caller;
+pub mod check;
 pub mod context;
 pub mod decision;
 pub mod error;
@@ -17,9 +18,11 @@ pub mod organization;
 pub mod ports;
 pub mod principal;
 pub mod record;
+pub mod remedy;
 
 pub use blob::Blob;
 pub use caller::{Caller, CallerKind, IdentityDocument, Origin};
+pub use check::{Check, CheckEffect, CheckKind};
 pub use context::EncryptionContext;
 pub use decision::{
     Clause, Decision, Effect, Layer, LayerEffect, LayerOutcome, MatchKind, Matched, NearMiss,
@@ -43,3 +46,4 @@ pub use principal::{
     PolicyVersion, RoleRecord, UserRecord,
 };
 pub use record::{Change, Name, Record};
+pub use remedy::{Blast, ChangeKind, Extent, PolicyChange, Reach, Remedy};

@@ -1,4 +1,4 @@
-//! `keyward explain`: why a request was allowed or refused, layer by layer.
+//! `keyward explain`: why a request was allowed or refused, check by check, and what would change it.
 
 use crate::{
     args::Common,
@@ -11,7 +11,7 @@ use serde_json::Value;
 pub(super) fn explain(common: &Common, id: &str) -> Result<Exit, CliError> {
     let client = Client::new(common);
     let id = if id == "last" { newest_refusal(&client)? } else { id.to_owned() };
-    let explanation = client.read(&format!("/v1/events/{}/explanation", encoded(&id)), &[])?;
+    let explanation = client.read(&format!("/v1/explain/{}", encoded(&id)), &[])?;
     match common.output {
         Format::Json => output::json(&explanation),
         Format::Text => {

@@ -14,7 +14,7 @@ use super::{
     },
 };
 use crate::{
-    authorize::{layers_of, request_facts},
+    authorize::{layers_of, note_refusal_elsewhere, request_facts},
     mfa,
 };
 use keyward_policy::{Question, Resource};
@@ -193,7 +193,8 @@ impl Input {
         actions
     }
 
-    fn facts<'f>(&self, caller: &Caller, role: &RoleRecord, now: Timestamp) -> Facts<'f> {
+    /// What the request itself says; the role's own tags are its account's to know.
+    fn facts<'f>(&self, caller: &Caller, now: Timestamp) -> Facts<'f> {
         let mut facts = request_facts(now);
         facts.add("sts:RoleSessionName", self.role_session_name.as_str());
         if let Some(external_id) = &self.external_id {
@@ -209,7 +210,6 @@ impl Input {
             facts.add_many("sts:TransitiveTagKeys", self.transitive_tag_keys.iter().cloned());
         }
         iam_tag_facts(&self.narrowing.tags, &mut facts);
-        identity::tag_facts(&role.tags, &mut facts);
         facts
     }
 
@@ -283,10 +283,15 @@ fn authorized_role(
     let refused = |action: &str| wording::may_not_assume(caller, action, &input.role_arn);
     let (account, name) = input.role_name().ok_or_else(|| refused("sts:AssumeRole"))?;
     call.rest_on(Name::Role(account.clone(), name.clone()));
+    let is_elsewhere = account != caller.account;
+    let mut facts = input.facts(caller, call.now());
     let role = call.store().role(&account, &name).map_err(KmsError::internal)?;
-    let role = role
-        .filter(|role| role.arn() == input.role_arn)
-        .ok_or_else(|| refused("sts:AssumeRole"))?;
+    let Some(role) = role.filter(|role| role.arn() == input.role_arn) else {
+        if is_elsewhere {
+            note_refusal_elsewhere(call, &input.role_arn, "sts:AssumeRole", &facts)?;
+        }
+        return Err(refused("sts:AssumeRole"));
+    };
     if let (Some(now), Some(wanted)) = (&caller.source_identity, &input.source_identity)
         && now != wanted
     {
@@ -294,10 +299,10 @@ fn authorized_role(
         return Err(refused("sts:SetSourceIdentity"));
     }
     let layers = layers_of(call)?;
-    let mut facts = input.facts(caller, &role, call.now());
+    let (own_facts, arn) = (facts.clone(), role.arn());
     layers.facts(caller, &mut facts);
     layers.owner_facts(&role.account, &mut facts);
-    let arn = role.arn();
+    identity::tag_facts(&role.tags, &mut facts);
     for action in input.actions(caller) {
         let decision = call.policies().decide(&Question {
             cross_account_allowed: true,
@@ -311,7 +316,11 @@ fn authorized_role(
             )
         });
         let allowed = decision.allowed();
-        call.decided(decision);
+        if !allowed && is_elsewhere {
+            note_refusal_elsewhere(call, &arn, action, &own_facts)?;
+        } else {
+            call.decided(decision);
+        }
         if !allowed {
             return Err(refused(action));
         }

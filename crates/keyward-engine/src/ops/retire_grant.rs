@@ -7,7 +7,7 @@
 //! key or the grant exists.
 
 use super::prelude::*;
-use crate::authorize::retirement;
+use crate::authorize::{retirement, retirement_elsewhere};
 use keyward_types::{GrantId, GrantRecord, KeyName};
 use std::sync::Arc;
 
@@ -106,9 +106,7 @@ fn found(
     let grant = call.store().grant(key, grant_id).map_err(KmsError::internal)?;
     match (record, grant) {
         (Some(record), Some(grant)) => Ok((record, grant)),
-        _ if key.account != call.caller().account => {
-            Err(wording::denied_elsewhere("kms:RetireGrant", call.caller(), false))
-        }
+        _ if key.account != call.caller().account => Err(retirement_elsewhere(call, key)),
         (None, _) => Err(wording::no_such_key(key)),
         (Some(_), None) => Err(wording::no_such_grant(grant_id)),
     }

@@ -10,6 +10,7 @@
 mod behaviour;
 mod random;
 mod reference;
+mod remedies;
 mod schema;
 mod table;
 mod vectors;

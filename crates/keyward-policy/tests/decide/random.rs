@@ -15,12 +15,12 @@ use keyward_types::{
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-const SEED: u64 = 0x006b_6579_7761_7264;
+pub(crate) const SEED: u64 = 0x006b_6579_7761_7264;
 const REQUESTS: usize = 1_000;
 const DOCUMENTS_VALIDATED: usize = 60;
 
 /// SplitMix64: enough for tests, and the same everywhere.
-struct Luck(u64);
+pub(crate) struct Luck(pub(crate) u64);
 
 impl Luck {
     fn next(&mut self) -> u64 {
@@ -375,6 +375,141 @@ fn with_derived(
     all
 }
 
+/// One random request and everything that is in force for it.
+#[derive(Clone)]
+pub(crate) struct Case {
+    pub(crate) caller: Caller,
+    pub(crate) action: &'static str,
+    pub(crate) context: BTreeMap<String, String>,
+    tags: BTreeMap<String, String>,
+    stated: BTreeMap<String, Vec<String>>,
+    pub(crate) key_policy: Value,
+    pub(crate) identity: Vec<Value>,
+    pub(crate) boundary: Option<Value>,
+    pub(crate) session: Vec<Value>,
+    pub(crate) scps: Vec<Vec<Value>>,
+    pub(crate) endpoint: Option<Value>,
+    pub(crate) grants: Vec<GrantRecord>,
+}
+
+impl Case {
+    pub(crate) fn random(luck: &mut Luck) -> Self {
+        let mut caller = caller(luck.pick(CALLERS));
+        caller.tags = pairs(
+            luck,
+            &["team", "Team", "key"],
+            &["red", "blue", "1234abcd-12ab-34cd-56ef-1234567890ab"],
+        );
+        caller.mfa = luck.one_in(2).then(|| luck.one_in(2));
+        let context = pairs(
+            luck,
+            &["AppName", "appname", "team", "aws:s3:arn"],
+            &["red", "Red", "90", "arn:aws:s3:::data/x"],
+        );
+        let tags = pairs(luck, &["Team", "team", "other"], &["red", "blue"]);
+        let stated = facts(luck, &caller);
+        let key_policy = policy(luck, true);
+        let identity = (0..luck.below(3)).map(|_| layer(luck)).collect();
+        let boundary = luck.one_in(4).then(|| layer(luck));
+        let session = (0..luck.below(6) / 4).map(|_| layer(luck)).collect();
+        let scps = (0..luck.below(6) / 4).map(|_| vec![layer(luck), layer(luck)]).collect();
+        let endpoint = luck.one_in(6).then(|| policy(luck, true));
+        let grants = (0..luck.below(3)).map(|_| grant(luck)).collect();
+        let action = luck.pick(ACTIONS);
+        Self {
+            caller,
+            action,
+            context,
+            tags,
+            stated,
+            key_policy,
+            identity,
+            boundary,
+            session,
+            scps,
+            endpoint,
+            grants,
+        }
+    }
+
+    fn cross_account_allowed(&self) -> bool {
+        self.action != "kms:PutKeyPolicy"
+    }
+
+    /// Whether no policy can allow it: another account's principal asks for what AWS keeps inside accounts.
+    pub(crate) fn stays_inside_accounts(&self) -> bool {
+        let service = matches!(self.caller.kind, keyward_types::CallerKind::Service { .. });
+        !self.cross_account_allowed() && !service && self.caller.account.as_str() != OWNER
+    }
+
+    /// What the slow evaluator says.
+    pub(crate) fn expected(&self) -> Effect {
+        Request {
+            caller: &self.caller,
+            action: self.action,
+            resource: KEY,
+            owner: OWNER,
+            cross_account_allowed: self.cross_account_allowed(),
+            context: &self.context,
+            resource_tags: &self.tags,
+            facts: &with_derived(
+                &self.stated,
+                &self.caller,
+                &self.context,
+                self.endpoint.is_some(),
+            ),
+            key_policy: &self.key_policy,
+            identity: &self.identity,
+            boundary: self.boundary.as_ref(),
+            session: &self.session,
+            scps: &self.scps,
+            endpoint: self.endpoint.as_ref(),
+            grants: &self.grants,
+        }
+        .decide()
+    }
+
+    /// The same for the engine. Documents are named by their place: `d0`, `s1.0`.
+    pub(crate) fn with_question<R>(&self, ask: impl FnOnce(&Question<'_>) -> R) -> R {
+        let documents = |prefix: &str, list: &[Value]| -> Vec<IdentityDocument> {
+            let each = list.iter().enumerate();
+            each.map(|(i, document)| named(&format!("{prefix}{i}"), document)).collect()
+        };
+        let mut asking = self.caller.clone();
+        asking.session_policies = documents("session", &self.session);
+        let encryption = EncryptionContext(self.context.clone());
+        let mut facts = Facts::new();
+        facts.set_encryption_context(&encryption);
+        for (name, values) in &self.stated {
+            match values.as_slice() {
+                [one] => facts.add(name, one.clone()),
+                many => facts.add_many(name, many.iter().cloned()),
+            };
+        }
+        let policy = document(&self.key_policy);
+        let boundary = self.boundary.as_ref().map(|d| named("boundary", d));
+        let endpoint = self.endpoint.as_ref().map(|d| named("endpoint", d));
+        let identity = documents("d", &self.identity);
+        let levels: Vec<Vec<IdentityDocument>> = self
+            .scps
+            .iter()
+            .enumerate()
+            .map(|(i, level)| documents(&format!("s{i}."), level))
+            .collect();
+        let (owner, grants) = (account(OWNER), self.grants.iter().collect::<Vec<_>>());
+        ask(&Question {
+            cross_account_allowed: self.cross_account_allowed(),
+            key_policy: Some(&policy),
+            grants: &grants,
+            identity: &identity,
+            boundary: boundary.as_ref(),
+            scps: &levels,
+            vpc_endpoint: endpoint.as_ref(),
+            ..Question::new(&asking, self.action, key(KEY, &owner, &self.tags), &facts)
+        })
+    }
+}
+
 #[test]
 fn the_engine_decides_as_the_slow_evaluator_and_slices_as_whole_documents() {
     println!("seed {SEED:#x}");
@@ -382,87 +517,18 @@ fn the_engine_decides_as_the_slow_evaluator_and_slices_as_whole_documents() {
     let (engine, whole) = (PolicyEngine::new(), PolicyEngine::unsliced());
     let mut tally: BTreeMap<String, usize> = BTreeMap::new();
     for number in 0..REQUESTS {
-        let mut caller = caller(luck.pick(CALLERS));
-        caller.tags = pairs(
-            &mut luck,
-            &["team", "Team", "key"],
-            &["red", "blue", "1234abcd-12ab-34cd-56ef-1234567890ab"],
-        );
-        caller.mfa = luck.one_in(2).then(|| luck.one_in(2));
-        let context = pairs(
-            &mut luck,
-            &["AppName", "appname", "team", "aws:s3:arn"],
-            &["red", "Red", "90", "arn:aws:s3:::data/x"],
-        );
-        let tags = pairs(&mut luck, &["Team", "team", "other"], &["red", "blue"]);
-        let stated = facts(&mut luck, &caller);
-        let key_policy = policy(&mut luck, true);
-        let identity: Vec<Value> = (0..luck.below(3)).map(|_| layer(&mut luck)).collect();
-        let boundary = luck.one_in(4).then(|| layer(&mut luck));
-        let session: Vec<Value> = (0..luck.below(6) / 4).map(|_| layer(&mut luck)).collect();
-        let scps: Vec<Vec<Value>> =
-            (0..luck.below(6) / 4).map(|_| vec![layer(&mut luck), layer(&mut luck)]).collect();
-        let endpoint = luck.one_in(6).then(|| policy(&mut luck, true));
-        let grants: Vec<GrantRecord> = (0..luck.below(3)).map(|_| grant(&mut luck)).collect();
-        let (action, owner) = (luck.pick(ACTIONS), account(OWNER));
-        let cross = action != "kms:PutKeyPolicy";
-
-        let reference = Request {
-            caller: &caller,
-            action,
-            resource: KEY,
-            owner: OWNER,
-            cross_account_allowed: cross,
-            context: &context,
-            resource_tags: &tags,
-            facts: &with_derived(&stated, &caller, &context, endpoint.is_some()),
-            key_policy: &key_policy,
-            identity: &identity,
-            boundary: boundary.as_ref(),
-            session: &session,
-            scps: &scps,
-            endpoint: endpoint.as_ref(),
-            grants: &grants,
-        };
-        let expected = reference.decide();
-
-        let documents = |list: &[Value]| -> Vec<IdentityDocument> {
-            list.iter().map(|d| named("d", d)).collect()
-        };
-        let mut asking = caller.clone();
-        asking.session_policies = documents(&session);
-        let encryption = EncryptionContext(context.clone());
-        let mut facts = Facts::new();
-        facts.set_encryption_context(&encryption);
-        for (name, values) in &stated {
-            match values.as_slice() {
-                [one] => facts.add(name, one.clone()),
-                many => facts.add_many(name, many.iter().cloned()),
-            };
-        }
-        let (policy, boundary_document) =
-            (document(&key_policy), boundary.as_ref().map(|d| named("boundary", d)));
-        let endpoint_document = endpoint.as_ref().map(|d| named("endpoint", d));
-        let (identity_documents, levels) =
-            (documents(&identity), scps.iter().map(|l| documents(l)).collect::<Vec<_>>());
-        let candidates: Vec<&GrantRecord> = grants.iter().collect();
-        let question = Question {
-            cross_account_allowed: cross,
-            key_policy: Some(&policy),
-            grants: &candidates,
-            identity: &identity_documents,
-            boundary: boundary_document.as_ref(),
-            scps: &levels,
-            vpc_endpoint: endpoint_document.as_ref(),
-            ..Question::new(&asking, action, key(KEY, &owner, &tags), &facts)
-        };
-        let decision = engine.decide(&question);
+        let case = Case::random(&mut luck);
+        let (decision, unsliced) = case.with_question(|q| (engine.decide(q), whole.decide(q)));
+        let Case { caller, action, key_policy, identity, boundary, grants, context, .. } = &case;
+        let (tags, stated) = (&case.tags, &case.stated);
         assert_eq!(
-            decision.effect, expected,
+            decision.effect,
+            case.expected(),
             "seed {SEED:#x}, request {number}: {} {action}\nkey policy {key_policy:#}\nidentity {identity:#?}\nboundary {boundary:#?}\ngrants {grants:#?}\ncontext {context:?} tags {:?} {tags:?} facts {stated:?}\n{decision:#?}",
-            caller.arn, caller.tags
+            caller.arn,
+            caller.tags
         );
-        assert_eq!(decision, whole.decide(&question), "seed {SEED:#x}, request {number}");
+        assert_eq!(decision, unsliced, "seed {SEED:#x}, request {number}");
         assert_ne!(decision.rule, 0, "seed {SEED:#x}, request {number}");
         *tally.entry(format!("{:?} row {}", decision.effect, decision.rule)).or_default() += 1;
     }

@@ -1,7 +1,9 @@
-//! `/v1/events`: the log, read, followed and explained.
+//! `/v1/events` and `/v1/explain`: the log, read, followed and explained.
 //!
 //! Who may: the root user, and whoever an identity policy allows `keyward:ListEvents` or
 //! `keyward:ExplainDecision` on `*`. A caller sees the events of its own account alone.
+//! Statements, near misses and remedies are policy text: who may not explain reads, filters and follows
+//! events without them, here and in LookupEvents.
 //! A refused read leaves an event of its own; an allowed one leaves none, so that a board that looks
 //! every few seconds does not fill the log that it looks at.
 
@@ -77,8 +79,8 @@ pub(crate) const ROUTES: &[Route] = &[
     },
     Route {
         name: EXPLAIN.operation,
-        path: "/v1/events/{id}/explanation",
-        summary: "Why a request was allowed or refused",
+        path: "/v1/explain/{id}",
+        summary: "Why a request was allowed or refused, by its event's id or its own, and what would change it",
         query: &[],
         content_type: answer::JSON,
     },
@@ -91,7 +93,7 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
         .route("/v1/events", web::get().to(list))
         .route("/v1/events/tail", web::get().to(tail))
         .route("/v1/events/{id}", web::get().to(show))
-        .route("/v1/events/{id}/explanation", web::get().to(explain));
+        .route("/v1/explain/{id}", web::get().to(explain));
 }
 
 async fn list(request: HttpRequest, doors: Data<Doors>) -> HttpResponse {
@@ -105,7 +107,12 @@ async fn list(request: HttpRequest, doors: Data<Doors>) -> HttpResponse {
 
 async fn show(request: HttpRequest, doors: Data<Doors>) -> HttpResponse {
     answered(&request, &doors, LIST, |caller, id| {
-        found(&doors, caller, id).map(|(event, _)| (answer::JSON, event.record))
+        let (event, mut record) = found(&doors, caller, id)?;
+        if permission::may_explain(&doors.engine, caller)? {
+            return Ok((answer::JSON, event.record));
+        }
+        keyward_trail::withhold(&mut record);
+        Ok((answer::JSON, record.to_string().into_bytes()))
     })
     .await
 }
@@ -126,12 +133,30 @@ async fn explain(request: HttpRequest, doors: Data<Doors>) -> HttpResponse {
         let body = json!({
             "EventId": event.event_id.to_string(),
             "RequestId": event.request_id.to_string(),
+            "Event": facts(&record),
             "Text": text,
-            "Decisions": keyward_trail::decisions_of(&record),
+            "Decisions": keyward_trail::explained_of(&record),
         });
         Ok((answer::JSON, body.to_string().into_bytes()))
     })
     .await
+}
+
+/// What an explanation says of the event itself.
+fn facts(record: &Value) -> Value {
+    const MEMBERS: &[&str] = &[
+        "eventTime",
+        "eventSource",
+        "eventName",
+        "userIdentity",
+        "sourceIPAddress",
+        "requestParameters",
+        "resources",
+        "errorCode",
+        "errorMessage",
+    ];
+    let known = MEMBERS.iter().filter_map(|name| Some((*name, record.get(name)?.clone())));
+    Value::Object(known.map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
 async fn tail(request: HttpRequest, doors: Data<Doors>) -> HttpResponse {
@@ -140,12 +165,13 @@ async fn tail(request: HttpRequest, doors: Data<Doors>) -> HttpResponse {
         Ok(caller) => caller,
         Err(error) => return answer::rest_error(&error, request_id),
     };
-    match Asked::of(request.uri().query().unwrap_or_default(), doors.engine.now()) {
-        Ok(asked) => answer::begin(StatusCode::OK, EVENT_STREAM, request_id).body(tail::Tail::new(
-            doors,
-            &caller,
-            asked.filter,
-        )),
+    let asked = Asked::of(request.uri().query().unwrap_or_default(), doors.engine.now());
+    let ready = asked.and_then(|asked| {
+        let explains = permission::may_explain(&doors.engine, &caller)?;
+        Ok(tail::Tail::new(doors, &caller, asked.filter, explains))
+    });
+    match ready {
+        Ok(tail) => answer::begin(StatusCode::OK, EVENT_STREAM, request_id).body(tail),
         Err(error) => answer::rest_error(&error, request_id),
     }
 }
@@ -194,6 +220,7 @@ fn search(
 ) -> Result<(Vec<StoredEvent>, Option<u64>), KmsError> {
     let account = EventTerm::Account(caller.account.as_str());
     let terms: Vec<EventTerm<'_>> = core::iter::once(account).chain(asked.terms()).collect();
+    let explains = permission::may_explain(&doors.engine, caller)?;
     let (mut found, mut scanned, mut after) = (Vec::new(), 0, asked.after);
     loop {
         let limit = if asked.is_indexed() { asked.limit } else { SCANNED_AT_ONCE };
@@ -208,9 +235,9 @@ fn search(
         let events = doors.engine.store().events(&query).map_err(KmsError::internal)?;
         let is_last = events.len() < limit;
         scanned += events.len();
-        for event in events {
+        for mut event in events {
             after = Some(event.seq);
-            let record = serde_json::from_slice::<Value>(&event.record).ok();
+            let record = shown(&mut event, explains);
             let matches =
                 record.is_some_and(|record| asked.filter.matches(&record) && also(&record));
             if matches {
@@ -227,6 +254,18 @@ fn search(
             return Ok((found, after));
         }
     }
+}
+
+/// The record as its reader sees it, in `event` too; `None` when it cannot be read.
+///
+/// INVARIANT: filters look at this, or a search by text would tell what is not shown.
+fn shown(event: &mut StoredEvent, explains: bool) -> Option<Value> {
+    let mut record: Value = serde_json::from_slice(&event.record).ok()?;
+    if !explains {
+        keyward_trail::withhold(&mut record);
+        event.record = record.to_string().into_bytes();
+    }
+    Some(record)
 }
 
 /// Records keep their own bytes, so that their members stay in CloudTrail's order.

@@ -31,6 +31,13 @@ pub(super) async fn check(
     Err(error)
 }
 
+/// Whether the caller may read policy text in the events that it lists. A question, no attempt: the answer
+/// leaves no event.
+pub(super) fn may_explain(engine: &Engine, caller: &Caller) -> Result<bool, KmsError> {
+    let Action { service, operation } = super::EXPLAIN;
+    Ok(engine.decide(caller, &format!("{service}:{operation}"))?.allowed())
+}
+
 async fn remember(
     engine: &Engine,
     caller: &Caller,

@@ -4,7 +4,7 @@
 //! waited for by anybody else: the log is read when the client takes more.
 //! Source: <https://html.spec.whatwg.org/multipage/server-sent-events.html>
 
-use super::is_of;
+use super::{is_of, shown};
 use crate::doors::Doors;
 use actix_web::{
     body::{BodySize, MessageBody},
@@ -13,7 +13,6 @@ use actix_web::{
 use keyward_store::{EventQuery, Store};
 use keyward_trail::Filter;
 use keyward_types::Caller;
-use serde_json::Value;
 use std::{
     convert::Infallible,
     future::Future,
@@ -56,6 +55,8 @@ pub(super) struct Tail {
     doors: Data<Doors>,
     account: String,
     filter: Filter,
+    /// Whether the reader may see policy text.
+    explains: bool,
     /// The number of the next event to read.
     next: u64,
     /// `None` while there may be something to read.
@@ -65,12 +66,13 @@ pub(super) struct Tail {
 }
 
 impl Tail {
-    pub(super) fn new(doors: Data<Doors>, caller: &Caller, filter: Filter) -> Self {
+    pub(super) fn new(doors: Data<Doors>, caller: &Caller, filter: Filter, explains: bool) -> Self {
         let growth = doors.growth.0.subscribe();
         let next = doors.engine.store().events_total();
         Self {
             account: caller.account.to_string(),
             filter,
+            explains,
             next,
             wait: None,
             growth: Some(growth),
@@ -86,8 +88,8 @@ impl Tail {
         let events = self.doors.engine.store().events(&query).unwrap_or_default();
         self.next = events.last()?.seq + 1;
         let mut chunk = Vec::new();
-        for event in events {
-            let Ok(record) = serde_json::from_slice::<Value>(&event.record) else { continue };
+        for mut event in events {
+            let Some(record) = shown(&mut event, self.explains) else { continue };
             if is_of(&record, &self.account) && self.filter.matches(&record) {
                 chunk.extend_from_slice(b"data: ");
                 chunk.extend_from_slice(&event.record);

@@ -318,16 +318,88 @@ async fn the_log_is_read_by_those_who_may() {
     assert_eq!(seen.json()["Events"][0]["eventName"], "ListEvents", "{}", seen.text);
     let id = seen.json()["Events"][0]["requestID"].as_str().unwrap().to_owned();
     assert_eq!(root(&format!("/v1/events/{id}")).await.json()["requestID"], id.as_str());
-    let why = root(&format!("/v1/events/{id}/explanation")).await.json();
+    let why = root(&format!("/v1/explain/{id}")).await.json();
     assert_eq!(why["Decisions"][0]["action"], "keyward:ListEvents");
     assert!(why["Text"].as_str().unwrap().contains("ListEvents"));
     desk.policy("joe", &json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "keyward:ListEvents", "Resource": "*"}]})).await;
     let events = desk.send(read("/v1/events?operation=createkey&limit=1")).await;
     assert_eq!(events.json()["Events"][0]["eventName"], "CreateKey");
-    assert_eq!(
-        desk.send(read(&format!("/v1/events/{id}/explanation"))).await.status,
-        StatusCode::FORBIDDEN
+    assert_eq!(desk.send(read(&format!("/v1/explain/{id}"))).await.status, StatusCode::FORBIDDEN);
+}
+
+/// Policy text is for those who may explain: neither a listing, nor an event, nor a search tells it to others.
+#[actix_web::test]
+async fn who_may_list_but_not_explain_sees_no_policy_text() {
+    let desk = Desk::open();
+    let user = desk.user("joe").await;
+    let key = desk.kms("CreateKey", "{}").await.json()["KeyMetadata"]["KeyId"].clone();
+    let statement = |sid: &str, actions: &[&str], condition: Value| json!({"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": "*", "Condition": condition});
+    let reader = ["keyward:ListEvents", "cloudtrail:LookupEvents"];
+    let app = statement(
+        "SecretSid",
+        &["kms:Encrypt"],
+        json!({"StringEquals": {"kms:EncryptionContext:Team": "SecretTeam"}}),
     );
+    let policy = |reader: &[&str]| json!({"Version": "2012-10-17", "Statement": [statement("Read", reader, json!({})), app.clone()]});
+    desk.policy("joe", &policy(&reader)).await;
+    let body = json!({"KeyId": key, "Plaintext": "aGk="}).to_string();
+    let encrypt = desk
+        .request("POST", "/")
+        .header(TARGET, "TrentService.Encrypt")
+        .body(&body)
+        .login(&user.0, &user.1);
+    let refused = desk.send(encrypt).await;
+    assert_eq!(refused.code(), "AccessDeniedException");
+    assert!(!refused.text.contains("Secret"), "{}", refused.text);
+    let id = refused.header("x-amzn-requestid").to_owned();
+    let read =
+        async |path: &str| desk.send(desk.request("GET", path).login(&user.0, &user.1)).await;
+    let lookup = async || {
+        let asked = desk.request("POST", "/").scope("cloudtrail", "us-east-1");
+        let wanted = json!({"LookupAttributes": [{"AttributeKey": "EventName", "AttributeValue": "Encrypt"}]});
+        let asked =
+            asked.header(TARGET, "CloudTrail_20131101.LookupEvents").body(&wanted.to_string());
+        desk.send(asked.login(&user.0, &user.1)).await
+    };
+    let (event, search) =
+        (format!("/v1/events/{id}"), "/v1/events?operation=Encrypt&text=secretteam");
+    for answer in [read("/v1/events?operation=Encrypt").await, read(&event).await, lookup().await] {
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        for told in ["IMPLICIT_DENY", "withheld", &id] {
+            assert!(answer.text.contains(told), "{told}: {}", answer.text);
+        }
+        for secret in ["Secret", "remedies", "near", "EnableIAM", "matched"] {
+            assert!(!answer.text.contains(secret), "{secret}: {}", answer.text);
+        }
+    }
+    assert_eq!(read(search).await.json()["Events"], json!([]));
+    let explain = format!("/v1/explain/{id}");
+    let denied = read(&explain).await;
+    assert_eq!(denied.status, StatusCode::FORBIDDEN);
+    assert!(denied.text.contains("keyward:ExplainDecision on resource: *"), "{}", denied.text);
+    let log = desk.send(desk.request("GET", "/v1/events?operation=ExplainDecision")).await.json();
+    assert_eq!(log["Events"][0]["errorCode"], "AccessDenied", "{log}");
+
+    desk.policy("joe", &policy(&[&reader[..], &["keyward:ExplainDecision"]].concat())).await;
+    for answer in [read(&event).await, lookup().await, read(search).await] {
+        assert!(answer.text.contains("SecretTeam"), "{}", answer.text);
+    }
+    let why = read(&explain).await.json();
+    assert_eq!(why["Event"]["eventName"], "Encrypt");
+    let decision = &why["Decisions"][0];
+    assert_eq!(
+        decision["checks"],
+        json!([
+            {"checkType": "RESOURCE", "evaluatedEffect": "ALLOW"},
+            {"checkType": "PRINCIPAL", "evaluatedEffect": "IMPLICIT_DENY"},
+        ])
+    );
+    let smallest = &decision["remedies"][0]["changes"][0];
+    assert_eq!(
+        (&smallest["kind"], &smallest["body"]),
+        (&json!("ChangeRequest"), &json!({"Team": "SecretTeam"}))
+    );
+    assert!(why["Text"].as_str().unwrap().contains("Smallest change:"));
 }
 
 #[actix_web::test]
