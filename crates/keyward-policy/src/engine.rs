@@ -8,6 +8,7 @@ use crate::{
     error::Unevaluable,
     explain,
     grant::{Applying, GrantPolicy},
+    guardrail::{self, Guardrails},
     keys,
     layers::Chorus,
     principal::{self, Standing},
@@ -21,7 +22,10 @@ use keyward_types::{
     caller::Document,
 };
 use quick_cache::{Equivalent, sync::Cache};
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 /// Compiled slices kept; one is about 10 KB.
 const SLICES_MAX: usize = 16_384;
@@ -36,6 +40,8 @@ pub struct PolicyEngine {
     documents: Cache<([u8; 32], DocumentKind), Arc<Parsed>>,
     bases: Cache<BaseKey, Arc<Base>>,
     pub(crate) grant_policy: Result<GrantPolicy, Unevaluable>,
+    /// Each decision takes the set once; `None` where there are no guardrails.
+    guardrails: RwLock<Option<Arc<Guardrails>>>,
     /// Evaluate whole documents instead of slices.
     whole: bool,
 }
@@ -59,6 +65,7 @@ impl PolicyEngine {
             documents: Cache::new(DOCUMENTS_MAX),
             bases: Cache::new(BASES_MAX),
             grant_policy: GrantPolicy::compile(false),
+            guardrails: RwLock::new(None),
             whole: false,
         }
     }
@@ -67,6 +74,21 @@ impl PolicyEngine {
     #[doc(hidden)]
     pub fn unsliced() -> Self {
         Self { whole: true, grant_policy: GrantPolicy::compile(true), ..Self::new() }
+    }
+
+    /// Puts a set of guardrails in the place of the one before; decisions under way keep theirs.
+    pub fn replace_guardrails(&self, guardrails: Arc<Guardrails>) {
+        let loaded = Some(guardrails).filter(|guardrails| !guardrails.is_empty());
+        *self.guardrails.write().unwrap_or_else(PoisonError::into_inner) = loaded;
+    }
+
+    /// The guardrails that forbid what is asked; `None` where there are no guardrails.
+    pub(crate) fn guarded(
+        &self,
+        question: &Question<'_>,
+    ) -> Result<Option<Vec<Matched>>, Unevaluable> {
+        let set = self.guardrails.read().unwrap_or_else(PoisonError::into_inner).clone();
+        set.map(|set| set.forbidding(question)).transpose()
     }
 
     /// Decides. What cannot be evaluated is refused, with [`Reason::EvaluationFailed`] and row 0.
@@ -82,13 +104,15 @@ impl PolicyEngine {
         } else {
             Vec::new()
         };
-        let tally = tally(question, &chorus, &grants);
+        let guarded = self.guarded(question)?;
+        let tally = guardrail::weigh(tally(question, &chorus, &grants), guarded.as_deref());
         let verdict = match tally.verdict() {
             (Effect::ExplicitDeny, reason, row) => (Effect::ExplicitDeny, reason, row),
             _ if is_reserved_alias(question) => (Effect::ImplicitDeny, Reason::ReservedAlias, 18),
             verdict => verdict,
         };
         let mut decision = outcome(question, &chorus, &grants, verdict);
+        guardrail::report(&mut decision, guarded);
         if !decision.allowed() {
             explain::explain(self, question, &chorus, &world, &grants, &mut decision)?;
         }

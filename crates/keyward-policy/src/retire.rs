@@ -7,6 +7,7 @@ use crate::{
     error::Unevaluable,
     explain,
     grant::{self, Applying},
+    guardrail,
     question::Question,
     table::Tally,
 };
@@ -46,7 +47,10 @@ impl PolicyEngine {
             kinds.into_iter().map(|kind| Applying { grant, kind }).collect();
         // The grant is the authority, so its key's account is not another one.
         let tally = Tally { same_account: true, ..engine::tally(question, &chorus, &applying) };
+        let guarded = self.guarded(question)?;
+        let tally = guardrail::weigh(tally, guarded.as_deref());
         let mut decision = engine::outcome(question, &chorus, &applying, tally.verdict());
+        guardrail::report(&mut decision, guarded);
         if !decision.allowed() {
             explain::explain(self, question, &chorus, &world, &applying, &mut decision)?;
         }
