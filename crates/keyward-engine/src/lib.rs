@@ -9,6 +9,7 @@ mod call;
 mod cipher;
 mod fitness;
 mod grant_token;
+mod guardrails;
 mod housekeeping;
 mod identity;
 mod key_policy;
@@ -25,6 +26,7 @@ mod trace;
 mod wording;
 mod world;
 
+pub use guardrails::GuardrailStatus;
 pub use identity::Credential;
 pub use operation::{AnyOperation, Plane, Service, Spec};
 pub use ops::{OPERATIONS, find};

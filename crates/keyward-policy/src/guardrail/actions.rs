@@ -136,6 +136,7 @@ const OTHERS: &[&str] = &[
     "iam:UpdateRole",
     "iam:UpdateRoleDescription",
     "iam:UpdateUser",
+    "keyward:ExplainDecision",
     "keyward:ListEvents",
     "sts:AssumeRole",
     "sts:AssumeRoleWithSAML",
