@@ -16,7 +16,11 @@ pub(super) fn file(name: &str, text: &str) -> Result<Vec<Guardrail>, Vec<Guardra
     let (found, mut errors) = page.policies(&set);
     let named: BTreeSet<String> =
         found.iter().flat_map(|guardrail| guardrail.reads.actions.iter().cloned()).collect();
-    errors.extend(page.validate(&set, &reduced(&named)));
+    let invalid = page.validate(&set, &reduced(&named));
+    if invalid.is_empty() {
+        errors.extend(page.unknown(&set, &found));
+    }
+    errors.extend(invalid);
     if errors.is_empty() {
         return Ok(found);
     }
@@ -74,6 +78,19 @@ impl Page<'_> {
         Ok(Guardrail { source: self.name.to_owned(), sid, index, policy: policy.clone(), reads })
     }
 
+    /// Attributes that validation let pass and nothing has.
+    fn unknown(&self, set: &PolicySet, found: &[Guardrail]) -> Vec<GuardrailError> {
+        let starts = self.starts(set);
+        let unknown = found.iter().filter_map(|one| Some((one, one.reads.unknown()?)));
+        unknown
+            .map(|(one, name)| {
+                let start = starts.get(one.index).map_or(0, |(_, start)| *start);
+                let message = format!("nothing has an attribute {name:?}; the schema lists all");
+                self.error(start, message)
+            })
+            .collect()
+    }
+
     /// What strict validation says. A warning is an error too: a guardrail that can never match protects nothing.
     fn validate(&self, set: &PolicySet, schema: &str) -> Vec<GuardrailError> {
         let schema = match Schema::from_cedarschema_str(schema) {
@@ -116,7 +133,7 @@ impl Page<'_> {
         // The parser numbers policies; a person has the line.
         let message =
             error.message.strip_prefix("for policy `").and_then(|rest| rest.split_once("`, "));
-        let mut text = message.map_or(error.message.as_str(), |(_, rest)| rest).to_owned();
+        let mut text = of_any_action(message.map_or(error.message.as_str(), |(_, rest)| rest));
         let label_text = label.and_then(|label| label.label.as_ref());
         // Cedar guesses at actions from a part of them.
         let guess = text.starts_with("unrecognized action");
@@ -137,6 +154,16 @@ impl Page<'_> {
             column: on_line.chars().count() + 1,
             message,
         }
+    }
+}
+
+/// A message without the action for which Cedar found it: it is the same for all.
+fn of_any_action(message: &str) -> String {
+    let parts = message.split_once(" for Action::\"");
+    let rest = parts.and_then(|(_, rest)| rest.split_once('"'));
+    match (parts, rest) {
+        (Some((before, _)), Some((_, after))) => format!("{before}{after}"),
+        _ => message.to_owned(),
     }
 }
 

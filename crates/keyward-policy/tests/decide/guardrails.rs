@@ -294,6 +294,9 @@ fn what_is_not_a_guardrail_is_refused_with_its_place() {
     // A policy that can never match protects nothing.
     let never = "forbid (principal, action, resource) when { principal is Key };";
     assert!(told(never).starts_with("a.cedar:1:"));
+    // One error for all actions.
+    let all = errors("forbid (principal, action, resource) when { context.nope };");
+    assert_eq!(all.len(), 1, "{all:#?}");
     // All errors of all files at once.
     let both = Guardrails::compile(&[("a.cedar", permit), ("b.cedar", "forbid"), ("c.cedar", "")]);
     let files: Vec<String> =
