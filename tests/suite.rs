@@ -30,6 +30,8 @@ mod suite {
     // Real clients against the real binary, and the README run as written.
     mod clients;
     mod readme;
+    // An operator's Cedar policies, changed while requests come.
+    mod guardrails;
     // Kills, power cuts and damaged files.
     mod crash;
 }

@@ -108,22 +108,26 @@ impl Service {
 }
 
 /// A client with a connection that it keeps.
-struct Client {
+pub(super) struct Client {
     agent: ureq::Agent,
     address: String,
 }
 
 impl Client {
     fn of(service: &Service) -> Self {
+        Self::at(service.address.clone())
+    }
+
+    pub(super) fn at(address: String) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .proxy(None)
             .timeout_global(Some(Duration::from_secs(20)));
-        Self { agent: config.build().into(), address: service.address.clone() }
+        Self { agent: config.build().into(), address }
     }
 
     /// Status, body and request id; `None` when there was no whole answer.
-    fn call(&self, operation: &str, input: &Value) -> Option<(u16, Value, String)> {
+    pub(super) fn call(&self, operation: &str, input: &Value) -> Option<(u16, Value, String)> {
         let (body, target) = (input.to_string(), format!("TrentService.{operation}"));
         let headers = [
             ("host", self.address.as_str()),
@@ -158,7 +162,7 @@ impl Client {
         Some((response.status().as_u16(), value, id))
     }
 
-    fn expect(&self, operation: &str, input: &Value) -> Value {
+    pub(super) fn expect(&self, operation: &str, input: &Value) -> Value {
         let (status, value, _) =
             self.call(operation, input).unwrap_or_else(|| panic!("{operation}: no answer"));
         assert_eq!(status, 200, "{operation} {input}: {value}");

@@ -117,6 +117,9 @@ pub(crate) struct Dev {
     /// Users, roles, keys, aliases and grants to start with (YAML)
     #[arg(long)]
     pub(crate) seed: Option<PathBuf>,
+    /// A folder of Cedar policies that forbid; read again when it changes, and on SIGHUP
+    #[arg(long)]
+    pub(crate) guardrails: Option<PathBuf>,
     #[arg(long, default_value = "000000000000")]
     pub(crate) account: String,
     #[arg(long, value_enum, default_value = "relaxed")]
@@ -153,6 +156,9 @@ pub(crate) struct RootKeyArgs {
 pub(crate) struct Serve {
     #[arg(long)]
     pub(crate) config: PathBuf,
+    /// A folder of Cedar policies that forbid; read again when it changes, and on SIGHUP
+    #[arg(long)]
+    pub(crate) guardrails: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) root: RootKeyArgs,
 }
@@ -267,6 +273,12 @@ pub(crate) enum Policy {
         file: PathBuf,
         #[arg(long)]
         identity: bool,
+    },
+    /// Compile guardrails, and say what is wrong with file, line and column
+    Guardrails {
+        /// Files, or folders of *.cedar
+        #[arg(required = true)]
+        places: Vec<PathBuf>,
     },
 }
 

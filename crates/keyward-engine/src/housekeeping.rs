@@ -15,8 +15,8 @@ use crate::{
 use keyward_store::{Commit, Ticket};
 use keyward_trail::{Extra, INTERNAL, Record, ResourceRef};
 use keyward_types::{
-    Caller, CallerKind, Change, Event, EventSummary, KeyRecord, KeyState, KmsError, Name, Origin,
-    Outcome, RotationType, Timestamp,
+    AccountId, Caller, CallerKind, Change, Event, EventSummary, KeyRecord, KeyState, KmsError,
+    Name, Origin, Outcome, Region, RotationType, Timestamp,
 };
 use serde_json::{Map, Value, json};
 use std::{
@@ -112,7 +112,7 @@ impl Engine {
             due(current).is_some_and(|(time, same)| time <= now && same == chore)
         });
         let key = current.ok_or_else(|| KmsError::internal("the key was changed meanwhile"))?;
-        let caller = Arc::new(self.internal_caller(&key));
+        let caller = Arc::new(self.internal_caller(&key.name.account, &key.name.region));
         let mut call = Call::new(self, &caller, &[], now);
         let details = match chore {
             Chore::Delete => {
@@ -127,11 +127,12 @@ impl Engine {
         Ok(store.commit(Commit { snapshot, rested_on, changes, events: vec![event] }))
     }
 
-    fn internal_caller(&self, key: &KeyRecord) -> Caller {
+    /// The service itself, as what it does in an account is attributed.
+    pub(crate) fn internal_caller(&self, account: &AccountId, region: &Region) -> Caller {
         let name = INTERNAL.to_owned();
         Caller {
             kind: CallerKind::Service { name: name.clone() },
-            account: key.name.account.clone(),
+            account: account.clone(),
             arn: name.clone(),
             principal_arn: name.clone(),
             user_id: name.clone(),
@@ -146,7 +147,7 @@ impl Engine {
                 request_id: self.fresh_id(),
                 source_ip: name.clone(),
                 user_agent: name,
-                region: key.name.region.clone(),
+                region: region.clone(),
                 secure_transport: false,
                 host: String::new(),
                 trusted_facts: BTreeMap::new(),

@@ -10,6 +10,7 @@ mod call;
 mod cipher;
 mod fitness;
 mod grant_token;
+mod guardrails;
 mod housekeeping;
 mod identity;
 mod key_policy;
@@ -29,6 +30,7 @@ mod trace;
 mod wording;
 mod world;
 
+pub use guardrails::GuardrailStatus;
 pub use identity::Credential;
 pub use operation::{AnyOperation, Plane, Service, Spec};
 pub use ops::{OPERATIONS, find};

@@ -3,7 +3,7 @@
 //! A struct of parts: `main` fills it with real ones, the test kit with a clock that is moved by hand,
 //! a seeded generator and a temporary directory. There are no globals.
 
-use crate::{OPERATIONS, operation::AnyOperation, pipeline::Prepared};
+use crate::{OPERATIONS, guardrails::GuardrailStatus, operation::AnyOperation, pipeline::Prepared};
 use keyward_crypto::{KeyMaterial, Keyring, Provider};
 use keyward_policy::PolicyEngine;
 use keyward_store::Store;
@@ -12,7 +12,7 @@ use keyward_types::{
     AccountId, Caller, Clock, Entropy, Generator, KeyName, KmsError, MaterialId, Region, Timestamp,
 };
 use quick_cache::sync::Cache;
-use std::sync::{Arc, atomic::AtomicI64};
+use std::sync::{Arc, Mutex, atomic::AtomicI64};
 use uuid::Uuid;
 
 /// The parts.
@@ -55,6 +55,8 @@ pub struct Engine {
     materials: Cache<(KeyName, MaterialId), Arc<KeyMaterial>>,
     /// When housekeeping looks through the keys again, in milliseconds since 1970.
     pub(crate) next_look: AtomicI64,
+    /// `None` where no guardrails are configured.
+    pub(crate) guardrails: Mutex<Option<GuardrailStatus>>,
 }
 
 impl Engine {
@@ -63,6 +65,7 @@ impl Engine {
             world,
             materials: Cache::new(MATERIALS_CACHED),
             next_look: AtomicI64::new(i64::MIN),
+            guardrails: Mutex::new(None),
         })
     }
 

@@ -6,7 +6,7 @@
 //! time where the system tells it, so that a busy machine does not blur it, and uses the product's allocator.
 #![expect(clippy::print_stdout, reason = "printing is what this program is for")]
 
-use keyward_policy::{Facts, PolicyEngine, Question, Resource};
+use keyward_policy::{Facts, Guardrails, PolicyEngine, Question, Resource};
 use keyward_types::{
     AccountId, Caller, CallerKind, EncryptionContext, GrantConstraints, GrantId, GrantOperation,
     GrantRecord, Grantee, IdentityDocument, KeyName, KeyRef, KeySpec, KeyUsage, MaterialOrigin,
@@ -15,6 +15,7 @@ use keyward_types::{
 use std::{
     collections::{BTreeMap, BTreeSet},
     hint::black_box,
+    sync::Arc,
 };
 
 #[global_allocator]
@@ -31,6 +32,22 @@ const KEY_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[
  {"Sid":"Use","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:role/other"},"Action":["kms:Encrypt","kms:Decrypt","kms:GenerateDataKey*"],"Resource":"*",
   "Condition":{"StringEquals":{"kms:EncryptionContext:AppName":"billing"}}},
  {"Sid":"Outside","Effect":"Deny","Principal":"*","Action":"kms:Decrypt","Resource":"*","Condition":{"StringNotEquals":{"kms:CallerAccount":"111122223333"}}}]}"#;
+
+/// The first decision again, under one guardrail that speaks of the action, or of another one.
+const GUARDRAILS: &[(&str, &str)] = &[
+    (
+        "the first with a guardrail on the encryption context",
+        r#"forbid (principal, action in Action::"kms:Cryptographic", resource) unless { context.encryptionContext.hasTag("department") };"#,
+    ),
+    (
+        "the first with a guardrail on tags",
+        r#"forbid (principal, action, resource is Key) when { resource.hasTag("team") } unless { principal.hasTag("team") && principal.getTag("team") == resource.getTag("team") };"#,
+    ),
+    (
+        "the first with a guardrail on another action",
+        r#"forbid (principal, action == Action::"kms:PutKeyPolicy", resource);"#,
+    ),
+];
 
 fn identity() -> IdentityDocument {
     let mut statements = vec![
@@ -142,11 +159,20 @@ fn main() -> Result<(), &'static str> {
         ),
     };
     measure("refused by two layers", &Question { boundary: Some(&boundary), ..no_one });
+    for (what, text) in GUARDRAILS {
+        let engine = PolicyEngine::new();
+        let guardrails = Guardrails::compile(&[("example.cedar", text)]);
+        engine.replace_guardrails(Arc::new(guardrails.map_err(|_| "guardrail")?));
+        measure_with(&engine, what, &full);
+    }
     Ok(())
 }
 
 fn measure(what: &str, question: &Question<'_>) {
-    let engine = PolicyEngine::new();
+    measure_with(&PolicyEngine::new(), what, question);
+}
+
+fn measure_with(engine: &PolicyEngine, what: &str, question: &Question<'_>) {
     let decision = engine.decide(question);
     let best = (0..ROUNDS)
         .map(|_| {

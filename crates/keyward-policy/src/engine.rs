@@ -8,6 +8,7 @@ use crate::{
     error::Unevaluable,
     explain,
     grant::{Applying, GrantPolicy},
+    guardrail::{self, Guardrails},
     keys,
     layers::Chorus,
     principal::{self, Standing},
@@ -22,7 +23,10 @@ use keyward_types::{
     caller::Document,
 };
 use quick_cache::{Equivalent, sync::Cache};
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 /// Compiled slices kept; one is about 10 KB.
 const SLICES_MAX: usize = 16_384;
@@ -37,6 +41,8 @@ pub struct PolicyEngine {
     documents: Cache<([u8; 32], DocumentKind), Arc<Parsed>>,
     bases: Cache<BaseKey, Arc<Base>>,
     pub(crate) grant_policy: Result<GrantPolicy, Unevaluable>,
+    /// Each decision takes the set once; `None` where there are no guardrails.
+    guardrails: RwLock<Option<Arc<Guardrails>>>,
     /// Evaluate whole documents instead of slices.
     whole: bool,
 }
@@ -60,6 +66,7 @@ impl PolicyEngine {
             documents: Cache::new(DOCUMENTS_MAX),
             bases: Cache::new(BASES_MAX),
             grant_policy: GrantPolicy::compile(false),
+            guardrails: RwLock::new(None),
             whole: false,
         }
     }
@@ -68,6 +75,21 @@ impl PolicyEngine {
     #[doc(hidden)]
     pub fn unsliced() -> Self {
         Self { whole: true, grant_policy: GrantPolicy::compile(true), ..Self::new() }
+    }
+
+    /// Puts a set of guardrails in the place of the one before; decisions under way keep theirs.
+    pub fn replace_guardrails(&self, guardrails: Arc<Guardrails>) {
+        let loaded = Some(guardrails).filter(|guardrails| !guardrails.is_empty());
+        *self.guardrails.write().unwrap_or_else(PoisonError::into_inner) = loaded;
+    }
+
+    /// The guardrails that forbid what is asked; `None` where there are no guardrails.
+    pub(crate) fn guarded(
+        &self,
+        question: &Question<'_>,
+    ) -> Result<Option<Vec<Matched>>, Unevaluable> {
+        let set = self.guardrails.read().unwrap_or_else(PoisonError::into_inner).clone();
+        set.map(|set| set.forbidding(question)).transpose()
     }
 
     /// Decides. What cannot be evaluated is refused, with [`Reason::EvaluationFailed`] and row 0.
@@ -93,8 +115,9 @@ impl PolicyEngine {
         } else {
             Vec::new()
         };
-        let tally = tally(question, &chorus, &grants);
-        Ok(Hearing { chorus, world, grants, tally })
+        let guarded = self.guarded(question)?;
+        let tally = guardrail::weigh(tally(question, &chorus, &grants), guarded.as_deref());
+        Ok(Hearing { chorus, world, grants, guarded, tally })
     }
 
     /// The decision on what was heard; a refusal with its reasons and, unless it is itself only tried, with
@@ -251,6 +274,8 @@ pub(crate) struct Hearing<'q> {
     pub(crate) chorus: Chorus<'q>,
     pub(crate) world: World,
     pub(crate) grants: Vec<Applying<'q>>,
+    /// The guardrails that forbid; `None` where there are no guardrails.
+    pub(crate) guarded: Option<Vec<Matched>>,
     pub(crate) tally: Tally,
 }
 
@@ -345,6 +370,7 @@ fn outcome(question: &Question<'_>, hearing: &Hearing<'_>) -> Decision {
             layers.push(LayerOutcome { layer: *layer, effect: said, matched, near: Vec::new() });
         }
     }
+    layers.extend(hearing.guarded.as_deref().map(guardrail::layer));
     Decision {
         effect,
         reason,

@@ -71,6 +71,11 @@ impl<'a> Facts<'a> {
         self.values.get(name).map(|(_, values)| values)
     }
 
+    /// Names, in lower case, that were stated.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.values.keys().map(String::as_str)
+    }
+
     /// Names, in lower case, that were stated in two spellings.
     pub(crate) fn ambiguous(&self) -> &BTreeSet<String> {
         &self.ambiguous

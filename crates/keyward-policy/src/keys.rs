@@ -329,6 +329,22 @@ fn pairs<'q>(question: &Question<'q>, family: Family) -> Option<&'q BTreeMap<Str
     }
 }
 
+/// Every key of a family that the request carries.
+pub(crate) fn of_family(question: &Question<'_>, family: Family) -> BTreeSet<ConditionKey> {
+    let (stated, trusted) =
+        (question.facts.names(), question.caller.origin.trusted_facts.keys().map(String::as_str));
+    let mut keys: BTreeSet<ConditionKey> = stated
+        .chain(trusted)
+        .filter_map(ConditionKey::parse)
+        .filter(|key| key.place == Place::Tag(family))
+        .collect();
+    let prefix = FAMILIES.iter().find(|(of, _)| *of == family).map_or("", |(_, prefix)| prefix);
+    keys.extend(pairs(question, family).into_iter().flat_map(BTreeMap::keys).map(|name| {
+        ConditionKey { name: format!("{prefix}{}", name.to_lowercase()), place: Place::Tag(family) }
+    }));
+    keys
+}
+
 /// Names so few that comparing each with each is quicker than sorting them.
 const FEW: usize = 16;
 

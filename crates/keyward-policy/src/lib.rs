@@ -2,8 +2,9 @@
 //!
 //! IAM JSON is compiled into Cedar policies (`document.rs`, `condition/`, `translate.rs`), each layer is
 //! evaluated by itself (`layers.rs`, `grant.rs`), and the layers are composed by the decision table
-//! (`table.rs`). A refusal is explained clause by clause (`explain.rs`), with the smallest change that would
-//! have made it an allow (`remedy/`). `policies/README.md` has the model on
+//! (`table.rs`); an operator's guardrails forbid besides (`guardrail/`). A refusal is explained clause by
+//! clause (`explain.rs`), with the smallest change that would have made it an allow (`remedy/`).
+//! `policies/README.md` has the model on
 //! one page. It reads no store, clock or environment, and does not look whether principals exist.
 //!
 //! INVARIANT: what cannot be evaluated is refused; what cannot be translated exactly is not accepted.
@@ -18,6 +19,7 @@ mod error;
 mod explain;
 mod facts;
 mod grant;
+mod guardrail;
 mod json;
 mod keys;
 mod layers;
@@ -37,6 +39,7 @@ pub use engine::PolicyEngine;
 pub use error::{INVALID_PRINCIPALS, LOCKOUT, OVERLY_PERMISSIVE, PolicyError};
 pub use facts::{Facts, Values};
 pub use grant::GRANT_POLICY;
+pub use guardrail::{GuardrailError, Guardrails, guardrail_actions, guardrails_schema};
 pub use question::{Question, Resource};
 pub use schema::{PolicyKind, actions_schema, cedar_text, facts_schema};
 pub use table::{Tally, Verdict};

@@ -143,7 +143,12 @@ impl<'n> Needed<'n> {
 
 type Pair = (String, RestrictedExpression);
 
-fn fixed(question: &Question<'_>, row: usize, view: View) -> Result<Option<Pair>, Unevaluable> {
+/// A condition key in one of its forms; `None` where the request does not carry it.
+pub(crate) fn fixed(
+    question: &Question<'_>,
+    row: usize,
+    view: View,
+) -> Result<Option<Pair>, Unevaluable> {
     let Some(key) = KEYS.get(row) else {
         return Err(Unevaluable("a condition key is not in the table".to_owned()));
     };
@@ -159,7 +164,11 @@ fn fixed(question: &Question<'_>, row: usize, view: View) -> Result<Option<Pair>
     Ok(Some((format!("{}{}", key.name, view.suffix()), value)))
 }
 
-fn form(name: &str, value: &str, view: View) -> Result<RestrictedExpression, Unevaluable> {
+pub(crate) fn form(
+    name: &str,
+    value: &str,
+    view: View,
+) -> Result<RestrictedExpression, Unevaluable> {
     let none = || Unevaluable(format!("{name} has a value that is not of its kind"));
     Ok(match view {
         View::Text => entities::text(value),

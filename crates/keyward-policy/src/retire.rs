@@ -6,6 +6,7 @@ use crate::{
     engine::{self, Hearing, PolicyEngine},
     error::Unevaluable,
     grant::{self, Applying},
+    guardrail,
     question::Question,
     table::Tally,
 };
@@ -55,7 +56,9 @@ impl PolicyEngine {
             kinds.into_iter().map(|kind| Applying { grant, kind }).collect();
         // The grant is the authority, so its key's account is not another one.
         let tally = Tally { same_account: true, ..engine::tally(question, &chorus, &grants) };
-        Ok(Hearing { chorus, world, grants, tally })
+        let guarded = self.guarded(question)?;
+        let tally = guardrail::weigh(tally, guarded.as_deref());
+        Ok(Hearing { chorus, world, grants, guarded, tally })
     }
 }
 

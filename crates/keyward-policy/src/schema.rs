@@ -73,30 +73,46 @@ pub fn facts_schema() -> String {
          // Written from the table in keyward-policy's keys.rs; a test compares.\n\
          // A request carries only what the policies in force read.\n\ntype Facts = {\n",
     );
-    for row in KEYS {
-        let ty = |ty: &str| if row.many { format!("Set<{ty}>") } else { ty.to_owned() };
-        let mut line = |view: View, of: &str| {
-            text.push_str(&format!("  \"{}{}\"?: {},\n", row.name, view.suffix(), ty(of)))
-        };
-        line(View::Text, "String");
-        line(View::Lower, "String");
-        if matches!(row.kind, Kind::Number | Kind::Epoch) {
-            line(View::Number, "Long");
-        }
-        if matches!(row.kind, Kind::Time | Kind::Epoch) {
-            line(View::Time, "Long");
-        }
-        if row.kind == Kind::Ip {
-            line(View::Ip, "ipaddr");
-        }
-    }
-    for family in
-        ["encryptionContext", "principalTags", "resourceTags", "requestTags", "otherFacts"]
-    {
-        text.push_str(&format!("  {family}: Tags,\n  {family}Lower: Tags,\n"));
-    }
+    facts_rows(&mut text);
     text.push_str("  ambiguous: Set<String>,\n  atoms: Set<String>,\n  hasBoundary: Bool,\n};\n");
     text
+}
+
+/// Writes the attributes of condition keys, and the entities that carry names which clients choose.
+pub(crate) fn facts_rows(text: &mut String) {
+    for (name, ty) in fixed_attributes() {
+        text.push_str(&format!("  \"{name}\"?: {ty},\n"));
+    }
+    for family in FAMILIES {
+        text.push_str(&format!("  {family}: Tags,\n  {family}Lower: Tags,\n"));
+    }
+}
+
+/// The context attributes that hold names which clients choose; each has a twin in lower case.
+pub(crate) const FAMILIES: [&str; 5] =
+    ["encryptionContext", "principalTags", "resourceTags", "requestTags", "otherFacts"];
+
+/// The context attributes of condition keys, one for each form of a value, with Cedar's type.
+pub(crate) fn fixed_attributes() -> Vec<(String, String)> {
+    let mut attributes = Vec::new();
+    for row in KEYS {
+        let ty = |ty: &str| if row.many { format!("Set<{ty}>") } else { ty.to_owned() };
+        let mut add = |view: View, of: &str| {
+            attributes.push((format!("{}{}", row.name, view.suffix()), ty(of)))
+        };
+        add(View::Text, "String");
+        add(View::Lower, "String");
+        if matches!(row.kind, Kind::Number | Kind::Epoch) {
+            add(View::Number, "Long");
+        }
+        if matches!(row.kind, Kind::Time | Kind::Epoch) {
+            add(View::Time, "Long");
+        }
+        if row.kind == Kind::Ip {
+            add(View::Ip, "ipaddr");
+        }
+    }
+    attributes
 }
 
 /// The text of `policies/schema/actions.cedarschema`.

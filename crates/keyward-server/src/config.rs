@@ -58,6 +58,9 @@ pub struct Config {
     pub root_credentials: Option<RootCredentials>,
     /// Keys, aliases, users, roles and grants to create when they are missing (YAML).
     pub seed: Option<PathBuf>,
+    /// A folder of guardrails: Cedar policies of the operator that forbid (`policies/README.md`). It is read again
+    /// when its files change, and on SIGHUP.
+    pub guardrails: Option<PathBuf>,
     pub crypto: CryptoChoice,
     /// Who may state what only a front can know. Nobody, unless it is named here.
     pub trusted_front: TrustedFront,
@@ -105,6 +108,7 @@ impl Config {
             root_key: RootKeySource::default(),
             root_credentials: None,
             seed: None,
+            guardrails: None,
             crypto: CryptoChoice::Default,
             trusted_front: TrustedFront::default(),
             grant_delay_seconds: 0,
@@ -302,6 +306,7 @@ mod tests {
             account = "111122223333"
             region = "eu-central-1"
             seed = "seed.yaml"
+            guardrails = "guardrails.d"
             crypto = "aws-lc"
             grant_delay_seconds = 5
             workers = 3
@@ -328,6 +333,7 @@ mod tests {
         assert_eq!(config.grant_delay_seconds, 5);
         assert_eq!(config.trusted_front.networks().unwrap().len(), 2);
         assert_eq!(config.log.format, LogFormat::Json);
+        assert_eq!(config.guardrails.as_deref(), Some(std::path::Path::new("guardrails.d")));
         assert!(!config.dev);
     }
 

@@ -8,6 +8,7 @@ use actix_web::{
     http::{StatusCode, header},
     web::Data,
 };
+use keyward_engine::GuardrailStatus;
 use keyward_telemetry::{CONTENT_TYPE, StoreCounts};
 
 /// The process answers.
@@ -35,8 +36,25 @@ pub(crate) async fn ready(request: HttpRequest, doors: Data<Doors>) -> HttpRespo
             }
         }
     }
+    if !text.is_empty() {
+        text.push_str(&guardrails(&doors));
+    }
     text.push_str(if is_ready { "ok\n" } else { "not ready\n" });
     answer::begin(status, answer::TEXT, doors.engine.fresh_id()).body(text)
+}
+
+/// What guardrails are in force: to be read, and no condition of readiness.
+fn guardrails(doors: &Doors) -> String {
+    let Some(status) = doors.engine.guardrail_status() else { return String::new() };
+    let GuardrailStatus { files, policies, loaded, refused } = status;
+    let since = chrono::DateTime::from_timestamp(loaded.seconds(), 0)
+        .map_or_else(String::new, |time| time.to_rfc3339_opts(chrono::SecondsFormat::Secs, true));
+    let in_force = format!("{policies} policies of {files} files, since {since}");
+    if refused {
+        format!("[!]guardrails the last change was refused; in force are {in_force}\n")
+    } else {
+        format!("[+]guardrails ok: {in_force}\n")
+    }
 }
 
 /// Every metric in Prometheus's text format 0.0.4.

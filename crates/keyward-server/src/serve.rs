@@ -8,6 +8,7 @@ use crate::{
     authn::Front,
     config::{Config, ConfigError, TrustedFront},
     doors::Doors,
+    guardrails::GuardrailFolder,
     wiring::{self, Opened, StartError},
 };
 use actix_web::{HttpServer, rt::System, web::Data};
@@ -46,6 +47,8 @@ pub struct DoorSettings {
     pub shutdown_delay_seconds: u64,
     /// Whether housekeeping runs by itself. Tests tick by hand.
     pub ticks: bool,
+    /// The guardrails' folder, which is looked at once a second.
+    pub guardrails: Option<Arc<GuardrailFolder>>,
 }
 
 impl From<&Config> for DoorSettings {
@@ -57,6 +60,7 @@ impl From<&Config> for DoorSettings {
             drain_seconds: config.drain_seconds,
             shutdown_delay_seconds: config.shutdown_delay_seconds,
             ticks: true,
+            guardrails: None,
         }
     }
 }
@@ -90,7 +94,8 @@ pub fn run(
     let address = listener
         .local_addr()
         .map_err(|cause| StartError::Listen { address: config.listen, cause })?;
-    let settings = DoorSettings::from(config);
+    let settings =
+        DoorSettings { guardrails: opened.guardrails.clone(), ..DoorSettings::from(config) };
     let engine = Arc::clone(&opened.engine);
     let served = System::new().block_on(async {
         let doors = doors(&engine, &settings)?;
@@ -114,6 +119,7 @@ pub struct Running {
     engine: Arc<Engine>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<io::Result<()>>>,
+    guardrails: Option<Arc<GuardrailFolder>>,
     _home: Option<tempfile::TempDir>,
 }
 
@@ -125,6 +131,11 @@ impl Running {
 
     pub fn engine(&self) -> &Arc<Engine> {
         &self.engine
+    }
+
+    /// The guardrails' folder; `None` where none is configured.
+    pub fn guardrails(&self) -> Option<&Arc<GuardrailFolder>> {
+        self.guardrails.as_ref()
     }
 
     /// Stops in order, and waits until it has.
@@ -153,7 +164,10 @@ impl Drop for Running {
 pub fn start(config: &Config) -> Result<Running, StartError> {
     let listener = bind(config.listen)?;
     let opened = wiring::open(config, &Silent)?;
-    let mut running = serve_with(opened.engine, listener, DoorSettings::from(config))?;
+    let settings =
+        DoorSettings { guardrails: opened.guardrails.clone(), ..DoorSettings::from(config) };
+    let mut running = serve_with(opened.engine, listener, settings)?;
+    running.guardrails = opened.guardrails;
     running._home = opened.home;
     Ok(running)
 }
@@ -181,7 +195,8 @@ pub fn serve_with(
         }))
     });
     let thread = spawned.map_err(|cause| StartError::Listen { address, cause })?;
-    Ok(Running { address, engine, stop: Some(stop), thread: Some(thread), _home: None })
+    let (stop, thread) = (Some(stop), Some(thread));
+    Ok(Running { address, engine, stop, thread, guardrails: None, _home: None })
 }
 
 /// A listener with a backlog that takes many clients at once; the standard library's holds 128.
@@ -228,6 +243,10 @@ async fn serve(
         .run();
     let handle = server.handle();
     let ticking = settings.ticks.then(|| actix_web::rt::spawn(tick(doors.clone())));
+    let watching = settings
+        .guardrails
+        .clone()
+        .map(|folder| actix_web::rt::spawn(watch(Arc::clone(&doors.engine), folder)));
     let end = async {
         shutdown.await;
         doors.drain();
@@ -235,11 +254,23 @@ async fn serve(
         handle.stop(true).await;
     };
     let (served, ()) = tokio::join!(server, end);
-    if let Some(ticking) = ticking {
-        ticking.abort();
-        drop(ticking.await);
+    for task in [ticking, watching].into_iter().flatten() {
+        task.abort();
+        drop(task.await);
     }
     served
+}
+
+/// Looks at the guardrails' folder once a second, and when somebody asks, off the threads that serve.
+async fn watch(engine: Arc<Engine>, folder: Arc<GuardrailFolder>) {
+    loop {
+        let asked = folder.wait().await;
+        let (engine, folder) = (Arc::clone(&engine), Arc::clone(&folder));
+        let looked = tokio::task::spawn_blocking(move || folder.look(&engine, asked)).await;
+        if let Err(error) = looked {
+            tracing::error!(%error, "looking at the guardrails panicked");
+        }
+    }
 }
 
 /// Housekeeping, once a minute, off the threads that serve.

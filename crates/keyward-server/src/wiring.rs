@@ -9,6 +9,7 @@
 use crate::{
     clock::SystemClock,
     config::{Config, ConfigError, RootCredentials, RootKeySource, Secret},
+    guardrails::{GuardrailFolder, GuardrailsRefused},
 };
 use keyward_crypto::{Argon2Params, CryptoError, Keyring, RootKey, SystemEntropy};
 use keyward_engine::{Engine, Seed, Settings, World};
@@ -47,6 +48,8 @@ pub struct Opened {
     pub report: Vec<Finding>,
     /// How many things the seed file made.
     pub seeded: Option<usize>,
+    /// The guardrails' folder, to be looked at while the service runs.
+    pub guardrails: Option<Arc<GuardrailFolder>>,
     /// The directory of the store.
     pub directory: PathBuf,
     /// A temporary directory, removed when this is dropped.
@@ -64,6 +67,10 @@ pub enum StartError {
     Store(#[from] StoreError),
     #[error("the seed file {place}: {cause}")]
     Seed { place: String, cause: String },
+    #[error("guardrails are refused:\n{0}")]
+    Guardrails(#[from] GuardrailsRefused),
+    #[error("the event that guardrails are in force could not be written: {0}")]
+    GuardrailEvent(String),
     #[error("{place}: {cause}")]
     Io { place: String, cause: io::Error },
     #[error("cannot listen on {address}: {cause}")]
@@ -86,6 +93,8 @@ impl StartError {
 pub fn open(config: &Config, progress: &dyn Progress) -> Result<Opened, StartError> {
     config.check()?;
     check_sync(config.durability)?;
+    // Before anything is touched: what is wrong in a file stops the start.
+    let guardrails = config.guardrails.as_deref().map(GuardrailFolder::open).transpose()?;
     let (directory, home) = directory(config)?;
     let options = options(config, &directory);
     let exists = StoreHeader::read(&directory)?.is_some();
@@ -115,7 +124,14 @@ pub fn open(config: &Config, progress: &dyn Progress) -> Result<Opened, StartErr
         ensure_root(&engine, root)?;
     }
     let seeded = config.seed.as_deref().map(|path| seed(&engine, path)).transpose()?;
-    Ok(Opened { engine, report: store.report, seeded, directory, home })
+    // After the seed, which is the operator's own as they are.
+    let guardrails = guardrails.map(|(folder, set, files)| {
+        let put = engine.replace_guardrails(set, &files);
+        put.map(|()| Arc::new(folder))
+            .map_err(|error| StartError::GuardrailEvent(error.to_string()))
+    });
+    let guardrails = guardrails.transpose()?;
+    Ok(Opened { engine, report: store.report, seeded, guardrails, directory, home })
 }
 
 /// Makes a store and the first root credentials, which are shown once.

@@ -78,6 +78,12 @@ metrics! {
         "Events in the event log.";
     LAST_EVENT         = "kms_last_event_timestamp_seconds", Gauge, [],
         "Time of the newest event, in seconds since 1970.";
+    GUARDRAILS         = "kms_guardrail_policies", Gauge, [],
+        "Guardrail policies in force.";
+    GUARDRAILS_LOADED  = "kms_guardrails_loaded_timestamp_seconds", Gauge, [],
+        "When the guardrails in force were loaded, in seconds since 1970; 0 where none are configured.";
+    GUARDRAILS_REFUSED = "kms_guardrails_reload_failures_total", Counter, [],
+        "Times that changed guardrails were refused and those before stayed in force.";
     BUILD_INFO         = "kms_build_info", Gauge, ["version"],
         "Always 1; its label says which version runs.";
     RESIDENT_BYTES     = "process_resident_memory_bytes", Gauge, [],

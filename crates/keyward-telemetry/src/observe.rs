@@ -55,6 +55,9 @@ pub struct Metrics {
     uncommitted: IntCounter,
     panics: IntCounter,
     keys: IntGaugeVec,
+    guardrails: IntGauge,
+    guardrails_loaded: Gauge,
+    guardrails_refused: IntCounter,
     build_info: GaugeVec,
     store: StoreSeries,
     process: ProcessSeries,
@@ -132,6 +135,9 @@ impl Metrics {
             uncommitted: make.counter(&metrics::UNCOMMITTED),
             panics: make.counter(&metrics::PANICS),
             keys,
+            guardrails: make.int_gauge(&metrics::GUARDRAILS),
+            guardrails_loaded: make.gauge(&metrics::GUARDRAILS_LOADED),
+            guardrails_refused: make.counter(&metrics::GUARDRAILS_REFUSED),
             build_info: make.gauges(&metrics::BUILD_INFO),
             store: StoreSeries::new(&make),
             process: ProcessSeries::new(&make),
@@ -175,6 +181,18 @@ impl Metrics {
     pub fn in_flight(&self) -> InFlight<'_> {
         self.in_flight.inc();
         InFlight(self)
+    }
+
+    /// Says how many guardrail policies are in force, and since when.
+    pub fn guardrails(&self, policies: usize, loaded_seconds: i64) {
+        self.guardrails.set(whole(policies as u64));
+        #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit 53 bits")]
+        self.guardrails_loaded.set(loaded_seconds as f64);
+    }
+
+    /// Counts guardrails that were refused.
+    pub fn guardrails_refused(&self) {
+        self.guardrails_refused.inc();
     }
 
     /// Says which version runs; called once.

@@ -165,6 +165,13 @@ impl Dev {
         self.folder.path().join("log")
     }
 
+    /// Asks the service to read again what it reads from files.
+    pub fn hang_up(&self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::HUP)
+            .expect("the child can be signalled");
+    }
+
     /// Asks the service to end, as an init system does, and waits until it has.
     pub fn stop(mut self) -> (ExitStatus, String) {
         let pid = rustix::process::Pid::from_child(&self.child);

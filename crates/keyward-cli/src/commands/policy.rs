@@ -7,13 +7,18 @@ use crate::{
     output::{self, Format},
 };
 use keyward_policy::PolicyEngine;
+use keyward_server::guardrails::{GuardrailFolder, GuardrailsRefused};
 use serde_json::{Value, json};
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 pub(super) fn policy(common: &Common, command: &Policy) -> Result<Exit, CliError> {
     match command {
         Policy::Vectors { file } => run_vectors(common.output, file),
         Policy::Check { file, identity } => check(common.output, file, *identity),
+        Policy::Guardrails { places } => guardrails(common.output, places),
     }
 }
 
@@ -50,6 +55,43 @@ fn run_vectors(format: Format, file: &Path) -> Result<Exit, CliError> {
     }
     output::note(&format!("{} passed, {failed} failed", vectors.len() - failed));
     Ok(if failed == 0 { Exit::Ok } else { Exit::Problems })
+}
+
+/// Compiles guardrails as the service does at its start.
+fn guardrails(format: Format, places: &[PathBuf]) -> Result<Exit, CliError> {
+    let (mut policies, mut files, mut problems) = (0, 0, Vec::new());
+    for place in places {
+        match GuardrailFolder::open(place) {
+            Ok((_, guardrails, read)) => {
+                policies += guardrails.len();
+                files += read.len();
+            }
+            Err(GuardrailsRefused::Wrong(errors)) => problems.extend(errors),
+            Err(error) => return Err(CliError::new(Exit::Usage, error.to_string())),
+        }
+    }
+    match format {
+        Format::Json => output::json(&json!({
+            "Valid": problems.is_empty(),
+            "Files": files,
+            "Policies": policies,
+            "Problems": problems.iter().map(|problem| json!({
+                "File": problem.file,
+                "Line": problem.line,
+                "Column": problem.column,
+                "Message": problem.message,
+            })).collect::<Vec<_>>(),
+        })),
+        Format::Text => {
+            for problem in &problems {
+                output::line(&problem.to_string());
+            }
+            if problems.is_empty() {
+                output::line(&format!("{policies} guardrails of {files} files are valid"));
+            }
+        }
+    }
+    Ok(if problems.is_empty() { Exit::Ok } else { Exit::Problems })
 }
 
 fn check(format: Format, file: &Path, identity: bool) -> Result<Exit, CliError> {

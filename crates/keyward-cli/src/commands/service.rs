@@ -9,9 +9,10 @@ use crate::{
 use keyward_server::{
     Config, StartError, Started,
     config::{CryptoChoice, LogFormat, LogSettings, RootCredentials, RootKeySource, Secret},
+    guardrails::GuardrailFolder,
 };
 use serde_json::json;
-use std::{fs, io::IsTerminal as _, os::unix::fs::OpenOptionsExt as _, path::Path};
+use std::{fs, io::IsTerminal as _, os::unix::fs::OpenOptionsExt as _, path::Path, sync::Arc};
 use tokio::signal::unix::{SignalKind, signal};
 
 pub(super) fn dev(common: &Common, dev: Dev) -> Result<Exit, CliError> {
@@ -27,6 +28,7 @@ pub(super) fn dev(common: &Common, dev: Dev) -> Result<Exit, CliError> {
             secret: Secret::new(dev.root_secret_key),
         }),
         seed: dev.seed,
+        guardrails: dev.guardrails,
         crypto: match dev.crypto {
             Crypto::Default => CryptoChoice::Default,
             Crypto::Rustcrypto => CryptoChoice::Rustcrypto,
@@ -56,6 +58,9 @@ pub(super) fn serve(serve: Serve) -> Result<Exit, CliError> {
         CliError::new(Exit::Usage, format!("{}: {error}", serve.config.display()))
     })?;
     apply_root_key(&mut config.root_key, &serve.root);
+    if serve.guardrails.is_some() {
+        config.guardrails = serve.guardrails;
+    }
     run(&config, "")
 }
 
@@ -65,6 +70,10 @@ fn run(config: &Config, remark: &str) -> Result<Exit, CliError> {
     let progress = super::offline::Bar::new();
     let ready = |started: &Started<'_>| {
         progress.done();
+        if let Some(folder) = &started.opened.guardrails {
+            // On the service's own runtime, which ends with it.
+            tokio::task::spawn_local(hang_ups(Arc::clone(folder)));
+        }
         banner(config, started, remark);
     };
     keyward_server::run(config, &progress, ready, stop_signal())
@@ -85,9 +94,21 @@ async fn stop_signal() {
     }
 }
 
+/// Reloads guardrails whenever a hang-up is signalled.
+async fn hang_ups(folder: Arc<GuardrailFolder>) {
+    let Ok(mut hang_up) = signal(SignalKind::hangup()) else {
+        output::warn("SIGHUP cannot be heard; guardrails are reloaded when their folder changes");
+        return;
+    };
+    while hang_up.recv().await.is_some() {
+        folder.reload_soon();
+    }
+}
+
 fn start_error(error: &StartError) -> CliError {
     let exit = match error {
         StartError::Config(_) => Exit::Usage,
+        StartError::Guardrails(_) => Exit::Problems,
         _ => Exit::Failure,
     };
     let error = CliError::new(exit, error.to_string());
@@ -113,6 +134,12 @@ fn banner(config: &Config, started: &Started<'_>, remark: &str) {
     ));
     if let Some(count) = started.opened.seeded {
         output::note(&format!("seeded {count} things"));
+    }
+    if let Some(status) = started.opened.engine.guardrail_status() {
+        output::note(&format!(
+            "guardrails: {} policies of {} files",
+            status.policies, status.files
+        ));
     }
     if config.dev {
         output::note("in another terminal:  eval \"$(keyward env)\"; aws kms create-key");

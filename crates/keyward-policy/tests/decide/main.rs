@@ -8,6 +8,8 @@
 )]
 
 mod behaviour;
+mod guardrails;
+mod narrowing;
 mod random;
 mod reference;
 mod remedies;

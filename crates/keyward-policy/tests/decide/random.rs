@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) const SEED: u64 = 0x006b_6579_7761_7264;
-const REQUESTS: usize = 1_000;
+pub(crate) const REQUESTS: usize = 1_000;
 const DOCUMENTS_VALIDATED: usize = 60;
 
 /// SplitMix64: enough for tests, and the same everywhere.
@@ -31,15 +31,15 @@ impl Luck {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         usize::try_from(self.next() % n as u64).expect("small")
     }
 
-    fn one_in(&mut self, n: usize) -> bool {
+    pub(crate) fn one_in(&mut self, n: usize) -> bool {
         self.below(n) == 0
     }
 
-    fn pick<'a, T: ?Sized>(&mut self, from: &[&'a T]) -> &'a T {
+    pub(crate) fn pick<'a, T: ?Sized>(&mut self, from: &[&'a T]) -> &'a T {
         from[self.below(from.len())]
     }
 
@@ -50,7 +50,7 @@ impl Luck {
     }
 }
 
-const ACTIONS: &[&str] = &[
+pub(crate) const ACTIONS: &[&str] = &[
     "kms:Decrypt",
     "kms:Encrypt",
     "kms:GenerateDataKey",
@@ -93,7 +93,7 @@ const PRINCIPALS: &[&str] = &[
     "arn:aws:sts::111122223333:federated-user/fed",
     "arn:aws:iam::444455556666:role/eng",
 ];
-const CALLERS: &[&str] = &[
+pub(crate) const CALLERS: &[&str] = &[
     "arn:aws:iam::111122223333:user/alice",
     "arn:aws:iam::111122223333:root",
     "arn:aws:sts::111122223333:assumed-role/app/s1",
@@ -263,27 +263,27 @@ fn statement(luck: &mut Luck, principals: bool) -> Value {
     statement.into()
 }
 
-fn policy(luck: &mut Luck, principals: bool) -> Value {
+pub(crate) fn policy(luck: &mut Luck, principals: bool) -> Value {
     let statements: Vec<Value> =
         (0..1 + luck.below(4)).map(|_| statement(luck, principals)).collect();
     json!({"Version": "2012-10-17", "Statement": statements})
 }
 
 /// A document that allows everything half of the time, so that other layers are heard.
-fn layer(luck: &mut Luck) -> Value {
+pub(crate) fn layer(luck: &mut Luck) -> Value {
     if luck.one_in(2) {
         return json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}});
     }
     policy(luck, false)
 }
 
-fn pairs(luck: &mut Luck, names: &[&str], values: &[&str]) -> BTreeMap<String, String> {
+pub(crate) fn pairs(luck: &mut Luck, names: &[&str], values: &[&str]) -> BTreeMap<String, String> {
     (0..luck.below(4))
         .map(|_| (luck.pick(names).to_owned(), luck.pick(values).to_owned()))
         .collect()
 }
 
-fn grant(luck: &mut Luck) -> GrantRecord {
+pub(crate) fn grant(luck: &mut Luck) -> GrantRecord {
     let mut constraints = GrantConstraints::default();
     let names = ["AppName", "appname", "team"];
     match luck.below(5) {
@@ -314,7 +314,7 @@ fn grant(luck: &mut Luck) -> GrantRecord {
 }
 
 /// Facts as both sides take them: by name as stated, and by folded name.
-fn facts(luck: &mut Luck, caller: &Caller) -> BTreeMap<String, Vec<String>> {
+pub(crate) fn facts(luck: &mut Luck, caller: &Caller) -> BTreeMap<String, Vec<String>> {
     let mut facts: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let maybe: &[(&str, &[&str])] = &[
         ("kms:viaservice", &["red", "Red", "re", "alice"]),
