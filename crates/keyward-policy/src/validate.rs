@@ -136,7 +136,8 @@ fn principals(parsed: &Parsed) -> Result<KeyPolicyPrincipals, PolicyError> {
             Named::Service(name) => {
                 found.services.insert(name.clone());
             }
-            Named::Provider => {}
+            // A unique id stands for who may be gone; there is nothing to look for.
+            Named::UserId(_) | Named::RoleId(_) | Named::Provider => {}
         }
     }
     Ok(found)
