@@ -3,12 +3,14 @@
 //! IAM JSON is compiled into Cedar policies (`document.rs`, `condition/`, `translate.rs`), each layer is
 //! evaluated by itself (`layers.rs`, `grant.rs`), and the layers are composed by the decision table
 //! (`table.rs`). A refusal is explained clause by clause (`explain.rs`). `policies/README.md` has the model on
-//! one page. It reads no store, clock or environment, and does not look whether principals exist.
+//! one page. `lint/` says what is wrong with a document and what to write instead. It reads no store, clock or
+//! environment, and does not look whether principals exist.
 //!
 //! INVARIANT: what cannot be evaluated is refused; what cannot be translated exactly is not accepted.
 
 mod actions;
 mod build;
+mod carries;
 mod condition;
 mod document;
 mod engine;
@@ -20,6 +22,7 @@ mod grant;
 mod json;
 mod keys;
 mod layers;
+mod lint;
 mod pattern;
 mod principal;
 mod question;
@@ -35,6 +38,7 @@ pub use engine::PolicyEngine;
 pub use error::{INVALID_PRINCIPALS, LOCKOUT, OVERLY_PERMISSIVE, PolicyError};
 pub use facts::{Facts, Values};
 pub use grant::GRANT_POLICY;
+pub use lint::{CHECKS, Check, Finding, LintContext, LintKind, Severity, lint};
 pub use question::{Question, Resource};
 pub use schema::{PolicyKind, actions_schema, cedar_text, facts_schema};
 pub use table::{Tally, Verdict};

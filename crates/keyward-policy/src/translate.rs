@@ -131,7 +131,8 @@ pub(crate) fn principal(
     needs: &mut Needs,
 ) -> Result<Option<Node>, Unevaluable> {
     let Some(listed) = &statement.principals else { return Ok(None) };
-    let named = build::any(principal_tests(listed, needs)?.into_iter().map(|(_, node)| node).collect());
+    let named =
+        build::any(principal_tests(listed, needs)?.into_iter().map(|(_, node)| node).collect());
     if !listed.not {
         return Ok(Some(named));
     }
