@@ -30,6 +30,8 @@ mod suite {
     // Real clients against the real binary, and the README run as written.
     mod clients;
     mod readme;
+    // Documents of other people, and the command that says what is wrong with one.
+    mod policies;
     // Kills, power cuts and damaged files.
     mod crash;
 }

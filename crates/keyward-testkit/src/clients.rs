@@ -296,7 +296,7 @@ pub fn python() -> Result<&'static Path, Skipped> {
     programs.as_deref().map_err(Clone::clone)
 }
 
-/// AWS's managed policies that mention KMS, as one JSON object of documents by name.
+/// AWS's managed policies, as one JSON object of documents by name.
 ///
 /// # Errors
 /// [`Skipped`] when there is no Python or no way to the package that carries them.
