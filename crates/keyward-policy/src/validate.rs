@@ -88,7 +88,11 @@ pub(crate) fn key_policy(text: &str) -> Result<KeyPolicyPrincipals, PolicyError>
 }
 
 pub(crate) fn identity_policy(text: &str) -> Result<(), PolicyError> {
-    let parsed = check(text, DocumentKind::Identity)?;
+    sids(&check(text, DocumentKind::Identity)?)
+}
+
+/// The Sids of IAM's own documents; KMS takes any.
+fn sids(parsed: &Parsed) -> Result<(), PolicyError> {
     let mut sids = BTreeSet::new();
     for (index, sid) in
         parsed.statements.iter().enumerate().filter_map(|(i, s)| Some((i, s.sid.as_ref()?)))
@@ -113,7 +117,9 @@ pub(crate) fn is_identity_sid(sid: &str) -> bool {
 }
 
 pub(crate) fn trust_policy(text: &str) -> Result<KeyPolicyPrincipals, PolicyError> {
-    principals(&check(text, DocumentKind::Trust)?)
+    let parsed = check(text, DocumentKind::Trust)?;
+    sids(&parsed)?;
+    principals(&parsed)
 }
 
 /// Parses, compiles every statement once, and refuses actions that KMS does not have.

@@ -1,7 +1,7 @@
 //! Checks of Action and NotAction.
 
 use super::{
-    Findings, LintKind, Subject,
+    COMPARED_MAX, Findings, LintKind, Subject,
     checks::*,
     nearest::nearest,
     read::{Element, Statement},
@@ -63,9 +63,9 @@ fn unknown(actions: &Element<ActionPattern>, findings: &mut Findings<'_>) {
 }
 
 fn redundant(actions: &Element<ActionPattern>, findings: &mut Findings<'_>) {
-    for (place, item) in actions.items.iter().enumerate() {
+    for (place, item) in actions.items.iter().enumerate().take(COMPARED_MAX) {
         let text = item.text.to_lowercase();
-        let by = actions.items.iter().enumerate().find(|(other, by)| {
+        let by = actions.items.iter().enumerate().take(COMPARED_MAX).find(|(other, by)| {
             let same = by.text.eq_ignore_ascii_case(&text);
             *other != place
                 && (!same || *other < place)

@@ -100,7 +100,7 @@ checks! {
     SINGLE_POLICY_ADMINISTRATOR: Warning, "one principal alone can replace the key policy";
     // Resources.
     INVALID_ARN: Error, "not an ARN";
-    INVALID_ARN_PARTITION: Warning, "a partition that AWS does not have";
+    INVALID_ARN_PARTITION: Error, "a partition that AWS does not have";
     INVALID_ARN_RESOURCE: Error, "an ARN of KMS that is of no key and no alias";
     RESOURCE_NOT_THIS_KEY: Error, "a key policy for another resource";
     RESOURCE_NOT_STAR: Suggestion, "a key policy that names resources";

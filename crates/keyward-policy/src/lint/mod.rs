@@ -137,6 +137,7 @@ fn refusal(text: &str, kind: LintKind, findings: &mut Findings<'_>) {
     let checked = match (kind, kind.document()) {
         (LintKind::KeyPolicy, _) => validate::key_policy(text).map(drop),
         (_, DocumentKind::Identity) => validate::identity_policy(text),
+        (_, DocumentKind::Trust) => validate::trust_policy(text).map(drop),
         (_, kind) => validate::check(text, kind).map(drop),
     };
     if let Err(error) = checked {
@@ -144,6 +145,9 @@ fn refusal(text: &str, kind: LintKind, findings: &mut Findings<'_>) {
         findings.add(&checks::MALFORMED_POLICY, &path, error.to_string(), "see the message");
     }
 }
+
+/// Lists longer than this are not compared with themselves: no policy within its quota has one.
+const COMPARED_MAX: usize = 2_000;
 
 /// A document that was read, and what is known of it.
 struct Subject<'d> {

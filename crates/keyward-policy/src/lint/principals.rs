@@ -1,7 +1,7 @@
 //! Checks of Principal and NotPrincipal, and of who can administer the key.
 
 use super::{
-    Findings, LintKind, Subject, actions,
+    COMPARED_MAX, Findings, LintKind, Subject, actions,
     checks::*,
     read::{Element, Statement},
     read_condition::Condition,
@@ -70,7 +70,7 @@ fn owner(subject: &Subject<'_>) -> Option<String> {
 }
 
 fn by_name(principals: &Element<Named>, findings: &mut Findings<'_>) {
-    for (place, item) in principals.items.iter().enumerate() {
+    for (place, item) in principals.items.iter().enumerate().take(COMPARED_MAX) {
         if let Named::UserId(_) | Named::RoleId(_) = item.what {
             let message = format!("{} is the id of a user or role that was deleted", item.text);
             let advice = "drop it, or name by ARN who has its place now";

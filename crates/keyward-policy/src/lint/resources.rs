@@ -1,7 +1,7 @@
 //! Checks of Resource and NotResource.
 
 use super::{
-    Findings, LintKind, Subject, actions,
+    COMPARED_MAX, Findings, LintKind, Subject, actions,
     checks::*,
     read::{Element, Item, Statement},
     whole::covers,
@@ -77,8 +77,8 @@ fn arn(item: &Item<ResourcePattern>, findings: &mut Findings<'_>) {
 }
 
 fn redundant(resources: &Element<ResourcePattern>, findings: &mut Findings<'_>) {
-    for (place, item) in resources.items.iter().enumerate() {
-        let by = resources.items.iter().enumerate().find(|(other, by)| {
+    for (place, item) in resources.items.iter().enumerate().take(COMPARED_MAX) {
+        let by = resources.items.iter().enumerate().take(COMPARED_MAX).find(|(other, by)| {
             let same = by.text == item.text;
             *other != place && (!same || *other < place) && wider(by, item)
         });

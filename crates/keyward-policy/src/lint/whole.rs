@@ -1,7 +1,8 @@
 //! Checks of the document as a whole: characters, size, Sids, statements beside each other.
 
 use super::{
-    Findings, LintKind, Subject, checks::*, read::Statement, read_condition::Condition, resources,
+    COMPARED_MAX, Findings, LintKind, Subject, checks::*, read::Statement,
+    read_condition::Condition, resources,
 };
 use crate::{document::DocumentKind, principal::Named, validate};
 use keyward_types::limits::KEY_POLICY_BYTES_MAX;
@@ -46,9 +47,11 @@ pub(super) fn text(text: &str, kind: LintKind, findings: &mut Findings<'_>) {
 
 pub(super) fn document(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     sids(subject, findings);
+    // A statement within the quota is not shorter than ten actions.
+    let most = COMPARED_MAX / 10;
     let statements = &subject.document.statements;
-    for (place, statement) in statements.iter().enumerate() {
-        let by = statements.iter().enumerate().find(|(other, by)| {
+    for (place, statement) in statements.iter().enumerate().take(most) {
+        let by = statements.iter().enumerate().take(most).find(|(other, by)| {
             *other != place
                 && contains(by, statement)
                 && (*other < place || !contains(statement, by))
@@ -61,7 +64,8 @@ pub(super) fn document(subject: &Subject<'_>, findings: &mut Findings<'_>) {
 }
 
 fn sids(subject: &Subject<'_>, findings: &mut Findings<'_>) {
-    let identity = subject.kind.document() == DocumentKind::Identity;
+    // IAM's own documents; KMS and endpoints take any text.
+    let identity = subject.kind.document() != DocumentKind::Resource;
     let mut seen = std::collections::BTreeSet::new();
     for statement in &subject.document.statements {
         let Some(sid) = statement.sid.as_deref().filter(|sid| !sid.is_empty()) else { continue };

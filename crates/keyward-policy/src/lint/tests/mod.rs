@@ -7,6 +7,7 @@ use LintKind::{
 };
 
 mod cases;
+mod cases_of_conditions;
 
 const ACCOUNT: &str = "111122223333";
 const KEY: &str = "arn:aws:kms:us-west-2:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
@@ -126,6 +127,7 @@ fn refused(text: &str, kind: LintKind) -> bool {
     match (kind, kind.document()) {
         (Key, _) => validate::key_policy(text).is_err(),
         (_, DocumentKind::Identity) => validate::identity_policy(text).is_err(),
+        (_, DocumentKind::Trust) => validate::trust_policy(text).is_err(),
         (_, kind) => validate::check(text, kind).is_err(),
     }
 }
@@ -154,6 +156,15 @@ fn what_validation_refuses_has_an_error() {
             assert_covered(&case.right, kind);
         }
     }
+}
+
+#[test]
+fn a_document_beyond_every_quota_is_linted_in_time() {
+    let actions = vec!["\"kms:Decrpyt\""; 4_000].join(",");
+    let found = codes(&identity(&format!("\"Action\":[{actions}]")), Identity, &about());
+    assert!(found.contains(&"POLICY_SIZE_EXCEEDS_QUOTA") && found.contains(&"UNKNOWN_ACTION"));
+    let nested = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    assert!(codes(&nested, Identity, &about()).contains(&"JSON_SYNTAX_ERROR"));
 }
 
 /// Every document with one stretch cut out, doubled or replaced.
