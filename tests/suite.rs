@@ -32,6 +32,8 @@ mod suite {
     mod readme;
     // An operator's Cedar policies, changed while requests come.
     mod guardrails;
+    // Documents of other people, and the command that says what is wrong with one.
+    mod policies;
     // Kills, power cuts and damaged files.
     mod crash;
 }

@@ -20,11 +20,25 @@ pub(crate) struct Args {
     pub(crate) command: Command,
 }
 
+/// The form of the result, as it can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Form {
+    /// For people
+    Text,
+    /// One JSON value, or one a line
+    Json,
+    /// A SARIF log: `policy lint` alone
+    Sarif,
+}
+
 /// What every command understands.
 #[derive(ClapArgs, Clone)]
 pub(crate) struct Common {
     /// The form of the result
-    #[arg(short = 'o', long = "output", global = true, default_value = "text")]
+    #[arg(short = 'o', long = "output", global = true, value_enum, default_value = "text")]
+    pub(crate) form: Form,
+    /// The same, for commands that have but the two usual ones; filled in before a command runs.
+    #[arg(skip)]
     pub(crate) output: Format,
     /// Where the service listens
     #[arg(long, global = true, env = "KEYWARD_ENDPOINT", default_value = "http://127.0.0.1:8480")]
@@ -268,6 +282,8 @@ pub(crate) struct Explain {
 pub(crate) enum Policy {
     /// Decide every vector of a file and compare with what it expects
     Vectors { file: PathBuf },
+    /// Say what is wrong with policies, where, and what to write instead; 6 when there is an error or a security warning
+    Lint(Lint),
     /// Say what is wrong with a key policy or, with --identity, an identity policy
     Check {
         file: PathBuf,
@@ -280,6 +296,38 @@ pub(crate) enum Policy {
         #[arg(required = true)]
         places: Vec<PathBuf>,
     },
+}
+
+/// What a policy is attached to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PolicyFor {
+    KeyPolicy,
+    Identity,
+    Trust,
+    Scp,
+    Rcp,
+    VpcEndpoint,
+    Session,
+    Boundary,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Lint {
+    /// Files with one document each; - is stdin
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// What the policies are
+    #[arg(long, value_enum, default_value = "key-policy")]
+    pub(crate) kind: PolicyFor,
+    /// The account that owns the key or the identity
+    #[arg(long, value_name = "ID")]
+    pub(crate) account: Option<String>,
+    /// The key that the policy is attached to
+    #[arg(long, value_name = "ARN")]
+    pub(crate) key_arn: Option<String>,
+    /// Fail on every finding, suggestions included
+    #[arg(long)]
+    pub(crate) strict: bool,
 }
 
 #[derive(Subcommand)]

@@ -1,14 +1,14 @@
 //! What goes to stdout and stderr, and in which form.
 
 use crate::exit::CliError;
-use clap::ValueEnum;
 use serde_json::Value;
 use std::io::{self, IsTerminal as _, Write as _};
 
 /// The form of a result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Format {
     /// For people.
+    #[default]
     Text,
     /// One JSON value, or one a line where a result is a stream.
     Json,

@@ -110,10 +110,11 @@ fn version(json: &Json) -> Result<bool, PolicyError> {
     }
 }
 
-struct Reader {
-    kind: DocumentKind,
-    variables: bool,
-    at: String,
+/// Reads the statement that stands at `at`.
+pub(crate) struct Reader {
+    pub(crate) kind: DocumentKind,
+    pub(crate) variables: bool,
+    pub(crate) at: String,
 }
 
 impl Reader {
@@ -261,7 +262,7 @@ impl Reader {
         Ok(Listed { not: name == "NotResource", items, texts })
     }
 
-    fn resource(&self, text: &str, at: &str) -> Result<ResourcePattern, PolicyError> {
+    pub(crate) fn resource(&self, text: &str, at: &str) -> Result<ResourcePattern, PolicyError> {
         if text == "*" {
             return Ok(ResourcePattern::All);
         }

@@ -35,6 +35,16 @@ impl PolicyError {
     pub(crate) fn malformed(at: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Malformed { at: at.into(), message: message.into() }
     }
+
+    /// Where in the document, such as `Statement[2].Condition`; empty for the whole.
+    pub fn at(&self) -> &str {
+        match self {
+            Self::Malformed { at, .. }
+            | Self::InvalidPrincipal { at, .. }
+            | Self::InvalidArn { at, .. }
+            | Self::OverlyPermissive { at } => at,
+        }
+    }
 }
 
 fn place(at: &str) -> String {

@@ -4,13 +4,14 @@
 //! evaluated by itself (`layers.rs`, `grant.rs`), and the layers are composed by the decision table
 //! (`table.rs`); an operator's guardrails forbid besides (`guardrail/`). A refusal is explained clause by
 //! clause (`explain.rs`), with the smallest change that would have made it an allow (`remedy/`).
-//! `policies/README.md` has the model on
-//! one page. It reads no store, clock or environment, and does not look whether principals exist.
+//! `lint/` says what is wrong with a document and what to write instead. `policies/README.md` has the model
+//! on one page. It reads no store, clock or environment, and does not look whether principals exist.
 //!
 //! INVARIANT: what cannot be evaluated is refused; what cannot be translated exactly is not accepted.
 
 mod actions;
 mod build;
+mod carries;
 mod condition;
 mod document;
 mod engine;
@@ -23,6 +24,7 @@ mod guardrail;
 mod json;
 mod keys;
 mod layers;
+mod lint;
 mod pattern;
 mod principal;
 mod question;
@@ -40,6 +42,7 @@ pub use error::{INVALID_PRINCIPALS, LOCKOUT, OVERLY_PERMISSIVE, PolicyError};
 pub use facts::{Facts, Values};
 pub use grant::GRANT_POLICY;
 pub use guardrail::{GuardrailError, Guardrails, guardrail_actions, guardrails_schema};
+pub use lint::{CHECKS, Check, Finding, LintContext, LintKind, Severity, lint};
 pub use question::{Question, Resource};
 pub use schema::{PolicyKind, actions_schema, cedar_text, facts_schema};
 pub use table::{Tally, Verdict};

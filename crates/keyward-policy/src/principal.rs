@@ -9,9 +9,17 @@
 //! | federated session | `Federated::"<arn>"` in `User::"<arn>"` and its account |
 //! | service | `Service::"s3.amazonaws.com"` |
 //!
+//! A unique id (`AIDA…`, `AROA…`) is what AWS shows in a policy whose user or role was deleted. It is no
+//! entity: the test reads `aws:userid`, so it means that one user or role and no later one of its name.
+//!
 //! Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html>
 
-use crate::build::{self, Node};
+use crate::{
+    build::{self, Node},
+    condition::emit::{Needs, View},
+    keys::KEYS,
+    pattern::{Pattern, Piece},
+};
 use keyward_types::{AccountId, Arn, Caller, CallerKind, MatchKind};
 
 /// A principal as a policy or a grant names it.
@@ -24,6 +32,10 @@ pub(crate) enum Named {
     Session(String),
     Federated(String),
     Service(String),
+    /// The unique id of a user (`AIDA…`).
+    UserId(String),
+    /// The unique id of a role (`AROA…`).
+    RoleId(String),
     /// An identity provider in a trust policy; no caller of ours is one.
     Provider,
 }
@@ -33,7 +45,7 @@ pub(crate) fn parse(kind: &str, text: &str, trust: bool) -> Option<Named> {
     match kind {
         "*" => (text == "*").then_some(Named::Anyone),
         "AWS" if text == "*" => Some(Named::Anyone),
-        "AWS" => parse_arn(text),
+        "AWS" => parse_unique_id(text).or_else(|| parse_arn(text)),
         "Service" => is_service(text).then(|| Named::Service(text.to_owned())),
         "Federated" if trust && !text.is_empty() => Some(Named::Provider),
         _ => None,
@@ -70,6 +82,19 @@ pub(crate) fn parse_arn(text: &str) -> Option<Named> {
     }
 }
 
+/// Shorter texts are names that happen to begin alike.
+const UNIQUE_ID_CHARS: core::ops::RangeInclusive<usize> = 16..=128;
+
+fn parse_unique_id(text: &str) -> Option<Named> {
+    let fits = UNIQUE_ID_CHARS.contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+    match text.get(..4).filter(|_| fits)? {
+        "AIDA" => Some(Named::UserId(text.to_owned())),
+        "AROA" => Some(Named::RoleId(text.to_owned())),
+        _ => None,
+    }
+}
+
 fn is_service(text: &str) -> bool {
     text.contains('.')
         && text
@@ -81,7 +106,7 @@ impl Named {
     /// The Cedar test that the principal is named by this, and the kind of match it makes.
     ///
     /// A user's ARN names the user, and the sessions that were federated from it; they are two kinds.
-    pub(crate) fn tests(&self) -> Option<Vec<(MatchKind, Node)>> {
+    pub(crate) fn tests(&self, needs: &mut Needs) -> Option<Vec<(MatchKind, Node)>> {
         let same = |ty: &str, id: &str| {
             Some(build::equal(build::principal(), build::entity_node(build::entity(ty, id)?)))
         };
@@ -105,9 +130,30 @@ impl Named {
             Self::Session(arn) => vec![(MatchKind::Session, same("Session", arn)?)],
             Self::Federated(arn) => vec![(MatchKind::Session, same("Federated", arn)?)],
             Self::Service(name) => vec![(MatchKind::Session, same("Service", name)?)],
+            Self::UserId(id) => {
+                let same = |have| build::equal(have, build::text(id));
+                vec![(MatchKind::Session, with_user_id("User", needs, same)?)]
+            }
+            Self::RoleId(id) => {
+                // `aws:userid` of a role's session is the role's id, a colon and the session's name.
+                let session = id.chars().chain([':']).map(Piece::Char).chain([Piece::Star]);
+                let pattern = Pattern(session.collect());
+                let below = |have| build::like(have, &pattern);
+                vec![(MatchKind::Entity, with_user_id("Session", needs, below)?)]
+            }
             Self::Provider => Vec::new(),
         })
     }
+}
+
+const USER_ID: &str = "aws:userid";
+
+/// The caller is of this type, and its `aws:userid` passes `test`.
+fn with_user_id(ty: &str, needs: &mut Needs, test: impl FnOnce(Node) -> Node) -> Option<Node> {
+    let row = KEYS.binary_search_by(|row| row.name.cmp(USER_ID)).ok()?;
+    needs.fixed.insert((row, View::Text));
+    let held = build::and(build::has(USER_ID), test(build::context(USER_ID)));
+    Some(build::and(build::is_type(build::principal(), ty)?, held))
 }
 
 /// A caller as an entity: its type and id, what stands behind it, and its account.

@@ -114,7 +114,7 @@ pub(crate) fn policies(
         Some(_) if kind == DocumentKind::Identity => Ok(vec![(None, rest)]),
         Some(listed) if statement.allow && !listed.not => {
             let mut kinds: BTreeMap<MatchKind, Vec<Node>> = BTreeMap::new();
-            for (kind, node) in principal_tests(listed)? {
+            for (kind, node) in principal_tests(listed, needs)? {
                 kinds.entry(kind).or_default().push(node);
             }
             Ok(kinds.into_iter().map(|(kind, nodes)| with(Some(kind), build::any(nodes))).collect())
@@ -131,7 +131,8 @@ pub(crate) fn principal(
     needs: &mut Needs,
 ) -> Result<Option<Node>, Unevaluable> {
     let Some(listed) = &statement.principals else { return Ok(None) };
-    let named = build::any(principal_tests(listed)?.into_iter().map(|(_, node)| node).collect());
+    let named =
+        build::any(principal_tests(listed, needs)?.into_iter().map(|(_, node)| node).collect());
     if !listed.not {
         return Ok(Some(named));
     }
@@ -142,11 +143,14 @@ pub(crate) fn principal(
 
 fn principal_tests(
     listed: &Listed<crate::principal::Named>,
+    needs: &mut Needs,
 ) -> Result<Vec<(MatchKind, Node)>, Unevaluable> {
     let mut tests = Vec::new();
     for named in &listed.items {
         tests.extend(
-            named.tests().ok_or_else(|| Unevaluable("a principal has no Cedar form".to_owned()))?,
+            named
+                .tests(needs)
+                .ok_or_else(|| Unevaluable("a principal has no Cedar form".to_owned()))?,
         );
     }
     Ok(tests)

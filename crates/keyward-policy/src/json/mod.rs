@@ -1,6 +1,9 @@
 //! JSON that remembers doubled keys and says where it went wrong.
 //!
-//! A map type would keep one of two `Effect`s and drop the other in silence.
+//! A map type would keep one of two `Effect`s and drop the other in silence. `places.rs` has the lines and
+//! columns, for who asks.
+
+pub(crate) mod places;
 
 use crate::{condition::ConditionValue, error::PolicyError};
 use core::fmt;
@@ -20,15 +23,23 @@ pub(crate) enum Json {
 
 impl Json {
     pub(crate) fn parse(text: &str) -> Result<Self, PolicyError> {
-        serde_json::from_str(text)
+        Self::read(text)
             .map_err(|error| PolicyError::malformed("", format!("the policy is not JSON: {error}")))
+    }
+
+    pub(crate) fn read(text: &str) -> serde_json::Result<Self> {
+        serde_json::from_str(text)
+    }
+
+    /// The members of an object, doubled ones included.
+    pub(crate) fn members(&self) -> Option<&[(String, Self)]> {
+        if let Self::Object(members) = self { Some(members) } else { None }
     }
 
     /// The members of an object, each name once.
     pub(crate) fn object(&self, at: &str) -> Result<&[(String, Self)], PolicyError> {
-        let Self::Object(members) = self else {
-            return Err(PolicyError::malformed(at, "must be an object"));
-        };
+        let members =
+            self.members().ok_or_else(|| PolicyError::malformed(at, "must be an object"))?;
         let mut names = BTreeSet::new();
         match members.iter().find(|(name, _)| !names.insert(name.as_str())) {
             Some((name, _)) => Err(PolicyError::malformed(at, format!("{name} stands twice"))),
