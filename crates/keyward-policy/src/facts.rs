@@ -71,9 +71,9 @@ impl<'a> Facts<'a> {
         self.values.get(name).map(|(_, values)| values)
     }
 
-    /// Names, in lower case, that were stated.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.values.keys().map(String::as_str)
+    /// Everything that was stated, by name in lower case.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&str, &Values)> {
+        self.values.iter().map(|(name, (_, values))| (name.as_str(), values))
     }
 
     /// Names, in lower case, that were stated in two spellings.

@@ -339,20 +339,44 @@ fn pairs<'q>(question: &Question<'q>, family: Family) -> Option<&'q BTreeMap<Str
     }
 }
 
-/// Every key of a family that the request carries.
-pub(crate) fn of_family(question: &Question<'_>, family: Family) -> BTreeSet<ConditionKey> {
-    let (stated, trusted) =
-        (question.facts.names(), question.caller.origin.trusted_facts.keys().map(String::as_str));
-    let mut keys: BTreeSet<ConditionKey> = stated
-        .chain(trusted)
-        .filter_map(ConditionKey::parse)
-        .filter(|key| key.place == Place::Tag(family))
-        .collect();
-    let prefix = FAMILIES.iter().find(|(of, _)| *of == family).map_or("", |(_, prefix)| prefix);
-    keys.extend(pairs(question, family).into_iter().flat_map(BTreeMap::keys).map(|name| {
-        ConditionKey { name: format!("{prefix}{}", name.to_lowercase()), place: Place::Tag(family) }
-    }));
-    keys
+/// Everything of a family that the request carries, by the name under which a tag entity has it.
+///
+/// What is stated wins over what is derived, and that over what a trusted front states, as in [`look_up`].
+pub(crate) fn of_family(
+    question: &Question<'_>,
+    family: Family,
+) -> Result<BTreeMap<String, String>, String> {
+    let mut found: BTreeMap<String, String> = BTreeMap::new();
+    for (name, value) in pairs(question, family).into_iter().flatten() {
+        found.entry(name.to_lowercase()).or_insert_with(|| value.clone());
+    }
+    for (name, value) in &question.caller.origin.trusted_facts {
+        if let Some(tag) = tag_in(family, name) {
+            found.entry(tag.to_owned()).or_insert_with(|| value.clone());
+        }
+    }
+    for (name, values) in question.facts.all() {
+        let Some(tag) = tag_in(family, name) else { continue };
+        match values {
+            Values::One(value) => found.insert(tag.to_owned(), value.clone()),
+            Values::Many(values) => match values.as_slice() {
+                [] => found.remove(tag),
+                [value] => found.insert(tag.to_owned(), value.clone()),
+                _ => return Err(format!("{name} holds one value and was stated with several")),
+            },
+        };
+    }
+    Ok(found)
+}
+
+/// The tag's name, where a key's whole name in lower case is of the family.
+fn tag_in(family: Family, name: &str) -> Option<&str> {
+    match FAMILIES.iter().find(|(of, _)| *of == family) {
+        Some((_, prefix)) => name.strip_prefix(prefix).filter(|tag| !tag.is_empty()),
+        None => ConditionKey::parse(name)
+            .is_some_and(|key| key.place == Place::Tag(Family::Other))
+            .then_some(name),
+    }
 }
 
 /// Names so few that comparing each with each is quicker than sorting them.

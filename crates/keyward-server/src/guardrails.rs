@@ -175,3 +175,64 @@ fn sight(place: &Path) -> io::Result<Vec<Sighted>> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Config, wiring};
+    use keyward_store::Silent;
+
+    const FORBID: &str = "forbid (principal, action == Action::\"kms:Sign\", resource);";
+
+    /// A look at what changed reads nothing; a second that sees the same does.
+    fn look_twice(folder: &GuardrailFolder, engine: &Engine) -> (bool, bool) {
+        (folder.look(engine, false), folder.look(engine, false))
+    }
+
+    #[test]
+    fn a_folder_is_read_when_it_rests_and_what_cannot_be_read_changes_nothing() {
+        let home = tempfile::tempdir().unwrap();
+        let place = home.path().join("guardrails");
+        fs::create_dir(&place).unwrap();
+        fs::create_dir(place.join("folder.cedar")).unwrap();
+        fs::write(place.join("a.cedar"), FORBID).unwrap();
+        fs::write(place.join("a.cedar~"), "not read").unwrap();
+        let config = Config { guardrails: Some(place.clone()), ..Config::dev() };
+        let opened = wiring::open(&config, &Silent).unwrap();
+        let (engine, folder) = (&opened.engine, opened.guardrails.as_ref().unwrap());
+        let now = || {
+            let status = engine.guardrail_status().unwrap();
+            (status.files, status.policies, status.refused)
+        };
+        assert_eq!(now(), (1, 1, false));
+        let events = engine.store().events_total();
+        assert_eq!(look_twice(folder, engine), (false, false));
+
+        fs::write(place.join("b.cedar"), format!("{FORBID}\n{FORBID}")).unwrap();
+        assert!(!folder.look(engine, false));
+        fs::write(place.join("c.cedar"), FORBID).unwrap();
+        assert_eq!(look_twice(folder, engine), (false, true));
+        assert_eq!(now(), (3, 4, false));
+
+        fs::write(place.join("c.cedar"), "forbid").unwrap();
+        assert_eq!(look_twice(folder, engine), (false, false));
+        assert_eq!(now(), (3, 4, true));
+        fs::rename(&place, home.path().join("away")).unwrap();
+        assert!(!folder.look(engine, true));
+        assert_eq!(now(), (3, 4, true));
+        fs::rename(home.path().join("away"), &place).unwrap();
+        fs::write(place.join("c.cedar"), " ".repeat(1 + (1 << 20))).unwrap();
+        assert!(!folder.look(engine, true));
+        fs::write(place.join("c.cedar"), [0xff, 0xfe]).unwrap();
+        assert!(!folder.look(engine, true));
+        assert_eq!(now(), (3, 4, true));
+
+        for name in ["a.cedar", "b.cedar", "c.cedar"] {
+            fs::remove_file(place.join(name)).unwrap();
+        }
+        assert_eq!(look_twice(folder, engine), (false, true));
+        assert_eq!(now(), (0, 0, false));
+        // One event for each set that came into force, and none for those that were refused.
+        assert_eq!(engine.store().events_total(), events + 2);
+    }
+}

@@ -24,6 +24,7 @@ use crate::{error::Unevaluable, keys, layers::satisfied, question::Question, tab
 use cedar_policy::{ActionConstraint, Entity, Policy, PolicyId, PolicySet};
 use keyward_types::{Layer, LayerEffect, LayerOutcome, Matched};
 use reads::Reads;
+use serde_json::json;
 use std::{collections::BTreeMap, sync::Arc};
 use thiserror::Error;
 
@@ -140,8 +141,9 @@ impl Guardrails {
 
     fn body(&self, places: Vec<usize>) -> Result<Body, Unevaluable> {
         let of = || places.iter().filter_map(|place| Some((*place, self.all.get(*place)?)));
-        let numbered = of()
-            .map(|(place, guardrail)| guardrail.policy.new_id(PolicyId::new(place.to_string())));
+        let numbered: Vec<Policy> = of()
+            .map(|(place, guardrail)| of_any_action(&guardrail.policy, place))
+            .collect::<Result<_, _>>()?;
         let set =
             PolicySet::from_policies(numbered).map_err(|error| Unevaluable(error.to_string()))?;
         let reads = Reads::union(of().map(|(_, guardrail)| &guardrail.reads));
@@ -188,6 +190,18 @@ impl Guardrails {
             })
             .collect())
     }
+}
+
+/// The policy without its scope's actions, which hold for all of its slice, under its place as its id.
+fn of_any_action(policy: &Policy, place: usize) -> Result<Policy, Unevaluable> {
+    let failed = |error: &dyn core::fmt::Display| Unevaluable(error.to_string());
+    let mut json = policy.to_json().map_err(|error| failed(&error))?;
+    let Some(action) = json.get_mut("action") else {
+        return Err(failed(&"a policy has no action in its scope"));
+    };
+    *action = json!({"op": "All"});
+    let id = PolicyId::new(place.to_string());
+    Policy::from_json(Some(id), json).map_err(|error| failed(&error))
 }
 
 /// Lets what guardrails said into the decision table; `None` where there are none.

@@ -36,6 +36,12 @@ pub(super) struct Reads {
     pub(super) families: BTreeSet<(Family, View)>,
     /// Tags of the principal or the resource.
     pub(super) entity_tags: bool,
+    /// More of the principal than what it is: its attributes, or what it is in.
+    pub(super) principal: bool,
+    /// The same of the resource.
+    pub(super) resource: bool,
+    /// Whether a condition asks for the action; the scope was answered when the set was sliced.
+    pub(super) action: bool,
     /// Actions that are named.
     pub(super) actions: BTreeSet<String>,
 }
@@ -45,6 +51,8 @@ impl Reads {
     pub(super) fn of(policy: &Value) -> Result<Self, String> {
         let mut reads = Self::default();
         reads.walk(policy)?;
+        reads.principal |= scope_reads(policy.get("principal"));
+        reads.resource |= scope_reads(policy.get("resource"));
         for name in &reads.attributes {
             let (base, view) = split_view(name);
             if let Some(key) = ConditionKey::parse(base)
@@ -76,6 +84,9 @@ impl Reads {
             union.fixed.extend(&reads.fixed);
             union.families.extend(&reads.families);
             union.entity_tags |= reads.entity_tags;
+            union.principal |= reads.principal;
+            union.resource |= reads.resource;
+            union.action |= reads.action;
         }
         union
     }
@@ -131,13 +142,34 @@ impl Reads {
                 tag_name(right)?;
                 [left, right].into_iter().flatten().try_for_each(|side| self.walk(side))
             }
-            "Var" if inner == "context" => Err(
-                "a guardrail reads attributes of the context by name, not the context as a whole"
-                    .to_owned(),
-            ),
+            "Var" => self.variable(inner.as_str().unwrap_or_default()),
             _ => self.walk(inner),
         }
     }
+
+    fn variable(&mut self, name: &str) -> Result<(), String> {
+        match name {
+            "principal" => self.principal = true,
+            "resource" => self.resource = true,
+            "action" => self.action = true,
+            _ => {
+                return Err(
+                    "a guardrail reads attributes of the context by name, not the context as a whole"
+                        .to_owned(),
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a constraint of the scope asks for more than the type: an entity by name needs no more either, but is
+/// rare enough not to be told apart from what it is in.
+fn scope_reads(constraint: Option<&Value>) -> bool {
+    constraint.is_some_and(|constraint| {
+        let op = constraint.get("op").and_then(Value::as_str);
+        op != Some("All") && (op != Some("is") || constraint.get("in").is_some())
+    })
 }
 
 fn is_known(name: &str) -> bool {

@@ -5,7 +5,7 @@ use crate::{
     condition::emit::{View, family_attribute},
     entities,
     error::Unevaluable,
-    keys::{self, Family, Seen, look_up},
+    keys::{self, Family},
     principal::{self, Standing},
     question::{Question, Resource},
     request::{fixed, form},
@@ -30,9 +30,20 @@ pub(super) fn request(
     action: &Entity,
 ) -> Result<(Request, Entities), Unevaluable> {
     let failed = |error: &dyn core::fmt::Display| Unevaluable(error.to_string());
-    let (principal, resource) = (principal(question, reads)?, resource(question, reads)?);
-    let (principal_uid, resource_uid) = (principal.uid(), resource.uid());
-    let mut all = vec![principal, resource, action.clone()];
+    let Standing { ty, id, .. } = principal::standing(question.caller);
+    let principal_uid = entities::uid(ty, id)?;
+    let resource_uid = entities::uid(resource_type(&question.resource), question.resource.arn())?;
+    // Cedar needs no entity of which only the name is asked.
+    let mut all = Vec::new();
+    if reads.principal {
+        all.push(principal(question, reads)?);
+    }
+    if reads.resource {
+        all.push(resource(question, reads)?);
+    }
+    if reads.action {
+        all.push(action.clone());
+    }
     let mut pairs = plain(question, reads);
     for (row, view) in &reads.fixed {
         pairs.extend(fixed(question, *row, *view)?);
@@ -148,11 +159,12 @@ fn resource_type(resource: &Resource<'_>) -> &'static str {
 
 /// Everything of a family, by name in lower case.
 fn tags(question: &Question<'_>, family: Family, view: View) -> Result<Vec<Pair>, Unevaluable> {
-    let mut tags = Vec::new();
-    for key in keys::of_family(question, family) {
-        if let Some(Seen::One(value)) = look_up(question, &key).map_err(Unevaluable)? {
-            tags.push((key.tag().to_owned(), form(&key.name, &value, view)?));
-        }
-    }
-    Ok(tags)
+    let found = keys::of_family(question, family).map_err(Unevaluable)?;
+    found
+        .into_iter()
+        .map(|(name, value)| {
+            let value = form(&name, &value, view)?;
+            Ok((name, value))
+        })
+        .collect()
 }
