@@ -30,9 +30,10 @@ impl Operation for DeleteUser {
         {
             return Err(delete_conflict("delete access keys"));
         }
-        if !user.policies.is_empty() {
-            return Err(delete_conflict("delete policies"));
+        if !user.groups.is_empty() {
+            return Err(delete_conflict("remove users from group"));
         }
+        refuse_while_it_has_policies(&*user)?;
         call.delete(Name::User(user.account.clone(), user.name.clone()));
         Ok(Empty)
     }

@@ -11,7 +11,11 @@
     reason = "a test fails by panicking"
 )]
 
+mod boundaries;
+mod groups;
 mod iam;
+mod managed;
+mod renaming;
 mod seeds;
 mod sts;
 mod world;
