@@ -65,7 +65,7 @@ fn the_boundary_of_a_role_caps_its_sessions() {
     let policy = json!({"RoleName": "R", "PolicyName": "p", "PolicyDocument": allow(&["kms:*"])});
     scene.iam(&root, "PutRolePolicy", policy);
     let ann = scene.user(&root, "ann", &["sts:AssumeRole"]);
-    let assume = json!({"RoleArn": text(&role, "/Role/Arn"), "RoleSessionName": "s"});
+    let assume = json!({"RoleArn": text(&role, "/Role/Arn"), "RoleSessionName": "day"});
     let login = session(&scene.sts(&ann, "AssumeRole", assume));
     assert!(!scene.may_encrypt(&login, &key));
     scene.iam(&root, "DeleteRolePermissionsBoundary", json!({"RoleName": "R"}));

@@ -1,7 +1,7 @@
 //! Managed policies: found by ARN, attached to users, roles and groups, changed by versions.
 //!
-//! AWS's own are read and attached, and never changed. A policy of another account sounds absent, whether or not it
-//! is there.
+//! AWS's own are read and attached, and never changed. A policy of another account is refused in the same words whether or
+//! not it is there.
 //!
 //! INVARIANT: attaching rests on the policy's record, and deleting on [`Name::Attachments`]; of two at once, one
 //! is decided again, so that nothing that is attached is ever missing.
