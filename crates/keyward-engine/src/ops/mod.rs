@@ -146,9 +146,12 @@ operations! {
 /// What a seed runs.
 pub(crate) mod seeds {
     pub(crate) use super::{
+        add_user_to_group::AddUserToGroup, attach_group_policy::AttachGroupPolicy,
+        attach_role_policy::AttachRolePolicy, attach_user_policy::AttachUserPolicy,
         create_access_key::CreateAccessKey, create_alias::CreateAlias, create_grant::CreateGrant,
-        create_key::CreateKey, create_role::CreateRole, create_user::CreateUser,
-        disable_key::DisableKey, enable_key_rotation::EnableKeyRotation,
+        create_group::CreateGroup, create_key::CreateKey, create_policy::CreatePolicy,
+        create_role::CreateRole, create_user::CreateUser, disable_key::DisableKey,
+        enable_key_rotation::EnableKeyRotation, put_group_policy::PutGroupPolicy,
         put_role_policy::PutRolePolicy, put_user_policy::PutUserPolicy,
     };
 }
