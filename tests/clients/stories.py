@@ -9,12 +9,13 @@ import time
 
 import attacks
 import enforcement
+import identities
 import limits
 import memory
 import use
 from kit import Missing, World
 
-MODULES = (use, limits, enforcement, memory, attacks)
+MODULES = (use, limits, enforcement, identities, memory, attacks)
 STORIES = {story.__name__: story for module in MODULES for story in module.STORIES}
 
 # Seconds after which a story has hung.
