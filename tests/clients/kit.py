@@ -144,13 +144,20 @@ class World:
         self.root = Login("test", "test", arn=f"arn:aws:iam::{ACCOUNT}:root")
         # One login for each account, to read its part of the log.
         self.readers = [self.root]
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="keyward-story-"))
+        self._folder = tempfile.TemporaryDirectory(prefix="keyward-story-")
+        self.folder = pathlib.Path(self._folder.name)
         self.secrets = set()
         self.answered = collections.Counter()
         self.unauthenticated = set()
         self.cli_calls = 0
         self.session = boto3.session.Session(region_name=REGION)
         self.clients = {}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._folder.cleanup()
 
     # -- clients ---------------------------------------------------------------------------------
 

@@ -3,8 +3,13 @@
 //! Each has AWS's ARN and says what AWS's document says. They cannot be changed, and belong to no account.
 //! Source: <https://docs.aws.amazon.com/aws-managed-policy/latest/reference/policy-list.html>
 
-/// Their account, as it stands in their ARNs.
-const ACCOUNT: &str = "aws";
+use keyward_types::Timestamp;
+
+/// What their ARNs begin with: they belong to no account.
+const PREFIX: &str = "arn:aws:iam::aws:policy/";
+
+/// The day on which AWS published the first of them, which stands for when any was made or changed.
+pub(crate) const CREATED: Timestamp = Timestamp(1_423_247_986_000);
 
 /// One of them. Every one has the path `/`.
 pub(crate) struct AwsManaged {
@@ -17,7 +22,7 @@ pub(crate) struct AwsManaged {
 
 impl AwsManaged {
     pub(crate) fn arn(&self) -> String {
-        format!("arn:aws:iam::{ACCOUNT}:policy/{}", self.name)
+        format!("{PREFIX}{}", self.name)
     }
 }
 
@@ -49,9 +54,14 @@ pub(crate) const ALL: &[AwsManaged] = &[
     },
 ];
 
+/// Whether an ARN is one of AWS's policies, also of those that are not here.
+pub(crate) fn is_arn(arn: &str) -> bool {
+    arn.strip_prefix(PREFIX).is_some_and(|name| !name.is_empty())
+}
+
 /// The policy of an ARN.
 pub(crate) fn find(arn: &str) -> Option<&'static AwsManaged> {
-    let name = arn.strip_prefix("arn:aws:iam::aws:policy/")?;
+    let name = arn.strip_prefix(PREFIX)?;
     ALL.iter().find(|policy| policy.name == name)
 }
 

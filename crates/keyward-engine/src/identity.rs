@@ -3,7 +3,12 @@
 //!
 //! INVARIANT: policies are read at decision time, so a policy that was removed stops counting at once.
 
-use crate::{Engine, aws_managed, operation::Subject, resolve::Found, world::fill};
+use crate::{
+    Engine, aws_managed,
+    operation::{Service, Spec, Subject},
+    resolve::Found,
+    world::fill,
+};
 use keyward_policy::Facts;
 use keyward_store::StoreError;
 use keyward_types::{
@@ -236,10 +241,10 @@ pub(crate) fn managed_policy_name(arn: &str) -> Option<(AccountId, String)> {
     Some((account, name))
 }
 
-/// Users, roles and whose they are, for the IAM operations.
+/// Users, roles, groups and policies and whose they are, for the IAM operations.
 impl Engine {
-    /// The user or role that a request names, with its tags. One that is absent is found by the ARN that
-    /// it would have, so that only who may ask hears that it is absent; the operation says so.
+    /// What a request of IAM names, with its tags. One that is absent is found by the ARN that it would have, so that
+    /// only who may ask hears that it is absent; the operation says so.
     pub(crate) fn find_principal(
         &self,
         caller: &Caller,
@@ -247,38 +252,99 @@ impl Engine {
         rested_on: &mut Vec<Name>,
     ) -> Result<Found, KmsError> {
         let account = &caller.account;
-        let (arn, tags) = match subject {
+        match subject {
             Subject::User(name) => match named_or_own(caller, *name)? {
-                None => (account.root_arn(), None),
-                Some(name) => {
-                    rested_on.push(Name::User(account.clone(), name.to_owned()));
-                    let user = self.world.store.user(account, name).map_err(KmsError::internal)?;
-                    (
-                        user.as_ref().map_or_else(
-                            || principal_arn(account, "user", "/", name),
-                            |user| user.arn(),
-                        ),
-                        user.map(|user| user.tags.clone()),
-                    )
-                }
+                None => Ok(Found::other(account.root_arn())),
+                Some(name) => self.find_user(account, name, rested_on),
             },
             Subject::Role(name) => {
                 rested_on.push(Name::Role(account.clone(), (*name).to_owned()));
                 let role = self.world.store.role(account, name).map_err(KmsError::internal)?;
-                (
-                    role.as_ref().map_or_else(
-                        || principal_arn(account, "role", "/", name),
-                        |role| role.arn(),
-                    ),
-                    role.map(|role| role.tags.clone()),
-                )
+                Ok(role.map_or_else(
+                    || Found::other(principal_arn(account, "role", "/", name)),
+                    |role| Found::Other {
+                        arn: role.arn(),
+                        tags: role.tags.clone(),
+                        boundary: role.boundary.clone(),
+                    },
+                ))
+            }
+            Subject::Group(name) => {
+                let path = self.path_of(account, "group", name, rested_on)?;
+                Ok(Found::other(principal_arn(account, "group", &path, name)))
+            }
+            Subject::ManagedPolicy(arn) => self.find_policy(account, arn, rested_on),
+            Subject::Renamed { kind, name, new_path, new_name } => {
+                let path = match new_path {
+                    Some(path) => (*path).to_owned(),
+                    None => self.path_of(account, kind, name, rested_on)?,
+                };
+                Ok(Found::other(principal_arn(account, kind, &path, new_name.unwrap_or(name))))
             }
             Subject::NewPrincipal { kind, path, name } => {
-                (principal_arn(account, kind, path, name), None)
+                Ok(Found::other(principal_arn(account, kind, path, name)))
             }
-            _ => return Err(KmsError::internal("not a user or role")),
+            _ => Err(KmsError::internal("not of IAM")),
+        }
+    }
+
+    fn find_user(
+        &self,
+        account: &AccountId,
+        name: &str,
+        rested_on: &mut Vec<Name>,
+    ) -> Result<Found, KmsError> {
+        rested_on.push(Name::User(account.clone(), name.to_owned()));
+        let user = self.world.store.user(account, name).map_err(KmsError::internal)?;
+        Ok(user.map_or_else(
+            || Found::other(principal_arn(account, "user", "/", name)),
+            |user| Found::Other {
+                arn: user.arn(),
+                tags: user.tags.clone(),
+                boundary: user.boundary.clone(),
+            },
+        ))
+    }
+
+    /// The path of a user or group, `/` for one that is absent.
+    fn path_of(
+        &self,
+        account: &AccountId,
+        kind: &str,
+        name: &str,
+        rested_on: &mut Vec<Name>,
+    ) -> Result<String, KmsError> {
+        let store = &self.world.store;
+        let path = if kind == "group" {
+            rested_on.push(Name::Group(account.clone(), name.to_owned()));
+            let group = store.group(account, name).map_err(KmsError::internal)?;
+            group.map(|group| group.path.clone())
+        } else {
+            rested_on.push(Name::User(account.clone(), name.to_owned()));
+            let user = store.user(account, name).map_err(KmsError::internal)?;
+            user.map(|user| user.path.clone())
         };
-        Ok(Found::Other { arn, tags: tags.unwrap_or_default() })
+        Ok(path.unwrap_or_else(|| "/".to_owned()))
+    }
+
+    /// A managed policy with its tags, if it is the account's own.
+    fn find_policy(
+        &self,
+        account: &AccountId,
+        arn: &str,
+        rested_on: &mut Vec<Name>,
+    ) -> Result<Found, KmsError> {
+        let mut tags = BTreeMap::new();
+        if let Some((owner, name)) = managed_policy_name(arn).filter(|(owner, _)| owner == account)
+        {
+            rested_on.push(Name::ManagedPolicy(owner.clone(), name.clone()));
+            let policy =
+                self.world.store.managed_policy(&owner, &name).map_err(KmsError::internal)?;
+            if let Some(policy) = policy.filter(|policy| policy.arn() == arn) {
+                tags = policy.tags.clone();
+            }
+        }
+        Ok(Found::Other { arn: arn.to_owned(), tags, boundary: None })
     }
 }
 
@@ -328,6 +394,30 @@ pub(crate) fn tag_facts(tags: &BTreeMap<String, String>, facts: &mut Facts<'_>) 
     for (name, value) in tags {
         facts.add(&format!("aws:ResourceTag/{name}"), value.as_str());
         facts.add(&format!("iam:ResourceTag/{name}"), value.as_str());
+    }
+}
+
+/// `iam:PermissionsBoundary` of the user or role that a request would change, for the actions that know it.
+/// Where a request sets a boundary, the key is that one, which the operation states itself.
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html>
+pub(crate) fn boundary_fact(spec: &Spec, boundary: Option<&str>, facts: &mut Facts<'_>) {
+    const KNOWN_TO: &[&str] = &[
+        "AttachRolePolicy",
+        "AttachUserPolicy",
+        "DeleteRolePermissionsBoundary",
+        "DeleteRolePolicy",
+        "DeleteUserPermissionsBoundary",
+        "DeleteUserPolicy",
+        "DetachRolePolicy",
+        "DetachUserPolicy",
+        "PutRolePolicy",
+        "PutUserPolicy",
+    ];
+    if let Some(boundary) = boundary
+        && spec.service == Service::Iam
+        && KNOWN_TO.contains(&spec.name)
+    {
+        facts.add("iam:PermissionsBoundary", boundary);
     }
 }
 

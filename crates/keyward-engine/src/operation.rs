@@ -115,7 +115,18 @@ pub enum Subject<'i> {
     User(Option<&'i str>),
     /// A role of the caller's account.
     Role(&'i str),
-    /// A user (`user`) or role (`role`) of the caller's account that is about to be made.
+    /// A group of the caller's account.
+    Group(&'i str),
+    /// A managed policy by its ARN. One of another account counts as absent.
+    ManagedPolicy(&'i str),
+    /// What a user (`user`) or group (`group`) of the caller's account is about to be called.
+    Renamed {
+        kind: &'static str,
+        name: &'i str,
+        new_path: Option<&'i str>,
+        new_name: Option<&'i str>,
+    },
+    /// A `user`, `role`, `group` or `policy` of the caller's account that is about to be made.
     NewPrincipal {
         kind: &'static str,
         path: &'i str,

@@ -204,8 +204,9 @@ impl Prepared {
             if let Found::Key(FoundKey { alias: Some(alias), .. }) = found {
                 facts.add("kms:RequestAlias", alias.as_str());
             }
-            if let Found::Other { tags, .. } = found {
+            if let Found::Other { tags, boundary, .. } = found {
                 crate::identity::tag_facts(tags, &mut facts);
+                crate::identity::boundary_fact(&O::SPEC, boundary.as_deref(), &mut facts);
             }
             O::facts(input, index, &mut facts);
             O::found_facts(&engine, &keys, &mut facts)?;

@@ -45,10 +45,11 @@ pub(crate) enum Found {
     Alias {
         arn: String,
     },
-    /// Tags fill `aws:ResourceTag/*`.
+    /// Tags fill `aws:ResourceTag/*`, the boundary of a user or role `iam:PermissionsBoundary`.
     Other {
         arn: String,
         tags: BTreeMap<String, String>,
+        boundary: Option<String>,
     },
     Account,
     Unchecked,
@@ -61,6 +62,11 @@ pub(crate) enum Found {
 }
 
 impl Found {
+    /// A resource of which nothing is known but its ARN.
+    pub(crate) fn other(arn: String) -> Self {
+        Self::Other { arn, tags: BTreeMap::new(), boundary: None }
+    }
+
     /// Whose it is; `None` for what is no resource of an account.
     pub(crate) fn owner<'f>(&'f self, caller: &'f Caller) -> Option<&'f AccountId> {
         match self {
@@ -97,14 +103,18 @@ pub(crate) fn resolve(
             let target = lookup.alias(&caller.account, &caller.origin.region, name)?.target.clone();
             lookup.named(target, None)
         }
-        Subject::User(_) | Subject::Role(_) | Subject::NewPrincipal { .. } => {
+        Subject::User(_)
+        | Subject::Role(_)
+        | Subject::Group(_)
+        | Subject::ManagedPolicy(_)
+        | Subject::Renamed { .. }
+        | Subject::NewPrincipal { .. } => {
             engine.find_principal(caller, &target.subject, lookup.rested_on)
         }
-        Subject::OwnFederated(name) => Ok(Found::Other {
-            arn: crate::session::federated_arn(&caller.account, name),
-            tags: BTreeMap::new(),
-        }),
-        Subject::Other(arn) => Ok(Found::Other { arn: arn.clone(), tags: BTreeMap::new() }),
+        Subject::OwnFederated(name) => {
+            Ok(Found::other(crate::session::federated_arn(&caller.account, name)))
+        }
+        Subject::Other(arn) => Ok(Found::other(arn.clone())),
         Subject::Account => Ok(Found::Account),
         Subject::Unchecked => Ok(Found::Unchecked),
     }

@@ -52,7 +52,8 @@ impl<'a> Resource<'a> {
             Self::Key { owner, .. } => Some(owner.as_str()),
             Self::Any => None,
             Self::Role { arn, .. } | Self::Alias { arn } | Self::Other { arn } => {
-                arn.split(':').nth(4).filter(|account| !account.is_empty())
+                // AWS's own managed policies are every account's.
+                arn.split(':').nth(4).filter(|account| !account.is_empty() && *account != "aws")
             }
         }
     }

@@ -226,6 +226,9 @@ fn decode(text: &[u8]) -> Result<Zeroizing<String>, KmsError> {
         .map_err(|_| KmsError::validation("The request is not UTF-8"))
 }
 
+/// Members of answers that are maps, not structures.
+const MAPS: &[&str] = &["SummaryMap"];
+
 /// The answer of an operation as XML. `answer` is its JSON; nothing, or `{}`, is an operation that answers nothing.
 ///
 /// # Errors
@@ -326,12 +329,24 @@ impl Xml {
                 items.iter().for_each(|item| self.element("member", item));
                 self.close(name);
             }
+            Value::Object(entries) if MAPS.contains(&name) => {
+                self.open(name);
+                entries.iter().for_each(|(key, value)| self.entry(key, value));
+                self.close(name);
+            }
             Value::Object(members) => {
                 self.open(name);
                 members.iter().for_each(|(name, value)| self.element(name, value));
                 self.close(name);
             }
         }
+    }
+
+    fn entry(&mut self, key: &str, value: &Value) {
+        self.open("entry");
+        self.leaf("key", key);
+        self.element("value", value);
+        self.close("entry");
     }
 
     fn text(&mut self, text: &str) {
@@ -408,9 +423,15 @@ mod tests {
 
     #[test]
     fn what_cannot_be_served_is_refused_by_name() {
-        assert_eq!(refused(&format!("Action=CreateGroup&{IAM}")).code, ErrorCode::UnknownOperation);
+        assert_eq!(
+            refused(&format!("Action=CreateLoginProfile&{IAM}")).code,
+            ErrorCode::UnknownOperation
+        );
         assert!(
-            refused(&format!("Action=CreateGroup&{IAM}")).message.unwrap().contains("CreateUser")
+            refused(&format!("Action=CreateLoginProfile&{IAM}"))
+                .message
+                .unwrap()
+                .contains("CreateUser")
         );
         assert_eq!(refused(&format!("Action=Encrypt&{IAM}")).code, ErrorCode::UnknownOperation);
         assert!(refused("").message.unwrap().contains("Action"));

@@ -287,6 +287,11 @@ impl Store {
         /// Roles of an account whose path begins with `path_prefix`, by name.
         roles, RoleRecord, Role
     );
+    /// Every role, by account and name.
+    pub fn roles_everywhere(&self) -> impl Iterator<Item = Read<Arc<RoleRecord>>> + '_ {
+        self.shared.walk(vec![Kind::Role.number()], None, listed!(Role))
+    }
+
     by_path!(
         /// Groups of an account whose path begins with `path_prefix`, by name.
         groups, GroupRecord, Group

@@ -24,3 +24,13 @@ pub const PENDING_WINDOW_DAYS: core::ops::RangeInclusive<i64> = 7..=30;
 pub const SIGNATURE_WINDOW_SECONDS: i64 = 300;
 /// Access keys of one user. <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
 pub const ACCESS_KEYS_PER_USER_MAX: usize = 2;
+/// Groups of one user. <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
+pub const GROUPS_PER_USER_MAX: usize = 10;
+/// Managed policies attached to one user, role or group. <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
+pub const ATTACHED_POLICIES_MAX: usize = 10;
+/// Versions of one managed policy. <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
+pub const POLICY_VERSIONS_MAX: usize = 5;
+/// Characters of a managed policy, white space not counted. <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
+pub const MANAGED_POLICY_CHARS_MAX: usize = 6_144;
+/// Characters of a trust policy, white space not counted. <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
+pub const TRUST_POLICY_CHARS_MAX: usize = 2_048;

@@ -106,7 +106,7 @@ pub struct ManagedPolicyRecord {
     pub policy_id: String,
     pub description: String,
     pub created: Timestamp,
-    /// When a version was last made the default.
+    /// When its newest version was made.
     pub updated: Timestamp,
     #[serde(default)]
     pub tags: BTreeMap<String, String>,

@@ -1,7 +1,7 @@
 //! `CreateAccessKey` <https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateAccessKey.html>
 
 use super::identity_prelude::*;
-use keyward_types::{AccessKeyOwner, AccessKeyRecord, limits};
+use keyward_types::{AccessKeyOwner, AccessKeyRecord};
 use zeroize::Zeroizing;
 
 pub(crate) struct CreateAccessKey;

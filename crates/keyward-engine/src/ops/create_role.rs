@@ -43,7 +43,7 @@ impl Operation for CreateRole {
     type Output = Output;
 
     fn targets(input: &Input) -> Result<Vec<Target<'_>>, KmsError> {
-        refuse_member("PermissionsBoundary", input.permissions_boundary.as_ref())?;
+        input.permissions_boundary.as_deref().map_or(Ok(()), check_policy_arn)?;
         check_iam_tags(&input.tags)?;
         let subject =
             Subject::NewPrincipal { kind: "role", path: input.path(), name: &input.role_name };
@@ -56,10 +56,12 @@ impl Operation for CreateRole {
 
     fn facts<'i>(input: &'i Input, _index: usize, facts: &mut Facts<'i>) {
         iam_tag_facts(&input.tags, facts);
+        boundary_fact(input.permissions_boundary.as_deref(), facts);
     }
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
         claim_name::<RoleRecord>(call, &input.role_name)?;
+        input.permissions_boundary.as_deref().map_or(Ok(()), |arn| admit_boundary(call, arn))?;
         let trust = admit_trust(call, &input.assume_role_policy_document)?;
         let role = RoleRecord {
             account: call.caller().account.clone(),
@@ -73,8 +75,8 @@ impl Operation for CreateRole {
             trust_principals: trust.principals,
             tags: iam_tag_map(&input.tags),
             policies: BTreeMap::new(),
-            attached: std::collections::BTreeSet::new(),
-            boundary: None,
+            attached: BTreeSet::new(),
+            boundary: input.permissions_boundary.clone(),
         };
         let output = Output { role: Role::of(&role) };
         call.put(Record::Role(role));

@@ -36,7 +36,7 @@ impl Operation for CreateUser {
     type Output = Output;
 
     fn targets(input: &Input) -> Result<Vec<Target<'_>>, KmsError> {
-        refuse_member("PermissionsBoundary", input.permissions_boundary.as_ref())?;
+        input.permissions_boundary.as_deref().map_or(Ok(()), check_policy_arn)?;
         check_iam_tags(&input.tags)?;
         let subject =
             Subject::NewPrincipal { kind: "user", path: input.path(), name: &input.user_name };
@@ -49,10 +49,12 @@ impl Operation for CreateUser {
 
     fn facts<'i>(input: &'i Input, _index: usize, facts: &mut Facts<'i>) {
         iam_tag_facts(&input.tags, facts);
+        boundary_fact(input.permissions_boundary.as_deref(), facts);
     }
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
         claim_name::<UserRecord>(call, &input.user_name)?;
+        input.permissions_boundary.as_deref().map_or(Ok(()), |arn| admit_boundary(call, arn))?;
         let user = UserRecord {
             account: call.caller().account.clone(),
             name: input.user_name.clone(),
@@ -61,9 +63,9 @@ impl Operation for CreateUser {
             created: call.now(),
             tags: iam_tag_map(&input.tags),
             policies: BTreeMap::new(),
-            attached: std::collections::BTreeSet::new(),
-            groups: std::collections::BTreeSet::new(),
-            boundary: None,
+            attached: BTreeSet::new(),
+            groups: BTreeSet::new(),
+            boundary: input.permissions_boundary.clone(),
         };
         let output = Output { user: User::of(&user) };
         call.put(Record::User(user));

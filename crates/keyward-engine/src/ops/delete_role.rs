@@ -21,9 +21,7 @@ impl Operation for DeleteRole {
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Empty, KmsError> {
         let role = known::<RoleRecord>(call, &input.role_name)?;
-        if !role.policies.is_empty() {
-            return Err(delete_conflict("delete policies"));
-        }
+        refuse_while_it_has_policies(&*role)?;
         call.delete(Name::Role(role.account.clone(), role.name.clone()));
         Ok(Empty)
     }

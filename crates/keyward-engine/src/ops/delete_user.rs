@@ -30,9 +30,15 @@ impl Operation for DeleteUser {
         {
             return Err(delete_conflict("delete access keys"));
         }
-        if !user.policies.is_empty() {
-            return Err(delete_conflict("delete policies"));
+        call.rest_on(Name::MfaDevices(user.account.clone(), user.name.clone()));
+        let devices = call.store().mfa_devices_of(&user.account, &user.name);
+        if !devices.map_err(KmsError::internal)?.is_empty() {
+            return Err(delete_conflict("deactivate MFA devices"));
         }
+        if !user.groups.is_empty() {
+            return Err(delete_conflict("remove users from group"));
+        }
+        refuse_while_it_has_policies(&*user)?;
         call.delete(Name::User(user.account.clone(), user.name.clone()));
         Ok(Empty)
     }

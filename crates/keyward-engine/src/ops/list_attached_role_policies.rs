@@ -8,14 +8,8 @@ pub(crate) struct ListAttachedRolePolicies;
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Input {
     role_name: String,
-}
-
-#[derive(Default, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct Output {
-    /// Managed policies do not exist here; clients ask before they delete.
-    attached_policies: [(); 0],
-    is_truncated: bool,
+    #[serde(flatten)]
+    page: AttachedInput,
 }
 
 impl Operation for ListAttachedRolePolicies {
@@ -23,17 +17,16 @@ impl Operation for ListAttachedRolePolicies {
         "ListAttachedRolePolicies",
         "GET",
         "/v1/roles/{RoleName}/attached-policies",
-        &[ROLE_NAME, PATH_PREFIX, IAM_MARKER, MAX_ITEMS],
+        &[ROLE_NAME, POLICY_PATH_PREFIX, IAM_MARKER, MAX_ITEMS],
     );
     type Input = Input;
-    type Output = Output;
+    type Output = AttachedOutput;
 
     fn targets(input: &Input) -> Result<Vec<Target<'_>>, KmsError> {
         Ok(vec![Target::of(Subject::Role(&input.role_name))])
     }
 
-    fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
-        known::<RoleRecord>(call, &input.role_name)?;
-        Ok(Output::default())
+    fn run(call: &mut Call<'_>, input: &Input) -> Result<AttachedOutput, KmsError> {
+        attached_policies::<RoleRecord>(call, &input.role_name, &input.page)
     }
 }

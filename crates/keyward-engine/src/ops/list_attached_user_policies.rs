@@ -8,14 +8,8 @@ pub(crate) struct ListAttachedUserPolicies;
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Input {
     user_name: String,
-}
-
-#[derive(Default, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct Output {
-    /// Managed policies do not exist here; clients ask before they delete.
-    attached_policies: [(); 0],
-    is_truncated: bool,
+    #[serde(flatten)]
+    page: AttachedInput,
 }
 
 impl Operation for ListAttachedUserPolicies {
@@ -23,17 +17,16 @@ impl Operation for ListAttachedUserPolicies {
         "ListAttachedUserPolicies",
         "GET",
         "/v1/users/{UserName}/attached-policies",
-        &[USER_NAME, PATH_PREFIX, IAM_MARKER, MAX_ITEMS],
+        &[USER_NAME, POLICY_PATH_PREFIX, IAM_MARKER, MAX_ITEMS],
     );
     type Input = Input;
-    type Output = Output;
+    type Output = AttachedOutput;
 
     fn targets(input: &Input) -> Result<Vec<Target<'_>>, KmsError> {
         Ok(vec![Target::of(Subject::User(Some(&input.user_name)))])
     }
 
-    fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
-        known::<UserRecord>(call, &input.user_name)?;
-        Ok(Output::default())
+    fn run(call: &mut Call<'_>, input: &Input) -> Result<AttachedOutput, KmsError> {
+        attached_policies::<UserRecord>(call, &input.user_name, &input.page)
     }
 }

@@ -8,14 +8,16 @@ pub(crate) struct ListGroupsForUser;
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Input {
     user_name: String,
+    #[serde(flatten)]
+    page: PageInput,
 }
 
-#[derive(Default, Serialize)]
+#[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Output {
-    /// Groups do not exist here; clients ask before they delete.
-    groups: [(); 0],
-    is_truncated: bool,
+    groups: Vec<Group>,
+    #[serde(flatten)]
+    page: IamPage,
 }
 
 impl Operation for ListGroupsForUser {
@@ -33,7 +35,10 @@ impl Operation for ListGroupsForUser {
     }
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
-        known::<UserRecord>(call, &input.user_name)?;
-        Ok(Output::default())
+        let user = known::<UserRecord>(call, &input.user_name)?;
+        let names = user.groups.iter().cloned();
+        let (names, page) = input.page.cut(call, "user-groups", names, String::clone)?;
+        let groups = names.iter().map(|name| Ok(Group::of(&*known(call, name)?)));
+        Ok(Output { groups: groups.collect::<Result<_, KmsError>>()?, page })
     }
 }

@@ -35,9 +35,8 @@ impl Operation for ListRolePolicies {
     }
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
-        let role = known::<RoleRecord>(call, &input.role_name)?;
         let (policy_names, page) =
-            input.page.cut(call, "role-policies", role.policies.keys().cloned(), String::clone)?;
+            policy_names::<RoleRecord>(call, "role-policies", &input.role_name, &input.page)?;
         Ok(Output { policy_names, page })
     }
 }

@@ -35,9 +35,8 @@ impl Operation for ListUserPolicies {
     }
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
-        let user = known::<UserRecord>(call, &input.user_name)?;
         let (policy_names, page) =
-            input.page.cut(call, "user-policies", user.policies.keys().cloned(), String::clone)?;
+            policy_names::<UserRecord>(call, "user-policies", &input.user_name, &input.page)?;
         Ok(Output { policy_names, page })
     }
 }

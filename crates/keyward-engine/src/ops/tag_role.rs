@@ -31,6 +31,7 @@ impl Operation for TagRole {
     }
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Empty, KmsError> {
-        put_tags::<RoleRecord>(call, &input.role_name, &input.tags)
+        let role = known::<RoleRecord>(call, &input.role_name)?;
+        put_tags(call, &*role, &input.tags)
     }
 }

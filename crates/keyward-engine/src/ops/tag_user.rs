@@ -31,6 +31,7 @@ impl Operation for TagUser {
     }
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Empty, KmsError> {
-        put_tags::<UserRecord>(call, &input.user_name, &input.tags)
+        let user = known::<UserRecord>(call, &input.user_name)?;
+        put_tags(call, &*user, &input.tags)
     }
 }

@@ -26,6 +26,7 @@ impl Operation for UntagRole {
     }
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Empty, KmsError> {
-        remove_tags::<RoleRecord>(call, &input.role_name, &input.tag_keys)
+        let role = known::<RoleRecord>(call, &input.role_name)?;
+        remove_tags(call, &*role, &input.tag_keys)
     }
 }

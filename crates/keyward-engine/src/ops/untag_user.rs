@@ -26,6 +26,7 @@ impl Operation for UntagUser {
     }
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Empty, KmsError> {
-        remove_tags::<UserRecord>(call, &input.user_name, &input.tag_keys)
+        let user = known::<UserRecord>(call, &input.user_name)?;
+        remove_tags(call, &*user, &input.tag_keys)
     }
 }

@@ -1,4 +1,4 @@
-//! Seed files: accounts, users, roles, keys, aliases and grants that shall exist, stated at once.
+//! Seed files: accounts, policies, groups, users, roles, keys, aliases and grants that shall exist, stated at once.
 //!
 //! Everything is made by the operations' own code, with their own checks, and committed as one: a seed that is
 //! refused anywhere has done nothing. What exists already and is the same stays; what exists and differs is an
@@ -11,8 +11,10 @@
 //! | list | members, `*` required |
 //! |---|---|
 //! | `accounts` | `id`*, `rootAccessKeys` of `id`*, `secret`* |
-//! | `users` | `name`*, `account`, `path`, `tags`, `policies` by name, `accessKeys` of `id`*, `secret`*, `active` |
-//! | `roles` | `name`*, `trust`*, `account`, `path`, `description`, `maxSessionSeconds`, `tags`, `policies` by name |
+//! | `managedPolicies` | `name`*, `document`*, `account`, `path`, `description`, `tags` |
+//! | `groups` | `name`*, `account`, `path`, `policies` by name, `attached` (ARNs of managed policies) |
+//! | `users` | `name`*, `account`, `path`, `tags`, `policies` by name, `attached`, `groups` by name, `boundary` (an ARN), `accessKeys` of `id`*, `secret`*, `active` |
+//! | `roles` | `name`*, `trust`*, `account`, `path`, `description`, `maxSessionSeconds`, `tags`, `policies` by name, `attached`, `boundary` |
 //! | `keys` | `id`*, `account`, `region`, `spec`, `usage`, `description`, `policy`, `tags`, `enabled`, `rotationDays`, `material` (base64, symmetric keys), `aliases` |
 //! | `aliases` | `name`*, `key`*, `account`, `region` |
 //! | `grants` | `key`* (an id, ARN or alias), `grantee`*, `operations`*, `name`, `retiring`, `constraints`, `account`, `region` |
@@ -24,6 +26,7 @@
 //!
 //! INVARIANT: an error names a place in the file, and never a secret.
 
+mod policies;
 mod sow;
 
 use crate::Engine;
@@ -47,6 +50,8 @@ use zeroize::Zeroizing;
 pub struct Seed {
     pub existing: Existing,
     pub accounts: Vec<Account>,
+    pub managed_policies: Vec<ManagedPolicy>,
+    pub groups: Vec<Group>,
     pub users: Vec<User>,
     pub roles: Vec<Role>,
     pub keys: Vec<Key>,
@@ -85,6 +90,36 @@ pub struct AccessKey {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ManagedPolicy {
+    pub name: String,
+    #[serde(default, deserialize_with = "some_account")]
+    pub account: Option<AccountId>,
+    #[serde(default = "slash")]
+    pub path: String,
+    #[serde(default)]
+    pub description: String,
+    pub document: Policy,
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Group {
+    pub name: String,
+    #[serde(default, deserialize_with = "some_account")]
+    pub account: Option<AccountId>,
+    #[serde(default = "slash")]
+    pub path: String,
+    #[serde(default)]
+    pub policies: BTreeMap<String, Policy>,
+    /// ARNs of managed policies.
+    #[serde(default)]
+    pub attached: BTreeSet<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct User {
     pub name: String,
     #[serde(default, deserialize_with = "some_account")]
@@ -95,6 +130,14 @@ pub struct User {
     pub tags: BTreeMap<String, String>,
     #[serde(default)]
     pub policies: BTreeMap<String, Policy>,
+    /// ARNs of managed policies.
+    #[serde(default)]
+    pub attached: BTreeSet<String>,
+    /// Names of groups.
+    #[serde(default)]
+    pub groups: BTreeSet<String>,
+    /// The ARN of the managed policy that is the permissions boundary.
+    pub boundary: Option<String>,
     #[serde(default)]
     pub access_keys: Vec<AccessKey>,
 }
@@ -115,6 +158,11 @@ pub struct Role {
     pub tags: BTreeMap<String, String>,
     #[serde(default)]
     pub policies: BTreeMap<String, Policy>,
+    /// ARNs of managed policies.
+    #[serde(default)]
+    pub attached: BTreeSet<String>,
+    /// The ARN of the managed policy that is the permissions boundary.
+    pub boundary: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -242,6 +290,8 @@ fn some_account<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Acc
 /// What a seed made, and what was there already.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seeded {
+    pub managed_policies: usize,
+    pub groups: usize,
     pub users: usize,
     pub roles: usize,
     pub access_keys: usize,

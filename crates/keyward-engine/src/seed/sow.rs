@@ -14,8 +14,8 @@ use crate::{
     identity::same_secret,
     operation::{Operation, Spec},
     ops::seeds::{
-        CreateAccessKey, CreateAlias, CreateGrant, CreateKey, CreateRole, CreateUser, DisableKey,
-        EnableKeyRotation, PutRolePolicy, PutUserPolicy,
+        AttachRolePolicy, AttachUserPolicy, CreateAccessKey, CreateAlias, CreateGrant, CreateKey,
+        CreateRole, CreateUser, DisableKey, EnableKeyRotation, PutRolePolicy, PutUserPolicy,
     },
     resolve::FoundKey,
     shape,
@@ -32,21 +32,21 @@ use serde_json::{Map, Value, json};
 use std::{collections::BTreeMap, sync::Arc};
 use zeroize::Zeroizing;
 
-type Sown = Result<(), SeedError>;
+pub(super) type Sown = Result<(), SeedError>;
 
 /// A seed on its way: what it will change, and the events of that.
 pub(super) struct Sower<'e> {
-    engine: &'e Arc<Engine>,
+    pub(super) engine: &'e Arc<Engine>,
     existing: Existing,
     snapshot: u64,
     now: Timestamp,
     proposed: Proposed,
     events: Vec<Event>,
-    seeded: Seeded,
+    pub(super) seeded: Seeded,
 }
 
 /// Puts a place before an error.
-fn at(place: impl Into<String>) -> impl FnOnce(KmsError) -> SeedError {
+pub(super) fn at(place: impl Into<String>) -> impl FnOnce(KmsError) -> SeedError {
     let at = place.into();
     move |error| SeedError { at, error }
 }
@@ -71,6 +71,13 @@ impl<'e> Sower<'e> {
                 self.access_key(&account.id, &AccessKeyOwner::Root, key)
                     .map_err(at(format!("accounts[{i}].rootAccessKeys[{j}]")))?;
             }
+        }
+        // What identities attach comes before them.
+        for (i, policy) in seed.managed_policies.iter().enumerate() {
+            self.managed_policy(policy).map_err(at(format!("managedPolicies[{i}]")))?;
+        }
+        for (i, group) in seed.groups.iter().enumerate() {
+            self.group(group, &format!("groups[{i}]"))?;
         }
         // Principals first and their policies' principals with them: a role may trust one that comes later.
         for (i, user) in seed.users.iter().enumerate() {
@@ -106,7 +113,7 @@ impl<'e> Sower<'e> {
     }
 
     /// Whose, and where, when the file does not say.
-    fn home(
+    pub(super) fn home(
         &self,
         account: Option<&AccountId>,
         region: Option<&str>,
@@ -122,7 +129,11 @@ impl<'e> Sower<'e> {
     }
 
     /// Something that exists: kept when it is the same, or when the file says so.
-    fn there_already(&mut self, what: &str, differs_in: Option<&str>) -> Result<(), KmsError> {
+    pub(super) fn there_already(
+        &mut self,
+        what: &str,
+        differs_in: Option<&str>,
+    ) -> Result<(), KmsError> {
         match differs_in {
             Some(member) if self.existing == Existing::Refuse => Err(KmsError::new(
                 ErrorCode::Conflict,
@@ -148,13 +159,21 @@ impl<'e> Sower<'e> {
         if let Some(found) = found {
             self.there_already(&found.arn(), user_differs(user, &found)).map_err(at(place))?;
         } else {
-            let body = json!({"UserName": user.name, "Path": user.path, "Tags": tag_list(&user.tags, "Key", "Value")});
+            let body = json!({"UserName": user.name, "Path": user.path, "PermissionsBoundary": user.boundary, "Tags": tag_list(&user.tags, "Key", "Value")});
             self.run::<CreateUser>(&account, &region, None, body).map_err(at(place))?;
             for (name, policy) in &user.policies {
                 let body = json!({"UserName": user.name, "PolicyName": name, "PolicyDocument": policy.text()});
                 self.run::<PutUserPolicy>(&account, &region, None, body)
                     .map_err(at(format!("{place}.policies.{name}")))?;
             }
+            self.attach::<AttachUserPolicy>(
+                &account,
+                "UserName",
+                &user.name,
+                &user.attached,
+                place,
+            )?;
+            self.join(&account, user, place)?;
             self.seeded.users += 1;
             self.seeded.made.push(format!("arn:aws:iam::{account}:user{}{}", user.path, user.name));
         }
@@ -183,6 +202,7 @@ impl<'e> Sower<'e> {
             "AssumeRolePolicyDocument": role.trust.text(),
             "Description": role.description,
             "MaxSessionDuration": role.max_session_seconds,
+            "PermissionsBoundary": role.boundary,
             "Tags": tag_list(&role.tags, "Key", "Value"),
         });
         self.run::<CreateRole>(&account, &region, None, body).map_err(at(place))?;
@@ -192,6 +212,7 @@ impl<'e> Sower<'e> {
             self.run::<PutRolePolicy>(&account, &region, None, body)
                 .map_err(at(format!("{place}.policies.{name}")))?;
         }
+        self.attach::<AttachRolePolicy>(&account, "RoleName", &role.name, &role.attached, place)?;
         self.seeded.roles += 1;
         self.seeded.made.push(format!("arn:aws:iam::{account}:role{}{}", role.path, role.name));
         Ok(())
@@ -477,11 +498,11 @@ impl<'e> Sower<'e> {
         self.proposed.record(name).flatten()
     }
 
-    fn rest_on(&mut self, name: Name) {
+    pub(super) fn rest_on(&mut self, name: Name) {
         self.proposed.rested_on.push(name);
     }
 
-    fn run<O: Operation>(
+    pub(super) fn run<O: Operation>(
         &mut self,
         account: &AccountId,
         region: &Region,
@@ -573,7 +594,7 @@ impl<'e> Sower<'e> {
     }
 }
 
-fn tag_list(tags: &BTreeMap<String, String>, key: &str, value: &str) -> Value {
+pub(super) fn tag_list(tags: &BTreeMap<String, String>, key: &str, value: &str) -> Value {
     tags.iter().map(|(name, text)| json!({key: name, value: text})).collect()
 }
 
@@ -607,7 +628,10 @@ fn in_order_of_trust(roles: &[Role]) -> Vec<(usize, &Role)> {
     ordered
 }
 
-fn policies_differ(wanted: &BTreeMap<String, Policy>, found: &BTreeMap<String, Document>) -> bool {
+pub(super) fn policies_differ(
+    wanted: &BTreeMap<String, Policy>,
+    found: &BTreeMap<String, Document>,
+) -> bool {
     wanted.len() != found.len()
         || !wanted
             .iter()
@@ -619,6 +643,9 @@ fn user_differs(wanted: &User, found: &UserRecord) -> Option<&'static str> {
         ("path", wanted.path != found.path),
         ("tags", wanted.tags != found.tags),
         ("policies", policies_differ(&wanted.policies, &found.policies)),
+        ("attached", wanted.attached != found.attached),
+        ("groups", wanted.groups != found.groups),
+        ("boundary", wanted.boundary != found.boundary),
     ])
 }
 
@@ -633,6 +660,8 @@ fn role_differs(wanted: &Role, found: &RoleRecord) -> Option<&'static str> {
         ),
         ("tags", wanted.tags != found.tags),
         ("policies", policies_differ(&wanted.policies, &found.policies)),
+        ("attached", wanted.attached != found.attached),
+        ("boundary", wanted.boundary != found.boundary),
     ])
 }
 
@@ -653,6 +682,6 @@ fn key_differs(wanted: &Key, found: &KeyRecord) -> Option<&'static str> {
     ])
 }
 
-fn first(members: &[(&'static str, bool)]) -> Option<&'static str> {
+pub(super) fn first(members: &[(&'static str, bool)]) -> Option<&'static str> {
     members.iter().find(|(_, differs)| *differs).map(|(member, _)| *member)
 }

@@ -11,8 +11,12 @@
     reason = "a test fails by panicking"
 )]
 
+mod boundaries;
+mod groups;
 mod iam;
+mod managed;
 mod mfa;
+mod renaming;
 mod seeds;
 mod sessions;
 mod sts;

@@ -164,6 +164,10 @@ fn devices_belong_to_one_user_and_go_only_when_nobody_uses_them() {
     scene.iam(&root, "ResyncMFADevice", resync.clone());
     resync["UserName"] = json!("bob");
     assert_eq!(scene.refused_iam(&root, "ResyncMFADevice", resync).0, ErrorCode::IamNoSuchEntity);
+    assert_eq!(
+        scene.refused_iam(&root, "DeleteUser", json!({"UserName": "ann"})).0,
+        ErrorCode::IamDeleteConflict
+    );
     scene.iam(&root, "DeactivateMFADevice", both);
     let unassigned =
         scene.iam(&root, "ListVirtualMFADevices", json!({"AssignmentStatus": "Unassigned"}));

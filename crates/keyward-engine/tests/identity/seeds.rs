@@ -35,6 +35,7 @@ fn the_demonstration_works_as_it_says() {
         (made.users, made.roles, made.access_keys, made.keys, made.aliases, made.grants, made.kept),
         (3, 1, 4, 1, 1, 1, 0)
     );
+    assert_eq!((made.managed_policies, made.groups), (1, 1));
 
     let app = login("AKIAAPP0000000000000");
     let sealed = scene.kms(&app, "Encrypt", json!({"KeyId": "alias/demo", "Plaintext": "aGk=", "EncryptionContext": {"app": "demo", "purpose": "reports"}}));
@@ -60,6 +61,8 @@ fn the_demonstration_works_as_it_says() {
         ErrorCode::AccessDenied
     );
 
+    // What the auditor's group attaches.
+    scene.kms(&auditor, "DescribeKey", json!({"KeyId": KEY}));
     let status =
         scene.kms(&login("AKIAALICE00000000000"), "GetKeyRotationStatus", json!({"KeyId": KEY}));
     assert_eq!(
@@ -74,7 +77,7 @@ fn the_same_seed_twice_changes_nothing_and_another_is_refused() {
     scene.engine.seed(&read(DEMO)).unwrap();
     let events = scene.events().len();
     let again = scene.engine.seed(&read(DEMO)).unwrap();
-    assert_eq!(again, Seeded { kept: 11, ..Seeded::default() });
+    assert_eq!(again, Seeded { kept: 13, ..Seeded::default() });
     assert_eq!(scene.events().len(), events);
 
     for (from, to, words) in [
@@ -93,6 +96,12 @@ fn the_same_seed_twice_changes_nothing_and_another_is_refused() {
             "maxSessionSeconds: 3600",
             "roles[0]: arn:aws:iam::111122223333:role/Analyst exists and differs in maxSessionSeconds",
         ),
+        (
+            "Looks at keys and uses none",
+            "Something else",
+            "managedPolicies[0]: arn:aws:iam::111122223333:policy/ReadKeys exists and differs in description",
+        ),
+        ("groups: [auditors]\n", "groups: []\n", "exists and differs in groups"),
         ("rotationDays: 365", "rotationDays: 100", "differs in rotationDays"),
     ] {
         let changed = DEMO.replacen(from, to, 1);
@@ -127,6 +136,19 @@ fn errors_name_their_place_and_leave_nothing() {
             format!("{user}    accessKeys: [{{id: X, secret: s}}, {{id: X, secret: s}}]\n"),
             "users[0].accessKeys[1]: the access key id X stands twice",
         ),
+        (
+            format!("{user}    groups: [nobody]\n"),
+            "users[0].groups.nobody: The group with name nobody cannot be found.",
+        ),
+        (
+            format!("{user}    attached: ['arn:aws:iam::{ACCOUNT}:policy/p']\n"),
+            "users[0].attached.arn:aws:iam::111122223333:policy/p: Policy ",
+        ),
+        (
+            format!("{user}    boundary: 'arn:aws:iam::{ACCOUNT}:policy/p'\n"),
+            "users[0]: Scope ARN: ",
+        ),
+        ("managedPolicies:\n  - {name: p, document: '{}'}\n".to_owned(), "managedPolicies[0]: "),
         ("keys:\n  - id: abc\n".to_owned(), "keys[0].id: "),
         (
             format!("keys:\n  - id: {KEY}\n    spec: RSA_2048\n"),
@@ -193,6 +215,55 @@ keys:
     for name in ["CreateUser", "CreateRole", "CreateKey", "DisableKey"] {
         assert!(events.contains(&(json!(name), json!("AwsServiceEvent"))), "{name} in {events:?}");
     }
+}
+
+#[test]
+fn policies_groups_and_boundaries_of_the_file_count() {
+    let scene = Scene::new();
+    let yaml = format!(
+        r#"
+managedPolicies:
+  - {{name: Use, path: /kms/, document: {{Version: "2012-10-17", Statement: [{{Effect: Allow, Action: ["kms:*", "sts:*"], Resource: "*"}}]}}, tags: {{a: b}}}}
+  - {{name: Cap, document: {{Version: "2012-10-17", Statement: [{{Effect: Allow, Action: "kms:List*", Resource: "*"}}]}}}}
+groups:
+  - name: G
+    attached: ["arn:aws:iam::{ACCOUNT}:policy/kms/Use"]
+    policies:
+      no: {{Version: "2012-10-17", Statement: [{{Effect: Deny, Action: "kms:ListAliases", Resource: "*"}}]}}
+users:
+  - name: member
+    groups: [G]
+    boundary: "arn:aws:iam::{ACCOUNT}:policy/Cap"
+    accessKeys: [{{id: MEMBER, secret: s}}]
+  - name: administrator
+    attached: ["arn:aws:iam::aws:policy/AdministratorAccess"]
+    accessKeys: [{{id: ADMINISTRATOR, secret: s}}]
+roles:
+  - name: R
+    trust: {{Version: "2012-10-17", Statement: [{{Effect: Allow, Principal: {{AWS: "{ACCOUNT}"}}, Action: "sts:AssumeRole"}}]}}
+    attached: ["arn:aws:iam::{ACCOUNT}:policy/kms/Use"]
+    boundary: "arn:aws:iam::{ACCOUNT}:policy/Cap"
+"#
+    );
+    let made = scene.engine.seed(&read(&yaml)).unwrap();
+    assert_eq!((made.managed_policies, made.groups, made.users, made.roles), (2, 1, 2, 1));
+    let again = scene.engine.seed(&read(&yaml)).unwrap();
+    assert_eq!((again.made.len(), again.kept), (0, 8));
+
+    let denied = |who: &Login, operation: &str| {
+        scene.refused(who, keyward_engine::Service::Kms, operation, json!({})).0
+    };
+    let role = format!("arn:aws:iam::{ACCOUNT}:role/R");
+    let administrator = login("ADMINISTRATOR");
+    let assume = json!({"RoleArn": role, "RoleSessionName": "day"});
+    let role = session(&scene.sts(&administrator, "AssumeRole", assume));
+    for who in [&login("MEMBER"), &role] {
+        scene.kms(who, "ListKeys", json!({}));
+        assert_eq!(denied(who, "CreateKey"), ErrorCode::AccessDenied);
+    }
+    assert_eq!(denied(&login("MEMBER"), "ListAliases"), ErrorCode::AccessDenied);
+    scene.kms(&role, "ListAliases", json!({}));
+    scene.kms(&administrator, "CreateKey", json!({}));
 }
 
 #[test]

@@ -181,6 +181,38 @@ impl Scene {
         Login { id: text(&key, "/AccessKey/AccessKeyId"), token: None }
     }
 
+    /// A managed policy that allows these actions on everything; its ARN.
+    pub(crate) fn policy(&self, root: &Login, name: &str, actions: &[&str]) -> String {
+        let body = json!({"PolicyName": name, "PolicyDocument": allow(actions)});
+        text(&self.iam(root, "CreatePolicy", body), "/Policy/Arn")
+    }
+
+    /// A new key of the account, that says of identities only that the account decides; its ARN.
+    pub(crate) fn key(&self, root: &Login) -> String {
+        text(&self.kms(root, "CreateKey", json!({})), "/KeyMetadata/Arn")
+    }
+
+    /// Whether a login may encrypt under a key. A refusal's layer and reason stand in the event.
+    pub(crate) fn may_encrypt(&self, login: &Login, key: &str) -> bool {
+        match self.call(login, Service::Kms, "Encrypt", &json!({"KeyId": key, "Plaintext": "aGk="}))
+        {
+            Ok(_) => true,
+            Err(error) => {
+                assert_eq!(error.code, ErrorCode::AccessDenied, "{error}");
+                false
+            }
+        }
+    }
+
+    /// Sources of the statements that one layer of the last event's only decision matched.
+    pub(crate) fn sources(&self, layer: &str) -> Vec<String> {
+        let event = self.last_event();
+        let layers = event["additionalEventData"]["policyDecision"][0]["layers"].clone();
+        let layer = layers.as_array().unwrap().iter().find(|one| one["layer"] == json!(layer));
+        let matched = layer.and_then(|layer| layer["matched"].as_array().cloned());
+        matched.unwrap_or_default().iter().map(|one| text(one, "/source")).collect()
+    }
+
     /// Every event, newest last.
     pub(crate) fn events(&self) -> Vec<Value> {
         let mut events = self
