@@ -2,14 +2,16 @@
 //!
 //! Three kinds of source. Derived: follows from the caller and the resource, by the function in the row.
 //! Stated: the engine states it in [`Facts`](crate::Facts), because only the operation knows it.
-//! Trusted: a front that configuration trusts states it (`Origin::trusted_facts`).
-//! A stated fact wins over a derived one, a derived one over a trusted one.
+//! Front's: a front that configuration trusts states it (`Origin::trusted_facts`); of a service that calls, its
+//! own signed headers do. Several values of one key are separated by commas.
+//! A stated fact wins over a derived one.
 //!
 //! Key names compare without case, the part after the last fixed word included.
 //! Presence follows AWS: `aws:username` for users alone, `aws:TokenIssueTime` and
 //! `aws:MultiFactorAuthPresent` for temporary credentials alone, `aws:SourceIp` not through an endpoint.
 //!
 //! INVARIANT: what is not in the table under `aws:` or `kms:` is unknown, and a policy that uses it is refused.
+//! INVARIANT: what follows from the caller, the resource or the request is never read from a front's statements.
 //! Sources: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>,
 //! <https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html>
 
@@ -49,11 +51,17 @@ pub(crate) struct KeyRow {
     pub(crate) name: &'static str,
     pub(crate) many: bool,
     pub(crate) kind: Kind,
+    /// Whether a front may state it. Where it is derived all the same, the function says how.
+    front: bool,
     derive: Option<Derive>,
 }
 
 const fn row(name: &'static str, kind: Kind) -> KeyRow {
-    KeyRow { name, many: false, kind, derive: None }
+    KeyRow { name, many: false, kind, front: false, derive: None }
+}
+
+const fn front(row: KeyRow) -> KeyRow {
+    KeyRow { front: true, ..row }
 }
 
 const fn text(name: &'static str) -> KeyRow {
@@ -71,12 +79,16 @@ const fn derived(name: &'static str, derive: Derive) -> KeyRow {
 /// Every key with a fixed name, sorted by name.
 pub(crate) const KEYS: &[KeyRow] = &[
     text("aws:assumedroot"),
-    many("aws:calledvia"),
-    text("aws:calledviafirst"),
-    text("aws:calledvialast"),
+    front(many("aws:calledvia")),
+    front(derived("aws:calledviafirst", |q| {
+        trusted(q, "aws:calledviafirst").or_else(|| trusted_list(q, CALLED_VIA).next()).map(one)
+    })),
+    front(derived("aws:calledvialast", |q| {
+        trusted(q, "aws:calledvialast").or_else(|| trusted_list(q, CALLED_VIA).last()).map(one)
+    })),
     row("aws:currenttime", Kind::Time),
-    text("aws:ec2instancesourceprivateipv4"),
-    text("aws:ec2instancesourcevpc"),
+    front(text("aws:ec2instancesourceprivateipv4")),
+    front(text("aws:ec2instancesourcevpc")),
     row("aws:epochtime", Kind::Epoch),
     text("aws:federatedprovider"),
     row("aws:multifactorauthage", Kind::Number),
@@ -90,22 +102,28 @@ pub(crate) const KEYS: &[KeyRow] = &[
         CallerKind::Service { name } => Some(one(name)),
         _ => None,
     }),
-    many("aws:principalservicenameslist"),
+    KeyRow {
+        many: true,
+        ..derived("aws:principalservicenameslist", |q| match &q.caller.kind {
+            CallerKind::Service { name } => Some(one(name)),
+            _ => None,
+        })
+    },
     derived("aws:principaltype", principal_type),
-    text("aws:referer"),
+    front(text("aws:referer")),
     derived("aws:requestedregion", |q| Some(one(q.caller.origin.region.as_str()))),
     derived("aws:resourceaccount", |q| q.resource.account().map(one)),
     text("aws:resourceorgid"),
     many("aws:resourceorgpaths"),
     derived("aws:securetransport", |q| Some(flag(q.caller.origin.secure_transport))),
-    text("aws:sourceaccount"),
-    text("aws:sourcearn"),
+    front(text("aws:sourceaccount")),
+    front(text("aws:sourcearn")),
     derived("aws:sourceidentity", |q| q.caller.source_identity.as_deref().map(one)),
     KeyRow { kind: Kind::Ip, ..derived("aws:sourceip", source_ip) },
-    text("aws:sourceorgid"),
-    many("aws:sourceorgpaths"),
-    text("aws:sourcevpc"),
-    text("aws:sourcevpce"),
+    front(text("aws:sourceorgid")),
+    front(many("aws:sourceorgpaths")),
+    front(text("aws:sourcevpc")),
+    front(text("aws:sourcevpce")),
     many("aws:tagkeys"),
     KeyRow {
         kind: Kind::Time,
@@ -122,8 +140,8 @@ pub(crate) const KEYS: &[KeyRow] = &[
         CallerKind::User { name } => Some(one(name)),
         _ => None,
     }),
-    derived("aws:viaawsservice", |q| Some(one(trusted(q, "aws:viaawsservice").unwrap_or("false")))),
-    row("aws:vpcsourceip", Kind::Ip),
+    front(derived("aws:viaawsservice", via_service)),
+    front(row("aws:vpcsourceip", Kind::Ip)),
     text("kms:bypasspolicylockoutsafetycheck"),
     derived("kms:calleraccount", |q| human(q).then(|| one(q.caller.account.as_str()))),
     derived("kms:customermasterkeyspec", key_spec),
@@ -136,7 +154,7 @@ pub(crate) const KEYS: &[KeyRow] = &[
     many("kms:grantconstrainttype"),
     text("kms:granteeprincipal"),
     text("kms:granteeserviceprincipal"),
-    text("kms:grantisforawsresource"),
+    front(derived("kms:grantisforawsresource", grant_is_for_aws_resource)),
     many("kms:grantoperations"),
     text("kms:keyagreementalgorithm"),
     derived("kms:keyorigin", |q| match q.resource {
@@ -165,7 +183,7 @@ pub(crate) const KEYS: &[KeyRow] = &[
     text("kms:signingalgorithm"),
     row("kms:trailingdayswithoutkeyusage", Kind::Number),
     row("kms:validto", Kind::Time),
-    text("kms:viaservice"),
+    front(text("kms:viaservice")),
     text("kms:wrappingalgorithm"),
     text("kms:wrappingkeyspec"),
 ];
@@ -261,7 +279,7 @@ fn place_of(vendor: &str, name: &str) -> Option<Place> {
         }
     }
     let elsewhere =
-        !matches!(vendor, "aws" | "kms") || name.starts_with("kms:recipientattestation:");
+        !matches!(vendor, "aws" | "kms") || name.starts_with(ATTESTATION);
     elsewhere.then_some(Place::Tag(Family::Other))
 }
 
@@ -295,7 +313,7 @@ fn look_up_at<'q>(
         Some(Values::Many(values)) => {
             Some(Seen::Many(values.iter().map(|value| Cow::Borrowed(value.as_str())).collect()))
         }
-        None => derive(question, place, tag).or_else(|| trusted(question, name).map(one)),
+        None => derive(question, place, tag).or_else(|| by_front(question, name, place)),
     };
     let many = matches!(place, Place::Fixed(row) if KEYS.get(row).is_some_and(|row| row.many));
     match seen {
@@ -369,8 +387,66 @@ fn folds_to(name: &str, folded: &str) -> bool {
     if name.is_ascii() { name.eq_ignore_ascii_case(folded) } else { name.to_lowercase() == folded }
 }
 
+/// Attestation of an environment is checked by whoever stands before it.
+const ATTESTATION: &str = "kms:recipientattestation:";
+
+/// Whether a front may state this condition key: what neither the caller nor the resource nor the request shows.
+pub fn front_may_state(name: &str) -> bool {
+    ConditionKey::parse(name).is_some_and(|key| match key.place {
+        Place::Fixed(_) => key.row().is_some_and(|row| row.front),
+        Place::Tag(_) => key.name.starts_with(ATTESTATION),
+    })
+}
+
+/// The keys that a front may state, in lower case; `kms:recipientattestation:*` beside them.
+pub fn front_keys() -> impl Iterator<Item = &'static str> {
+    KEYS.iter().filter(|row| row.front).map(|row| row.name)
+}
+
+/// What a front states, where it alone is asked.
+fn by_front<'q>(question: &Question<'q>, name: &str, place: Place) -> Option<Seen<'q>> {
+    match place {
+        Place::Fixed(row) => match KEYS.get(row)? {
+            KeyRow { front: true, derive: None, many: true, .. } => {
+                let values: Vec<_> = trusted_list(question, name).map(Cow::Borrowed).collect();
+                (!values.is_empty()).then_some(Seen::Many(values))
+            }
+            KeyRow { front: true, derive: None, .. } => trusted(question, name).map(one),
+            _ => None,
+        },
+        Place::Tag(_) if name.starts_with(ATTESTATION) => trusted(question, name).map(one),
+        Place::Tag(_) => None,
+    }
+}
+
 fn trusted<'q>(question: &Question<'q>, name: &str) -> Option<&'q str> {
-    question.caller.origin.trusted_facts.get(name).map(String::as_str)
+    let stated = question.caller.origin.trusted_facts.get(name)?.trim();
+    (!stated.is_empty()).then_some(stated)
+}
+
+/// The values of a key that holds several, as one header states them: separated by commas.
+fn trusted_list<'q>(question: &Question<'q>, name: &str) -> impl Iterator<Item = &'q str> {
+    let stated = trusted(question, name).unwrap_or_default();
+    stated.split(',').map(str::trim).filter(|value| !value.is_empty())
+}
+
+const CALLED_VIA: &str = "aws:calledvia";
+
+/// A service that calls for somebody is named, or the front says plainly that there is one.
+fn via_service<'q>(question: &Question<'q>) -> Option<Seen<'q>> {
+    let named = ["kms:viaservice", CALLED_VIA, "aws:calledviafirst", "aws:calledvialast"];
+    let via = || named.iter().any(|name| trusted(question, name).is_some());
+    Some(trusted(question, "aws:viaawsservice").map_or_else(|| flag(via()), one))
+}
+
+/// Always there for the operations on grants: false, unless a service asks, or a front says that one does.
+/// <https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-grant-is-for-aws-resource>
+fn grant_is_for_aws_resource<'q>(question: &Question<'q>) -> Option<Seen<'q>> {
+    let asked = matches!(question.action, "kms:CreateGrant" | "kms:ListGrants" | "kms:RevokeGrant");
+    asked.then(|| {
+        trusted(question, "kms:grantisforawsresource")
+            .map_or_else(|| flag(question.is_service()), one)
+    })
 }
 
 fn one(value: &str) -> Seen<'_> {
@@ -469,5 +545,50 @@ mod tests {
         ] {
             assert!(ConditionKey::parse(bad).is_none(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_front_states_only_what_nothing_else_shows() {
+        for name in
+            ["kms:ViaService", "aws:SourceVpce", "AWS:CalledVia", "kms:RecipientAttestation:PCR1"]
+        {
+            assert!(front_may_state(name), "{name}");
+        }
+        for name in [
+            "aws:PrincipalArn",
+            "aws:PrincipalAccount",
+            "aws:PrincipalOrgID",
+            "aws:PrincipalOrgPaths",
+            "aws:PrincipalTag/team",
+            "aws:PrincipalType",
+            "aws:PrincipalIsAWSService",
+            "aws:PrincipalServiceName",
+            "aws:RequestTag/team",
+            "aws:ResourceTag/team",
+            "aws:ResourceAccount",
+            "aws:ResourceOrgID",
+            "aws:RequestedRegion",
+            "aws:MultiFactorAuthPresent",
+            "aws:MultiFactorAuthAge",
+            "aws:TokenIssueTime",
+            "aws:CurrentTime",
+            "aws:SourceIp",
+            "aws:SecureTransport",
+            "aws:TagKeys",
+            "aws:userid",
+            "aws:username",
+            "kms:CallerAccount",
+            "kms:EncryptionContext:a",
+            "kms:EncryptionContextKeys",
+            "kms:GranteePrincipal",
+            "kms:KeySpec",
+            "kms:RequestAlias",
+            "kms:Unknown",
+            "s3:prefix",
+            "nonsense",
+        ] {
+            assert!(!front_may_state(name), "{name}");
+        }
+        assert!(front_keys().all(front_may_state));
     }
 }

@@ -96,7 +96,7 @@ impl PolicyEngine {
 }
 
 /// Parses, compiles every statement once, and refuses actions that KMS does not have.
-fn check(text: &str, kind: DocumentKind) -> Result<Parsed, PolicyError> {
+pub(crate) fn check(text: &str, kind: DocumentKind) -> Result<Parsed, PolicyError> {
     let parsed = Parsed::parse(text, kind)?;
     for (index, statement) in parsed.statements.iter().enumerate() {
         let at = |element: &str| format!("Statement[{index}].{element}");

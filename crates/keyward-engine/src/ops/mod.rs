@@ -8,6 +8,7 @@ use core::marker::PhantomData;
 
 mod data_key;
 pub(crate) mod identity_prelude;
+pub(crate) mod organization_prelude;
 pub(crate) mod prelude;
 pub(crate) mod rotation;
 pub(crate) mod shapes;
@@ -35,11 +36,15 @@ operations! {
     decrypt::Decrypt,
     delete_access_key::DeleteAccessKey,
     delete_alias::DeleteAlias,
+    delete_organization::DeleteOrganization,
     delete_role::DeleteRole,
     delete_role_policy::DeleteRolePolicy,
     delete_user::DeleteUser,
     delete_user_policy::DeleteUserPolicy,
+    delete_vpc_endpoint::DeleteVpcEndpoint,
     describe_key::DescribeKey,
+    describe_organization::DescribeOrganization,
+    describe_vpc_endpoint::DescribeVpcEndpoint,
     disable_key::DisableKey,
     disable_key_rotation::DisableKeyRotation,
     enable_key::EnableKey,
@@ -80,9 +85,12 @@ operations! {
     list_user_policies::ListUserPolicies,
     list_user_tags::ListUserTags,
     list_users::ListUsers,
+    list_vpc_endpoints::ListVpcEndpoints,
     put_key_policy::PutKeyPolicy,
+    put_organization::PutOrganization,
     put_role_policy::PutRolePolicy,
     put_user_policy::PutUserPolicy,
+    put_vpc_endpoint::PutVpcEndpoint,
     re_encrypt::ReEncrypt,
     retire_grant::RetireGrant,
     revoke_grant::RevokeGrant,
@@ -110,7 +118,9 @@ pub(crate) mod seeds {
         create_access_key::CreateAccessKey, create_alias::CreateAlias, create_grant::CreateGrant,
         create_key::CreateKey, create_role::CreateRole, create_user::CreateUser,
         disable_key::DisableKey, enable_key_rotation::EnableKeyRotation,
+        organization_prelude::Stated, put_organization::PutOrganization,
         put_role_policy::PutRolePolicy, put_user_policy::PutUserPolicy,
+        put_vpc_endpoint::PutVpcEndpoint,
     };
 }
 

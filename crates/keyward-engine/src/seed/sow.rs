@@ -32,21 +32,21 @@ use serde_json::{Map, Value, json};
 use std::{collections::BTreeMap, sync::Arc};
 use zeroize::Zeroizing;
 
-type Sown = Result<(), SeedError>;
+pub(super) type Sown = Result<(), SeedError>;
 
 /// A seed on its way: what it will change, and the events of that.
 pub(super) struct Sower<'e> {
-    engine: &'e Arc<Engine>,
+    pub(super) engine: &'e Arc<Engine>,
     existing: Existing,
     snapshot: u64,
-    now: Timestamp,
+    pub(super) now: Timestamp,
     proposed: Proposed,
     events: Vec<Event>,
-    seeded: Seeded,
+    pub(super) seeded: Seeded,
 }
 
 /// Puts a place before an error.
-fn at(place: impl Into<String>) -> impl FnOnce(KmsError) -> SeedError {
+pub(super) fn at(place: impl Into<String>) -> impl FnOnce(KmsError) -> SeedError {
     let at = place.into();
     move |error| SeedError { at, error }
 }
@@ -92,6 +92,19 @@ impl<'e> Sower<'e> {
         for (i, grant) in seed.grants.iter().enumerate() {
             self.grant(grant).map_err(at(format!("grants[{i}]")))?;
         }
+        self.surroundings(seed)
+    }
+
+    fn surroundings(&mut self, seed: &Seed) -> Sown {
+        if let Some(organization) = &seed.organization {
+            self.organization(organization).map_err(at("organization"))?;
+        }
+        for (i, endpoint) in seed.vpc_endpoints.iter().enumerate() {
+            self.vpc_endpoint(endpoint).map_err(at(format!("vpcEndpoints[{i}]")))?;
+        }
+        for (i, service) in seed.services.iter().enumerate() {
+            self.service(service, &format!("services[{i}]"))?;
+        }
         Ok(())
     }
 
@@ -106,7 +119,7 @@ impl<'e> Sower<'e> {
     }
 
     /// Whose, and where, when the file does not say.
-    fn home(
+    pub(super) fn home(
         &self,
         account: Option<&AccountId>,
         region: Option<&str>,
@@ -122,7 +135,7 @@ impl<'e> Sower<'e> {
     }
 
     /// Something that exists: kept when it is the same, or when the file says so.
-    fn there_already(&mut self, what: &str, differs_in: Option<&str>) -> Result<(), KmsError> {
+    pub(super) fn there_already(&mut self, what: &str, differs_in: Option<&str>) -> Result<(), KmsError> {
         match differs_in {
             Some(member) if self.existing == Existing::Refuse => Err(KmsError::new(
                 ErrorCode::Conflict,
@@ -473,15 +486,15 @@ impl<'e> Sower<'e> {
         self.engine.store().key(name).map_err(KmsError::internal)
     }
 
-    fn proposal(&self, name: &Name) -> Option<&Record> {
+    pub(super) fn proposal(&self, name: &Name) -> Option<&Record> {
         self.proposed.record(name).flatten()
     }
 
-    fn rest_on(&mut self, name: Name) {
+    pub(super) fn rest_on(&mut self, name: Name) {
         self.proposed.rested_on.push(name);
     }
 
-    fn run<O: Operation>(
+    pub(super) fn run<O: Operation>(
         &mut self,
         account: &AccountId,
         region: &Region,
@@ -546,7 +559,7 @@ impl<'e> Sower<'e> {
     }
 
     /// The service itself, acting in an account and Region.
-    fn caller(&self, account: &AccountId, region: &Region) -> Arc<Caller> {
+    pub(super) fn caller(&self, account: &AccountId, region: &Region) -> Arc<Caller> {
         Arc::new(Caller {
             kind: CallerKind::Service { name: keyward_trail::INTERNAL.to_owned() },
             account: account.clone(),
