@@ -117,9 +117,7 @@ impl Layers {
             facts.add(id, organization.id.clone());
             facts.add_many(paths, [path]);
         }
-        if let Some(vpc) =
-            self.vpc.as_ref().filter(|_| !trusted.contains_key("aws:sourcevpc"))
-        {
+        if let Some(vpc) = self.vpc.as_ref().filter(|_| !trusted.contains_key("aws:sourcevpc")) {
             facts.add("aws:SourceVpc", vpc.clone());
         }
     }

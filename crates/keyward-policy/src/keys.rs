@@ -278,8 +278,7 @@ fn place_of(vendor: &str, name: &str) -> Option<Place> {
             return (!rest.is_empty()).then_some(Place::Tag(*family));
         }
     }
-    let elsewhere =
-        !matches!(vendor, "aws" | "kms") || name.starts_with(ATTESTATION);
+    let elsewhere = !matches!(vendor, "aws" | "kms") || name.starts_with(ATTESTATION);
     elsewhere.then_some(Place::Tag(Family::Other))
 }
 

@@ -79,10 +79,8 @@ pub(crate) const ENDPOINT_ID: Member = required(
     "VpcEndpointId",
     patterned(6, 37, "^vpce-[0-9a-z]{1,32}$", |text| is_id(text, "vpce-", 1, 32)),
 );
-pub(crate) const VPC_ID: Member = optional(
-    "VpcId",
-    patterned(5, 36, "^vpc-[0-9a-z]{1,32}$", |text| is_id(text, "vpc-", 1, 32)),
-);
+pub(crate) const VPC_ID: Member =
+    optional("VpcId", patterned(5, 36, "^vpc-[0-9a-z]{1,32}$", |text| is_id(text, "vpc-", 1, 32)));
 pub(crate) const ENDPOINT_POLICY: Member = optional("PolicyDocument", DOCUMENT_KIND);
 
 /// A row of Keyward's own.
@@ -483,9 +481,7 @@ pub(crate) fn endpoint_policy(call: &Call<'_>, text: &str) -> Result<Document, K
     if ENDPOINT_POLICY_CHARS_MAX < text.chars().count() {
         return Err(KmsError::new(
             ErrorCode::LimitExceeded,
-            format!(
-                "An endpoint's policy may have at most {ENDPOINT_POLICY_CHARS_MAX} characters"
-            ),
+            format!("An endpoint's policy may have at most {ENDPOINT_POLICY_CHARS_MAX} characters"),
         ));
     }
     call.policies().validate_endpoint_policy(text).map_err(|error| malformed("", &error))?;

@@ -1,6 +1,6 @@
 //! The organization, endpoints and services of a seed file.
 
-use super::{AccessKey, Policy, Sown, Sower, account, at, some_account};
+use super::{AccessKey, Policy, Sower, Sown, account, at, some_account};
 use crate::ops::seeds::{PutOrganization, PutVpcEndpoint, Stated};
 use keyward_types::{AccessKeyOwner, AccountId, KmsError, Name, OrganizationRecord};
 use serde::{Deserialize, Deserializer};
@@ -163,11 +163,8 @@ impl Sower<'_> {
         let found = self.engine.store().endpoint(&wanted.id).map_err(KmsError::internal)?;
         if let Some(found) = found {
             let policy = wanted.policy.as_ref().is_some_and(|policy| !policy.is(&found.document));
-            let differs = if policy {
-                Some("policy")
-            } else {
-                (wanted.vpc != found.vpc).then_some("vpc")
-            };
+            let differs =
+                if policy { Some("policy") } else { (wanted.vpc != found.vpc).then_some("vpc") };
             return self.there_already(&wanted.id, differs);
         }
         let body = json!({

@@ -135,7 +135,11 @@ impl<'e> Sower<'e> {
     }
 
     /// Something that exists: kept when it is the same, or when the file says so.
-    pub(super) fn there_already(&mut self, what: &str, differs_in: Option<&str>) -> Result<(), KmsError> {
+    pub(super) fn there_already(
+        &mut self,
+        what: &str,
+        differs_in: Option<&str>,
+    ) -> Result<(), KmsError> {
         match differs_in {
             Some(member) if self.existing == Existing::Refuse => Err(KmsError::new(
                 ErrorCode::Conflict,

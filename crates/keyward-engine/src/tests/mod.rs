@@ -16,5 +16,7 @@ mod grants;
 mod housekeeping;
 mod keys;
 mod lists;
+mod organization;
 mod policies;
+mod presence;
 mod world;
