@@ -127,9 +127,18 @@ pub(crate) struct Dev {
     pub(crate) root_secret_key: String,
     #[arg(long, value_enum, default_value = "default")]
     pub(crate) crypto: Crypto,
+    /// Believe this header from clients on this machine, as one of a front: x-via=kms:ViaService
+    #[arg(long, value_name = "HEADER=CONDITION_KEY", value_parser = front_header)]
+    pub(crate) front_header: Vec<(String, String)>,
     /// Threads that serve requests; as many as cores unless said
     #[arg(long)]
     pub(crate) workers: Option<usize>,
+}
+
+/// Which condition key a header stands for; whether it may is the configuration's to say.
+fn front_header(text: &str) -> Result<(String, String), String> {
+    let (header, key) = text.split_once('=').ok_or("write HEADER=CONDITION_KEY")?;
+    Ok((header.to_owned(), key.to_owned()))
 }
 
 /// Where the root key comes from.

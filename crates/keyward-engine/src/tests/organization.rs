@@ -541,6 +541,16 @@ fn a_key_policy_names_a_service_and_its_source() {
             assert_eq!(answer.is_ok(), allowed, "{condition} {:?}", caller.origin.trusted_facts);
         }
     }
+    // Its event stands in the log of the key's owner.
+    let member = world.other_root();
+    let theirs = world.ok_as(&member, "CreateKey", json!({}))["KeyMetadata"]["Arn"].clone();
+    world.fails_as(
+        &own,
+        "Encrypt",
+        json!({"KeyId": theirs, "Plaintext": "aGk="}),
+        ErrorCode::AccessDenied,
+    );
+    assert_eq!(world.last_event()["recipientAccountId"], OTHER);
     // Not the account's users, even by the same name.
     put(json!({}));
     let user = world.user("backup", &[]);
