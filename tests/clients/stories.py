@@ -11,10 +11,11 @@ import attacks
 import enforcement
 import limits
 import memory
+import surroundings
 import use
 from kit import Missing, World
 
-MODULES = (use, limits, enforcement, memory, attacks)
+MODULES = (use, limits, enforcement, surroundings, memory, attacks)
 STORIES = {story.__name__: story for module in MODULES for story in module.STORIES}
 
 # Seconds after which a story has hung.

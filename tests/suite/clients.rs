@@ -37,6 +37,7 @@ mod python {
         sizes, wrong_keys, names, broken_ciphertexts, malformed_bodies, bad_policies,
         encryption_context, grants, explicit_deny, silent_key_policy, account_statement,
         two_accounts with "--seed" "seeds/two-accounts.yaml", sessions, credentials_end,
+        organization with "--seed" "seeds/organization.yaml" "--front-header" "x-keyward-vpce=aws:SourceVpce",
         records, log_commands, rest, retired_while_used,
         forged, presigned, senseless,
     }

@@ -19,4 +19,5 @@ mod lists;
 mod organization;
 mod policies;
 mod presence;
+mod services;
 mod world;
