@@ -114,7 +114,7 @@ pub(crate) struct Dev {
     /// Keep the store here, and go on with it next time; without it everything is lost at exit
     #[arg(long)]
     pub(crate) data: Option<PathBuf>,
-    /// Users, roles, keys, aliases and grants to start with (YAML)
+    /// Users, roles, keys, grants and what is around them to start with (YAML)
     #[arg(long)]
     pub(crate) seed: Option<PathBuf>,
     #[arg(long, default_value = "000000000000")]

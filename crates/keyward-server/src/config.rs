@@ -381,6 +381,19 @@ mod tests {
     }
 
     #[test]
+    fn the_documented_front_is_taken() {
+        let page = include_str!("../../../policies/README.md");
+        let example = page.split("```toml").nth(1).unwrap().split("```").next().unwrap();
+        let front = Config::from_toml(example).unwrap().trusted_front;
+        assert_eq!(front.headers.len(), 2);
+        // The page lists what a front may state.
+        let listed = page.to_lowercase();
+        for key in keyward_engine::front_keys() {
+            assert!(listed.contains(&format!("`{key}`")), "{key}");
+        }
+    }
+
+    #[test]
     fn secrets_do_not_print() {
         assert!(
             !format!(
