@@ -353,7 +353,8 @@ class World:
         `because` is Denied or NotAllowed, `layer` where; `sid` the statement or grant; `clause` what failed."""
         told = self.refused("AccessDeniedException", call, *args, **kwargs)
         names = {"KeyPolicy": "resource-based policy", "Grant": "resource-based policy", "IdentityPolicy": "identity-based policy",
-                 "SessionPolicy": "session policy", "PermissionsBoundary": "permissions boundary"}
+                 "SessionPolicy": "session policy", "PermissionsBoundary": "permissions boundary",
+                 "ServiceControlPolicy": "service control policy"}
         words = f"because no {names[layer]} allows the kms:" if because == "NotAllowed" else "with an explicit deny in a"
         assert words in told.message and names[layer] in told.message, f"{words!r}, {names[layer]!r}: {told}"
         decision = self.decision(told.request_id, reader)

@@ -12,10 +12,11 @@ import enforcement
 import identities
 import limits
 import memory
+import surroundings
 import use
 from kit import Missing, World
 
-MODULES = (use, limits, enforcement, identities, memory, attacks)
+MODULES = (use, limits, enforcement, identities, surroundings, memory, attacks)
 STORIES = {story.__name__: story for module in MODULES for story in module.STORIES}
 
 # Seconds after which a story has hung.

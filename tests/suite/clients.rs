@@ -38,6 +38,7 @@ mod python {
         encryption_context, grants, explicit_deny, silent_key_policy, account_statement,
         two_accounts with "--seed" "seeds/two-accounts.yaml", sessions, credentials_end,
         managed_policies, user_groups, boundaries,
+        organization with "--seed" "seeds/organization.yaml" "--front-header" "x-keyward-vpce=aws:SourceVpce",
         records, log_commands, rest, retired_while_used,
         forged, presigned, senseless,
     }

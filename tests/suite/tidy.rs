@@ -98,11 +98,12 @@ fn every_operation_file_cites_its_own_page() {
         let text = fs::read_to_string(&file)
             .unwrap_or_else(|_| panic!("{name} has no file {}", file.display()));
         let first = text.lines().next().unwrap();
-        assert!(
-            first.contains(&format!("API_{name}.html")),
-            "{}: the first line cites API_{name}.html",
-            file.display()
-        );
+        // Of Keyward's own operations AWS has no page.
+        let cited = match operation.spec().service {
+            keyward_engine::Service::Keyward => format!("`{name}`"),
+            _ => format!("API_{name}.html"),
+        };
+        assert!(first.contains(&cited), "{}: the first line cites {cited}", file.display());
     }
 }
 

@@ -128,7 +128,7 @@ pub(crate) struct Dev {
     /// Keep the store here, and go on with it next time; without it everything is lost at exit
     #[arg(long)]
     pub(crate) data: Option<PathBuf>,
-    /// Users, roles, keys, aliases and grants to start with (YAML)
+    /// Users, roles, keys, grants and what is around them to start with (YAML)
     #[arg(long)]
     pub(crate) seed: Option<PathBuf>,
     /// A folder of Cedar policies that forbid; read again when it changes, and on SIGHUP
@@ -147,9 +147,18 @@ pub(crate) struct Dev {
     /// Let a new grant count for these seconds only with its token, as it can be at AWS
     #[arg(long, value_name = "SECONDS", default_value = "0")]
     pub(crate) grant_delay: u32,
+    /// Believe this header from clients on this machine, as one of a front: x-via=kms:ViaService
+    #[arg(long, value_name = "HEADER=CONDITION_KEY", value_parser = front_header)]
+    pub(crate) front_header: Vec<(String, String)>,
     /// Threads that serve requests; as many as cores unless said
     #[arg(long)]
     pub(crate) workers: Option<usize>,
+}
+
+/// Which condition key a header stands for; whether it may is the configuration's to say.
+fn front_header(text: &str) -> Result<(String, String), String> {
+    let (header, key) = text.split_once('=').ok_or("write HEADER=CONDITION_KEY")?;
+    Ok((header.to_owned(), key.to_owned()))
 }
 
 /// Where the root key comes from.

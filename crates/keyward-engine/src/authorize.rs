@@ -371,9 +371,7 @@ pub(crate) fn retirement(
     if let Some(context) = &context {
         facts.set_encryption_context(context);
     }
-    if let Some(kind) = constraint_type(constraints) {
-        facts.add("kms:GrantConstraintType", kind);
-    }
+    constraint_facts(constraints, &mut facts);
     // RCPs have no say over RetireGrant.
     let resource = key_resource(key, &arn, &aliases);
     let question = layers.question(caller, "kms:RetireGrant", resource, &[], &facts);
@@ -411,15 +409,18 @@ pub(crate) fn note_refusal_elsewhere(
     Ok(())
 }
 
-/// `kms:GrantConstraintType`; a constraint on the context goes before one on the source.
-pub(crate) fn constraint_type(constraints: &GrantConstraints) -> Option<&'static str> {
-    if constraints.encryption_context_equals.is_some() {
-        Some("EncryptionContextEquals")
-    } else if constraints.encryption_context_subset.is_some() {
-        Some("EncryptionContextSubset")
-    } else {
-        constraints.source_arn.as_ref().map(|_| "SourceArn")
-    }
+/// `kms:GrantConstraintType`: each type that a grant has, absent where it has none.
+/// <https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-grant-constraint-type>
+pub(crate) fn constraint_facts(constraints: &GrantConstraints, facts: &mut Facts<'_>) {
+    let GrantConstraints { encryption_context_equals, encryption_context_subset, source_arn } =
+        constraints;
+    let types = [
+        ("EncryptionContextEquals", encryption_context_equals.is_some()),
+        ("EncryptionContextSubset", encryption_context_subset.is_some()),
+        ("SourceArn", source_arn.is_some()),
+    ];
+    let present = types.iter().filter(|(_, present)| *present).map(|(name, _)| *name);
+    facts.add_many("kms:GrantConstraintType", present);
 }
 
 /// The caller's layers, and a note that the request rests on them.

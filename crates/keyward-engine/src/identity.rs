@@ -40,6 +40,11 @@ pub struct Credential {
 }
 
 impl Credential {
+    /// Whether it is a service's, such as `backup.amazonaws.com`.
+    pub fn is_service(&self) -> bool {
+        matches!(self.kind, CallerKind::Service { .. })
+    }
+
     /// The caller, once its signature was verified.
     pub fn into_caller(self, origin: Origin) -> Caller {
         Caller {

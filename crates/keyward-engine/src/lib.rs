@@ -32,6 +32,7 @@ mod world;
 
 pub use guardrails::GuardrailStatus;
 pub use identity::Credential;
+pub use keyward_policy::{front_keys, front_may_state};
 pub use operation::{AnyOperation, Plane, Service, Spec};
 pub use ops::{OPERATIONS, find};
 pub use pipeline::{InFlight, Prepared, Reply};

@@ -18,6 +18,8 @@ use std::sync::Arc;
 
 /// The condition key by which a front names the endpoint, as it is looked up.
 const SOURCE_VPCE: &str = "aws:sourcevpce";
+/// The account of the resource for which a service calls.
+const SOURCE_ACCOUNT: &str = "aws:sourceaccount";
 
 /// The layers of one caller; those of a resource's owner are added for each resource.
 #[derive(Clone, Debug, Default)]
@@ -119,19 +121,26 @@ impl Layers {
         }
     }
 
-    /// The condition keys that follow: `aws:PrincipalOrgID`, `aws:PrincipalOrgPaths`, and `aws:SourceVpc`
-    /// where the front left it to the endpoint's record.
+    /// The condition keys that follow: `aws:PrincipalOrgID`, `aws:PrincipalOrgPaths`; of a service that calls
+    /// for an account's resource, `aws:SourceOrgID` and `aws:SourceOrgPaths`; and `aws:SourceVpc` where the front
+    /// left it to the endpoint's record.
     pub(crate) fn facts(&self, caller: &Caller, facts: &mut Facts<'_>) {
+        let trusted = &caller.origin.trusted_facts;
+        let (account, id, paths) = match caller.kind {
+            CallerKind::Service { .. } => (
+                trusted.get(SOURCE_ACCOUNT).and_then(|text| AccountId::parse(text)),
+                "aws:SourceOrgID",
+                "aws:SourceOrgPaths",
+            ),
+            _ => (Some(caller.account.clone()), "aws:PrincipalOrgID", "aws:PrincipalOrgPaths"),
+        };
         if let Some(organization) = &self.organization
-            && !matches!(caller.kind, CallerKind::Service { .. })
-            && let Some(path) = organization.path(&caller.account)
+            && let Some(path) = account.and_then(|account| organization.path(&account))
         {
-            facts.add("aws:PrincipalOrgID", organization.id.clone());
-            facts.add_many("aws:PrincipalOrgPaths", [path]);
+            facts.add(id, organization.id.clone());
+            facts.add_many(paths, [path]);
         }
-        if let Some(vpc) =
-            self.vpc.as_ref().filter(|_| !caller.origin.trusted_facts.contains_key("aws:sourcevpc"))
-        {
+        if let Some(vpc) = self.vpc.as_ref().filter(|_| !trusted.contains_key("aws:sourcevpc")) {
             facts.add("aws:SourceVpc", vpc.clone());
         }
     }

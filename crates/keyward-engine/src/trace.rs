@@ -2,8 +2,10 @@
 //! anywhere leaves the same kind of record as one that succeeds.
 
 use crate::{Engine, operation::Spec, resolve::Found, shape::Kind};
-use keyward_trail::{Record, ResourceRef};
-use keyward_types::{Caller, Decision, Event, EventSummary, KmsError, Outcome, Timestamp};
+use keyward_trail::{Extra, Record, ResourceRef};
+use keyward_types::{
+    Caller, CallerKind, Decision, Event, EventSummary, KmsError, Outcome, Timestamp,
+};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -58,6 +60,17 @@ impl Trace {
         }
     }
 
+    /// Whose log the event stands in: the caller's, and of a service, which has none, the resource owner's.
+    fn account<'a>(&'a self, caller: &'a Caller) -> &'a str {
+        let owner = match &caller.kind {
+            CallerKind::Service { name } if name != keyward_trail::INTERNAL => {
+                self.resources.first().map(|(_, account)| account.as_str())
+            }
+            _ => None,
+        };
+        owner.filter(|owner| !owner.is_empty()).unwrap_or(caller.account.as_str())
+    }
+
     /// The event, as of now.
     pub(crate) fn event(
         &self,
@@ -84,6 +97,8 @@ impl Trace {
             decisions: &self.decisions,
             read_only: spec.read_only,
         };
+        let account = self.account(caller);
+        let extra = Extra { recipient_account: Some(account), ..Extra::default() };
         let keys = self
             .resources
             .iter()
@@ -92,15 +107,15 @@ impl Trace {
             .cloned()
             .collect();
         Event {
-            record: record.to_json(),
-            summary: summary(spec, caller, event_id, time, error, keys),
+            record: record.to_json_with(&extra),
+            summary: summary(spec, (caller, account), event_id, time, error, keys),
         }
     }
 }
 
 fn summary(
     spec: &Spec,
-    caller: &Caller,
+    (caller, account): (&Caller, &str),
     event_id: Uuid,
     time: Timestamp,
     error: Option<&KmsError>,
@@ -113,7 +128,7 @@ fn summary(
         service: spec.service.name(),
         operation: spec.name,
         outcome: error.map_or(Outcome::Success, |error| Outcome::Failure(error.code)),
-        account: caller.account.to_string(),
+        account: account.to_owned(),
         principal_arn: caller.arn.clone(),
         keys,
     }

@@ -2,19 +2,25 @@
 //!
 //! Three kinds of source. Derived: follows from the caller and the resource, by the function in the row.
 //! Stated: the engine states it in [`Facts`](crate::Facts), because only the operation knows it.
-//! Trusted: a front that configuration trusts states it (`Origin::trusted_facts`).
-//! A stated fact wins over a derived one, a derived one over a trusted one.
+//! Front's: a front that configuration trusts states it (`Origin::trusted_facts`); of a service that calls, its
+//! own signed headers do. Several values of one key are separated by commas.
+//! A stated fact wins over a derived one.
 //!
 //! Key names compare without case, the part after the last fixed word included.
 //! Presence follows AWS: `aws:username` for users alone, `aws:TokenIssueTime` and
 //! `aws:MultiFactorAuthPresent` for temporary credentials alone, `aws:SourceIp` not through an endpoint.
 //!
 //! INVARIANT: what is not in the table under `aws:` or `kms:` is unknown, and a policy that uses it is refused.
+//! INVARIANT: what follows from the caller, the resource or the request is never read from a front's statements.
 //! Sources: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>,
 //! <https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html>
 
 use crate::{
     facts::Values,
+    front::{
+        ATTESTATION, CALLED_VIA, by_front, grant_is_for_aws_resource, trusted, trusted_list,
+        via_service,
+    },
     question::{Question, Resource},
 };
 use keyward_types::CallerKind;
@@ -41,7 +47,7 @@ pub(crate) enum Seen<'q> {
     Many(Vec<Cow<'q, str>>),
 }
 
-type Derive = for<'q> fn(&Question<'q>) -> Option<Seen<'q>>;
+pub(crate) type Derive = for<'q> fn(&Question<'q>) -> Option<Seen<'q>>;
 
 /// One condition key.
 pub(crate) struct KeyRow {
@@ -49,11 +55,17 @@ pub(crate) struct KeyRow {
     pub(crate) name: &'static str,
     pub(crate) many: bool,
     pub(crate) kind: Kind,
-    derive: Option<Derive>,
+    /// Whether a front may state it. Where it is derived all the same, the function says how.
+    pub(crate) front: bool,
+    pub(crate) derive: Option<Derive>,
 }
 
 const fn row(name: &'static str, kind: Kind) -> KeyRow {
-    KeyRow { name, many: false, kind, derive: None }
+    KeyRow { name, many: false, kind, front: false, derive: None }
+}
+
+const fn front(row: KeyRow) -> KeyRow {
+    KeyRow { front: true, ..row }
 }
 
 const fn text(name: &'static str) -> KeyRow {
@@ -71,14 +83,18 @@ const fn derived(name: &'static str, derive: Derive) -> KeyRow {
 /// Every key with a fixed name, sorted by name.
 pub(crate) const KEYS: &[KeyRow] = &[
     text("aws:assumedroot"),
-    many("aws:calledvia"),
+    front(many("aws:calledvia")),
     many("aws:calledviaawsmcp"),
-    text("aws:calledviafirst"),
-    text("aws:calledvialast"),
+    front(derived("aws:calledviafirst", |q| {
+        trusted(q, "aws:calledviafirst").or_else(|| trusted_list(q, CALLED_VIA).next()).map(one)
+    })),
+    front(derived("aws:calledvialast", |q| {
+        trusted(q, "aws:calledvialast").or_else(|| trusted_list(q, CALLED_VIA).last()).map(one)
+    })),
     text("aws:chatbotsourcearn"),
     row("aws:currenttime", Kind::Time),
-    text("aws:ec2instancesourceprivateipv4"),
-    text("aws:ec2instancesourcevpc"),
+    front(text("aws:ec2instancesourceprivateipv4")),
+    front(text("aws:ec2instancesourcevpc")),
     row("aws:epochtime", Kind::Epoch),
     text("aws:federatedprovider"),
     text("aws:ismcpserviceaction"),
@@ -94,24 +110,30 @@ pub(crate) const KEYS: &[KeyRow] = &[
         CallerKind::Service { name } => Some(one(name)),
         _ => None,
     }),
-    many("aws:principalservicenameslist"),
+    KeyRow {
+        many: true,
+        ..derived("aws:principalservicenameslist", |q| match &q.caller.kind {
+            CallerKind::Service { name } => Some(one(name)),
+            _ => None,
+        })
+    },
     derived("aws:principaltype", principal_type),
-    text("aws:referer"),
+    front(text("aws:referer")),
     derived("aws:requestedregion", |q| Some(one(q.caller.origin.region.as_str()))),
     derived("aws:resourceaccount", |q| q.resource.account().map(one)),
     text("aws:resourceorgid"),
     many("aws:resourceorgpaths"),
     derived("aws:securetransport", |q| Some(flag(q.caller.origin.secure_transport))),
     text("aws:signinsessionarn"),
-    text("aws:sourceaccount"),
-    text("aws:sourcearn"),
+    front(text("aws:sourceaccount")),
+    front(text("aws:sourcearn")),
     derived("aws:sourceidentity", |q| q.caller.source_identity.as_deref().map(one)),
     KeyRow { kind: Kind::Ip, ..derived("aws:sourceip", source_ip) },
-    text("aws:sourceorgid"),
-    many("aws:sourceorgpaths"),
-    text("aws:sourcevpc"),
+    front(text("aws:sourceorgid")),
+    front(many("aws:sourceorgpaths")),
+    front(text("aws:sourcevpc")),
     text("aws:sourcevpcarn"),
-    text("aws:sourcevpce"),
+    front(text("aws:sourcevpce")),
     many("aws:tagkeys"),
     KeyRow {
         kind: Kind::Time,
@@ -129,11 +151,11 @@ pub(crate) const KEYS: &[KeyRow] = &[
         _ => None,
     }),
     text("aws:viaawsmcpservice"),
-    derived("aws:viaawsservice", |q| Some(one(trusted(q, "aws:viaawsservice").unwrap_or("false")))),
+    front(derived("aws:viaawsservice", via_service)),
     text("aws:vpceaccount"),
     text("aws:vpceorgid"),
     many("aws:vpceorgpaths"),
-    row("aws:vpcsourceip", Kind::Ip),
+    front(row("aws:vpcsourceip", Kind::Ip)),
     text("kms:bypasspolicylockoutsafetycheck"),
     derived("kms:calleraccount", |q| human(q).then(|| one(q.caller.account.as_str()))),
     derived("kms:customermasterkeyspec", key_spec),
@@ -146,7 +168,7 @@ pub(crate) const KEYS: &[KeyRow] = &[
     many("kms:grantconstrainttype"),
     text("kms:granteeprincipal"),
     text("kms:granteeserviceprincipal"),
-    text("kms:grantisforawsresource"),
+    front(derived("kms:grantisforawsresource", grant_is_for_aws_resource)),
     many("kms:grantoperations"),
     text("kms:keyagreementalgorithm"),
     derived("kms:keyorigin", |q| match q.resource {
@@ -175,7 +197,7 @@ pub(crate) const KEYS: &[KeyRow] = &[
     text("kms:signingalgorithm"),
     row("kms:trailingdayswithoutkeyusage", Kind::Number),
     row("kms:validto", Kind::Time),
-    text("kms:viaservice"),
+    front(text("kms:viaservice")),
     text("kms:wrappingalgorithm"),
     text("kms:wrappingkeyspec"),
 ];
@@ -270,8 +292,7 @@ fn place_of(vendor: &str, name: &str) -> Option<Place> {
             return (!rest.is_empty()).then_some(Place::Tag(*family));
         }
     }
-    let elsewhere =
-        !matches!(vendor, "aws" | "kms") || name.starts_with("kms:recipientattestation:");
+    let elsewhere = !matches!(vendor, "aws" | "kms") || name.starts_with(ATTESTATION);
     elsewhere.then_some(Place::Tag(Family::Other))
 }
 
@@ -305,7 +326,7 @@ fn look_up_at<'q>(
         Some(Values::Many(values)) => {
             Some(Seen::Many(values.iter().map(|value| Cow::Borrowed(value.as_str())).collect()))
         }
-        None => derive(question, place, tag).or_else(|| trusted(question, name).map(one)),
+        None => derive(question, place, tag).or_else(|| by_front(question, name, place)),
     };
     let many = matches!(place, Place::Fixed(row) if KEYS.get(row).is_some_and(|row| row.many));
     match seen {
@@ -419,15 +440,11 @@ fn folds_to(name: &str, folded: &str) -> bool {
     if name.is_ascii() { name.eq_ignore_ascii_case(folded) } else { name.to_lowercase() == folded }
 }
 
-fn trusted<'q>(question: &Question<'q>, name: &str) -> Option<&'q str> {
-    question.caller.origin.trusted_facts.get(name).map(String::as_str)
-}
-
-fn one(value: &str) -> Seen<'_> {
+pub(crate) fn one(value: &str) -> Seen<'_> {
     Seen::One(Cow::Borrowed(value))
 }
 
-fn flag(value: bool) -> Seen<'static> {
+pub(crate) fn flag(value: bool) -> Seen<'static> {
     one(if value { "true" } else { "false" })
 }
 

@@ -134,7 +134,7 @@ impl Config {
     pub fn check(&self) -> Result<(), ConfigError> {
         self.account_id()?;
         self.region_name()?;
-        self.trusted_front.networks()?;
+        self.trusted_front.check()?;
         let loopback = self.listen.ip().is_loopback();
         if self.dev && !loopback {
             return Err(ConfigError::Unsafe(
@@ -225,6 +225,7 @@ impl From<CryptoChoice> for keyward_crypto::Provider {
 ///
 /// Headers named here count only in requests that come straight from one of `networks`, and are ignored
 /// in all others. The front must remove them from what its own clients send.
+/// `policies/README.md` lists the condition keys that a front may state.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrustedFront {
@@ -239,6 +240,18 @@ pub struct TrustedFront {
 }
 
 impl TrustedFront {
+    /// Refuses networks that are none, and headers for condition keys that are not a front's to state.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.networks()?;
+        match self.headers.iter().find(|(_, key)| !keyward_engine::front_may_state(key)) {
+            None => Ok(()),
+            Some((header, key)) => Err(ConfigError::Unsafe(format!(
+                "trusted_front.headers: {header} cannot stand for {key}, which a front cannot know better than this service; a front may state {} and kms:recipientattestation:*",
+                keyward_engine::front_keys().collect::<Vec<_>>().join(", ")
+            ))),
+        }
+    }
+
     /// The networks, parsed; one address is a network of its own.
     pub fn networks(&self) -> Result<Vec<ipnet::IpNet>, ConfigError> {
         let parse = |text: &String| {
@@ -353,12 +366,43 @@ mod tests {
         ] {
             assert!(Config::from_toml(bad).is_err(), "{bad}");
         }
+        for key in [
+            "aws:PrincipalArn",
+            "aws:PrincipalOrgID",
+            "aws:PrincipalTag/team",
+            "aws:ResourceTag/team",
+            "aws:RequestTag/team",
+            "aws:MultiFactorAuthPresent",
+            "aws:SourceIp",
+            "aws:userid",
+            "kms:CallerAccount",
+            "kms:EncryptionContext:Project",
+            "kms:KeySpec",
+            "kms:Misspelled",
+        ] {
+            let text = format!("[trusted_front.headers]\nx-front = \"{key}\"");
+            let said = Config::from_toml(&text).unwrap_err().to_string();
+            assert!(said.contains(key) && said.contains("kms:viaservice"), "{said}");
+        }
         let open = Config {
             listen: "0.0.0.0:1".parse().unwrap(),
             allow_remote_plaintext: true,
             ..Config::dev()
         };
         assert!(matches!(open.check(), Err(ConfigError::Unsafe(_))));
+    }
+
+    #[test]
+    fn the_documented_front_is_taken() {
+        let page = include_str!("../../../policies/README.md");
+        let example = page.split("```toml").nth(1).unwrap().split("```").next().unwrap();
+        let front = Config::from_toml(example).unwrap().trusted_front;
+        assert_eq!(front.headers.len(), 2);
+        // The page lists what a front may state.
+        let listed = page.to_lowercase();
+        for key in keyward_engine::front_keys() {
+            assert!(listed.contains(&format!("`{key}`")), "{key}");
+        }
     }
 
     #[test]

@@ -8,7 +8,9 @@ use crate::{
 };
 use keyward_server::{
     Config, StartError, Started,
-    config::{CryptoChoice, LogFormat, LogSettings, RootCredentials, RootKeySource, Secret},
+    config::{
+        CryptoChoice, LogFormat, LogSettings, RootCredentials, RootKeySource, Secret, TrustedFront,
+    },
     guardrails::GuardrailFolder,
 };
 use serde_json::json;
@@ -32,6 +34,11 @@ pub(super) fn dev(common: &Common, dev: Dev) -> Result<Exit, CliError> {
         crypto: match dev.crypto {
             Crypto::Default => CryptoChoice::Default,
             Crypto::Rustcrypto => CryptoChoice::Rustcrypto,
+        },
+        trusted_front: TrustedFront {
+            networks: vec!["127.0.0.0/8".to_owned(), "::1".to_owned()],
+            headers: dev.front_header.into_iter().collect(),
+            ..TrustedFront::default()
         },
         workers: dev.workers.unwrap_or(0),
         log: LogSettings { filter: "warn".to_owned(), ..LogSettings::default() },

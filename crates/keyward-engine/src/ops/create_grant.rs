@@ -4,9 +4,9 @@
 //! from [`Operation::child_grant`].
 
 use super::prelude::*;
-use crate::{authorize::constraint_type, grant_token, principal};
+use crate::{authorize::constraint_facts, grant_token, principal};
 use keyward_types::{
-    Caller, GrantConstraints, GrantId, GrantOperation, GrantRecord, Grantee, KeyName, limits,
+    Caller, CallerKind, GrantConstraints, GrantId, GrantOperation, GrantRecord, Grantee, KeyName, limits,
 };
 use std::collections::BTreeSet;
 
@@ -137,13 +137,11 @@ impl Operation for CreateGrant {
             "kms:GrantOperations",
             input.operations.iter().map(|operation| operation.as_str()),
         );
-        facts.add("kms:GrantIsForAWSResource", "false");
         let stated = [
             ("kms:GranteePrincipal", input.grantee_principal.as_deref()),
             ("kms:RetiringPrincipal", input.retiring_principal.as_deref()),
             ("kms:GranteeServicePrincipal", input.grantee_service_principal.as_deref()),
             ("kms:RetiringServicePrincipal", input.retiring_service_principal.as_deref()),
-            ("kms:GrantConstraintType", constraint_type(&input.constraints.record())),
             ("kms:GrantConstraintSourceArn", input.constraints.source_arn.as_deref()),
         ];
         for (name, value) in stated {
@@ -151,6 +149,7 @@ impl Operation for CreateGrant {
                 facts.add(name, value);
             }
         }
+        constraint_facts(&input.constraints.record(), facts);
     }
 
     fn child_grant(input: &Input, caller: &Caller, key: &KeyName) -> Option<GrantRecord> {
@@ -167,7 +166,11 @@ impl Operation for CreateGrant {
                 input.retiring_principal.as_ref(),
                 input.retiring_service_principal.as_ref(),
             ),
-            issuing_account: caller.account.clone(),
+            // A service has no account; its grants are as if the key's owner had made them.
+            issuing_account: match caller.kind {
+                CallerKind::Service { .. } => key.account.clone(),
+                _ => caller.account.clone(),
+            },
             operations: input.operations.clone(),
             constraints: input.constraints.record(),
         })

@@ -86,9 +86,14 @@ impl Operation for CreateKey {
     fn facts<'i>(input: &'i Input, _index: usize, facts: &mut Facts<'i>) {
         facts
             .add("kms:KeySpec", input.spec().as_str())
+            .add("kms:CustomerMasterKeySpec", input.spec().as_str())
             .add("kms:KeyUsage", input.usage().as_str())
+            .add("kms:CustomerMasterKeyUsage", input.usage().as_str())
             .add("kms:KeyOrigin", input.origin().as_str())
             .add("kms:MultiRegion", input.multi_region.unwrap_or(false).to_string());
+        if input.multi_region == Some(true) {
+            facts.add("kms:MultiRegionKeyType", "PRIMARY");
+        }
         if let Some(bypass) = input.bypass_policy_lockout_safety_check {
             facts.add("kms:BypassPolicyLockoutSafetyCheck", bypass.to_string());
         }

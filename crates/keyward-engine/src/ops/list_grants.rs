@@ -124,10 +124,6 @@ impl Operation for ListGrants {
         Ok(vec![Target::key(&input.key_id)])
     }
 
-    fn facts<'i>(_input: &'i Input, _index: usize, facts: &mut Facts<'i>) {
-        facts.add("kms:GrantIsForAWSResource", "false");
-    }
-
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
         let limit = page_limit(input.limit, 50, 100);
         let list = format!("grants {}", call.key()?.name.key_id);

@@ -9,6 +9,7 @@ use core::marker::PhantomData;
 mod data_key;
 pub(crate) mod identity_prelude;
 mod mfa_prelude;
+pub(crate) mod organization_prelude;
 pub(crate) mod prelude;
 pub(crate) mod rotation;
 mod session_prelude;
@@ -48,6 +49,7 @@ operations! {
     delete_alias::DeleteAlias,
     delete_group::DeleteGroup,
     delete_group_policy::DeleteGroupPolicy,
+    delete_organization::DeleteOrganization,
     delete_policy::DeletePolicy,
     delete_policy_version::DeletePolicyVersion,
     delete_role::DeleteRole,
@@ -57,7 +59,10 @@ operations! {
     delete_user_permissions_boundary::DeleteUserPermissionsBoundary,
     delete_user_policy::DeleteUserPolicy,
     delete_virtual_mfa_device::DeleteVirtualMFADevice,
+    delete_vpc_endpoint::DeleteVpcEndpoint,
     describe_key::DescribeKey,
+    describe_organization::DescribeOrganization,
+    describe_vpc_endpoint::DescribeVpcEndpoint,
     detach_group_policy::DetachGroupPolicy,
     detach_role_policy::DetachRolePolicy,
     detach_user_policy::DetachUserPolicy,
@@ -118,12 +123,15 @@ operations! {
     list_user_tags::ListUserTags,
     list_users::ListUsers,
     list_virtual_mfa_devices::ListVirtualMFADevices,
+    list_vpc_endpoints::ListVpcEndpoints,
     put_group_policy::PutGroupPolicy,
     put_key_policy::PutKeyPolicy,
+    put_organization::PutOrganization,
     put_role_permissions_boundary::PutRolePermissionsBoundary,
     put_role_policy::PutRolePolicy,
     put_user_permissions_boundary::PutUserPermissionsBoundary,
     put_user_policy::PutUserPolicy,
+    put_vpc_endpoint::PutVpcEndpoint,
     re_encrypt::ReEncrypt,
     remove_user_from_group::RemoveUserFromGroup,
     resync_mfa_device::ResyncMFADevice,
@@ -161,8 +169,10 @@ pub(crate) mod seeds {
         create_access_key::CreateAccessKey, create_alias::CreateAlias, create_grant::CreateGrant,
         create_group::CreateGroup, create_key::CreateKey, create_policy::CreatePolicy,
         create_role::CreateRole, create_user::CreateUser, disable_key::DisableKey,
-        enable_key_rotation::EnableKeyRotation, put_group_policy::PutGroupPolicy,
+        enable_key_rotation::EnableKeyRotation, organization_prelude::Stated,
+        put_group_policy::PutGroupPolicy, put_organization::PutOrganization,
         put_role_policy::PutRolePolicy, put_user_policy::PutUserPolicy,
+        put_vpc_endpoint::PutVpcEndpoint,
     };
 }
 

@@ -39,10 +39,6 @@ impl Operation for RevokeGrant {
         Ok(vec![Target::key(&input.key_id)])
     }
 
-    fn facts<'i>(_input: &'i Input, _index: usize, facts: &mut Facts<'i>) {
-        facts.add("kms:GrantIsForAWSResource", "false");
-    }
-
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Empty, KmsError> {
         let (key, grant_id) = (call.key()?, GrantId::new(&input.grant_id));
         let name = Name::Grant(key.name.clone(), grant_id.clone());

@@ -17,6 +17,9 @@
 //! | `roles` | `name`*, `trust`*, `account`, `path`, `description`, `maxSessionSeconds`, `tags`, `policies` by name, `attached`, `boundary` |
 //! | `keys` | `id`*, `account`, `region`, `spec`, `usage`, `description`, `policy`, `tags`, `enabled`, `rotationDays`, `material` (base64, symmetric keys), `aliases` |
 //! | `aliases` | `name`*, `key`*, `account`, `region` |
+//! | `organization` (one) | `id`*, `managementAccount`, `rootId`, `units` of `id`*, `name`*, `parent`; `accounts` of `id`*, `parent`; `policies` of `name`*, `type`*, `document`*, `description`; `attachments` of `target`*, `policies`*; `withoutFullAWSAccess` (targets) |
+//! | `vpcEndpoints` | `id`*, `vpc`, `policy` |
+//! | `services` | `name`* (such as `backup.amazonaws.com`), `accessKeys` of `id`*, `secret`*, `active` |
 //! | `grants` | `key`* (an id, ARN or alias), `grantee`*, `operations`*, `name`, `retiring`, `constraints`, `account`, `region` |
 //!
 //! Account and Region are the service's own where they are left out. A policy is an object, or its JSON as text.
@@ -26,8 +29,11 @@
 //!
 //! INVARIANT: an error names a place in the file, and never a secret.
 
+mod organization;
 mod policies;
 mod sow;
+
+use organization::{Organization, Service, VpcEndpoint};
 
 use crate::Engine;
 use core::fmt;
@@ -36,7 +42,7 @@ use keyward_types::{
 };
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::Value;
-use sow::Sower;
+use sow::{Sower, Sown, at};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -57,6 +63,9 @@ pub struct Seed {
     pub keys: Vec<Key>,
     pub aliases: Vec<Alias>,
     pub grants: Vec<Grant>,
+    pub organization: Option<Organization>,
+    pub vpc_endpoints: Vec<VpcEndpoint>,
+    pub services: Vec<Service>,
 }
 
 /// What to do about something that exists and is not as the file says.
@@ -298,6 +307,8 @@ pub struct Seeded {
     pub keys: usize,
     pub aliases: usize,
     pub grants: usize,
+    pub organizations: usize,
+    pub vpc_endpoints: usize,
     /// Things that existed and were left as they are.
     pub kept: usize,
     /// ARNs of what was made, in the file's order; a grant is its key's ARN and its id, an access key its id.

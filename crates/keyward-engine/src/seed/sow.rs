@@ -39,7 +39,7 @@ pub(super) struct Sower<'e> {
     pub(super) engine: &'e Arc<Engine>,
     existing: Existing,
     snapshot: u64,
-    now: Timestamp,
+    pub(super) now: Timestamp,
     proposed: Proposed,
     events: Vec<Event>,
     pub(super) seeded: Seeded,
@@ -98,6 +98,19 @@ impl<'e> Sower<'e> {
         }
         for (i, grant) in seed.grants.iter().enumerate() {
             self.grant(grant).map_err(at(format!("grants[{i}]")))?;
+        }
+        self.surroundings(seed)
+    }
+
+    fn surroundings(&mut self, seed: &Seed) -> Sown {
+        if let Some(organization) = &seed.organization {
+            self.organization(organization).map_err(at("organization"))?;
+        }
+        for (i, endpoint) in seed.vpc_endpoints.iter().enumerate() {
+            self.vpc_endpoint(endpoint).map_err(at(format!("vpcEndpoints[{i}]")))?;
+        }
+        for (i, service) in seed.services.iter().enumerate() {
+            self.service(service, &format!("services[{i}]"))?;
         }
         Ok(())
     }
@@ -494,7 +507,7 @@ impl<'e> Sower<'e> {
         self.engine.store().key(name).map_err(KmsError::internal)
     }
 
-    fn proposal(&self, name: &Name) -> Option<&Record> {
+    pub(super) fn proposal(&self, name: &Name) -> Option<&Record> {
         self.proposed.record(name).flatten()
     }
 
@@ -567,7 +580,7 @@ impl<'e> Sower<'e> {
     }
 
     /// The service itself, acting in an account and Region.
-    fn caller(&self, account: &AccountId, region: &Region) -> Arc<Caller> {
+    pub(super) fn caller(&self, account: &AccountId, region: &Region) -> Arc<Caller> {
         Arc::new(Caller {
             kind: CallerKind::Service { name: keyward_trail::INTERNAL.to_owned() },
             account: account.clone(),

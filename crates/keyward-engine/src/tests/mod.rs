@@ -16,5 +16,8 @@ mod grants;
 mod housekeeping;
 mod keys;
 mod lists;
+mod organization;
 mod policies;
+mod presence;
+mod services;
 mod world;

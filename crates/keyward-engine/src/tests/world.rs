@@ -7,8 +7,9 @@ use keyward_policy::PolicyEngine;
 use keyward_store::{Commit, Durability, EventQuery, Store};
 use keyward_telemetry::Metrics;
 use keyward_types::{
-    AccessKeyOwner, AccessKeyRecord, AccountId, Caller, Change, Clock, Entropy, ErrorCode,
-    KmsError, Origin, Record, Region, RoleRecord, Timestamp, UserRecord, caller::Document,
+    AccessKeyOwner, AccessKeyRecord, AccountId, Caller, Change, Clock, Entropy, ErrorCode, KeyId,
+    KeyName, KeyRecord, KmsError, Origin, Record, Region, RoleRecord, Timestamp, UserRecord,
+    caller::Document,
 };
 use serde_json::{Value, json};
 use std::{
@@ -116,6 +117,36 @@ impl TestWorld {
         caller(&self.engine, name)
     }
 
+    /// Replaces the identity policy of a user.
+    pub(super) fn allow(&self, name: &str, policy: &Value) {
+        let found = self.engine.store().user(&account(ACCOUNT), name).unwrap().unwrap();
+        let mut user = UserRecord::clone(&found);
+        user.policies = [("use".to_owned(), Document::new(policy.to_string()))].into();
+        put(&self.engine, Record::User(user));
+    }
+
+    /// Replaces a key's policy, past every check.
+    pub(super) fn set_key_policy(&self, key_id: &str, policy: &Value) {
+        let name = KeyName {
+            account: account(ACCOUNT),
+            region: Region::parse(REGION).unwrap(),
+            key_id: KeyId::parse(key_id).unwrap(),
+        };
+        let found = self.engine.store().key(&name).unwrap().unwrap();
+        let policy = Document::new(policy.to_string());
+        put(&self.engine, Record::Key(KeyRecord { policy, ..KeyRecord::clone(&found) }));
+    }
+
+    /// A service that calls, with what it says in its signed headers.
+    pub(super) fn service(&self, name: &str, stated: &[(&str, &str)]) -> Caller {
+        let owner = AccessKeyOwner::Service(name.to_owned());
+        put_access_key(&self.engine, ACCOUNT, name, owner);
+        let mut made = Caller::clone(&caller(&self.engine, name));
+        made.origin.trusted_facts =
+            stated.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        made
+    }
+
     pub(super) fn role(&self, name: &str) -> String {
         let role = RoleRecord {
             account: account(ACCOUNT),
@@ -143,8 +174,19 @@ impl TestWorld {
         operation: &str,
         body: &Value,
     ) -> Result<Value, KmsError> {
+        self.call_of(Api::Kms, caller, operation, body)
+    }
+
+    /// An operation of any service.
+    pub(super) fn call_of(
+        &self,
+        api: Api,
+        caller: &Arc<Caller>,
+        operation: &str,
+        body: &Value,
+    ) -> Result<Value, KmsError> {
         let operation =
-            find(Api::Kms, operation).unwrap_or_else(|| panic!("{operation} is in the table"));
+            find(api, operation).unwrap_or_else(|| panic!("{operation} is in the table"));
         let reply =
             self.engine.prepare(operation, caller, body.to_string().as_bytes()).run().wait()?;
         Ok(if reply.body.is_empty() {

@@ -185,6 +185,50 @@ fn errors_name_their_place_and_leave_nothing() {
     }
 }
 
+const ORGANIZATION: &str = include_str!("../../../../tests/seeds/organization.yaml");
+
+#[test]
+fn an_organization_endpoints_and_services_are_seeded_once() {
+    let scene = Scene::new();
+    let made = scene.engine.seed(&read(ORGANIZATION)).unwrap();
+    assert_eq!((made.organizations, made.vpc_endpoints, made.access_keys), (1, 1, 5));
+    let organization = scene.engine.store().organization().unwrap().unwrap();
+    let member = keyward_types::AccountId::parse("111122223333").unwrap();
+    let path = "o-keyward0stories/r-root/ou-root-workloads/";
+    assert_eq!(organization.path(&member).as_deref(), Some(path));
+    assert_eq!(organization.management_account, scene.engine.settings().account);
+    assert!(scene.engine.credential("AKIABACKUPSERVICE001", None).unwrap().is_service());
+    let again = scene.engine.seed(&read(ORGANIZATION)).unwrap();
+    assert_eq!((again.made, again.kept), (Vec::new(), 12));
+
+    for (from, to, words) in [
+        (
+            "name: workloads",
+            "name: other",
+            "organization: the organization o-keyward0stories exists and differs",
+        ),
+        (
+            "vpc: vpc-0a1b2c3d",
+            "vpc: vpc-2",
+            "vpcEndpoints[0]: vpce-0a1b2c3d exists and differs in vpc",
+        ),
+        ("parent: ou-root-workloads", "parent: ou-root-elsewhere", "organization: Accounts[0]: "),
+        ("rootId: r-root", "rootId: root", "organization: 2 validation errors detected"),
+        ("backup-service", "another", "services[0].accessKeys[0]: the access key"),
+        ("name: backup.amazonaws.com", "name: backup", "services[0].name: a service is named"),
+    ] {
+        let changed = ORGANIZATION.replacen(from, to, 1);
+        assert_ne!(changed, ORGANIZATION, "{from}");
+        let said = refused(&scene, &changed);
+        assert!(said.starts_with(words), "{said}");
+    }
+    let attached = "organization: { id: o-keyward0other1, rootId: r-root, accounts: [{ id: 222233334444 }], policies: [{ name: p, type: SERVICE_CONTROL_POLICY, document: { Version: '2012-10-17', Statement: [{ Effect: Allow, Action: '*', Resource: '*' }] } }], attachments: [{ target: 222233334444, policies: [p] }], withoutFullAWSAccess: [222233334444] }";
+    let empty = Scene::new();
+    empty.engine.seed(&read(attached)).unwrap();
+    let organization = empty.engine.store().organization().unwrap().unwrap();
+    assert!(organization.attachments.contains_key("222233334444"));
+}
+
 #[test]
 fn what_comes_later_in_the_file_may_be_named_before() {
     let scene = Scene::new();

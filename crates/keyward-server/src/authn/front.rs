@@ -1,7 +1,9 @@
 //! What a trusted front may state about a request: the client's address, that TLS was used, and
-//! condition keys such as `kms:ViaService`.
+//! condition keys such as `kms:ViaService`. Several values of one key stand in one header, with commas.
 //!
 //! INVARIANT: from a peer that is not listed, such headers count for nothing.
+//! INVARIANT: no header stands for a condition key that follows from the caller, the resource or the request:
+//! such a configuration is refused ([`TrustedFront::check`]).
 
 use crate::config::{ConfigError, TrustedFront};
 use ipnet::IpNet;
@@ -30,6 +32,7 @@ impl Front {
     pub(crate) fn new(settings: &TrustedFront) -> Result<Self, ConfigError> {
         let lower =
             |(header, key): (&String, &String)| (header.to_ascii_lowercase(), key.to_lowercase());
+        settings.check()?;
         Ok(Self {
             networks: settings.networks()?,
             headers: settings.headers.iter().map(lower).collect(),
@@ -54,7 +57,11 @@ impl Front {
         let address = |name: &String| {
             header(name)?.trim().parse::<IpAddr>().ok().map(|ip| ip.to_canonical().to_string())
         };
-        let fact = |(name, key): &(String, String)| Some((key.clone(), header(name)?.to_owned()));
+        // A header without a value states nothing.
+        let fact = |(name, key): &(String, String)| {
+            let value = header(name)?.trim();
+            (!value.is_empty()).then(|| (key.clone(), value.to_owned()))
+        };
         Told {
             source_ip: self.source_ip_header.as_ref().and_then(address),
             secure_transport: self.secure_transport,

@@ -8,6 +8,7 @@
 
 mod front;
 mod keys;
+mod service;
 
 pub(crate) use front::Front;
 
@@ -113,7 +114,10 @@ impl Gate {
             };
         presented.check_window(engine.now().seconds())?;
         self.keys.verify(&presented, &request, &credential.secret)?;
-        let origin = self.origin(arrival, region, request_id);
+        let mut origin = self.origin(arrival, region, request_id);
+        if credential.is_service() {
+            origin.trusted_facts.extend(service::told(|name| arrival.header(name)));
+        }
         Ok(credential.into_caller(origin))
     }
 

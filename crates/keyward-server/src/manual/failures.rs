@@ -6,7 +6,8 @@
 //! | "Account root" is read as everybody in the account | The account principal delegates to IAM, which must allow too | the decision vectors of `keyward-policy` |
 //! | A grant's constraints are not compared with the request's context | A grant is an entity in one Cedar policy that compares them | the same vectors |
 //! | A policy fails to evaluate, and a deny is skipped | What cannot be evaluated is refused | `keyward-policy` |
-//! | Confused deputy: a header says which service calls | Such headers count only from listed networks | `authn::front` tests |
+//! | Confused deputy: a header says which service calls | Such headers count only from listed networks, and only for what nothing else shows | `authn::front` tests, `tests::front` |
+//! | Confused deputy: a service is sent to another's key | Policies and grants see for which source it calls; only of services, and only signed | `tests::front`, `tests::services` of `keyward-engine` |
 //! | A request changed under its signature | The bytes that arrived are verified; every `x-amz-` header must be signed | `keyward-sigv4` tests, `tests` here |
 //! | A signature for one service is used at another | The scope names the service of the operation | `the_query_protocol_asks_for_its_own_scope` |
 //! | A body says another key than the path | The path wins, before the engine looks | `folding_equals_inserting`, `what_is_no_object_does_not_become_one` |

@@ -1,6 +1,12 @@
 //! A door under test and a client of it that signs as AWS's clients do.
 
-use crate::{authn::Front, config::Config, create_app, doors::Doors, wiring};
+use crate::{
+    authn::Front,
+    config::{Config, TrustedFront},
+    create_app,
+    doors::Doors,
+    wiring,
+};
 use actix_web::{
     http::{Method, StatusCode, header::HeaderMap},
     test::{TestRequest, call_service, init_service, read_body},
@@ -99,10 +105,21 @@ impl Answer {
 
 impl Desk {
     pub(super) fn open() -> Self {
+        Self::behind(&TrustedFront::default())
+    }
+
+    /// A service that believes a front.
+    pub(super) fn behind(front: &TrustedFront) -> Self {
         let opened = wiring::open(&Config::dev(), &keyward_store::Silent).unwrap();
-        let doors =
-            Doors::new(Arc::clone(&opened.engine), Front::default(), crate::config::BODY_BYTES_MAX);
+        let front = Front::new(front).unwrap();
+        let doors = Doors::new(Arc::clone(&opened.engine), front, crate::config::BODY_BYTES_MAX);
         Self { doors: Data::new(doors), opened }
+    }
+
+    /// Makes what a seed file says.
+    pub(super) fn seed(&self, yaml: &str) {
+        let seed = serde_norway::from_str(yaml).unwrap();
+        self.opened.engine.seed(&seed).unwrap();
     }
 
     pub(super) fn events(&self) -> u64 {
@@ -183,6 +200,11 @@ impl Desk {
     }
 
     pub(super) async fn send(&self, asked: Asked) -> Answer {
+        self.send_with(asked, &[]).await
+    }
+
+    /// With headers that somebody added after it was signed.
+    pub(super) async fn send_with(&self, asked: Asked, added: &[(&str, &str)]) -> Answer {
         let app = init_service(create_app(self.doors.clone())).await;
         let mut request = TestRequest::default()
             .method(Method::from_bytes(asked.method.as_bytes()).unwrap())
@@ -190,6 +212,9 @@ impl Desk {
             .peer_addr("127.0.0.1:1".parse().unwrap());
         for (name, value) in asked.headers.iter().cloned().chain(self.signature(&asked)) {
             request = request.append_header((name, value));
+        }
+        for (name, value) in added {
+            request = request.append_header((*name, *value));
         }
         let body = asked.sent_body.unwrap_or(asked.body);
         let response = call_service(&app, request.set_payload(body).to_request()).await;

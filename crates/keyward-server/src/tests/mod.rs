@@ -1,6 +1,7 @@
 //! The doors, from the bytes that arrive to the bytes that leave, over a real store in a temporary directory.
 
 mod desk;
+mod front;
 
 use crate::answer;
 use actix_web::http::StatusCode;
