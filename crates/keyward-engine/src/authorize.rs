@@ -9,7 +9,6 @@ use crate::{
     call::Call,
     identity::iso,
     key_policy,
-    operation::{Spec, Target},
     resolve::{Found, FoundKey},
     surroundings::Layers,
     wording,
@@ -26,58 +25,106 @@ use std::sync::Arc;
 pub(crate) struct Asking<'a> {
     pub(crate) engine: &'a Engine,
     pub(crate) caller: &'a Caller,
-    pub(crate) spec: &'a Spec,
+    /// Whether AWS offers the operation to principals of other accounts.
+    pub(crate) cross_account: bool,
     pub(crate) layers: &'a Layers,
     /// The grant that a CreateGrant request asks for.
     pub(crate) child: Option<&'a GrantRecord>,
+    /// Grants to suppose in the place of the key's own; live requests suppose none.
+    pub(crate) supposed: Option<&'a [Arc<GrantRecord>]>,
+}
+
+/// A decision as the caller may know it, and the refusal that it makes.
+pub(crate) struct Ruling {
+    pub(crate) decision: Decision,
+    pub(crate) refusal: Option<KmsError>,
 }
 
 impl Asking<'_> {
     /// The decision on one target, noted in `decisions`; the records it rested on are noted in `rested_on`.
     pub(crate) fn authorize(
         &self,
-        target: &Target<'_>,
+        action: &str,
         found: &Found,
         facts: &Facts<'_>,
         rested_on: &mut Vec<Name>,
         decisions: &mut Vec<Decision>,
     ) -> Result<(), KmsError> {
-        let action =
-            format!("{}:{}", self.spec.service.name(), target.action.unwrap_or(self.spec.name));
-        let decision = match found {
-            Found::Unchecked => return Ok(()),
-            Found::AbsentElsewhere { arn, by_ciphertext, .. } => {
-                decisions.push(self.seen_from_outside(arn, &action, facts));
-                return Err(wording::denied_elsewhere(&action, self.caller, *by_ciphertext));
-            }
-            Found::Key(key) => self.about_key(key, &action, facts, rested_on)?,
-            Found::Alias { arn } => self.about(Resource::Alias { arn }, &action, facts),
-            Found::Other { arn, .. } => self.about(Resource::Other { arn }, &action, facts),
-            Found::Account => self.about(Resource::Any, &action, facts),
+        let Some(Ruling { decision, refusal }) = self.rule(action, found, facts, rested_on)? else {
+            return Ok(());
         };
-        rested_on.extend(self.layers.rested_on.iter().cloned());
-        match found {
-            _ if decision.allowed() => {
-                decisions.push(decision);
-                Ok(())
+        decisions.push(decision);
+        refusal.map_or(Ok(()), Err)
+    }
+
+    /// The decision on one target; `None` where there is nothing to decide. Requests and questions about requests
+    /// come by this one way.
+    pub(crate) fn rule(
+        &self,
+        action: &str,
+        found: &Found,
+        facts: &Facts<'_>,
+        rested_on: &mut Vec<Name>,
+    ) -> Result<Option<Ruling>, KmsError> {
+        let policies = &self.engine.world.policies;
+        let asked = self.ask(action, found, facts, rested_on, |question| policies.decide(question));
+        let decision = match (asked?, found) {
+            (Some(decision), _) => decision,
+            (None, Found::AbsentElsewhere { arn, by_ciphertext, .. }) => {
+                let decision = self.seen_from_outside(arn, action, facts);
+                let refusal = wording::denied_elsewhere(action, self.caller, *by_ciphertext);
+                return Ok(Some(Ruling { decision, refusal: Some(refusal) }));
             }
+            (None, _) => return Ok(None),
+        };
+        Ok(Some(match found {
+            _ if decision.allowed() => Ruling { decision, refusal: None },
             Found::Key(key) if key.record.name.account != self.caller.account => {
-                decisions.push(self.seen_from_outside(&key.arn_for(self.caller), &action, facts));
                 let by_ciphertext = key.material.is_some() && key.alias.is_none();
-                Err(wording::denied_elsewhere(&action, self.caller, by_ciphertext))
+                let refusal = wording::denied_elsewhere(action, self.caller, by_ciphertext);
+                let decision = self.seen_from_outside(&key.arn_for(self.caller), action, facts);
+                Ruling { decision, refusal: Some(refusal) }
             }
             _ => {
                 let refusal = wording::denied(&decision, self.caller);
-                decisions.push(decision);
-                Err(refusal)
+                Ruling { decision, refusal: Some(refusal) }
             }
-        }
+        }))
+    }
+
+    /// Puts the question that a target makes to `ask`; `None` where there is nothing to ask about.
+    pub(crate) fn ask<T>(
+        &self,
+        action: &str,
+        found: &Found,
+        facts: &Facts<'_>,
+        rested_on: &mut Vec<Name>,
+        ask: impl FnOnce(&Question<'_>) -> T,
+    ) -> Result<Option<T>, KmsError> {
+        let resource = match found {
+            Found::Unchecked | Found::AbsentElsewhere { .. } => return Ok(None),
+            Found::Key(key) => {
+                let answer = self.about_key(key, action, facts, rested_on, ask)?;
+                rested_on.extend(self.layers.rested_on.iter().cloned());
+                return Ok(Some(answer));
+            }
+            Found::Alias { arn } => Resource::Alias { arn },
+            Found::Other { arn, .. } => Resource::Other { arn },
+            Found::Account => Resource::Any,
+        };
+        // RCPs are over keys.
+        let answer = ask(&self.layers.question(self.caller, action, resource, &[], facts));
+        rested_on.extend(self.layers.rested_on.iter().cloned());
+        Ok(Some(answer))
     }
 
     /// A refusal about another account's key as the caller's account may know it: what its own policies say,
     /// and of the key's side only that it did not speak for the caller.
     fn seen_from_outside(&self, arn: &str, action: &str, facts: &Facts<'_>) -> Decision {
-        let own = self.about(Resource::Other { arn }, action, facts);
+        let resource = Resource::Other { arn };
+        // RCPs are over keys, and this is about none.
+        let question = self.layers.question(self.caller, action, resource, &[], facts);
+        let own = self.engine.world.policies.decide(&question);
         let denied = match own.reason {
             Reason::Denied(layer) => Some(layer),
             Reason::EvaluationFailed => return own,
@@ -91,7 +138,7 @@ impl Asking<'_> {
             service: false,
             key_operation: true,
             same_account: false,
-            cross_account_allowed: self.spec.cross_account,
+            cross_account_allowed: self.cross_account,
             names_caller: false,
             names_entity: false,
             names_account: false,
@@ -115,19 +162,14 @@ impl Asking<'_> {
         Decision { effect, reason, rule, layers, ..own }
     }
 
-    fn about(&self, resource: Resource<'_>, action: &str, facts: &Facts<'_>) -> Decision {
-        // RCPs are over keys, and this is about none.
-        let question = self.layers.question(self.caller, action, resource, &[], facts);
-        self.engine.world.policies.decide(&question)
-    }
-
-    fn about_key(
+    fn about_key<T>(
         &self,
         key: &FoundKey,
         action: &str,
         facts: &Facts<'_>,
         rested_on: &mut Vec<Name>,
-    ) -> Result<Decision, KmsError> {
+        ask: impl FnOnce(&Question<'_>) -> T,
+    ) -> Result<T, KmsError> {
         let record = &key.record;
         let store = &self.engine.world.store;
         // `kms:ResourceAliases` is a condition key.
@@ -137,8 +179,8 @@ impl Asking<'_> {
         let grants: Vec<&GrantRecord> = grants.iter().map(AsRef::as_ref).collect();
         let arn = record.name.to_string();
         let rcps = self.layers.rcps(&record.name.account);
-        Ok(self.engine.world.policies.decide(&Question {
-            cross_account_allowed: self.spec.cross_account,
+        Ok(ask(&Question {
+            cross_account_allowed: self.cross_account,
             key_policy: Some(&record.policy),
             key_policy_ignores_arns: was_made_again(record, self.caller),
             grants: &grants,
@@ -172,12 +214,12 @@ impl Asking<'_> {
         if let keyward_types::CallerKind::Service { name } = &self.caller.kind {
             grantees.push(name);
         }
-        let mut grants = self
-            .engine
-            .world
-            .store
-            .grant_candidates(&key.record.name, &grantees)
-            .map_err(KmsError::internal)?;
+        let mut grants = match self.supposed {
+            // The policy engine leaves out those that name somebody else.
+            Some(supposed) => return Ok(supposed.to_vec()),
+            None => self.engine.world.store.grant_candidates(&key.record.name, &grantees),
+        }
+        .map_err(KmsError::internal)?;
         grants.retain(|grant| {
             grant.grantee_id.as_deref().is_none_or(|id| id == self.caller.unique_id())
         });
@@ -299,6 +341,31 @@ fn aliases_of(store: &Store, key: &KeyName) -> Result<Vec<String>, KmsError> {
 pub(crate) fn request_facts<'f>(now: Timestamp) -> Facts<'f> {
     let mut facts = Facts::new();
     facts.add("aws:CurrentTime", iso(now)).add("aws:EpochTime", now.seconds().to_string());
+    facts
+}
+
+/// The condition keys of a request about one target that no operation need state.
+pub(crate) fn target_facts<'f>(
+    layers: &Layers,
+    caller: &Caller,
+    found: &Found,
+    context: Option<&'f EncryptionContext>,
+    now: Timestamp,
+) -> Facts<'f> {
+    let mut facts = request_facts(now);
+    layers.facts(caller, &mut facts);
+    if let Some(owner) = found.owner(caller) {
+        layers.owner_facts(owner, &mut facts);
+    }
+    if let Some(context) = context {
+        facts.set_encryption_context(context);
+    }
+    if let Found::Key(FoundKey { alias: Some(alias), .. }) = found {
+        facts.add("kms:RequestAlias", alias.as_str());
+    }
+    if let Found::Other { tags, .. } = found {
+        crate::identity::tag_facts(tags, &mut facts);
+    }
     facts
 }
 

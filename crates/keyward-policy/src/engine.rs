@@ -75,6 +75,20 @@ impl PolicyEngine {
     }
 
     fn weigh(&self, question: &Question<'_>) -> Result<Decision, Unevaluable> {
+        let Settled { chorus, world, grants, verdict } = self.settle(question)?;
+        let mut decision = outcome(question, &chorus, &grants, verdict);
+        if !decision.allowed() {
+            explain::explain(self, question, &chorus, &world, &grants, &mut decision)?;
+        }
+        Ok(decision)
+    }
+
+    /// What [`Self::decide`] would say, without the reasons.
+    pub(crate) fn allows(&self, question: &Question<'_>) -> bool {
+        self.settle(question).is_ok_and(|settled| settled.verdict.0 == Effect::Allow)
+    }
+
+    fn settle<'q>(&self, question: &Question<'q>) -> Result<Settled<'q>, Unevaluable> {
         let (chorus, world) = self.listen(question)?;
         let policy = self.grant_policy.as_ref().map_err(Clone::clone)?;
         let grants = if question.resource.is_key() {
@@ -88,11 +102,7 @@ impl PolicyEngine {
             _ if is_reserved_alias(question) => (Effect::ImplicitDeny, Reason::ReservedAlias, 18),
             verdict => verdict,
         };
-        let mut decision = outcome(question, &chorus, &grants, verdict);
-        if !decision.allowed() {
-            explain::explain(self, question, &chorus, &world, &grants, &mut decision)?;
-        }
-        Ok(decision)
+        Ok(Settled { chorus, world, grants, verdict })
     }
 
     /// Evaluates every layer of policies.
@@ -164,6 +174,14 @@ impl PolicyEngine {
         self.documents.insert(key, Arc::clone(&parsed));
         Ok(parsed)
     }
+}
+
+/// A question that was put to every layer.
+struct Settled<'q> {
+    chorus: Chorus<'q>,
+    world: World,
+    grants: Vec<Applying<'q>>,
+    verdict: crate::table::Verdict,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
