@@ -309,7 +309,7 @@ pub(crate) fn retirement(
 }
 
 /// Whether a layer belongs to the key's owner.
-const fn is_owners(layer: Layer) -> bool {
+pub(crate) const fn is_owners(layer: Layer) -> bool {
     matches!(layer, Layer::KeyPolicy | Layer::Grant | Layer::ResourceControlPolicy)
 }
 

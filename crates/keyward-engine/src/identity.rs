@@ -37,6 +37,11 @@ pub struct Credential {
 }
 
 impl Credential {
+    /// As of a session that begins now.
+    pub(crate) fn issued_at(self, now: Timestamp) -> Self {
+        Self { issued: Some(now), ..self }
+    }
+
     /// The caller, once its signature was verified.
     pub fn into_caller(self, origin: Origin) -> Caller {
         Caller {
@@ -229,6 +234,20 @@ impl Engine {
         gathered.attached(&role.attached)?;
         gathered.bounded_by(role.boundary.as_deref())?;
         Ok(gathered.identity)
+    }
+
+    /// A group's policies alone; `None` when there is no such group.
+    pub(crate) fn identity_of_group(
+        &self,
+        account: &AccountId,
+        name: &str,
+    ) -> Result<Option<Identity>, KmsError> {
+        let group = self.world.store.group(account, name).map_err(KmsError::internal)?;
+        let Some(group) = group else { return Ok(None) };
+        let mut gathered = Gathered::new(self, Name::Group(account.clone(), name.to_owned()));
+        gathered.inline(&format!("group {name}, "), &group.policies);
+        gathered.attached(&group.attached)?;
+        Ok(Some(gathered.identity))
     }
 
     /// The document in force of a managed policy, the customer's or AWS's own; `None` when there is none.
@@ -479,7 +498,7 @@ pub(crate) fn iso(time: Timestamp) -> String {
         .unwrap_or_default()
 }
 
-fn root(account: AccountId, access_key_id: &str, secret: Zeroizing<String>) -> Credential {
+pub(crate) fn root(account: AccountId, access_key_id: &str, secret: Zeroizing<String>) -> Credential {
     Credential {
         secret,
         kind: CallerKind::Root,
@@ -496,7 +515,7 @@ fn root(account: AccountId, access_key_id: &str, secret: Zeroizing<String>) -> C
 }
 
 /// A service has neither account nor policies of its own: what names it may be used by it.
-fn of_service(
+pub(crate) fn of_service(
     account: AccountId,
     name: &str,
     access_key_id: &str,
@@ -517,7 +536,7 @@ fn of_service(
     }
 }
 
-fn of_user(user: &Arc<UserRecord>, access_key_id: &str, secret: Zeroizing<String>) -> Credential {
+pub(crate) fn of_user(user: &Arc<UserRecord>, access_key_id: &str, secret: Zeroizing<String>) -> Credential {
     Credential {
         secret,
         kind: CallerKind::User { name: user.name.clone() },
@@ -533,7 +552,7 @@ fn of_user(user: &Arc<UserRecord>, access_key_id: &str, secret: Zeroizing<String
     }
 }
 
-fn of_role(
+pub(crate) fn of_role(
     role: &Arc<RoleRecord>,
     session_name: &str,
     access_key_id: &str,

@@ -1,6 +1,6 @@
-//! `keyward policy`: decision vectors, and checking a document.
+//! `keyward policy`: decision vectors, checking a document; what asks the service is in `ask.rs`.
 
-use super::vectors;
+use super::{ask, vectors};
 use crate::{
     args::{Common, Policy},
     exit::{CliError, Exit},
@@ -14,10 +14,13 @@ pub(super) fn policy(common: &Common, command: &Policy) -> Result<Exit, CliError
     match command {
         Policy::Vectors { file } => run_vectors(common.output, file),
         Policy::Check { file, identity } => check(common.output, file, *identity),
+        Policy::CanI { action, key, facts } => ask::can_i(common, action, key.as_deref(), facts),
+        Policy::WhoCan { action, key, facts } => ask::who_can(common, action, key, facts),
+        Policy::Simulate(simulate) => ask::simulate(common, simulate),
     }
 }
 
-fn read(file: &Path) -> Result<String, CliError> {
+pub(super) fn read(file: &Path) -> Result<String, CliError> {
     fs::read_to_string(file)
         .map_err(|error| CliError::new(Exit::Usage, format!("{}: {error}", file.display())))
 }

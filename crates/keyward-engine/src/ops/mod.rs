@@ -25,6 +25,7 @@ macro_rules! operations {
 
 operations! {
     assume_role::AssumeRole,
+    can_i::CanI,
     cancel_key_deletion::CancelKeyDeletion,
     create_access_key::CreateAccessKey,
     create_alias::CreateAlias,
@@ -80,6 +81,7 @@ operations! {
     list_user_policies::ListUserPolicies,
     list_user_tags::ListUserTags,
     list_users::ListUsers,
+    principal_can::PrincipalCan,
     put_key_policy::PutKeyPolicy,
     put_role_policy::PutRolePolicy,
     put_user_policy::PutUserPolicy,
@@ -89,6 +91,9 @@ operations! {
     rotate_key_on_demand::RotateKeyOnDemand,
     schedule_key_deletion::ScheduleKeyDeletion,
     sign::Sign,
+    simulate::Simulate,
+    simulate_custom_policy::SimulateCustomPolicy,
+    simulate_principal_policy::SimulatePrincipalPolicy,
     tag_resource::TagResource,
     tag_role::TagRole,
     tag_user::TagUser,
@@ -102,6 +107,7 @@ operations! {
     update_role::UpdateRole,
     verify::Verify,
     verify_mac::VerifyMac,
+    who_can::WhoCan,
 }
 
 /// What a seed runs.
