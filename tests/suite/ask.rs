@@ -36,7 +36,8 @@ impl Luck {
     }
 }
 
-const ACTIONS: &[&str] = &["kms:Encrypt", "kms:Decrypt", "kms:DescribeKey", "kms:*", "kms:GetKeyPolicy"];
+const ACTIONS: &[&str] =
+    &["kms:Encrypt", "kms:Decrypt", "kms:DescribeKey", "kms:*", "kms:GetKeyPolicy"];
 const ASKED: &[&str] = &["Encrypt", "Decrypt", "DescribeKey", "GetKeyPolicy"];
 const NAMES: &[&str] = &["App", "Stage"];
 const VALUES: &[&str] = &["a", "b", "ab"];
@@ -52,7 +53,9 @@ fn condition(luck: &mut Luck) -> Value {
         4 => json!({"StringEqualsIfExists": {key: value}}),
         5 => json!({"ForAnyValue:StringEquals": {"kms:EncryptionContextKeys": NAMES[0]}}),
         6 => json!({"StringEquals": {"kms:EncryptionAlgorithm": "SYMMETRIC_DEFAULT"}}),
-        7 => json!({"IpAddress": {"aws:SourceIp": if luck.chance(50) { "127.0.0.0/8" } else { "10.0.0.0/8" }}}),
+        7 => {
+            json!({"IpAddress": {"aws:SourceIp": if luck.chance(50) { "127.0.0.0/8" } else { "10.0.0.0/8" }}})
+        }
         _ => json!({"StringEquals": {"aws:PrincipalTag/team": "red"}}),
     }
 }
@@ -218,7 +221,8 @@ fn a_question_answers_what_the_request_gets() {
             question["Action"] = json!(action);
             let itself = keyward(&scene.service, &person.login, "CanI", &question);
             let got = live(&scene, &person.login, action, &context);
-            let place = format!("seed {seed}: {action} {context:?} by {}\n{}", person.arn, scene.told);
+            let place =
+                format!("seed {seed}: {action} {context:?} by {}\n{}", person.arn, scene.told);
             assert_eq!(said, got, "{place}{asked:?}");
             assert_eq!(itself.text("/Allowed") == "true", got, "{place}{itself:?}");
             seen[usize::from(got)] += 1;
@@ -249,25 +253,33 @@ fn who_can_misses_nobody_and_promises_nothing_false() {
                 .collect();
             for person in &scene.people {
                 let place = |facts: &Value| {
-                    format!("seed {seed}: {action} by {} with {facts}\n{}{told:#}", person.arn, scene.told)
+                    format!(
+                        "seed {seed}: {action} by {} with {facts}\n{}{told:#}",
+                        person.arn, scene.told
+                    )
                 };
                 // The session that a policy names is listed beside its role.
-                let entries: Vec<&&Value> =
-                    [person.listed.as_str(), person.arn.as_str()].iter().filter_map(|name| who.get(name)).collect();
+                let entries: Vec<&&Value> = [person.listed.as_str(), person.arn.as_str()]
+                    .iter()
+                    .filter_map(|name| who.get(name))
+                    .collect();
                 let certain = entries.iter().any(|who| who["Certainty"] == "Certain");
                 for _ in 0..12 {
                     let address = *luck.one(&["127.0.0.1", "10.1.1.1", "192.0.2.1"]);
-                    let mut context_entries = vec![json!({"Name": "aws:SourceIp", "Values": [address]})];
+                    let mut context_entries =
+                        vec![json!({"Name": "aws:SourceIp", "Values": [address]})];
                     if luck.chance(50) {
                         context_entries.push(json!({"Name": "kms:EncryptionAlgorithm", "Values": ["SYMMETRIC_DEFAULT"]}));
                     }
                     if person.arn.contains("assumed-role") && luck.chance(50) {
-                        context_entries.push(json!({"Name": "aws:PrincipalTag/team", "Values": ["red"]}));
+                        context_entries
+                            .push(json!({"Name": "aws:PrincipalTag/team", "Values": ["red"]}));
                     }
                     let facts = json!({"Principal": person.arn, "Actions": [action], "KeyId": scene.key,
                         "EncryptionContext": context(&mut luck), "Context": context_entries});
                     let allowed = keyward(&scene.service, &scene.root, "Simulate", &facts)
-                        .text("/Results/0/Allowed") == "true";
+                        .text("/Results/0/Allowed")
+                        == "true";
                     assert!(!allowed || !entries.is_empty(), "missing: {}", place(&facts));
                     assert!(allowed || !certain, "not certain: {}", place(&facts));
                 }
@@ -286,7 +298,12 @@ fn who_can_misses_nobody_and_promises_nothing_false() {
                     let facts = json!({"Principal": person.arn, "Actions": [action], "KeyId": scene.key,
                         "EncryptionContext": example["EncryptionContext"], "Context": entries});
                     let answer = keyward(&scene.service, &scene.root, "Simulate", &facts);
-                    assert_eq!(answer.text("/Results/0/Allowed"), "true", "example: {}", place(&facts));
+                    assert_eq!(
+                        answer.text("/Results/0/Allowed"),
+                        "true",
+                        "example: {}",
+                        place(&facts)
+                    );
                     *seen.entry("Example".to_owned()).or_default() += 1;
                 }
             }
@@ -303,7 +320,10 @@ fn conditions_and_blockers_are_told_in_words() {
     let root = service.root();
     let key = service.kms(&root, "CreateKey", &json!({})).text("/KeyMetadata/Arn");
     let allow = |condition: Value| json!({"Version": "2012-10-17", "Statement": [{"Sid": "Use", "Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*", "Condition": condition}]});
-    service.user("billing", &allow(json!({"StringEquals": {"kms:EncryptionContext:AppName": "billing"}})));
+    service.user(
+        "billing",
+        &allow(json!({"StringEquals": {"kms:EncryptionContext:AppName": "billing"}})),
+    );
     service.user("nobody", &json!({}));
     let mut fenced = allow(json!({"StringLike": {"aws:PrincipalArn": "*"}}));
     fenced["Statement"].as_array_mut().unwrap().push(json!({"Sid": "Home", "Effect": "Deny", "Action": "*", "Resource": "*", "Condition": {"StringNotEquals": {"aws:SourceVpc": "vpc-1"}}}));
@@ -328,15 +348,22 @@ fn conditions_and_blockers_are_told_in_words() {
     let billing = of(&found, "user/billing");
     assert_eq!(billing["Certainty"], "Conditional");
     let words = "StringEquals kms:EncryptionContext:AppName = billing";
-    let way = billing["Through"].as_array().unwrap().iter().find(|way| way["Sid"] == "Use").unwrap();
-    assert_eq!((&way["Source"], &way["Conditions"]), (&json!("inline policy inline"), &json!([words])));
+    let way =
+        billing["Through"].as_array().unwrap().iter().find(|way| way["Sid"] == "Use").unwrap();
+    assert_eq!(
+        (&way["Source"], &way["Conditions"]),
+        (&json!("inline policy inline"), &json!([words]))
+    );
     assert_eq!(billing["Example"]["EncryptionContext"], json!({"AppName": "billing"}));
     let granted = of(&found, "user/nobody");
     assert_eq!(granted["Through"][0]["Sid"], json!(grant));
     assert_eq!(granted["Through"][0]["Conditions"], json!(["EncryptionContextSubset Team=red"]));
     let fenced = of(&found, "user/fenced");
     assert_eq!(fenced["Certainty"], "Conditional", "a Deny that may match is no certainty");
-    assert_eq!(fenced["Blockers"][0]["Conditions"], json!(["StringNotEquals aws:SourceVpc = vpc-1"]));
+    assert_eq!(
+        fenced["Blockers"][0]["Conditions"],
+        json!(["StringNotEquals aws:SourceVpc = vpc-1"])
+    );
     assert_eq!(fenced["Example"]["Context"], json!({"aws:SourceVpc": ["vpc-1"]}));
 
     // What is stated is known, and what does not fit is out.
@@ -347,7 +374,12 @@ fn conditions_and_blockers_are_told_in_words() {
     assert_eq!(of(&found, "user/fenced")["Certainty"], "Certain");
 
     // From the other side.
-    let can = |name: &str| match keyward(&service, &root, "PrincipalCan", &json!({"Principal": format!("arn:aws:iam::{ACCOUNT}:user/{name}")})) {
+    let can = |name: &str| match keyward(
+        &service,
+        &root,
+        "PrincipalCan",
+        &json!({"Principal": format!("arn:aws:iam::{ACCOUNT}:user/{name}")}),
+    ) {
         Answer::Success(told) => told["Keys"].clone(),
         refused => panic!("{refused:?}"),
     };
@@ -356,7 +388,10 @@ fn conditions_and_blockers_are_told_in_words() {
     assert_eq!(can("nobody")[0]["Actions"][0]["Action"], "kms:Decrypt");
     // Asking left its event, and no decision that was only supposed.
     let newest = service.events().pop().unwrap();
-    assert_eq!((&newest["eventName"], &newest["eventSource"]), (&json!("PrincipalCan"), &json!("keyward.amazonaws.com")));
+    assert_eq!(
+        (&newest["eventName"], &newest["eventSource"]),
+        (&json!("PrincipalCan"), &json!("keyward.amazonaws.com"))
+    );
 }
 
 /// Who may ask, and what nobody may be told (P6).
@@ -370,11 +405,20 @@ fn what_is_of_another_account_is_not_told() {
     let hushed = |answer: &Answer, arn: &str| format!("{answer:?}").replace(arn, "KEY");
     for (operation, body) in [
         ("CanI", json!({"Action": "kms:Decrypt"})),
-        ("CanI", json!({"Action": "kms:Decrypt", "Context": [{"Name": "aws:SourceVpc", "Values": ["vpc-1"]}]})),
+        (
+            "CanI",
+            json!({"Action": "kms:Decrypt", "Context": [{"Name": "aws:SourceVpc", "Values": ["vpc-1"]}]}),
+        ),
         ("WhoCan", json!({"Action": "kms:Decrypt"})),
         ("PrincipalCan", json!({"Principal": "arn:aws:iam::444455556666:root"})),
-        ("Simulate", json!({"Actions": ["kms:Decrypt"], "Principal": "arn:aws:iam::444455556666:root"})),
-        ("Simulate", json!({"Actions": ["kms:Decrypt"], "Principal": "arn:aws:iam::444455556666:root", "Grants": []})),
+        (
+            "Simulate",
+            json!({"Actions": ["kms:Decrypt"], "Principal": "arn:aws:iam::444455556666:root"}),
+        ),
+        (
+            "Simulate",
+            json!({"Actions": ["kms:Decrypt"], "Principal": "arn:aws:iam::444455556666:root", "Grants": []}),
+        ),
     ] {
         let ask = |arn: &str| {
             let mut body = body.clone();
@@ -387,21 +431,40 @@ fn what_is_of_another_account_is_not_told() {
     // A principal of another account is not asked about, there or not.
     for name in ["root", "user/none"] {
         let question = json!({"Principal": format!("arn:aws:iam::{ACCOUNT}:{name}"), "Actions": ["kms:ListKeys"]});
-        assert_eq!(keyward(&service, &other, "Simulate", &question).code(), "AccessDeniedException");
+        assert_eq!(
+            keyward(&service, &other, "Simulate", &question).code(),
+            "AccessDeniedException"
+        );
     }
     // Who has no permission asks about itself alone, and is not told layer by layer.
     let clerk = service.user("clerk", &json!({}));
     let itself = keyward(&service, &clerk, "CanI", &json!({"Action": "Decrypt", "KeyId": key}));
-    assert_eq!((itself.text("/Allowed"), itself.text("/Effect")), ("false".to_owned(), "ImplicitDeny".to_owned()));
+    assert_eq!(
+        (itself.text("/Allowed"), itself.text("/Effect")),
+        ("false".to_owned(), "ImplicitDeny".to_owned())
+    );
     assert!(!format!("{itself:?}").contains("layers"), "{itself:?}");
     for (operation, body) in [
         ("WhoCan", json!({"Action": "kms:Decrypt", "KeyId": key})),
         ("PrincipalCan", json!({"Principal": format!("arn:aws:iam::{ACCOUNT}:user/clerk")})),
-        ("Simulate", json!({"Actions": ["kms:Decrypt"], "Principal": format!("arn:aws:iam::{ACCOUNT}:user/clerk"), "KeyId": key})),
+        (
+            "Simulate",
+            json!({"Actions": ["kms:Decrypt"], "Principal": format!("arn:aws:iam::{ACCOUNT}:user/clerk"), "KeyId": key}),
+        ),
     ] {
-        assert_eq!(keyward(&service, &clerk, operation, &body).code(), "AccessDeniedException", "{operation}");
+        assert_eq!(
+            keyward(&service, &clerk, operation, &body).code(),
+            "AccessDeniedException",
+            "{operation}"
+        );
     }
-    assert!(format!("{:?}", keyward(&service, &root, "CanI", &json!({"Action": "Decrypt", "KeyId": key}))).contains("layers"));
+    assert!(
+        format!(
+            "{:?}",
+            keyward(&service, &root, "CanI", &json!({"Action": "Decrypt", "KeyId": key}))
+        )
+        .contains("layers")
+    );
 }
 
 /// Foreign principals and services that the key names are listed, and never for certain but services.
@@ -425,7 +488,11 @@ fn whom_the_key_names_is_listed() {
         let question = json!({"KeyId": key, "Action": "kms:Decrypt", "Limit": 1, "Marker": marker});
         let Answer::Success(told) = keyward(&service, &root, "WhoCan", &question) else { panic!() };
         found.extend(told["Principals"].as_array().unwrap().iter().map(|who| {
-            (who["Principal"].as_str().unwrap().to_owned(), who["Type"].as_str().unwrap().to_owned(), who["Certainty"].as_str().unwrap().to_owned())
+            (
+                who["Principal"].as_str().unwrap().to_owned(),
+                who["Type"].as_str().unwrap().to_owned(),
+                who["Certainty"].as_str().unwrap().to_owned(),
+            )
         }));
         marker = told["NextMarker"].clone();
         if marker.is_null() {
@@ -440,7 +507,11 @@ fn whom_the_key_names_is_listed() {
     ];
     assert_eq!(found, expected.map(|(who, kind, how)| (who, kind.to_owned(), how.to_owned())));
     // What AWS keeps inside an account is not for the others.
-    let Answer::Success(told) = keyward(&service, &root, "WhoCan", &json!({"KeyId": key, "Action": "kms:DisableKey"})) else { panic!() };
+    let Answer::Success(told) =
+        keyward(&service, &root, "WhoCan", &json!({"KeyId": key, "Action": "kms:DisableKey"}))
+    else {
+        panic!()
+    };
     assert_eq!(told["Principals"].as_array().unwrap().len(), 2, "{told}");
 }
 
@@ -451,7 +522,9 @@ fn what_is_supposed_takes_the_place_of_what_is() {
     let key = service.kms(&root, "CreateKey", &json!({})).text("/KeyMetadata/Arn");
     service.user("ann", &json!({}));
     let ann = format!("arn:aws:iam::{ACCOUNT}:user/ann");
-    let document = |effect: &str, action: &str| json!({"Version": "2012-10-17", "Statement": [{"Effect": effect, "Action": action, "Resource": "*"}]}).to_string();
+    let document = |effect: &str, action: &str| {
+        json!({"Version": "2012-10-17", "Statement": [{"Effect": effect, "Action": action, "Resource": "*"}]}).to_string()
+    };
     let key_policy = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": ann}, "Action": "kms:Sign", "Resource": "*"}]}).to_string();
     let may = |action: &str, more: Value| {
         let mut question = json!({"Principal": ann, "Actions": [action], "KeyId": key});
@@ -460,11 +533,23 @@ fn what_is_supposed_takes_the_place_of_what_is() {
     };
     assert!(!may("kms:Decrypt", json!({})));
     assert!(may("kms:Decrypt", json!({"IdentityPolicies": [document("Allow", "kms:Decrypt")]})));
-    assert!(!may("kms:Decrypt", json!({"IdentityPolicies": [document("Allow", "kms:*")], "PermissionsBoundary": document("Allow", "kms:Sign")})));
-    assert!(!may("kms:Decrypt", json!({"IdentityPolicies": [document("Allow", "kms:*")], "ServiceControlPolicies": [[document("Allow", "*")], [document("Allow", "kms:Sign")]]})));
-    assert!(!may("kms:Decrypt", json!({"IdentityPolicies": [document("Allow", "kms:*")], "SessionPolicies": [document("Allow", "kms:Sign")]})));
+    assert!(!may(
+        "kms:Decrypt",
+        json!({"IdentityPolicies": [document("Allow", "kms:*")], "PermissionsBoundary": document("Allow", "kms:Sign")})
+    ));
+    assert!(!may(
+        "kms:Decrypt",
+        json!({"IdentityPolicies": [document("Allow", "kms:*")], "ServiceControlPolicies": [[document("Allow", "*")], [document("Allow", "kms:Sign")]]})
+    ));
+    assert!(!may(
+        "kms:Decrypt",
+        json!({"IdentityPolicies": [document("Allow", "kms:*")], "SessionPolicies": [document("Allow", "kms:Sign")]})
+    ));
     assert!(may("kms:Sign", json!({"KeyPolicy": key_policy})));
-    assert!(!may("kms:Decrypt", json!({"KeyPolicy": key_policy, "IdentityPolicies": [document("Allow", "kms:*")]})));
+    assert!(!may(
+        "kms:Decrypt",
+        json!({"KeyPolicy": key_policy, "IdentityPolicies": [document("Allow", "kms:*")]})
+    ));
     let grants = json!({"Grants": [{"GranteePrincipal": ann, "Operations": ["Decrypt"], "Constraints": {"EncryptionContextEquals": {"A": "1"}}}]});
     assert!(!may("kms:Decrypt", grants.clone()));
     let mut in_context = grants;
@@ -473,7 +558,10 @@ fn what_is_supposed_takes_the_place_of_what_is() {
     // Nothing of it stays.
     assert!(!may("kms:Decrypt", json!({})));
     let bad = json!({"Principal": ann, "Actions": ["kms:Sign"], "KeyId": key, "KeyPolicy": "{}"});
-    assert_eq!(keyward(&service, &root, "Simulate", &bad).code(), "MalformedPolicyDocumentException");
+    assert_eq!(
+        keyward(&service, &root, "Simulate", &bad).code(),
+        "MalformedPolicyDocumentException"
+    );
 }
 
 /// A thousand principals in one answer.

@@ -498,7 +498,11 @@ pub(crate) fn iso(time: Timestamp) -> String {
         .unwrap_or_default()
 }
 
-pub(crate) fn root(account: AccountId, access_key_id: &str, secret: Zeroizing<String>) -> Credential {
+pub(crate) fn root(
+    account: AccountId,
+    access_key_id: &str,
+    secret: Zeroizing<String>,
+) -> Credential {
     Credential {
         secret,
         kind: CallerKind::Root,
@@ -536,7 +540,11 @@ pub(crate) fn of_service(
     }
 }
 
-pub(crate) fn of_user(user: &Arc<UserRecord>, access_key_id: &str, secret: Zeroizing<String>) -> Credential {
+pub(crate) fn of_user(
+    user: &Arc<UserRecord>,
+    access_key_id: &str,
+    secret: Zeroizing<String>,
+) -> Credential {
     Credential {
         secret,
         kind: CallerKind::User { name: user.name.clone() },

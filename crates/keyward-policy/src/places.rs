@@ -159,7 +159,9 @@ mod tests {
         assert_eq!(at(r#"{"Statement":{"Sid":"a}\"{"}}"#), [(1, 14, 1, 29)]);
         let text = "{\n \"Version\": \"x\", \"Statement\": [\n  {\"A\": [1, {}]},\n  {\"é\": \"}\"\n  }\n ], \"Id\": true\n}";
         assert_eq!(at(text), [(3, 3, 3, 17), (4, 3, 5, 4)]);
-        for bad in ["", "{", "[]", "{\"Statement\": [", "{\"Statement\": {\"a\"}}", &"{\"a\":".repeat(200)] {
+        for bad in
+            ["", "{", "[]", "{\"Statement\": [", "{\"Statement\": {\"a\"}}", &"{\"a\":".repeat(200)]
+        {
             assert_eq!(at(bad), [], "{bad}");
         }
     }

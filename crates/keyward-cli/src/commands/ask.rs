@@ -173,9 +173,9 @@ fn context(facts: &AskedFacts) -> Result<Vec<Value>, CliError> {
 
 fn named(texts: &[String]) -> Result<Vec<(String, String)>, CliError> {
     let named = |text: &String| {
-        let (name, value) = text.split_once('=').ok_or_else(|| {
-            CliError::new(Exit::Usage, format!("{text} is not NAME=VALUE"))
-        })?;
+        let (name, value) = text
+            .split_once('=')
+            .ok_or_else(|| CliError::new(Exit::Usage, format!("{text} is not NAME=VALUE")))?;
         Ok((name.to_owned(), value.to_owned()))
     };
     texts.iter().map(named).collect()
@@ -191,7 +191,8 @@ fn verdict(answer: &Value) -> String {
 fn survey(found: &Value) -> [String; 2] {
     let way = |way: &Value| {
         let of = text(way, "Source");
-        let name = way.get("Sid").and_then(Value::as_str).map_or(of.clone(), |sid| format!("{of} {sid}"));
+        let name =
+            way.get("Sid").and_then(Value::as_str).map_or(of.clone(), |sid| format!("{of} {sid}"));
         let conditions: Vec<&str> =
             list(way, "Conditions").iter().filter_map(Value::as_str).collect();
         if conditions.is_empty() { name } else { format!("{name} if {}", conditions.join(" and ")) }

@@ -6,7 +6,7 @@
 
 use super::principal::{federated, of_user, service, stranger};
 use crate::Engine;
-use keyward_policy::{KeyPolicyPrincipals, Standpoint};
+use keyward_policy::{ANY_SESSION, KeyPolicyPrincipals, Standpoint};
 use keyward_types::{
     AccountId, Arn, Caller, GrantRecord, Grantee, KeyRecord, KmsError, RoleRecord, UserRecord,
 };
@@ -105,19 +105,20 @@ impl<'e> Candidates<'e> {
         let (store, account) = (self.engine.store(), &self.key.name.account);
         Ok(match part {
             Part::Root => {
-                let root = after.is_none().then(|| self.of(self.engine.root(self.asker), "Root", ""));
+                let root =
+                    after.is_none().then(|| self.of(self.engine.root(self.asker), "Root", ""));
                 (root.into_iter().collect(), true)
             }
             Part::User => {
                 let users = store.users(account, "/", after, CHUNK).map_err(KmsError::internal)?;
-                let of = |user: &Arc<UserRecord>| self.of(of_user(self.asker, user), "User", &user.name);
+                let of =
+                    |user: &Arc<UserRecord>| self.of(of_user(self.asker, user), "User", &user.name);
                 (users.iter().map(of).collect(), users.len() < CHUNK)
             }
             Part::Role => {
                 let roles = store.roles(account, "/", after, CHUNK).map_err(KmsError::internal)?;
                 let of = |role: &Arc<RoleRecord>| {
-                    let session = super::principal::ANY_SESSION;
-                    let caller = self.engine.of_role(self.asker, role, session);
+                    let caller = self.engine.of_role(self.asker, role, ANY_SESSION);
                     Candidate { principal: role.arn(), ..self.of(caller, "Role", &role.name) }
                 };
                 (roles.iter().map(of).collect(), roles.len() < CHUNK)

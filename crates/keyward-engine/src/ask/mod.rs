@@ -71,7 +71,12 @@ impl Stated<'_> {
     }
 
     /// What a request with these facts would have from its way here.
-    pub(crate) fn fill_origin(&self, engine: &Engine, asker: &Caller, caller: &mut Caller) -> Result<(), KmsError> {
+    pub(crate) fn fill_origin(
+        &self,
+        engine: &Engine,
+        asker: &Caller,
+        caller: &mut Caller,
+    ) -> Result<(), KmsError> {
         let origin = &mut caller.origin;
         if let Some(address) = self.one("aws:SourceIp") {
             address.clone_into(&mut origin.source_ip);
@@ -90,7 +95,11 @@ impl Stated<'_> {
     }
 
     fn fill_facts<'f>(&self, facts: &mut Facts<'f>) {
-        for entry in self.context.iter().filter(|entry| !entry.is("aws:SourceIp") || self.one("aws:SourceVpce").is_none()) {
+        for entry in self
+            .context
+            .iter()
+            .filter(|entry| !entry.is("aws:SourceIp") || self.one("aws:SourceVpce").is_none())
+        {
             facts.replace(&entry.name, entry.stated());
         }
         // One time in two forms.
@@ -102,7 +111,11 @@ impl Stated<'_> {
 
     /// Of another account's key only what a request itself brings may be asked: its account's policies are
     /// not to be tried out with facts that nobody can bring. It is the same whether or not the key exists.
-    pub(crate) fn check_elsewhere(&self, asker: &Caller, key: Option<&KeyRef>) -> Result<(), KmsError> {
+    pub(crate) fn check_elsewhere(
+        &self,
+        asker: &Caller,
+        key: Option<&KeyRef>,
+    ) -> Result<(), KmsError> {
         let elsewhere = key.and_then(owner).is_some_and(|owner| *owner != asker.account);
         let brings = |entry: &Entry| {
             let name = entry.name.to_ascii_lowercase();
@@ -135,7 +148,11 @@ impl Stated<'_> {
             grantee_id: None,
             retiring: None,
             issuing_account: caller.account.clone(),
-            operations: operations.values.iter().filter_map(|name| GrantOperation::parse(name)).collect(),
+            operations: operations
+                .values
+                .iter()
+                .filter_map(|name| GrantOperation::parse(name))
+                .collect(),
             constraints: GrantConstraints {
                 encryption_context_equals: equals,
                 encryption_context_subset: subset,
@@ -337,7 +354,12 @@ pub(crate) fn may_explain(engine: &Engine, asker: &Caller) -> Result<bool, KmsEr
 }
 
 impl Answer {
-    pub(crate) fn of(ask: &Ask<'_>, action: &Action, found: &Found, explain: bool) -> Result<Self, KmsError> {
+    pub(crate) fn of(
+        ask: &Ask<'_>,
+        action: &Action,
+        found: &Found,
+        explain: bool,
+    ) -> Result<Self, KmsError> {
         let Ruling { mut decision, .. } = ask.rule(action, found)?;
         let own = found.owner(ask.caller).is_none_or(|owner| *owner == ask.caller.account);
         if !own {
@@ -345,9 +367,9 @@ impl Answer {
             decision.layers.retain(|outcome| !is_owners(outcome.layer));
         }
         let missing = match own && explain {
-            true => ask.put(action, found, |question| {
-                ask.engine.world.policies.missing_keys(question)
-            })?,
+            true => {
+                ask.put(action, found, |question| ask.engine.world.policies.missing_keys(question))?
+            }
             false => None,
         };
         let value = |value: serde_json::Result<Value>| value.map_err(KmsError::internal);

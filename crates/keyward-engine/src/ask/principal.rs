@@ -4,14 +4,12 @@
 
 use super::{Stated, not_yours};
 use crate::{Engine, identity};
+use keyward_policy::ANY_SESSION;
 use keyward_types::{
     AccountId, Arn, Caller, CallerKind, ErrorCode, KmsError, Origin, RoleRecord, UserRecord,
 };
 use std::{collections::BTreeMap, sync::Arc};
 use zeroize::Zeroizing;
-
-/// The name of a session that could be any.
-pub(crate) const ANY_SESSION: &str = "*";
 
 impl Engine {
     /// The principal of the asker's account, or the service, that a text names: the ARN of a user, a role (a session
@@ -29,7 +27,10 @@ impl Engine {
 
     fn supposed(&self, asker: &Caller, principal: &str) -> Result<Caller, KmsError> {
         let none = || {
-            KmsError::new(ErrorCode::NotFound, format!("{principal} is no principal of your account"))
+            KmsError::new(
+                ErrorCode::NotFound,
+                format!("{principal} is no principal of your account"),
+            )
         };
         let Some(arn) = Arn::parse(principal) else {
             return match AccountId::parse(principal) {
@@ -47,12 +48,14 @@ impl Engine {
         match (arn.service, arn.resource.split_once('/')) {
             ("iam", None) if arn.resource == "root" => Ok(self.root(asker)),
             ("iam", Some(("user", path))) => {
-                let user = self.store().user(&asker.account, last(path)).map_err(KmsError::internal)?;
+                let user =
+                    self.store().user(&asker.account, last(path)).map_err(KmsError::internal)?;
                 let user = user.filter(|user| user.arn() == principal).ok_or_else(none)?;
                 Ok(of_user(asker, &user))
             }
             ("iam", Some(("role", path))) => {
-                let role = self.store().role(&asker.account, last(path)).map_err(KmsError::internal)?;
+                let role =
+                    self.store().role(&asker.account, last(path)).map_err(KmsError::internal)?;
                 let role = role.filter(|role| role.arn() == principal).ok_or_else(none)?;
                 Ok(self.of_role(asker, &role, ANY_SESSION))
             }
@@ -89,7 +92,13 @@ pub(crate) fn service(asker: &Caller, name: &str) -> Caller {
 pub(crate) fn federated(asker: &Caller, arn: &str, name: &str) -> Caller {
     let kind = CallerKind::Federated { user_arn: None, name: name.to_owned() };
     let user_id = format!("{}:{name}", asker.account);
-    Caller { kind, arn: arn.to_owned(), principal_arn: arn.to_owned(), user_id, ..service(asker, name) }
+    Caller {
+        kind,
+        arn: arn.to_owned(),
+        principal_arn: arn.to_owned(),
+        user_id,
+        ..service(asker, name)
+    }
 }
 
 /// A principal of another account, of which nothing is known but its ARN and, where a policy or a grant keeps

@@ -220,7 +220,9 @@ impl Simulation<'_> {
             given.resource_arns.as_ref().filter(|arns| !arns.is_empty()).unwrap_or(&everything);
         let count = given.action_names.len().saturating_mul(resources.len());
         if QUESTIONS_MAX < count {
-            return Err(invalid_input(format!("More than {QUESTIONS_MAX} questions in one request")));
+            return Err(invalid_input(format!(
+                "More than {QUESTIONS_MAX} questions in one request"
+            )));
         }
         let start = match given.page.after(call, list)? {
             Some(text) => text.parse::<usize>().map_or(0, |last| last.saturating_add(1)),
@@ -347,7 +349,12 @@ impl Simulation<'_> {
             .ok_or_else(|| invalid_input(format!("ResourceOwner {text} names no account")))
     }
 
-    fn told(&self, question: &Question<'_>, decision: &Decision, missing: Vec<String>) -> Evaluated {
+    fn told(
+        &self,
+        question: &Question<'_>,
+        decision: &Decision,
+        missing: Vec<String>,
+    ) -> Evaluated {
         let allows = |layer| {
             let outcome = decision.layers.iter().find(|outcome| outcome.layer == layer);
             outcome.is_some_and(|outcome| outcome.effect == LayerEffect::Allow)
@@ -357,7 +364,8 @@ impl Simulation<'_> {
         });
         let organizations = (!question.scps.is_empty()).then(|| Organizations {
             allowed_by_organizations: allows(Layer::ServiceControlPolicy)
-                && decision.reason != keyward_types::Reason::NotAllowed(Layer::ServiceControlPolicy),
+                && decision.reason
+                    != keyward_types::Reason::NotAllowed(Layer::ServiceControlPolicy),
         });
         let verdict = match decision.effect {
             Effect::Allow => "allowed",
@@ -464,7 +472,9 @@ pub(crate) fn caller(call: &Call<'_>, arn: Option<&str>) -> Result<(Caller, bool
 /// What is absent, in IAM's own words.
 pub(crate) fn no_such_entity(error: KmsError) -> KmsError {
     match error.code {
-        ErrorCode::NotFound => KmsError::new(ErrorCode::IamNoSuchEntity, error.message.unwrap_or_default()),
+        ErrorCode::NotFound => {
+            KmsError::new(ErrorCode::IamNoSuchEntity, error.message.unwrap_or_default())
+        }
         ErrorCode::Validation => invalid_input(error.message.unwrap_or_default()),
         _ => error,
     }

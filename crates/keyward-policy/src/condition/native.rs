@@ -128,7 +128,10 @@ fn fits_arn(pattern: &Pattern, have: &str) -> bool {
     }
 }
 
-pub(crate) fn resolve(pattern: &Pattern, question: &Question<'_>) -> Result<Option<Pattern>, String> {
+pub(crate) fn resolve(
+    pattern: &Pattern,
+    question: &Question<'_>,
+) -> Result<Option<Pattern>, String> {
     let mut failed = None;
     let resolved = pattern.resolve(&mut |key: &ConditionKey| match look_up(question, key) {
         Ok(Some(Seen::One(value))) => Some(value.into_owned()),

@@ -4,7 +4,10 @@
 //! question like any other; what it refuses is not an example. Not everything that can be met is found: then
 //! the conditions stand as unknown, and nothing is claimed.
 
-use super::{Example, open::{self, Left}};
+use super::{
+    Example,
+    open::{self, Left},
+};
 use crate::{
     condition::{
         Operands, Test,
@@ -66,7 +69,10 @@ pub(super) fn seek(
     unknown.extend(open);
     unknown.sort_unstable();
     unknown.dedup();
-    Sought { example: None, unknown: unknown.into_iter().map(|it| format!("unknown: {it}")).collect() }
+    Sought {
+        example: None,
+        unknown: unknown.into_iter().map(|it| format!("unknown: {it}")).collect(),
+    }
 }
 
 /// An example under construction.
@@ -141,7 +147,12 @@ impl Seeker<'_> {
                 continue;
             }
             let fits = |example: &Example| of_key.iter().all(|test| self.holds(test, example));
-            match self.candidates(&of_key).iter().map(|value| stated(test, value, &draft.example)).find(fits) {
+            match self
+                .candidates(&of_key)
+                .iter()
+                .map(|value| stated(test, value, &draft.example))
+                .find(fits)
+            {
                 Some(example) => draft.example = example,
                 None => draft.unknown.push(open::words(test)),
             }
@@ -240,7 +251,9 @@ fn stated(test: &Test, value: &str, example: &Example) -> Example {
         Place::Tag(Family::EncryptionContext) => {
             // As the document spells it; names compare without case.
             let pair = name.splitn(3, ':').nth(2).unwrap_or(test.key.tag());
-            example.encryption_context.retain(|known, _| known.to_lowercase() != pair.to_lowercase());
+            example
+                .encryption_context
+                .retain(|known, _| known.to_lowercase() != pair.to_lowercase());
             example.encryption_context.insert(pair.to_owned(), value.to_owned());
         }
         Place::Fixed(_) if test.key.name == "kms:encryptioncontextkeys" => {

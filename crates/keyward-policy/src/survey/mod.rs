@@ -24,7 +24,9 @@ use crate::{
     question::Question,
     request::World,
 };
-use keyward_types::{Caller, Effect, GrantConstraints, GrantId, GrantRecord, Layer, MatchKind, caller::Document};
+use keyward_types::{
+    Caller, Effect, GrantConstraints, GrantId, GrantRecord, Layer, MatchKind, caller::Document,
+};
 use open::Doctored;
 use serde::{Serialize, ser::SerializeStruct as _};
 use std::{
@@ -124,11 +126,15 @@ impl Survey {
     }
 }
 
+/// The name of a role's session that stands for any of them; no real one is called so.
+pub const ANY_SESSION: &str = "*";
+
 /// Grants reported for one principal, of each kind.
 const GRANTS_MAX: usize = 16;
 
 /// Whose facts are open in the same way, so that a document is read once for all of them.
-type Reading = ([u8; 32], DocumentKind, bool, Standpoint, bool);
+/// The last is the role, where the document names sessions and the caller is any session of it.
+type Reading = ([u8; 32], DocumentKind, bool, Standpoint, bool, Option<String>);
 
 /// Answers for many principals about one action, under the same stated facts.
 ///
@@ -174,8 +180,8 @@ impl Surveyor<'_> {
         }
         let fearful = self.hear(question, standpoint, false);
         // Only of a principal whose policies are known anything is certain.
-        let certain = standpoint == Standpoint::Here
-            && fearful.as_ref().is_ok_and(|heard| heard.allowed);
+        let certain =
+            standpoint == Standpoint::Here && fearful.as_ref().is_ok_and(|heard| heard.allowed);
         let blockers = match &fearful {
             Ok(heard) => self.blockers(&heard.chorus, question, standpoint)?,
             Err(_) => Vec::new(),
@@ -250,7 +256,15 @@ impl Surveyor<'_> {
             question.caller.kind,
             keyward_types::CallerKind::Root | keyward_types::CallerKind::User { .. }
         );
-        let reading = (*document.digest(), kind, session, standpoint, guard);
+        let role = match &question.caller.kind {
+            keyward_types::CallerKind::RoleSession { role_arn, session_name, .. }
+                if session_name == ANY_SESSION && document.text().contains(":assumed-role/") =>
+            {
+                Some(role_arn.clone())
+            }
+            _ => None,
+        };
+        let reading = (*document.digest(), kind, session, standpoint, guard, role);
         if let Some(doctored) = self.read.get(&reading) {
             return Ok(Arc::clone(doctored));
         }
@@ -334,6 +348,13 @@ impl Surveyor<'_> {
             }
         }
         ways.extend(hopeful.grants.iter().cloned());
+        // What names the account lets its identity policies allow, and says nothing where none does.
+        let handed_on = standpoint != Standpoint::Here
+            || question.caller.is_root()
+            || ways.iter().any(|way| way.layer == Layer::IdentityPolicy);
+        if !handed_on {
+            ways.retain(|way| way.kind != Some(MatchKind::Account));
+        }
         let free: BTreeSet<(Layer, Option<MatchKind>)> = ways
             .iter()
             .filter(|way| way.conditions.is_empty())
@@ -405,8 +426,10 @@ fn without_open(question: &Question<'_>, grant: &GrantRecord) -> (GrantRecord, V
     } else if question.facts.context().is_none() && grant::carries_context(question) {
         let GrantConstraints { encryption_context_equals, encryption_context_subset, .. } =
             &mut bare.constraints;
-        let equals = encryption_context_equals.take().map(|pairs| ("EncryptionContextEquals", pairs));
-        let subset = encryption_context_subset.take().map(|pairs| ("EncryptionContextSubset", pairs));
+        let equals =
+            encryption_context_equals.take().map(|pairs| ("EncryptionContextEquals", pairs));
+        let subset =
+            encryption_context_subset.take().map(|pairs| ("EncryptionContextSubset", pairs));
         let constraints = equals.into_iter().chain(subset);
         words.extend(constraints.map(|(name, pairs)| format!("{name} {}", grant::listed(&pairs))));
     }
@@ -437,9 +460,8 @@ impl PolicyEngine {
             let Ok(parsed) = self.parsed(voice.document, voice.kind) else { continue };
             let about = parsed.statements.iter().filter(|one| one.covers_action(question.action));
             for test in about.flat_map(|statement| &statement.tests) {
-                let absent = |key: &&keys::ConditionKey| {
-                    matches!(keys::look_up(question, key), Ok(None))
-                };
+                let absent =
+                    |key: &&keys::ConditionKey| matches!(keys::look_up(question, key), Ok(None));
                 for key in test.keys().filter(absent) {
                     let own = *key == test.key;
                     let spelled = if own { test.key_text.clone() } else { key.name.clone() };

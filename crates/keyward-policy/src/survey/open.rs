@@ -5,13 +5,14 @@
 //!
 //! INVARIANT: what is not known for certain to be known counts as open.
 
-use super::Standpoint;
+use super::{ANY_SESSION, Standpoint};
 use crate::{
     condition::Test,
     document::{DocumentKind, Listed, Parsed, ResourcePattern, Statement},
     error::Unevaluable,
     keys::{ConditionKey, Family, Place},
     pattern::Pattern,
+    principal::Named,
     question::Question,
     translate::Slice,
 };
@@ -47,11 +48,7 @@ const OF_THE_ACCOUNT: &[&str] = &[
 const OF_THE_PRINCIPAL: &[&str] = &["aws:principalarn", "aws:principaltype", "aws:username"];
 
 /// Whether a request may still bring this key in another form than the question has it.
-pub(super) fn is_open(
-    question: &Question<'_>,
-    standpoint: Standpoint,
-    key: &ConditionKey,
-) -> bool {
+pub(super) fn is_open(question: &Question<'_>, standpoint: Standpoint, key: &ConditionKey) -> bool {
     let name = key.name.as_str();
     if question.facts.stated(name).is_some() || name.starts_with("unseen ") {
         return false;
@@ -88,17 +85,23 @@ pub(super) struct Left {
     pub(super) tests: Vec<Test>,
     /// A resource with a variable that is open.
     pub(super) resource: Option<String>,
+    /// Sessions of the caller's role that a Deny names, where the caller is any session of it.
+    pub(super) sessions: Vec<String>,
 }
 
 impl Left {
     pub(super) fn is_empty(&self) -> bool {
-        self.tests.is_empty() && self.resource.is_none()
+        self.tests.is_empty() && self.resource.is_none() && self.sessions.is_empty()
     }
 
     /// The conditions as a person writes them: `StringEquals kms:EncryptionContext:App = billing`.
     pub(super) fn words(&self) -> Vec<String> {
         let tests = self.tests.iter().map(words);
-        tests.chain(self.resource.iter().map(|text| format!("Resource = {text}"))).collect()
+        let sessions = (!self.sessions.is_empty()).then(|| self.sessions.join(" or "));
+        tests
+            .chain(self.resource.iter().map(|text| format!("Resource = {text}")))
+            .chain(sessions.map(|text| format!("Principal = {text}")))
+            .collect()
     }
 }
 
@@ -156,7 +159,31 @@ fn left_of(statement: &Statement, question: &Question<'_>, standpoint: Standpoin
         })
     };
     let resource = statement.resources.as_ref().filter(|listed| variables(listed));
-    Left { tests, resource: resource.map(|listed| listed.texts.join(" or ")) }
+    Left {
+        tests,
+        resource: resource.map(|listed| listed.texts.join(" or ")),
+        sessions: sessions_denied(statement, question),
+    }
+}
+
+/// An Allow for a session is that session's own matter, which is asked about by itself; a Deny for one keeps what
+/// any session may from being certain.
+fn sessions_denied(statement: &Statement, question: &Question<'_>) -> Vec<String> {
+    let CallerKind::RoleSession { role_name, session_name, .. } = &question.caller.kind else {
+        return Vec::new();
+    };
+    let Some(listed) = statement.principals.as_ref().filter(|listed| !listed.not) else {
+        return Vec::new();
+    };
+    if statement.allow || session_name != ANY_SESSION {
+        return Vec::new();
+    }
+    let start = format!("arn:aws:sts::{}:assumed-role/{role_name}/", question.caller.account);
+    let sessions = listed.items.iter().filter_map(|item| match item {
+        Named::Session(arn) if arn.starts_with(&start) => Some(arn.clone()),
+        _ => None,
+    });
+    sessions.collect()
 }
 
 /// The statement as if what is open held, or as if it did not. It keeps its place.
@@ -164,6 +191,17 @@ fn assumed(statement: &Statement, left: &Left, holds: bool) -> Statement {
     let mut statement = statement.clone();
     if left.is_empty() {
         return statement;
+    }
+    let is_open = |item: &Named| matches!(item, Named::Session(arn) if left.sessions.contains(arn));
+    if let Some(listed) = statement.principals.as_mut().filter(|_| !left.sessions.is_empty()) {
+        if holds {
+            listed.items = vec![Named::Anyone];
+        } else {
+            listed.items.retain(|item| !is_open(item));
+            if left.tests.is_empty() && left.resource.is_none() && !listed.items.is_empty() {
+                return statement;
+            }
+        }
     }
     if !holds {
         // A statement without actions has no effect.
