@@ -98,8 +98,11 @@ fn every_operation_file_cites_its_own_page() {
         let text = fs::read_to_string(&file)
             .unwrap_or_else(|_| panic!("{name} has no file {}", file.display()));
         let first = text.lines().next().unwrap();
+        // What is Keyward's own has no page of AWS's, and says so.
+        let own = operation.spec().service == keyward_engine::Service::Keyward;
+        assert!(!own || text.contains("Keyward's own"), "{}", file.display());
         assert!(
-            first.contains(&format!("API_{name}.html")),
+            own || first.contains(&format!("API_{name}.html")),
             "{}: the first line cites API_{name}.html",
             file.display()
         );
