@@ -587,3 +587,45 @@ fn a_thousand_principals_are_asked_about_in_pages() {
     assert_eq!(told["Principals"].as_array().unwrap().len(), 101);
     assert_eq!(told["Truncated"], false);
 }
+
+/// What would be ignored in silence is refused.
+#[test]
+fn facts_that_no_policy_reads_are_refused() {
+    let service = TestService::start();
+    let root = service.root();
+    let key = service.kms(&root, "CreateKey", &json!({})).text("/KeyMetadata/Arn");
+    let entry = |name: &str| json!({"Name": name, "Values": ["x"]});
+    for context in [
+        json!([entry("aws:SourceIpp")]),
+        json!([entry("kms:EncryptionContext:App")]),
+        json!([entry("aws:SourceVpc"), entry("AWS:sourcevpc")]),
+    ] {
+        let question = json!({"KeyId": key, "Action": "kms:Decrypt", "Context": context});
+        for operation in ["CanI", "WhoCan"] {
+            let answer = keyward(&service, &root, operation, &question);
+            assert_eq!(answer.code(), "ValidationException", "{operation} {context}");
+        }
+    }
+    for action in ["kms:Decrpyt", "kms:RetireGrant", "kms:ListKeys"] {
+        let question = json!({"KeyId": key, "Action": action});
+        assert_eq!(keyward(&service, &root, "WhoCan", &question).code(), "ValidationException");
+    }
+}
+
+/// A condition on time is about now, or about the time that is asked about.
+#[test]
+fn time_is_now_unless_it_is_stated() {
+    let service = TestService::start();
+    let root = service.root();
+    let key = service.kms(&root, "CreateKey", &json!({})).text("/KeyMetadata/Arn");
+    let document = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "kms:Sign", "Resource": "*", "Condition": {"DateLessThan": {"aws:CurrentTime": "2030-01-01T00:00:00Z"}, "NumericLessThan": {"aws:EpochTime": "1893456000"}}}]});
+    service.user("ann", &document);
+    let certain = |context: Value| {
+        let question = json!({"KeyId": key, "Action": "kms:Sign", "Context": context});
+        format!("{:?}", keyward(&service, &root, "WhoCan", &question)).contains("user/ann")
+    };
+    assert!(certain(json!([])));
+    let at = |time: &str| json!([{"Name": "aws:CurrentTime", "Values": [time]}]);
+    assert!(certain(at("2029-12-31T00:00:00Z")));
+    assert!(!certain(at("2030-01-02T00:00:00Z")));
+}

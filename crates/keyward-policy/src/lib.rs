@@ -40,6 +40,8 @@ pub use grant::GRANT_POLICY;
 pub use places::{Place, statement_places};
 pub use question::{Question, Resource};
 pub use schema::{PolicyKind, actions_schema, cedar_text, facts_schema};
-pub use survey::{ANY_SESSION, Certainty, Example, Standpoint, Survey, Surveyor, Way};
+pub use survey::{
+    ANY_SESSION, Certainty, Example, Standpoint, Survey, Surveyor, Way, is_condition_key,
+};
 pub use table::{Tally, Verdict};
 pub use validate::KeyPolicyPrincipals;

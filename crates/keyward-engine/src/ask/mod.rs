@@ -20,7 +20,7 @@ use crate::{
     shape::{Kind, Member, optional, required, text},
     surroundings::Layers,
 };
-use keyward_policy::{Facts, KMS_ACTIONS, Question, Values};
+use keyward_policy::{Facts, KMS_ACTIONS, Question, Values, is_condition_key};
 use keyward_types::{
     AccountId, Caller, EncryptionContext, ErrorCode, GrantConstraints, GrantId, GrantOperation,
     GrantRecord, Grantee, KeyRef, KmsError,
@@ -65,7 +65,29 @@ pub(crate) struct Stated<'i> {
     pub(crate) context: &'i [Entry],
 }
 
-impl Stated<'_> {
+impl<'i> Stated<'i> {
+    /// Checks what the asker states: a fact that no policy could look at would be ignored in silence.
+    pub(crate) fn of(
+        encryption_context: Option<&'i EncryptionContext>,
+        context: &'i [Entry],
+    ) -> Result<Self, KmsError> {
+        for (place, entry) in context.iter().enumerate() {
+            let name = entry.name.as_str();
+            if !is_condition_key(name) {
+                return Err(KmsError::validation(format!("{name} is no condition key")));
+            }
+            if name.to_ascii_lowercase().starts_with("kms:encryptioncontext") {
+                return Err(KmsError::validation(format!(
+                    "{name} follows from EncryptionContext: state the pairs there"
+                )));
+            }
+            if context.iter().skip(place + 1).any(|other| other.is(name)) {
+                return Err(KmsError::validation(format!("{name} is stated twice")));
+            }
+        }
+        Ok(Self { encryption_context, context })
+    }
+
     fn one(&self, name: &str) -> Option<&str> {
         self.context.iter().find(|entry| entry.is(name))?.values.first().map(String::as_str)
     }

@@ -48,10 +48,7 @@ impl Operation for CanI {
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Answer, KmsError> {
         let (engine, asker) = (call.engine(), call.caller());
         let action = Action::parse(&input.action)?;
-        let stated = Stated {
-            encryption_context: input.encryption_context.as_ref(),
-            context: &input.context,
-        };
+        let stated = Stated::of(input.encryption_context.as_ref(), &input.context)?;
         stated.check_elsewhere(asker, input.key_id.as_ref())?;
         // The caller as it is, with its session's tags and policies, and with what it supposes of its way here.
         let mut caller = Caller::clone(asker);

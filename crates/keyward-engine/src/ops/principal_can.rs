@@ -90,10 +90,7 @@ impl Operation for PrincipalCan {
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
         let (engine, asker) = (call.engine(), call.caller());
-        let stated = Stated {
-            encryption_context: input.encryption_context.as_ref(),
-            context: &input.context,
-        };
+        let stated = Stated::of(input.encryption_context.as_ref(), &input.context)?;
         let caller = engine.suppose(asker, &input.principal, stated)?;
         let layers = engine.layers(&caller)?;
         let asked = Ask { engine, caller: &caller, layers: &layers, stated, grants: None };

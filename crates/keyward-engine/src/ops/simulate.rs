@@ -105,10 +105,7 @@ impl Operation for Simulate {
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
         let (engine, asker) = (call.engine(), call.caller());
-        let stated = Stated {
-            encryption_context: input.encryption_context.as_ref(),
-            context: &input.context,
-        };
+        let stated = Stated::of(input.encryption_context.as_ref(), &input.context)?;
         stated.check_elsewhere(asker, input.key_id.as_ref())?;
         let mut caller = engine.suppose(asker, &input.principal, stated)?;
         if let Some(texts) = &input.session_policies {

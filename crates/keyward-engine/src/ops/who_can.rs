@@ -114,6 +114,7 @@ impl Operation for WhoCan {
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
         let (engine, asker) = (call.engine(), call.caller());
         let action = Action::parse(&input.action)?;
+        let stated = Stated::of(input.encryption_context.as_ref(), &input.context)?;
         if !action.on_key {
             return Err(KmsError::validation(format!("{} is not on a key", action.name)));
         }
@@ -137,7 +138,7 @@ impl Operation for WhoCan {
                 break;
             };
             last = Some(candidate.place.to_string());
-            principals.extend(ask_about(call, input, &action, &key, candidate, &mut surveyor)?);
+            principals.extend(ask_about(call, stated, &action, &key, candidate, &mut surveyor)?);
             if limit <= principals.len() {
                 break;
             }
@@ -163,15 +164,13 @@ pub(crate) fn own_key(call: &Call<'_>, reference: &KeyRef) -> Result<Found, KmsE
 
 fn ask_about(
     call: &Call<'_>,
-    input: &Input,
+    stated: Stated<'_>,
     action: &Action,
     key: &Found,
     candidate: Candidate,
     surveyor: &mut Surveyor<'_>,
 ) -> Result<Option<Who>, KmsError> {
     let (engine, asker) = (call.engine(), call.caller());
-    let stated =
-        Stated { encryption_context: input.encryption_context.as_ref(), context: &input.context };
     let Candidate { principal, kind, standpoint, mut caller, .. } = candidate;
     stated.fill_origin(engine, asker, &mut caller)?;
     let layers = if standpoint == keyward_policy::Standpoint::Here {

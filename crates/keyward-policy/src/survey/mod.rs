@@ -162,6 +162,13 @@ struct Heard<'q> {
     records: Vec<&'q GrantRecord>,
 }
 
+/// A grant that applies in a reading, and what is open of it.
+struct Granted<'q> {
+    grant: &'q GrantRecord,
+    kind: MatchKind,
+    conditions: Vec<String>,
+}
+
 impl Surveyor<'_> {
     /// Whether the question's caller may, whatever facts are not stated.
     pub fn survey(&mut self, question: &Question<'_>, standpoint: Standpoint) -> Survey {
@@ -225,15 +232,15 @@ impl Surveyor<'_> {
         chorus.evaluate(&world)?;
         let granted = self.grants(question, &world, hopeful)?;
         let applying: Vec<Applying<'_>> =
-            granted.iter().map(|(grant, kind, _)| Applying { grant, kind: *kind }).collect();
+            granted.iter().map(|one| Applying { grant: one.grant, kind: one.kind }).collect();
         let mut tally = tally(question, &chorus, &applying);
         if standpoint != Standpoint::Here {
             // The other account's policies are its own business: they may allow, and they may not.
             tally.identity_allows = hopeful;
         }
         let allowed = tally.verdict().0 == Effect::Allow;
-        let records = granted.iter().map(|(grant, ..)| *grant).collect();
-        let ways = granted.iter().map(|(grant, kind, conditions)| Way {
+        let records = granted.iter().map(|one| one.grant).collect();
+        let ways = granted.iter().map(|Granted { grant, kind, conditions }| Way {
             layer: Layer::Grant,
             source: "grant".to_owned(),
             sid: Some(grant.grant_id.as_str().to_owned()),
@@ -280,8 +287,8 @@ impl Surveyor<'_> {
         question: &Question<'q>,
         world: &World,
         hopeful: bool,
-    ) -> Result<Vec<(&'q GrantRecord, MatchKind, Vec<String>)>, Unevaluable> {
-        let mut found: Vec<(&GrantRecord, MatchKind, Vec<String>)> = Vec::new();
+    ) -> Result<Vec<Granted<'q>>, Unevaluable> {
+        let mut found: Vec<Granted<'_>> = Vec::new();
         if !question.resource.is_key() {
             return Ok(found);
         }
@@ -294,7 +301,7 @@ impl Surveyor<'_> {
         for grant in able {
             let Some(kind) = grant::kind(question.caller, grant) else { continue };
             // More of the same change nothing.
-            let same = found.iter().filter(|(one, of, _)| *of == kind && own(one) == own(grant));
+            let same = found.iter().filter(|one| one.kind == kind && own(one.grant) == own(grant));
             if GRANTS_MAX <= same.count() {
                 continue;
             }
@@ -306,7 +313,7 @@ impl Surveyor<'_> {
             let alone = [&bare];
             let asked = Question { grants: &alone, child_grant: Some(child), ..*question };
             let applies = policy.applying(&asked, world)?.first().map(|applying| applying.kind);
-            found.extend(applies.map(|kind| (grant, kind, conditions)));
+            found.extend(applies.map(|kind| Granted { grant, kind, conditions }));
         }
         Ok(found)
     }
@@ -448,6 +455,11 @@ impl core::fmt::Debug for Heard<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Heard").field("allowed", &self.allowed).finish_non_exhaustive()
     }
+}
+
+/// Whether a policy may name this condition key.
+pub fn is_condition_key(text: &str) -> bool {
+    keys::ConditionKey::parse(text).is_some()
 }
 
 impl PolicyEngine {
