@@ -25,6 +25,8 @@ mod suite {
     mod scenarios;
     // Who may do what, printed as a matrix.
     mod authz_matrix;
+    // Questions about what principals may, against what their requests get.
+    mod ask;
     // The invariants P1 to P8.
     mod invariants;
     // Real clients against the real binary, and the README run as written.

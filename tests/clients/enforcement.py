@@ -388,4 +388,75 @@ def credentials_end(world):
     world.refused(("UnrecognizedClientException", "AccessDeniedException", "ExpiredTokenException"), use, session)
 
 
-STORIES = (encryption_context, grants, explicit_deny, silent_key_policy, account_statement, two_accounts, sessions, credentials_end)
+def asking(world):
+    """Ask before you do: IAM's simulator through the AWS CLI, and the commands that answer for the real store."""
+    key = world.key()
+    world.client().create_alias(AliasName="alias/asked", TargetKeyId=key["KeyId"])
+    clerk = world.user("clerk", statement(
+        "Allow", "kms:Decrypt", key["Arn"], sid="Billing", Condition={"StringEquals": {"kms:EncryptionContext:App": "billing"}},
+    ))
+    simulate = lambda *more, action="kms:Decrypt": world.aws(
+        "iam", "simulate-principal-policy", "--policy-source-arn", clerk.arn, "--action-names", action, "--resource-arns", key["Arn"], *more)["EvaluationResults"][0]
+    entry = "ContextKeyName=kms:EncryptionContext:App,ContextKeyValues={},ContextKeyType=string".format
+    none = simulate()
+    equal((none["EvalDecision"], none["EvalActionName"], none["EvalResourceName"]), ("implicitDeny", "kms:Decrypt", key["Arn"]))
+    equal((none["MatchedStatements"], none["MissingContextValues"]), ([], ["kms:EncryptionContext:App"]))
+    allowed = simulate("--context-entries", entry("billing"))
+    equal((allowed["EvalDecision"], allowed["MissingContextValues"]), ("allowed", []))
+    matched = allowed["MatchedStatements"][0]
+    equal((matched["SourcePolicyId"], matched["SourcePolicyType"]), ("inline", "user"))
+    text = world.client("iam").get_user_policy(UserName="clerk", PolicyName="inline")["PolicyDocument"]
+    assert text["Statement"], text
+    equal(matched["StartPosition"]["Line"], 1)
+    assert matched["StartPosition"]["Column"] < matched["EndPosition"]["Column"], matched
+    equal(simulate("--context-entries", entry("sales"))["EvalDecision"], "implicitDeny")
+    denies = document(statement("Deny", "kms:*"))
+    denied = simulate("--policy-input-list", denies, "--context-entries", entry("billing"))
+    equal((denied["EvalDecision"], [one["SourcePolicyId"] for one in denied["MatchedStatements"]]), ("explicitDeny", ["PolicyInputList.1"]))
+    bounded = simulate("--permissions-boundary-policy-input-list", document(statement("Allow", "kms:Sign")), "--context-entries", entry("billing"))
+    equal((bounded["EvalDecision"], bounded["PermissionsBoundaryDecisionDetail"]), ("implicitDeny", {"AllowedByPermissionsBoundary": False}))
+
+    # A key's policy counts where it is given, as at AWS.
+    policy = json.loads(world.aws("kms", "get-key-policy", "--key-id", key["KeyId"], "--policy-name", "default")["Policy"])
+    with_policy = simulate("--resource-policy", json.dumps(policy), "--caller-arn", clerk.arn, "--context-entries", entry("billing"))
+    equal((with_policy["EvalDecision"], {one["SourcePolicyType"] for one in with_policy["MatchedStatements"]}), ("allowed", {"user", "resource"}))
+    silent = document(statement("Allow", "kms:*", principal={"AWS": user_arn("somebody")}))
+    equal(simulate("--resource-policy", silent, "--context-entries", entry("billing"))["EvalDecision"], "implicitDeny")
+
+    custom = lambda *more: world.aws("iam", "simulate-custom-policy", "--policy-input-list", document(statement("Allow", ["kms:Encrypt", "kms:Decrypt"])), *more)
+    results = custom("--action-names", "kms:Encrypt", "kms:Sign")["EvaluationResults"]
+    equal([(one["EvalActionName"], one["EvalDecision"], one["EvalResourceName"]) for one in results],
+          [("kms:Encrypt", "allowed", "*"), ("kms:Sign", "implicitDeny", "*")])
+    equal(results[0]["MatchedStatements"][0]["SourcePolicyId"], "PolicyInputList.1")
+    world.refused("InvalidInput", custom, "--action-names", "Encrypt")
+    world.refused("NoSuchEntity", world.aws, "iam", "simulate-principal-policy", "--policy-source-arn", user_arn("absent"), "--action-names", "kms:Sign")
+    world.refused("AccessDenied", world.aws, "iam", "simulate-principal-policy", "--policy-source-arn", clerk.arn, "--action-names", "kms:Sign", login=clerk)
+    pages = world.client("iam").get_paginator("simulate_custom_policy").paginate(
+        PolicyInputList=[document(statement("Allow", "kms:*"))], ActionNames=[f"kms:Action{number}" for number in range(5)], PaginationConfig={"PageSize": 2})
+    equal([one["EvalActionName"] for page in pages for one in page["EvaluationResults"]], [f"kms:Action{number}" for number in range(5)])
+
+    # The service's own commands answer for the real store.
+    context = ("--encryption-context", "App=billing")
+    equal(world.keyward("policy", "can-i", "kms:Decrypt", "--key", "alias/asked", *context, login=clerk).split(":")[0], "yes")
+    equal(world.keyward("policy", "can-i", "kms:Decrypt", "--key", "alias/asked", login=clerk, exits=5).split(":")[0], "no")
+    world.keyward("policy", "can-i", "kms:Decrypt", "--key", "alias/absent", login=clerk, exits=3)
+    world.keyward("policy", "who-can", "kms:Decrypt", "--key", "alias/asked", login=clerk, exits=5)
+    listed = {one["Principal"]: one for one in map(json.loads, world.keyward("policy", "who-can", "Decrypt", "--key", key["KeyId"], "-o", "json").splitlines())}
+    equal((listed[clerk.arn]["Certainty"], listed[clerk.arn]["Example"]["EncryptionContext"]), ("Conditional", {"App": "billing"}))
+    told = world.keyward("policy", "who-can", "Decrypt", "--key", key["KeyId"])
+    assert "if StringEquals kms:EncryptionContext:App = billing" in told, told
+    told = world.keyward("policy", "who-can", "Decrypt", "--key", key["KeyId"], *context)
+    assert f"{clerk.arn}\tUser\tcertain" in told, told
+    told = world.keyward("principal", "can", clerk.arn, "--key", key["Arn"], *context)
+    equal([line.split("\t")[1:3] for line in told.splitlines()], [["kms:Decrypt", "certain"]])
+    world.keyward("principal", "can", clerk.arn, "--action", "kms:Sign", exits=5)
+    wider = world.file("wider.json", document(statement("Allow", "kms:*")))
+    sign = ("policy", "simulate", "kms:Sign", "--principal", clerk.arn, "--key", key["KeyId"])
+    world.keyward(*sign, exits=5)
+    world.keyward(*sign, "--identity-policy", wider)
+    world.keyward(*sign, "--identity-policy", wider, "--boundary", world.file("narrow.json", document(statement("Allow", "kms:Verify"))), exits=5)
+    # Nothing that was supposed has come to be, and what was answered is what happens.
+    world.denied("NotAllowed", "IdentityPolicy", world.client(login=clerk).get_public_key, KeyId=key["Arn"], action="kms:GetPublicKey")
+
+
+STORIES = (encryption_context, grants, explicit_deny, silent_key_policy, account_statement, two_accounts, sessions, credentials_end, asking)

@@ -36,7 +36,7 @@ mod python {
         alias_moves, dry_run, tags, pages, regions,
         sizes, wrong_keys, names, broken_ciphertexts, malformed_bodies, bad_policies,
         encryption_context, grants, explicit_deny, silent_key_policy, account_statement,
-        two_accounts with "--seed" "seeds/two-accounts.yaml", sessions, credentials_end,
+        two_accounts with "--seed" "seeds/two-accounts.yaml", sessions, credentials_end, asking,
         managed_policies, user_groups, boundaries,
         organization with "--seed" "seeds/organization.yaml" "--front-header" "x-keyward-vpce=aws:SourceVpce",
         records, log_commands, rest, retired_while_used,

@@ -98,7 +98,7 @@ fn every_operation_file_cites_its_own_page() {
         let text = fs::read_to_string(&file)
             .unwrap_or_else(|_| panic!("{name} has no file {}", file.display()));
         let first = text.lines().next().unwrap();
-        // Of Keyward's own operations AWS has no page.
+        // Of Keyward's own operations AWS has no page, and the first line says whose they are.
         let cited = match operation.spec().service {
             keyward_engine::Service::Keyward => format!("`{name}`"),
             _ => format!("API_{name}.html"),

@@ -95,6 +95,9 @@ pub(crate) enum Command {
     /// Policies
     #[command(subcommand)]
     Policy(Policy),
+    /// Principals
+    #[command(subcommand)]
+    Principal(Principal),
     /// The log's integrity
     #[command(subcommand)]
     Audit(Audit),
@@ -305,6 +308,28 @@ pub(crate) enum Policy {
         #[arg(required = true)]
         places: Vec<PathBuf>,
     },
+    /// Say whether the credentials may, without doing it; 0 for yes, 5 for no
+    CanI {
+        /// Such as kms:Decrypt
+        action: String,
+        /// A key's id, ARN or alias
+        #[arg(long)]
+        key: Option<String>,
+        #[command(flatten)]
+        facts: AskedFacts,
+    },
+    /// Everybody who could perform an action on a key: for certain, or under which conditions
+    WhoCan {
+        /// Such as kms:Decrypt
+        action: String,
+        /// A key's id, ARN or alias
+        #[arg(long)]
+        key: String,
+        #[command(flatten)]
+        facts: AskedFacts,
+    },
+    /// What would be decided for a principal, with other documents supposed in the place of those in force
+    Simulate(Simulate),
 }
 
 /// What a policy is attached to.
@@ -337,6 +362,64 @@ pub(crate) struct Lint {
     /// Fail on every finding, suggestions included
     #[arg(long)]
     pub(crate) strict: bool,
+}
+
+/// What the asker says of the request; what is not said is open, or absent where one request is asked about.
+#[derive(ClapArgs, Clone, Default)]
+pub(crate) struct AskedFacts {
+    /// Pairs of the encryption context, name=value
+    #[arg(long, num_args = 1.., value_name = "NAME=VALUE")]
+    pub(crate) encryption_context: Vec<String>,
+    /// A condition key, such as aws:SourceIp=203.0.113.7; again for more values of one key
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) context: Vec<String>,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Simulate {
+    /// Such as kms:Decrypt
+    #[arg(required = true)]
+    pub(crate) actions: Vec<String>,
+    /// The ARN of a user, a role, a role session or the root user, or a service's name
+    #[arg(long)]
+    pub(crate) principal: String,
+    /// A key's id, ARN or alias
+    #[arg(long)]
+    pub(crate) key: Option<String>,
+    #[command(flatten)]
+    pub(crate) facts: AskedFacts,
+    /// A file with a key policy in the place of the key's own
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_policy: Option<PathBuf>,
+    /// Files with identity policies in the place of the principal's own
+    #[arg(long, value_name = "FILE")]
+    pub(crate) identity_policy: Vec<PathBuf>,
+    /// A file with a permissions boundary in the place of the principal's own
+    #[arg(long, value_name = "FILE")]
+    pub(crate) boundary: Option<PathBuf>,
+    /// Files with the session's policies
+    #[arg(long, value_name = "FILE")]
+    pub(crate) session_policy: Vec<PathBuf>,
+    /// Files with service control policies, each a level of its own, in the place of the organization's
+    #[arg(long, value_name = "FILE")]
+    pub(crate) service_control_policy: Vec<PathBuf>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Principal {
+    /// Everything a principal could do with a key, or with every key: for certain, or under which conditions
+    Can {
+        /// The ARN of a user, a role, a role session or the root user, or a service's name
+        principal: String,
+        /// A key's id, ARN or alias; every key without it
+        #[arg(long)]
+        key: Option<String>,
+        /// Only this action; again for more
+        #[arg(long)]
+        action: Vec<String>,
+        #[command(flatten)]
+        facts: AskedFacts,
+    },
 }
 
 #[derive(Subcommand)]

@@ -61,7 +61,16 @@ impl<'c> Client<'c> {
 
     /// Reads a REST resource; `query` pairs are encoded here.
     pub(crate) fn read(&self, path: &str, query: &[(&str, String)]) -> Result<Value, CliError> {
-        let answer = self.send("GET", &with_query(path, query), &[], b"")?;
+        self.rest("GET", &with_query(path, query), b"")
+    }
+
+    /// Posts to a REST resource.
+    pub(crate) fn post(&self, path: &str, input: &Value) -> Result<Value, CliError> {
+        self.rest("POST", path, input.to_string().as_bytes())
+    }
+
+    fn rest(&self, method: &str, path: &str, body: &[u8]) -> Result<Value, CliError> {
+        let answer = self.send(method, path, &[], body)?;
         let body = answer.json()?;
         if answer.status < 300 {
             return Ok(body);

@@ -10,7 +10,6 @@ use crate::{
     call::Call,
     identity::iso,
     key_policy,
-    operation::{Spec, Target},
     resolve::{Found, FoundKey},
     surroundings::Layers,
     wording,
@@ -28,92 +27,136 @@ use std::sync::Arc;
 pub(crate) struct Asking<'a> {
     pub(crate) engine: &'a Engine,
     pub(crate) caller: &'a Caller,
-    pub(crate) spec: &'a Spec,
+    /// Whether AWS offers the operation to principals of other accounts.
+    pub(crate) cross_account: bool,
     pub(crate) layers: &'a Layers,
     /// The grant that a CreateGrant request asks for.
     pub(crate) child: Option<&'a GrantRecord>,
     /// Grants that the request's tokens name.
     pub(crate) vouched: &'a [(KeyName, GrantId)],
+    /// Grants to suppose in the place of the key's own; live requests suppose none.
+    pub(crate) supposed: Option<&'a [Arc<GrantRecord>]>,
 }
 
-type Grants = Vec<Arc<GrantRecord>>;
+/// A decision as the caller may know it, and the refusal that it makes.
+pub(crate) struct Ruling {
+    pub(crate) decision: Decision,
+    pub(crate) refusal: Option<KmsError>,
+}
 
 impl Asking<'_> {
     /// The decision on one target, noted in `decisions`; the records it rested on are noted in `rested_on`.
     pub(crate) fn authorize(
         &self,
-        target: &Target<'_>,
+        action: &str,
         found: &Found,
         facts: &Facts<'_>,
         rested_on: &mut Vec<Name>,
         decisions: &mut Vec<Decision>,
     ) -> Result<(), KmsError> {
-        let action =
-            format!("{}:{}", self.spec.service.name(), target.action.unwrap_or(self.spec.name));
-        let decision = match found {
-            Found::Unchecked => return Ok(()),
-            Found::AbsentElsewhere { arn, by_ciphertext, .. } => {
-                decisions.push(self.own_side().seen_from_outside(
-                    arn,
-                    &action,
-                    facts,
-                    self.spec.cross_account,
-                ));
-                return Err(wording::denied_elsewhere(&action, self.caller, *by_ciphertext));
-            }
-            Found::Key(key) => self.about_key(key, &action, facts, rested_on)?,
-            Found::Alias { arn } => self.own_side().about(Resource::Alias { arn }, &action, facts),
-            Found::Other { arn, .. } => {
-                self.own_side().about(Resource::Other { arn }, &action, facts)
-            }
-            Found::Account => self.own_side().about(Resource::Any, &action, facts),
+        let Some(Ruling { decision, refusal }) = self.rule(action, found, facts, rested_on)? else {
+            return Ok(());
         };
-        rested_on.extend(self.layers.rested_on.iter().cloned());
-        match found {
-            _ if decision.allowed() => {
-                decisions.push(decision);
-                Ok(())
+        decisions.push(decision);
+        refusal.map_or(Ok(()), Err)
+    }
+
+    /// The decision on one target; `None` where there is nothing to decide. Requests and questions about requests
+    /// come by this one way.
+    pub(crate) fn rule(
+        &self,
+        action: &str,
+        found: &Found,
+        facts: &Facts<'_>,
+        rested_on: &mut Vec<Name>,
+    ) -> Result<Option<Ruling>, KmsError> {
+        let policies = &self.engine.world.policies;
+        let own = found.owner(self.caller).is_none_or(|owner| *owner == self.caller.account);
+        let asked = self.ask(action, found, facts, rested_on, |question| {
+            // Another account is told nothing of why, and need not wait for it either.
+            if own { policies.decide(question) } else { policies.decide_tersely(question) }
+        });
+        let mut decision = match (asked?, found) {
+            (Some(decision), _) => decision,
+            (None, Found::AbsentElsewhere { arn, by_ciphertext, .. }) => {
+                let decision = self.seen_from_outside(arn, action, facts);
+                let refusal = wording::denied_elsewhere(action, self.caller, *by_ciphertext);
+                return Ok(Some(Ruling { decision, refusal: Some(refusal) }));
             }
+            (None, _) => return Ok(None),
+        };
+        Ok(Some(match found {
+            _ if decision.allowed() => Ruling { decision, refusal: None },
             Found::Key(key) if key.record.name.account != self.caller.account => {
-                decisions.push(self.own_side().seen_from_outside(
-                    &key.arn_for(self.caller),
-                    &action,
-                    facts,
-                    self.spec.cross_account,
-                ));
                 let by_ciphertext = key.material.is_some() && key.alias.is_none();
-                Err(wording::denied_elsewhere(&action, self.caller, by_ciphertext))
+                let refusal = wording::denied_elsewhere(action, self.caller, by_ciphertext);
+                let decision = self.seen_from_outside(&key.arn_for(self.caller), action, facts);
+                Ruling { decision, refusal: Some(refusal) }
             }
             _ => {
+                if let Found::Key(key) = found {
+                    self.explain_young(key, action, &mut decision)?;
+                }
                 let refusal = wording::denied(&decision, self.caller);
-                decisions.push(decision);
-                Err(refusal)
+                Ruling { decision, refusal: Some(refusal) }
             }
-        }
+        }))
+    }
+
+    /// Puts the question that a target makes to `ask`; `None` where there is nothing to ask about.
+    pub(crate) fn ask<T>(
+        &self,
+        action: &str,
+        found: &Found,
+        facts: &Facts<'_>,
+        rested_on: &mut Vec<Name>,
+        ask: impl FnOnce(&Question<'_>) -> T,
+    ) -> Result<Option<T>, KmsError> {
+        let resource = match found {
+            Found::Unchecked | Found::AbsentElsewhere { .. } => return Ok(None),
+            Found::Key(key) => {
+                let answer = self.about_key(key, action, facts, rested_on, ask)?;
+                rested_on.extend(self.layers.rested_on.iter().cloned());
+                return Ok(Some(answer));
+            }
+            Found::Alias { arn } => Resource::Alias { arn },
+            Found::Other { arn, .. } => Resource::Other { arn },
+            Found::Account => Resource::Any,
+        };
+        // RCPs are over keys.
+        let answer = ask(&self.layers.question(self.caller, action, resource, &[], facts));
+        rested_on.extend(self.layers.rested_on.iter().cloned());
+        Ok(Some(answer))
     }
 
     fn own_side(&self) -> OwnSide<'_> {
         OwnSide { engine: self.engine, caller: self.caller, layers: self.layers }
     }
 
-    fn about_key(
+    fn seen_from_outside(&self, arn: &str, action: &str, facts: &Facts<'_>) -> Decision {
+        self.own_side().seen_from_outside(arn, action, facts, self.cross_account)
+    }
+
+    fn about_key<T>(
         &self,
         key: &FoundKey,
         action: &str,
         facts: &Facts<'_>,
         rested_on: &mut Vec<Name>,
-    ) -> Result<Decision, KmsError> {
+        ask: impl FnOnce(&Question<'_>) -> T,
+    ) -> Result<T, KmsError> {
         let record = &key.record;
         let store = &self.engine.world.store;
         // `kms:ResourceAliases` is a condition key.
         rested_on.push(Name::Aliases(record.name.clone()));
         let aliases = aliases_of(store, &record.name)?;
-        let (grants, young) = self.grants(key, action, rested_on)?;
-        let grants: Vec<&GrantRecord> = grants.iter().map(AsRef::as_ref).collect();
+        let grants = self.grants(key, action, rested_on)?;
+        let grants: Vec<&GrantRecord> =
+            grants.iter().map(AsRef::as_ref).filter(|grant| self.is_settled(grant)).collect();
         let arn = record.name.to_string();
         let rcps = self.layers.rcps(&record.name.account);
-        let question = Question {
-            cross_account_allowed: self.spec.cross_account,
+        Ok(ask(&Question {
+            cross_account_allowed: self.cross_account,
             key_policy: Some(&record.policy),
             key_policy_ignores_arns: was_made_again(record, self.caller),
             grants: &grants,
@@ -125,32 +168,21 @@ impl Asking<'_> {
                 &rcps,
                 facts,
             )
-        };
-        let policies = &self.engine.world.policies;
-        // Another account is told nothing of why, and need not wait for it either.
-        let mut decision = if record.name.account == self.caller.account {
-            policies.decide(&question)
-        } else {
-            policies.decide_tersely(&question)
-        };
-        if !decision.allowed() {
-            self.explain_young(&young, &mut decision);
-        }
-        Ok(decision)
+        }))
     }
 
-    /// Grants that may speak for the caller, and those that do not yet because they are too young and no
-    /// token names them. They are looked up by key and grantee, so their number on the key does not matter.
+    /// Grants that may speak for the caller. They are looked up by key and grantee, so their number on
+    /// the key does not matter.
     fn grants(
         &self,
         key: &FoundKey,
         action: &str,
         rested_on: &mut Vec<Name>,
-    ) -> Result<(Grants, Grants), KmsError> {
+    ) -> Result<Vec<Arc<GrantRecord>>, KmsError> {
         let named =
             action.split_once(':').and_then(|(_, operation)| GrantOperation::parse(operation));
         if named.is_none() {
-            return Ok((Vec::new(), Vec::new()));
+            return Ok(Vec::new());
         }
         let root = self.caller.account.root_arn();
         let mut grantees = self.caller.arns();
@@ -158,12 +190,12 @@ impl Asking<'_> {
         if let keyward_types::CallerKind::Service { name } = &self.caller.kind {
             grantees.push(name);
         }
-        let mut grants = self
-            .engine
-            .world
-            .store
-            .grant_candidates(&key.record.name, &grantees)
-            .map_err(KmsError::internal)?;
+        let mut grants = match self.supposed {
+            // The policy engine leaves out those that name somebody else.
+            Some(supposed) => return Ok(supposed.to_vec()),
+            None => self.engine.world.store.grant_candidates(&key.record.name, &grantees),
+        }
+        .map_err(KmsError::internal)?;
         grants.retain(|grant| {
             grant.grantee_id.as_deref().is_none_or(|id| id == self.caller.unique_id())
         });
@@ -171,7 +203,7 @@ impl Asking<'_> {
         rested_on.extend(
             grants.iter().map(|grant| Name::Grant(grant.key.clone(), grant.grant_id.clone())),
         );
-        Ok(grants.into_iter().partition(|grant| self.is_settled(grant)))
+        Ok(grants)
     }
 
     /// Whether a grant counts for this request: it is old enough, or the request carries its token.
@@ -182,9 +214,16 @@ impl Asking<'_> {
     }
 
     /// Says of grants that did not count yet that this is why.
-    fn explain_young(&self, young: &[Arc<GrantRecord>], decision: &mut Decision) {
+    fn explain_young(
+        &self,
+        key: &FoundKey,
+        action: &str,
+        decision: &mut Decision,
+    ) -> Result<(), KmsError> {
+        let grants = self.grants(key, action, &mut Vec::new())?;
+        let young = grants.iter().filter(|grant| !self.is_settled(grant));
         let seconds = self.engine.settings().grant_delay_millis / 1_000;
-        let near = young.iter().map(|grant| NearMiss {
+        let near = young.map(|grant| NearMiss {
             source: "grant".to_owned(),
             sid: Some(grant.grant_id.as_str().to_owned()),
             index: 0,
@@ -206,6 +245,7 @@ impl Asking<'_> {
                 decision.layers.sort_by_key(|outcome| outcome.layer);
             }
         }
+        Ok(())
     }
 }
 
@@ -394,6 +434,11 @@ pub(crate) fn retirement_elsewhere(call: &mut Call<'_>, key: &KeyName) -> KmsErr
     }
 }
 
+/// Whether a layer belongs to the key's owner.
+pub(crate) const fn is_owners(layer: Layer) -> bool {
+    matches!(layer, Layer::KeyPolicy | Layer::Grant | Layer::ResourceControlPolicy)
+}
+
 /// Notes the decision that stands in the log of a caller whom another account's resource refuses.
 pub(crate) fn note_refusal_elsewhere(
     call: &mut Call<'_>,
@@ -440,6 +485,31 @@ fn aliases_of(store: &Store, key: &KeyName) -> Result<Vec<String>, KmsError> {
 pub(crate) fn request_facts<'f>(now: Timestamp) -> Facts<'f> {
     let mut facts = Facts::new();
     facts.add("aws:CurrentTime", iso(now)).add("aws:EpochTime", now.seconds().to_string());
+    facts
+}
+
+/// The condition keys of a request about one target that no operation need state.
+pub(crate) fn target_facts<'f>(
+    layers: &Layers,
+    caller: &Caller,
+    found: &Found,
+    context: Option<&'f EncryptionContext>,
+    now: Timestamp,
+) -> Facts<'f> {
+    let mut facts = request_facts(now);
+    layers.facts(caller, &mut facts);
+    if let Some(owner) = found.owner(caller) {
+        layers.owner_facts(owner, &mut facts);
+    }
+    if let Some(context) = context {
+        facts.set_encryption_context(context);
+    }
+    if let Found::Key(FoundKey { alias: Some(alias), .. }) = found {
+        facts.add("kms:RequestAlias", alias.as_str());
+    }
+    if let Found::Other { tags, .. } = found {
+        crate::identity::tag_facts(tags, &mut facts);
+    }
     facts
 }
 

@@ -45,6 +45,11 @@ impl Credential {
         matches!(self.kind, CallerKind::Service { .. })
     }
 
+    /// As of a session that begins now.
+    pub(crate) fn issued_at(self, now: Timestamp) -> Self {
+        Self { issued: Some(now), ..self }
+    }
+
     /// The caller, once its signature was verified.
     pub fn into_caller(self, origin: Origin) -> Caller {
         Caller {
@@ -163,6 +168,20 @@ impl Engine {
         gathered.attached(&role.attached)?;
         gathered.bounded_by(role.boundary.as_deref())?;
         Ok(gathered.identity)
+    }
+
+    /// A group's policies alone; `None` when there is no such group.
+    pub(crate) fn identity_of_group(
+        &self,
+        account: &AccountId,
+        name: &str,
+    ) -> Result<Option<Identity>, KmsError> {
+        let group = self.world.store.group(account, name).map_err(KmsError::internal)?;
+        let Some(group) = group else { return Ok(None) };
+        let mut gathered = Gathered::new(self, Name::Group(account.clone(), name.to_owned()));
+        gathered.inline(&format!("group {name}, "), &group.policies);
+        gathered.attached(&group.attached)?;
+        Ok(Some(gathered.identity))
     }
 
     /// The document in force of a managed policy, the customer's or AWS's own; `None` when there is none.
@@ -521,7 +540,7 @@ pub(crate) fn root(
 }
 
 /// A service has neither account nor policies of its own: what names it may be used by it.
-fn of_service(
+pub(crate) fn of_service(
     account: AccountId,
     name: &str,
     access_key_id: &str,

@@ -18,7 +18,7 @@
 
 use crate::{
     Engine,
-    authorize::{Asking, request_facts},
+    authorize::{Asking, target_facts},
     call::{Call, Proposed},
     fitness,
     operation::{AnyOperation, Operation, Plane, Row, Spec, Target},
@@ -186,32 +186,24 @@ impl Prepared {
         let asking = Asking {
             engine: &engine,
             caller: &caller,
-            spec: &O::SPEC,
+            cross_account: O::SPEC.cross_account,
             layers: &layers,
             child: child.as_ref(),
             vouched,
+            supposed: None,
         };
         let now = engine.now();
         for (index, (target, found)) in targets.iter().zip(found).enumerate() {
-            let mut facts = request_facts(now);
-            layers.facts(&caller, &mut facts);
-            if let Some(owner) = found.owner(&caller) {
-                layers.owner_facts(owner, &mut facts);
-            }
-            if let Some(context) = target.context {
-                facts.set_encryption_context(context);
-            }
-            if let Found::Key(FoundKey { alias: Some(alias), .. }) = found {
-                facts.add("kms:RequestAlias", alias.as_str());
-            }
-            if let Found::Other { tags, boundary, .. } = found {
-                crate::identity::tag_facts(tags, &mut facts);
+            let mut facts = target_facts(&layers, &caller, found, target.context, now);
+            if let Found::Other { boundary, .. } = found {
                 crate::identity::boundary_fact(&O::SPEC, boundary.as_deref(), &mut facts);
             }
             O::facts(input, index, &mut facts);
             O::found_facts(&engine, &keys, &mut facts)?;
+            let action =
+                format!("{}:{}", O::SPEC.service.name(), target.action.unwrap_or(O::SPEC.name));
             asking.authorize(
-                target,
+                &action,
                 found,
                 &facts,
                 &mut self.rested_on,

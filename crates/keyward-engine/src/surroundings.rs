@@ -113,6 +113,24 @@ impl Layers {
         }
     }
 
+    /// These layers with what the organization has over the resource's side.
+    pub(crate) fn of_owner(self, owner: &Self) -> Self {
+        Self { organization: owner.organization.clone(), ..self }
+    }
+
+    /// The same layers with others supposed in the place of some: what a simulation tries.
+    pub(crate) fn supposing(
+        mut self,
+        identity: Option<Vec<IdentityDocument>>,
+        boundary: Option<IdentityDocument>,
+        scps: Option<Vec<Vec<IdentityDocument>>>,
+    ) -> Self {
+        self.identity.documents = identity.unwrap_or(self.identity.documents);
+        self.identity.boundary = boundary.or(self.identity.boundary);
+        self.scps = scps.unwrap_or(self.scps);
+        self
+    }
+
     /// Resource control policies over what an account owns.
     pub(crate) fn rcps(&self, owner: &AccountId) -> Rcps {
         match &self.organization {

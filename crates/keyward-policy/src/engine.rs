@@ -107,6 +107,11 @@ impl PolicyEngine {
         self.conclude(question, &hearing, &|tried| Ok(self.hear(tried)?.finding(tried)))
     }
 
+    /// What [`Self::decide`] would say, without the reasons.
+    pub(crate) fn allows(&self, question: &Question<'_>) -> bool {
+        self.hear(question).is_ok_and(|heard| heard.verdict(question).0 == Effect::Allow)
+    }
+
     fn hear<'q>(&self, question: &Question<'q>) -> Result<Hearing<'q>, Unevaluable> {
         let (chorus, world) = self.listen(question)?;
         let policy = self.grant_policy.as_ref().map_err(Clone::clone)?;

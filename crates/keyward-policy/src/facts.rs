@@ -55,6 +55,14 @@ impl<'a> Facts<'a> {
         self
     }
 
+    /// States a key in the place of whatever was stated of it, in any spelling. No values state that it is absent.
+    pub fn replace(&mut self, name: &str, values: Values) -> &mut Self {
+        let folded = name.to_lowercase();
+        self.ambiguous.remove(&folded);
+        self.values.insert(folded, (name.to_owned(), values));
+        self
+    }
+
     /// The context that fills `kms:EncryptionContext:*` and `kms:EncryptionContextKeys`.
     pub fn set_encryption_context(&mut self, context: &'a EncryptionContext) -> &mut Self {
         self.encryption_context = Some(context);

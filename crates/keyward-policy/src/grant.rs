@@ -273,8 +273,14 @@ fn clause(name: &str, expected: String, actual: String) -> Clause {
     Clause { clause: name.to_owned(), expected, actual }
 }
 
-fn operation(question: &Question<'_>) -> Option<GrantOperation> {
+/// The question's action, where grants can hand it out.
+pub(crate) fn operation(question: &Question<'_>) -> Option<GrantOperation> {
     question.action.strip_prefix("kms:").and_then(GrantOperation::parse)
+}
+
+/// Whether constraints on the encryption context bind the question's operation.
+pub(crate) fn carries_context(question: &Question<'_>) -> bool {
+    operation(question).is_some_and(|operation| CARRY_CONTEXT.contains(&operation.as_str()))
 }
 
 /// How a grantee names this caller; `None` when it names somebody else.
@@ -453,7 +459,7 @@ fn actual(index: usize, question: &Question<'_>) -> String {
     }
 }
 
-fn listed(pairs: &BTreeMap<String, String>) -> String {
+pub(crate) fn listed(pairs: &BTreeMap<String, String>) -> String {
     let texts: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
     if texts.is_empty() { "(no pairs)".to_owned() } else { texts.join(", ") }
 }

@@ -22,7 +22,7 @@ use std::{collections::BTreeSet, sync::Arc};
 pub(crate) struct Voice<'q> {
     pub(crate) layer: Layer,
     /// For policies of an organization, the place of the level; every level must allow.
-    level: usize,
+    pub(crate) level: usize,
     pub(crate) source: &'q str,
     pub(crate) document: &'q Document,
     pub(crate) kind: DocumentKind,
@@ -46,9 +46,19 @@ impl<'q> Chorus<'q> {
         question: &Question<'q>,
         guard: bool,
     ) -> Result<Self, Unevaluable> {
+        Self::gather_by(question, |document, kind| {
+            engine.slice(document, kind, question.action, guard, question.trial)
+        })
+    }
+
+    /// The same with slices from elsewhere: what is asked with open facts reads documents in another form.
+    pub(crate) fn gather_by(
+        question: &Question<'q>,
+        mut slice_of: impl FnMut(&'q Document, DocumentKind) -> Result<Arc<Slice>, Unevaluable>,
+    ) -> Result<Self, Unevaluable> {
         let mut chorus = Self { voices: Vec::new(), present: BTreeSet::new() };
         let mut add = |layer, level, source, document, kind| -> Result<(), Unevaluable> {
-            let slice = engine.slice(document, kind, question.action, guard, question.trial)?;
+            let slice = slice_of(document, kind)?;
             chorus.voices.push(Voice {
                 layer,
                 level,

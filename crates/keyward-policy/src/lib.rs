@@ -28,12 +28,14 @@ mod layers;
 mod lint;
 mod organization;
 mod pattern;
+mod places;
 mod principal;
 mod question;
 mod remedy;
 mod request;
 mod retire;
 mod schema;
+mod survey;
 mod table;
 mod translate;
 mod validate;
@@ -46,7 +48,11 @@ pub use front::{front_keys, front_may_state};
 pub use grant::GRANT_POLICY;
 pub use guardrail::{GuardrailError, Guardrails, guardrail_actions, guardrails_schema};
 pub use lint::{CHECKS, Check, Finding, LintContext, LintKind, Severity, lint};
+pub use places::{Place, statement_places};
 pub use question::{Question, Resource};
 pub use schema::{PolicyKind, actions_schema, cedar_text, facts_schema};
+pub use survey::{
+    ANY_SESSION, Certainty, Example, Standpoint, Survey, Surveyor, Way, is_condition_key,
+};
 pub use table::{Tally, Verdict};
 pub use validate::KeyPolicyPrincipals;

@@ -1,5 +1,6 @@
 //! One file a command; the table of them.
 
+mod ask;
 mod audit;
 mod call;
 mod doctor;
@@ -41,6 +42,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, CliError> {
         Command::Events(command) => events::events(&common, &command),
         Command::Explain(explain) => explain::explain(&common, &explain.id),
         Command::Policy(command) => policy::policy(&common, &command),
+        Command::Principal(command) => ask::principal(&common, &command),
         Command::Audit(command) => audit::audit(&common, &command),
         Command::Bench(options) => bench::run(&common, &options),
         Command::BenchEcho(echo) => bench::echo(&echo),

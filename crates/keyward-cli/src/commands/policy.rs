@@ -1,6 +1,6 @@
-//! `keyward policy`: decision vectors, and checking a document.
+//! `keyward policy`: decision vectors, checking a document; what asks the service is in `ask.rs`.
 
-use super::{lint, vectors};
+use super::{ask, lint, vectors};
 use crate::{
     args::{Common, Policy},
     exit::{CliError, Exit},
@@ -20,10 +20,13 @@ pub(super) fn policy(common: &Common, command: &Policy) -> Result<Exit, CliError
         Policy::Lint(options) => lint::run(common.form, options),
         Policy::Check { file, identity } => check(common.output, file, *identity),
         Policy::Guardrails { places } => guardrails(common.output, places),
+        Policy::CanI { action, key, facts } => ask::can_i(common, action, key.as_deref(), facts),
+        Policy::WhoCan { action, key, facts } => ask::who_can(common, action, key, facts),
+        Policy::Simulate(simulate) => ask::simulate(common, simulate),
     }
 }
 
-fn read(file: &Path) -> Result<String, CliError> {
+pub(super) fn read(file: &Path) -> Result<String, CliError> {
     fs::read_to_string(file)
         .map_err(|error| CliError::new(Exit::Usage, format!("{}: {error}", file.display())))
 }

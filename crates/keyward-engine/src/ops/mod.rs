@@ -32,6 +32,7 @@ operations! {
     attach_group_policy::AttachGroupPolicy,
     attach_role_policy::AttachRolePolicy,
     attach_user_policy::AttachUserPolicy,
+    can_i::CanI,
     cancel_key_deletion::CancelKeyDeletion,
     create_access_key::CreateAccessKey,
     create_alias::CreateAlias,
@@ -124,6 +125,7 @@ operations! {
     list_users::ListUsers,
     list_virtual_mfa_devices::ListVirtualMFADevices,
     list_vpc_endpoints::ListVpcEndpoints,
+    principal_can::PrincipalCan,
     put_group_policy::PutGroupPolicy,
     put_key_policy::PutKeyPolicy,
     put_organization::PutOrganization,
@@ -141,6 +143,9 @@ operations! {
     schedule_key_deletion::ScheduleKeyDeletion,
     set_default_policy_version::SetDefaultPolicyVersion,
     sign::Sign,
+    simulate::Simulate,
+    simulate_custom_policy::SimulateCustomPolicy,
+    simulate_principal_policy::SimulatePrincipalPolicy,
     tag_policy::TagPolicy,
     tag_resource::TagResource,
     tag_role::TagRole,
@@ -159,6 +164,7 @@ operations! {
     update_user::UpdateUser,
     verify::Verify,
     verify_mac::VerifyMac,
+    who_can::WhoCan,
 }
 
 /// What a seed runs.

@@ -57,7 +57,7 @@ impl Atom {
     }
 }
 
-fn condition_holds(test: &Test, question: &Question<'_>) -> Result<bool, String> {
+pub(crate) fn condition_holds(test: &Test, question: &Question<'_>) -> Result<bool, String> {
     let values = match look_up(question, &test.key)? {
         None => return Ok(test.holds_absent()),
         Some(Seen::One(value)) => vec![value],
@@ -128,7 +128,10 @@ fn fits_arn(pattern: &Pattern, have: &str) -> bool {
     }
 }
 
-fn resolve(pattern: &Pattern, question: &Question<'_>) -> Result<Option<Pattern>, String> {
+pub(crate) fn resolve(
+    pattern: &Pattern,
+    question: &Question<'_>,
+) -> Result<Option<Pattern>, String> {
     let mut failed = None;
     let resolved = pattern.resolve(&mut |key: &ConditionKey| match look_up(question, key) {
         Ok(Some(Seen::One(value))) => Some(value.into_owned()),
