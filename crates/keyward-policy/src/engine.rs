@@ -92,6 +92,12 @@ impl PolicyEngine {
         set.map(|set| set.forbidding(question)).transpose()
     }
 
+    /// The guardrails that may forbid an action, whatever facts a request brings.
+    pub(crate) fn guardrails_about(&self, action: &str) -> Vec<Matched> {
+        let set = self.guardrails.read().unwrap_or_else(PoisonError::into_inner).clone();
+        set.map(|set| set.speaking(action)).unwrap_or_default()
+    }
+
     /// Decides. What cannot be evaluated is refused, with [`Reason::EvaluationFailed`] and row 0.
     pub fn decide(&self, question: &Question<'_>) -> Decision {
         self.weigh(question).unwrap_or_else(|_| failed(question))

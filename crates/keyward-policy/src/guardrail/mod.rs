@@ -179,8 +179,17 @@ impl Guardrails {
         }
         forbidding.sort_unstable();
         forbidding.dedup();
-        let found = forbidding.iter().filter_map(|place| self.all.get(*place));
-        Ok(found
+        Ok(self.named(&forbidding))
+    }
+
+    /// The guardrails that can speak of an action, whatever they then say.
+    pub(crate) fn speaking(&self, action: &str) -> Vec<Matched> {
+        self.named(&self.places(action))
+    }
+
+    fn named(&self, places: &[usize]) -> Vec<Matched> {
+        let found = places.iter().filter_map(|place| self.all.get(*place));
+        found
             .map(|guardrail| Matched {
                 source: guardrail.source.clone(),
                 sid: guardrail.sid.clone(),
@@ -188,7 +197,7 @@ impl Guardrails {
                 allow: false,
                 kind: None,
             })
-            .collect())
+            .collect()
     }
 }
 

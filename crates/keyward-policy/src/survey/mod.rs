@@ -25,7 +25,8 @@ use crate::{
     request::World,
 };
 use keyward_types::{
-    Caller, Effect, GrantConstraints, GrantId, GrantRecord, Layer, MatchKind, caller::Document,
+    Caller, Effect, GrantConstraints, GrantId, GrantRecord, Layer, MatchKind, Matched,
+    caller::Document,
 };
 use open::Doctored;
 use serde::{Serialize, ser::SerializeStruct as _};
@@ -153,6 +154,19 @@ impl PolicyEngine {
     }
 }
 
+/// A guardrail as what may keep a principal from it. Guardrails are not read twice: an example of facts is
+/// tried against them, and nothing is certain where one speaks of the action.
+fn guardrail(said: Matched) -> Way {
+    Way {
+        layer: Layer::Guardrail,
+        source: said.source,
+        sid: said.sid,
+        index: said.index,
+        kind: None,
+        conditions: vec!["what the guardrail itself says".to_owned()],
+    }
+}
+
 /// One reading of a question, evaluated.
 struct Heard<'q> {
     chorus: Chorus<'q>,
@@ -187,8 +201,10 @@ impl Surveyor<'_> {
         }
         let fearful = self.hear(question, standpoint, false);
         // Only of a principal whose policies are known anything is certain.
-        let certain =
-            standpoint == Standpoint::Here && fearful.as_ref().is_ok_and(|heard| heard.allowed);
+        let guardrails = self.engine.guardrails_about(question.action);
+        let certain = standpoint == Standpoint::Here
+            && guardrails.is_empty()
+            && fearful.as_ref().is_ok_and(|heard| heard.allowed);
         let blockers = match &fearful {
             Ok(heard) => self.blockers(&heard.chorus, question, standpoint)?,
             Err(_) => Vec::new(),
@@ -196,7 +212,11 @@ impl Surveyor<'_> {
         let mut survey = Survey {
             certainty: if certain { Certainty::Certain } else { Certainty::Conditional },
             ways: self.ways(&hopeful, question, standpoint)?,
-            blockers: blockers.iter().map(|(way, _)| way.clone()).collect(),
+            blockers: blockers
+                .iter()
+                .map(|(way, _)| way.clone())
+                .chain(guardrails.into_iter().map(guardrail))
+                .collect(),
             ..Survey::no()
         };
         if certain {

@@ -2,7 +2,8 @@
 
 use crate::world::{FOREIGN, KEY, OWNER, account, caller, document, key, named};
 use keyward_policy::{
-    Facts, GuardrailError, Guardrails, PolicyEngine, Question, Resource, guardrails_schema,
+    Certainty, Facts, GuardrailError, Guardrails, PolicyEngine, Question, Resource, Standpoint,
+    guardrails_schema,
 };
 use keyward_types::{
     Caller, Decision, Effect, EncryptionContext, IdentityDocument, Layer, LayerEffect, Reason,
@@ -90,6 +91,10 @@ impl Ask {
     }
 
     fn decide(&self, engine: &PolicyEngine) -> Decision {
+        self.put(|question| engine.decide(question))
+    }
+
+    fn put<T>(&self, ask: impl FnOnce(&Question<'_>) -> T) -> T {
         let mut facts = Facts::new();
         facts.set_encryption_context(&self.context);
         for (name, value) in &self.facts {
@@ -97,13 +102,30 @@ impl Ask {
         }
         let (owner, policy, identity) = (account(OWNER), open_policy(), open_identity());
         let resource = if self.on_key { key(KEY, &owner, &self.tags) } else { Resource::Any };
-        engine.decide(&Question {
+        ask(&Question {
             cross_account_allowed: true,
             key_policy: Some(&policy),
             identity: std::slice::from_ref(&identity),
             ..Question::new(&self.caller, self.action, resource, &facts)
         })
     }
+}
+
+#[test]
+fn nothing_is_certain_where_a_guardrail_speaks() {
+    let text = r#"@id("Tenant") forbid (principal, action == Action::"kms:Decrypt", resource)
+        unless { context.encryptionContext.hasTag("tenant") };"#;
+    let (open, guarded) = (PolicyEngine::new(), engine(&[("a.cedar", text)]));
+    let survey = |engine: &PolicyEngine, action| {
+        let ask = Ask::new(action);
+        ask.put(|question| engine.surveyor().survey(question, Standpoint::Here))
+    };
+    assert_eq!(survey(&open, "kms:Decrypt").certainty, Certainty::Certain);
+    assert_eq!(survey(&guarded, "kms:Encrypt").certainty, Certainty::Certain);
+    let said = survey(&guarded, "kms:Decrypt");
+    assert_eq!(said.certainty, Certainty::Conditional);
+    assert_eq!(said.blockers[0].layer, Layer::Guardrail);
+    assert_eq!(said.blockers[0].sid.as_deref(), Some("Tenant"));
 }
 
 fn open_policy() -> Document {
