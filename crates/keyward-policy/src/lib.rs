@@ -29,6 +29,7 @@ mod schema;
 mod table;
 mod translate;
 mod validate;
+pub mod vectors;
 
 pub use actions::KMS_ACTIONS;
 pub use engine::PolicyEngine;

@@ -9,7 +9,6 @@ mod lists;
 mod offline;
 mod policy;
 mod service;
-mod vectors;
 
 use crate::{
     args::{Args, Command},

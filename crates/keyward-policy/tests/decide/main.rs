@@ -8,8 +8,8 @@
 )]
 
 mod behaviour;
+mod oracle;
 mod random;
-mod reference;
 mod schema;
 mod table;
 mod vectors;
