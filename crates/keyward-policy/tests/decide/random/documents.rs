@@ -18,6 +18,10 @@ use std::collections::{BTreeMap, BTreeSet};
 const ACTIONS: &[&str] = &[
     "kms:*",
     "kms:*",
+    "kms:*",
+    "kms:*",
+    "kms:*",
+    "*",
     "*",
     "kms:Decrypt",
     "KMS:decrypt",
@@ -39,6 +43,11 @@ const RESOURCES: &[&str] = &[
     "*",
     "*",
     "*",
+    "*",
+    "*",
+    "*",
+    "*",
+    "*",
     KEY,
     "arn:aws:kms:us-west-2:111122223333:key/*",
     "arn:aws:kms:*:111122223333:key/*",
@@ -53,14 +62,17 @@ const RESOURCES: &[&str] = &[
     "arn:aws:iam::111122223333:*",
     "arn:aws:kms:us-west-2:444455556666:*",
 ];
-pub(super) const PRINCIPALS: &[&str] = &[
+const PRINCIPALS: &[&str] = &[
     "*",
+    "*",
+    OWNER,
     OWNER,
     "arn:aws:iam::111122223333:root",
     FOREIGN,
     "arn:aws:iam::444455556666:root",
     "arn:aws:iam::111122223333:user/alice",
     "arn:aws:iam::111122223333:user/bob",
+    "arn:aws:iam::111122223333:role/app",
     "arn:aws:iam::111122223333:role/app",
     "arn:aws:iam::111122223333:role/App",
     "arn:aws:iam::111122223333:role/aws-service-role/example.amazonaws.com/linked",
@@ -273,7 +285,7 @@ fn test() -> BoxedStrategy<Test> {
 }
 
 fn condition() -> BoxedStrategy<Option<Value>> {
-    let tests = prop_oneof![3 => vec(test(), 0..1), 4 => vec(test(), 1..2), 2 => vec(test(), 2..4)];
+    let tests = prop_oneof![6 => vec(test(), 0..1), 4 => vec(test(), 1..2), 1 => vec(test(), 2..4)];
     tests
         .prop_map(|tests| {
             let mut condition = Map::new();
@@ -421,7 +433,7 @@ const OPERATIONS: &[GrantOperation] = &[
 
 pub(super) fn grant() -> BoxedStrategy<GrantRecord> {
     let grantee = prop_oneof![
-        6 => select(&PRINCIPALS[1..]).prop_map(|arn| Grantee::Principal(arn.to_owned())),
+        6 => select(&PRINCIPALS[2..]).prop_map(|arn| Grantee::Principal(arn.to_owned())),
         1 => Just(Grantee::Service("s3.amazonaws.com".to_owned())),
     ];
     let id = option::weighted(0.1, select(&["AIDAALICE", "AROAAPP", OWNER, "AROAOTHER"][..]));
@@ -451,14 +463,16 @@ pub(super) fn world() -> BoxedStrategy<Documents> {
         pairs(&["Team", "team", "other"], &["red", "blue"]),
         vec(select(&["alias/app", "alias/other"][..]), 0..3),
     );
-    let scps = vec(vec(layer(), 0..3), 1..3);
+    let scps = vec(vec(layer(), 1..3), 1..3);
+    let everybody = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}});
+    let endpoint = prop_oneof![2 => Just(everybody), 1 => policy(Kind::Resource)];
     let caller_side = (
         vec(layer(), 0..3),
         option::weighted(0.2, layer()),
         option::weighted(0.25, vec(layer(), 1..3)),
-        option::weighted(0.2, scps),
+        option::weighted(0.15, scps),
         option::weighted(0.15, control()),
-        option::weighted(0.12, policy(Kind::Resource)),
+        option::weighted(0.12, endpoint),
     );
     let fault = option::weighted(0.05, (any::<Index>(), fault()));
     (resource_side, caller_side, fault)

@@ -11,17 +11,27 @@ use std::collections::BTreeMap;
 
 const LINKED: &str = "arn:aws:sts::111122223333:assumed-role/linked/s1";
 const OF_NOBODY: &str = "arn:aws:sts::111122223333:federated-user/nobody";
+const ALICE: &str = "arn:aws:iam::111122223333:user/alice";
+const APP: &str = "arn:aws:sts::111122223333:assumed-role/app/s1";
+const ENG: &str = "arn:aws:sts::444455556666:assumed-role/eng/bob";
+/// The more often it stands here, the more often it asks.
 const CALLERS: &[&str] = &[
-    "arn:aws:iam::111122223333:user/alice",
-    "arn:aws:iam::111122223333:user/alice",
+    ALICE,
+    ALICE,
+    ALICE,
+    ALICE,
+    APP,
+    APP,
+    APP,
+    APP,
+    ENG,
+    ENG,
+    ENG,
     "arn:aws:iam::111122223333:root",
-    "arn:aws:sts::111122223333:assumed-role/app/s1",
-    "arn:aws:sts::111122223333:assumed-role/app/s1",
     "arn:aws:sts::111122223333:assumed-role/app/s2",
     LINKED,
     "arn:aws:sts::111122223333:federated-user/fed",
     OF_NOBODY,
-    "arn:aws:sts::444455556666:assumed-role/eng/bob",
     "arn:aws:iam::444455556666:user/carol",
     "arn:aws:iam::444455556666:root",
     "s3.amazonaws.com",
