@@ -8,6 +8,7 @@
 )]
 
 mod behaviour;
+mod found;
 mod oracle;
 mod random;
 mod schema;

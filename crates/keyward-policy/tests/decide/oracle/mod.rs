@@ -192,7 +192,8 @@ impl Oracle<'_> {
         let own_policy = matches!(self.ask.target, Target::Key | Target::Role(_));
         let same_account = self.resource_account().is_none_or(|account| account == self.account());
         // 7
-        if !same_account && !(own_policy && self.ask.cross_account_allowed) {
+        let offered = own_policy && self.ask.cross_account_allowed;
+        if !same_account && !offered {
             return (Effect::ImplicitDeny, Reason::NotCrossAccount, 7);
         }
         let root = matches!(self.ask.caller.kind, CallerKind::Root);

@@ -6,6 +6,7 @@
 //! request that proptest finds, and both answers.
 
 mod documents;
+mod faults;
 mod requests;
 
 use crate::{
@@ -33,6 +34,7 @@ const SAMPLED: usize = 26;
 const DOCUMENTS_VALIDATED: u32 = 60;
 const DOCUMENTS_SAVED: u32 = 4_000;
 
+#[expect(clippy::disallowed_methods, reason = "a failed run is repeated by its seed")]
 fn seed() -> u64 {
     let Ok(text) = std::env::var("KEYWARD_SEED") else { return SEED };
     u64::from_str_radix(text.trim_start_matches("0x"), 16).expect("KEYWARD_SEED is hexadecimal")
