@@ -80,7 +80,7 @@ impl ActionPattern {
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let syntax = crate::pattern::Syntax { variables: false, wildcards: true };
         let name_ok = |c: char| c.is_ascii_alphanumeric() || matches!(c, '*' | '?' | '_' | '-');
-        if text != "*" {
+        if text != "*" && !is_idle(text) {
             let Some((vendor, name)) = text.split_once(':') else {
                 return Err(
                     "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
@@ -104,14 +104,22 @@ impl ActionPattern {
     }
 
     pub(crate) fn fits(&self, action: &str) -> bool {
-        self.folded.fits(&action.to_ascii_lowercase())
+        !is_idle(&self.text) && self.folded.fits(&action.to_ascii_lowercase())
     }
 
-    /// Whether the pattern is for KMS and names nothing that KMS has.
+    /// Whether the pattern can match nothing: it is idle, or for KMS and names nothing that KMS has.
     pub(crate) fn is_unknown_to_kms(&self) -> bool {
+        if is_idle(&self.text) {
+            return true;
+        }
         self.text.get(..4).is_some_and(|vendor| vendor.eq_ignore_ascii_case("kms:"))
             && !KMS_ACTIONS.iter().any(|action| self.fits(action))
     }
+}
+
+/// AWS neither trims an action nor cuts it at commas: such a text matches nothing.
+fn is_idle(text: &str) -> bool {
+    text.trim() != text || text.contains(',')
 }
 
 #[cfg(test)]
@@ -127,10 +135,12 @@ mod tests {
         assert!(fits("kms:Generate?ac", "kms:GenerateMac"));
         assert!(fits("*", "iam:CreateUser"));
         assert!(!fits("kms:*", "iam:CreateUser"));
-        for bad in
-            ["Decrypt", "kms:", "kms:a:b", "k*:Decrypt", " kms:Decrypt", "kms:Decrypt,kms:Encrypt"]
-        {
+        for bad in ["Decrypt", "kms:", "kms:a:b", "k*:Decrypt", "kms:De crypt"] {
             assert!(ActionPattern::parse(bad).is_err(), "{bad}");
+        }
+        for idle in [" kms:Decrypt", "kms:Decrypt ", "kms:Decrypt,kms:Encrypt", " *", "*,*"] {
+            assert!(!fits(idle, "kms:Decrypt"), "{idle}");
+            assert!(ActionPattern::parse(idle).unwrap().is_unknown_to_kms(), "{idle}");
         }
         assert!(ActionPattern::parse("kms:Decrpyt").unwrap().is_unknown_to_kms());
         assert!(!ActionPattern::parse("kms:List*").unwrap().is_unknown_to_kms());

@@ -9,10 +9,10 @@
 
 use crate::{
     actions::ActionPattern,
-    condition::{ConditionValue, Quantifier, Test, operators::Shape},
+    condition::{ConditionValue, Test, operators::Shape},
     error::PolicyError,
     json::Json,
-    keys::{Family, Place, RESOURCE_ALIASES},
+    keys::RESOURCE_ALIASES,
     pattern::{Pattern, Syntax},
     principal::{self, Named},
 };
@@ -307,13 +307,6 @@ impl Reader {
                     .collect::<Result<_, _>>()?;
                 let mut test = Test::parse(operator, key, &values, self.variables)
                     .map_err(|why| PolicyError::malformed(&at, why))?;
-                let single = matches!(
-                    test.key.place,
-                    Place::Tag(Family::EncryptionContext | Family::RequestTag)
-                );
-                if test.quantifier == Some(Quantifier::All) && single {
-                    return Err(PolicyError::OverlyPermissive { at });
-                }
                 if self.kind != DocumentKind::Identity && test.key.name == RESOURCE_ALIASES {
                     test.key = test.key.unseen();
                 }
@@ -363,12 +356,6 @@ mod tests {
                 "variable",
             ),
             (statement(r#","Condition":{"StringEquals":{"aws:username":1.50}}"#), "quotes"),
-            (
-                statement(
-                    r#","Condition":{"ForAllValues:StringEquals":{"kms:EncryptionContext:A":"x"}}"#,
-                ),
-                "OverlyPermissiveCondition",
-            ),
             (statement(r#","Principal":"*""#), "Principal"),
         ] {
             let said = refusal(DocumentKind::Identity, &text);

@@ -105,6 +105,9 @@ impl<'q> Chorus<'q> {
         if let Some(policy) = question.key_policy.filter(|_| question.resource.is_key()) {
             add(Layer::KeyPolicy, 0, question.policy_name(), policy, DocumentKind::Resource)?;
         }
+        if let Some(policy) = question.ram_policy.filter(|_| question.resource.is_key()) {
+            add(Layer::KeyPolicy, 0, "AWS_RAM key policy", policy, DocumentKind::Resource)?;
+        }
         if let Resource::Role { trust, .. } = question.resource {
             add(Layer::KeyPolicy, 0, question.policy_name(), trust, DocumentKind::Trust)?;
         }

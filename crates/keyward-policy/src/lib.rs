@@ -39,6 +39,7 @@ mod survey;
 mod table;
 mod translate;
 mod validate;
+pub mod vectors;
 
 pub use actions::KMS_ACTIONS;
 pub use engine::PolicyEngine;

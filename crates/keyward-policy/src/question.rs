@@ -78,6 +78,8 @@ pub struct Question<'a> {
     /// Whether AWS offers the operation to principals of other accounts.
     pub cross_account_allowed: bool,
     pub key_policy: Option<&'a Document>,
+    /// The key policy named `AWS_RAM`: a second resource-side document of a key that is shared.
+    pub ram_policy: Option<&'a Document>,
     /// The caller was deleted and made again since the key policy was saved: statements that name it by
     /// ARN mean another principal, and do not match.
     pub key_policy_ignores_arns: bool,
@@ -113,6 +115,7 @@ impl<'a> Question<'a> {
             resource,
             cross_account_allowed: false,
             key_policy: None,
+            ram_policy: None,
             key_policy_ignores_arns: false,
             grants: &[],
             child_grant: None,

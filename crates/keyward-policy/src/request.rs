@@ -1,7 +1,7 @@
 //! The request that Cedar sees: only what the loaded policies read.
 //!
-//! INVARIANT: a value that a policy reads in a form it does not have (a number that is none) makes the
-//! request impossible to decide, which denies.
+//! INVARIANT: a value that does not have the form in which a policy reads it (a number that is none) is left
+//! out in that form; the policy then asks an atom instead (`condition/emit.rs`).
 
 use crate::{
     condition::{
@@ -153,35 +153,28 @@ pub(crate) fn fixed(
         return Err(Unevaluable("a condition key is not in the table".to_owned()));
     };
     let value = match look_up_row(question, row).map_err(Unevaluable)? {
-        None => return Ok(None),
-        Some(Seen::One(value)) => form(key.name, &value, view)?,
-        Some(Seen::Many(values)) => {
-            let forms: Vec<RestrictedExpression> =
-                values.iter().map(|value| form(key.name, value, view)).collect::<Result<_, _>>()?;
-            RestrictedExpression::new_set(forms)
-        }
+        None => None,
+        Some(Seen::One(value)) => form(&value, view),
+        Some(Seen::Many(values)) => values
+            .iter()
+            .map(|value| form(value, view))
+            .collect::<Option<Vec<_>>>()
+            .map(RestrictedExpression::new_set),
     };
-    Ok(Some((format!("{}{}", key.name, view.suffix()), value)))
+    Ok(value.map(|value| (format!("{}{}", key.name, view.suffix()), value)))
 }
 
-pub(crate) fn form(
-    name: &str,
-    value: &str,
-    view: View,
-) -> Result<RestrictedExpression, Unevaluable> {
-    let none = || Unevaluable(format!("{name} has a value that is not of its kind"));
-    Ok(match view {
+/// `None` where the value does not have the form.
+pub(crate) fn form(value: &str, view: View) -> Option<RestrictedExpression> {
+    Some(match view {
         View::Text => entities::text(value),
         View::Lower => entities::text(&value.to_lowercase()),
         View::Number => {
-            let number =
-                value::Decimal::parse(value).filter(|number| number.is_whole()).ok_or_else(none)?;
+            let number = value::Decimal::parse(value).filter(|number| number.is_whole())?;
             RestrictedExpression::new_long(number.floor())
         }
-        View::Time => RestrictedExpression::new_long(value::time_ms(value).ok_or_else(none)?),
-        View::Ip => {
-            RestrictedExpression::new_ip(value::address(value).ok_or_else(none)?.to_string())
-        }
+        View::Time => RestrictedExpression::new_long(value::time_ms(value)?),
+        View::Ip => RestrictedExpression::new_ip(value::address(value)?.to_string()),
     })
 }
 
@@ -193,7 +186,7 @@ fn tags(
     let mut tags = Vec::new();
     for (_, _, key) in keys {
         if let Some(Seen::One(value)) = look_up(question, key).map_err(Unevaluable)? {
-            tags.push((key.tag().to_owned(), form(&key.name, &value, view)?));
+            tags.extend(form(&value, view).map(|value| (key.tag().to_owned(), value)));
         }
     }
     Ok(tags)

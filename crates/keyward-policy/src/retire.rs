@@ -23,6 +23,7 @@ impl PolicyEngine {
         let question = Question {
             action: "kms:RetireGrant",
             key_policy: None,
+            ram_policy: None,
             key_policy_ignores_arns: false,
             grants: &[grant],
             child_grant: None,

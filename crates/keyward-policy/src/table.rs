@@ -67,7 +67,9 @@ impl Tally {
             Self { service: true, names_caller: true, .. } => {
                 Some((Effect::Allow, Reason::NamesService, 6))
             }
-            Self { same_account: false, cross_account_allowed: false, .. } => {
+            // What has no policy of its own has nobody in its account who could say yes.
+            Self { same_account: false, cross_account_allowed: false, .. }
+            | Self { same_account: false, key_operation: false, .. } => {
                 Some((Effect::ImplicitDeny, Reason::NotCrossAccount, 7))
             }
             _ => None,

@@ -50,7 +50,7 @@ impl PolicyEngine {
     }
 
     /// The lockout safety check: whether the caller could still replace the key policy under the one that
-    /// `question` holds as its key policy. Grants do not count.
+    /// `question` holds as its key policy. Grants and a policy that RAM manages do not count.
     ///
     /// Facts are the request's own, with `kms:PolicyName` `default`.
     pub fn keeps_caller_able(&self, question: &Question<'_>) -> bool {
@@ -59,6 +59,7 @@ impl PolicyEngine {
             cross_account_allowed: false,
             // The candidate is saved now, and means the principals of now.
             key_policy_ignores_arns: false,
+            ram_policy: None,
             grants: &[],
             child_grant: None,
             ..*question
@@ -138,6 +139,12 @@ pub(crate) fn check(text: &str, kind: DocumentKind) -> Result<Parsed, PolicyErro
                 at("Action"),
                 format!("KMS has no action {}", action.text),
             ));
+        }
+        if kind == DocumentKind::Resource
+            && let Some(test) = statement.tests.iter().find(|test| test.is_overly_permissive())
+        {
+            let at = at(&format!("Condition.{}.{}", test.operator_text, test.key_text));
+            return Err(PolicyError::OverlyPermissive { at });
         }
         if kind != DocumentKind::Identity && statement.principals.is_none() {
             return Err(PolicyError::malformed(at("Principal"), "the statement has no Principal"));

@@ -11,7 +11,6 @@ mod lists;
 mod offline;
 mod policy;
 mod service;
-mod vectors;
 
 use crate::{
     args::{Args, Command, Form, Policy},

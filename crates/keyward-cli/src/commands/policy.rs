@@ -1,12 +1,12 @@
 //! `keyward policy`: decision vectors, checking a document; what asks the service is in `ask.rs`.
 
-use super::{ask, lint, vectors};
+use super::{ask, lint};
 use crate::{
     args::{Common, Policy},
     exit::{CliError, Exit},
     output::{self, Format},
 };
-use keyward_policy::PolicyEngine;
+use keyward_policy::{PolicyEngine, vectors};
 use keyward_server::guardrails::{GuardrailFolder, GuardrailsRefused};
 use serde_json::{Value, json};
 use std::{
@@ -50,7 +50,7 @@ fn run_vectors(format: Format, file: &Path) -> Result<Exit, CliError> {
     let engine = PolicyEngine::new();
     let mut failed = 0;
     for vector in &vectors {
-        let result = vectors::decide(&engine, vector);
+        let result = vectors::judge(&engine, vector);
         failed += usize::from(!result.pass);
         match format {
             Format::Json => output::json_line(&result.to_json()),
@@ -112,4 +112,34 @@ fn check(format: Format, file: &Path, identity: bool) -> Result<Exit, CliError> 
         Format::Text => output::line(problem.as_deref().unwrap_or("the policy is valid")),
     }
     Ok(if problem.is_none() { Exit::Ok } else { Exit::Problems })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use keyward_engine::OPERATIONS;
+    use std::collections::BTreeSet;
+
+    /// Vectors are decided without the table of operations, so their list is compared with it.
+    #[test]
+    fn vectors_know_which_operations_cross_accounts() {
+        let re_encrypt = |name: &'static str| match name {
+            "ReEncrypt" => vec!["ReEncryptFrom", "ReEncryptTo"],
+            other => vec![other],
+        };
+        let offered: BTreeSet<&str> = OPERATIONS
+            .iter()
+            .filter(|row| row.spec().cross_account && row.spec().service.name() == "kms")
+            .flat_map(|row| re_encrypt(row.spec().name))
+            .collect();
+        let listed: BTreeSet<&str> = vectors::CROSS_ACCOUNT.iter().copied().collect();
+        let known: BTreeSet<&str> =
+            OPERATIONS.iter().flat_map(|row| re_encrypt(row.spec().name)).collect();
+        assert!(offered.is_subset(&listed), "{:?}", offered.difference(&listed));
+        let wrong: Vec<_> = listed
+            .iter()
+            .filter(|name| known.contains(*name) && !offered.contains(*name))
+            .collect();
+        assert!(wrong.is_empty() && !offered.is_empty(), "{wrong:?}");
+    }
 }

@@ -89,7 +89,6 @@ pub(crate) fn guarded<'k>(
     needs: &mut Needs,
 ) -> Node {
     let doubtful: Vec<Node> = keys
-        .filter(|key| matches!(key.place, Place::Tag(_)))
         .map(|key| build::contains(build::context("ambiguous"), build::text(&key.name)))
         .collect();
     if doubtful.is_empty() {
@@ -159,7 +158,13 @@ fn single(test: &Test, needs: &mut Needs) -> Option<Node> {
     let (view, hits) = hits(test, needs)?;
     let hit = build::any(hits);
     let holds = if test.operator.negated { build::not(hit) } else { hit };
-    Some(build::choose(has(&test.key, view, needs), holds, test.holds_absent()))
+    let readable = has(&test.key, view, needs);
+    if matches!(view, View::Text | View::Lower) {
+        return Some(build::choose(readable, holds, test.holds_absent()));
+    }
+    // A value may have no such form: a number with a fraction, a time that is none. Then it is compared here.
+    let otherwise = atom(Atom::Condition(test.clone()), needs);
+    Some(build::if_then_else(readable, holds, otherwise))
 }
 
 /// For each value of the policy, whether the request's value fits; and the view they read.

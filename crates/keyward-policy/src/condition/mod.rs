@@ -10,7 +10,7 @@ pub(crate) mod operators;
 pub(crate) mod value;
 
 use crate::{
-    keys::ConditionKey,
+    keys::{ConditionKey, Family, Place},
     pattern::{Pattern, Syntax},
 };
 use ipnet::IpNet;
@@ -84,6 +84,13 @@ impl Test {
         let patterns =
             if let Operands::Texts(patterns) = &self.operands { patterns.as_slice() } else { &[] };
         std::iter::once(&self.key).chain(patterns.iter().flat_map(Pattern::variables))
+    }
+
+    /// `ForAllValues` of a pair of the encryption context or a tag of the request, which holds without it.
+    /// KMS takes no key policy with such a test; other documents may have it.
+    pub(crate) fn is_overly_permissive(&self) -> bool {
+        self.quantifier == Some(Quantifier::All)
+            && matches!(self.key.place, Place::Tag(Family::EncryptionContext | Family::RequestTag))
     }
 
     /// Whether the test holds when the key is absent.

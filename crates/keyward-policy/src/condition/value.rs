@@ -52,8 +52,15 @@ pub(crate) fn time_ms(text: &str) -> Option<i64> {
     if let Some(seconds) = Decimal::parse(text) {
         return i64::try_from(seconds.0.div_euclid(ONE / 1_000)).ok();
     }
-    if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
-        return Some(date.and_hms_opt(0, 0, 0)?.and_utc().timestamp_millis());
+    // A month is its first day.
+    let first = format!("{text}-01");
+    for text in [text, &first] {
+        if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+            return Some(date.and_hms_opt(0, 0, 0)?.and_utc().timestamp_millis());
+        }
+    }
+    if let Ok(time) = DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M%:z") {
+        return Some(time.timestamp_millis());
     }
     NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%MZ")
         .ok()
@@ -112,6 +119,8 @@ mod tests {
             "2026-08-01T00:00:00Z",
             "2026-08-01",
             "2026-08-01T00:00Z",
+            "2026-08-01T02:00+02:00",
+            "2026-08",
             "1785542400",
             "2026-08-01T02:00:00+02:00",
         ] {

@@ -163,7 +163,9 @@ fn tags(question: &Question<'_>, family: Family, view: View) -> Result<Vec<Pair>
     found
         .into_iter()
         .map(|(name, value)| {
-            let value = form(&name, &value, view)?;
+            let value = form(&value, view).ok_or_else(|| {
+                Unevaluable(format!("{name} has a value that is not of its kind"))
+            })?;
             Ok((name, value))
         })
         .collect()

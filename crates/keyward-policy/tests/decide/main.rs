@@ -8,10 +8,12 @@
 )]
 
 mod behaviour;
+mod cases;
+mod found;
 mod guardrails;
 mod narrowing;
+mod oracle;
 mod random;
-mod reference;
 mod remedies;
 mod schema;
 mod table;

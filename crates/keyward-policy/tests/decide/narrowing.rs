@@ -1,7 +1,7 @@
 //! Property: under whatever guardrails, what is allowed is a part of what is allowed without them.
 
 use crate::{
-    random::{self, ACTIONS, CALLERS, Luck, REQUESTS, SEED},
+    cases::{self, ACTIONS, CALLERS, Luck, REQUESTS, SEED},
     world::{KEY, OWNER, account, caller, document, key, named},
 };
 use keyward_policy::{Facts, Guardrails, PolicyEngine, Question};
@@ -42,11 +42,11 @@ fn guardrails(luck: &mut Luck) -> String {
 /// One random request, decided without guardrails and with them.
 fn decide(luck: &mut Luck, engines: [&PolicyEngine; 2]) -> [Decision; 2] {
     let mut caller = caller(luck.pick(CALLERS));
-    caller.tags = random::pairs(luck, &["team", "Team", "key"], &["red", "blue"]);
+    caller.tags = cases::pairs(luck, &["team", "Team", "key"], &["red", "blue"]);
     let names = ["AppName", "appname", "team"];
-    let context = EncryptionContext(random::pairs(luck, &names, &["red", "Red"]));
-    let tags: BTreeMap<String, String> = random::pairs(luck, &["Team", "other"], &["red", "blue"]);
-    let stated = random::facts(luck, &caller);
+    let context = EncryptionContext(cases::pairs(luck, &names, &["red", "Red"]));
+    let tags: BTreeMap<String, String> = cases::pairs(luck, &["Team", "other"], &["red", "blue"]);
+    let stated = cases::facts(luck, &caller);
     let mut facts = Facts::new();
     facts.set_encryption_context(&context);
     for (name, values) in &stated {
@@ -55,10 +55,10 @@ fn decide(luck: &mut Luck, engines: [&PolicyEngine; 2]) -> [Decision; 2] {
             values => facts.add_many(name, values.iter().cloned()),
         };
     }
-    let key_policy = document(&random::policy(luck, true));
-    let identity = named("identity", &random::layer(luck));
-    let boundary = luck.one_in(4).then(|| named("boundary", &random::layer(luck)));
-    let grants: Vec<GrantRecord> = (0..luck.below(3)).map(|_| random::grant(luck)).collect();
+    let key_policy = document(&cases::policy(luck, true));
+    let identity = named("identity", &cases::layer(luck));
+    let boundary = luck.one_in(4).then(|| named("boundary", &cases::layer(luck)));
+    let grants: Vec<GrantRecord> = (0..luck.below(3)).map(|_| cases::grant(luck)).collect();
     let grants: Vec<&GrantRecord> = grants.iter().collect();
     let owner = account(OWNER);
     let question = Question {

@@ -1,11 +1,11 @@
-//! Remedies: every one is made by a hand of the test's own and decided again by the engine and by the slow
-//! evaluator, which share nothing with the search that found it.
+//! Remedies: every one is made by a hand of the test's own and decided again by the engine and by the
+//! oracle, which share nothing with the search that found it.
 
 use crate::{
-    random::{Case, Luck, SEED},
-    world::{KEY, OWNER, account, caller, decide_vector, document as saved, key, key_name},
+    cases::{Case, Luck, SEED},
+    world::{KEY, OWNER, account, caller, document as saved, key, key_name},
 };
-use keyward_policy::{Facts, PolicyEngine, Question, Resource};
+use keyward_policy::{Facts, PolicyEngine, Question, Resource, vectors::Vector};
 use keyward_types::{
     ChangeKind, CheckEffect, Decision, Effect, Extent, GrantConstraints, GrantId, GrantOperation,
     GrantRecord, Grantee, Layer, LayerEffect, PolicyChange, Reach, Reason, Remedy, Timestamp,
@@ -214,7 +214,7 @@ fn decrypt(caller: &str, key_policy: &Value, rest: &Value) -> Decision {
     for (name, value) in rest.as_object().expect("an object") {
         vector[name] = value.clone();
     }
-    decide_vector(&PolicyEngine::new(), &vector)
+    Vector::read(&vector).expect("a vector").decide(&PolicyEngine::new())
 }
 
 /// Row, and the changes of each remedy as `kind layer`.
@@ -482,7 +482,7 @@ fn every_refused_vector_has_a_remedy_or_a_reason_for_none() {
     let vectors: Vec<Value> = serde_json::from_str(vectors).expect("the vectors");
     let (engine, mut without) = (PolicyEngine::new(), Vec::new());
     for vector in &vectors {
-        let decision = decide_vector(&engine, vector);
+        let decision = Vector::read(vector).expect("a vector").decide(&engine);
         check_effects(&decision);
         assert!(!decision.allowed() || decision.remedies.is_empty());
         let final_reason =

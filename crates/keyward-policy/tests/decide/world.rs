@@ -1,10 +1,10 @@
-//! Callers, keys and documents for the tests, and the reader of the shared decision vectors.
+//! Callers, keys and documents for the tests.
 
-use keyward_policy::{Facts, PolicyEngine, Question, Resource};
+use keyward_policy::Resource;
 use keyward_types::{
-    AccountId, Caller, CallerKind, Decision, EncryptionContext, GrantConstraints, GrantId,
-    GrantOperation, GrantRecord, Grantee, IdentityDocument, KeyName, KeyRef, KeySpec, KeyUsage,
-    MaterialOrigin, Origin, Region, Timestamp, caller::Document,
+    AccountId, Caller, CallerKind, GrantConstraints, GrantId, GrantOperation, GrantRecord, Grantee,
+    IdentityDocument, KeyName, KeyRef, KeySpec, KeyUsage, MaterialOrigin, Origin, Region,
+    Timestamp, caller::Document,
 };
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -91,20 +91,6 @@ pub(crate) fn named(source: &str, value: &Value) -> IdentityDocument {
     IdentityDocument { source: source.to_owned(), document: document(value) }
 }
 
-fn documents(source: &str, value: &Value) -> Vec<IdentityDocument> {
-    value
-        .as_array()
-        .into_iter()
-        .flatten()
-        .enumerate()
-        .map(|(i, d)| named(&format!("{source}{i}"), d))
-        .collect()
-}
-
-fn levels(source: &str, value: &Value) -> Vec<Vec<IdentityDocument>> {
-    value.as_array().into_iter().flatten().map(|level| documents(source, level)).collect()
-}
-
 fn texts(value: &Value) -> BTreeMap<String, String> {
     value
         .as_object()
@@ -145,32 +131,6 @@ pub(crate) fn grant(value: &Value) -> GrantRecord {
     }
 }
 
-/// Operations that AWS offers to principals of other accounts, as the engine's table says.
-const CROSS_ACCOUNT: &[&str] = &[
-    "CreateGrant",
-    "Decapsulate",
-    "Decrypt",
-    "DeriveSharedSecret",
-    "DescribeKey",
-    "Encapsulate",
-    "Encrypt",
-    "GenerateDataKey",
-    "GenerateDataKeyPair",
-    "GenerateDataKeyPairWithoutPlaintext",
-    "GenerateDataKeyWithoutPlaintext",
-    "GenerateMac",
-    "GetKeyRotationStatus",
-    "GetPublicKey",
-    "ListGrants",
-    "ReEncryptFrom",
-    "ReEncryptTo",
-    "RetireGrant",
-    "RevokeGrant",
-    "Sign",
-    "Verify",
-    "VerifyMac",
-];
-
 pub(crate) fn key<'a>(
     arn: &'a str,
     owner: &'a AccountId,
@@ -186,54 +146,4 @@ pub(crate) fn key<'a>(
         origin: MaterialOrigin::AwsKms,
         multi_region: false,
     }
-}
-
-/// Decides one vector.
-pub(crate) fn decide_vector(engine: &PolicyEngine, vector: &Value) -> Decision {
-    let of = |name: &str| vector[name].as_str().unwrap_or_default();
-    let mut caller = caller(of("caller"));
-    let mut key_policy = vector.get("keyPolicy").map(Value::to_string);
-    if vector["slr"] == true {
-        // The vector marks the role as service-linked; here its path says so.
-        let linked = "role/aws-service-role/example.amazonaws.com/app";
-        key_policy = key_policy.map(|text| text.replace("role/app", linked));
-        if let CallerKind::RoleSession { role_arn, .. } = &mut caller.kind {
-            *role_arn = role_arn.replace("role/app", linked);
-            caller.principal_arn = role_arn.clone();
-        }
-    }
-    caller.session_policies = documents("session", &vector["session"]);
-    let key_policy = key_policy.map(Document::new);
-    let child = vector.get("newGrant").map(grant);
-    let context = EncryptionContext(texts(&vector["encryptionContext"]));
-    let mut facts = Facts::new();
-    facts.set_encryption_context(&context);
-    for (name, value) in texts(&vector["context"]) {
-        facts.add(&name, value);
-    }
-    let grants: Vec<GrantRecord> =
-        vector["grants"].as_array().into_iter().flatten().map(grant).collect();
-    let grants: Vec<&GrantRecord> = grants.iter().collect();
-    let (owner, tags) = (account(of("owner")), BTreeMap::new());
-    let resource = match of("resource") {
-        "*" => Resource::Any,
-        arn if arn.contains(":alias/") => Resource::Alias { arn },
-        arn => key(arn, &owner, &tags),
-    };
-    let identity = documents("identity", &vector["identity"]);
-    let boundary = documents("boundary", &vector["boundary"]).pop();
-    let (scps, rcps) = (levels("scp", &vector["scps"]), levels("rcp", &vector["rcps"]));
-    let endpoint = documents("endpoint", &vector["vpce"]).pop();
-    engine.decide(&Question {
-        cross_account_allowed: CROSS_ACCOUNT.contains(&of("action").trim_start_matches("kms:")),
-        key_policy: key_policy.as_ref(),
-        grants: &grants,
-        child_grant: child.as_ref(),
-        identity: &identity,
-        boundary: boundary.as_ref(),
-        scps: &scps,
-        rcps: &rcps,
-        vpc_endpoint: endpoint.as_ref(),
-        ..Question::new(&caller, of("action"), resource, &facts)
-    })
 }
