@@ -81,7 +81,7 @@ fn what_a_group_may_its_members_may_as_long_as_they_are_members() {
     assert!(!scene.may_encrypt(&ann, &key));
     scene.iam(&root, "AddUserToGroup", member.clone());
     assert!(scene.may_encrypt(&ann, &key));
-    assert_eq!(scene.sources("IdentityPolicy"), [arn.clone()]);
+    assert_eq!(scene.sources("IdentityPolicy"), [arn.as_str()]);
     let deny = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "kms:Encrypt", "Resource": "*"}]});
     scene.iam(
         &root,

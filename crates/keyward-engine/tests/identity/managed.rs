@@ -162,7 +162,7 @@ fn an_attached_policy_counts_at_once_and_so_does_another_version() {
     let attach = json!({"UserName": "ann", "PolicyArn": arn});
     scene.iam(&root, "AttachUserPolicy", attach.clone());
     assert!(scene.may_encrypt(&ann, &key));
-    assert_eq!(scene.sources("IdentityPolicy"), [arn.clone()]);
+    assert_eq!(scene.sources("IdentityPolicy"), [arn.as_str()]);
 
     let version = json!({"PolicyArn": arn, "PolicyDocument": allow(&["kms:Decrypt"])});
     scene.iam(&root, "CreatePolicyVersion", version);
@@ -189,7 +189,7 @@ fn a_session_has_what_its_role_attaches_now() {
     assert!(!scene.may_encrypt(&login, &key));
     scene.iam(&root, "AttachRolePolicy", json!({"RoleName": "R", "PolicyArn": arn}));
     assert!(scene.may_encrypt(&login, &key));
-    assert_eq!(scene.sources("IdentityPolicy"), [arn.clone()]);
+    assert_eq!(scene.sources("IdentityPolicy"), [arn.as_str()]);
     assert_eq!(
         scene.refused_iam(&root, "DeleteRole", json!({"RoleName": "R"})),
         (
