@@ -497,13 +497,16 @@ fn a_policy_is_never_deleted_while_it_is_being_attached() {
         } else {
             (("PutUserPermissionsBoundary", "PermissionsBoundary"), "DeleteUserPermissionsBoundary")
         };
-        let attach =
-            scene.start(&root, Service::Iam, attach.0, &json!({"UserName": "a", attach.1: arn}));
-        let delete = scene.start(&root, Service::Iam, "DeletePolicy", &json!({"PolicyArn": arn}));
-        let (attach, delete) = if round % 3 == 0 {
-            let delete = delete.wait();
-            (attach.wait(), delete)
+        let about = json!({"UserName": "a", attach.1: arn});
+        let attach = || scene.start(&root, Service::Iam, attach.0, &about);
+        let delete =
+            || scene.start(&root, Service::Iam, "DeletePolicy", &json!({"PolicyArn": arn}));
+        // Either may be first in the one writer's queue.
+        let (attach, delete) = if round % 4 < 2 {
+            let (attach, delete) = (attach(), delete());
+            (attach.wait(), delete.wait())
         } else {
+            let (delete, attach) = (delete(), attach());
             (attach.wait(), delete.wait())
         };
         assert_ne!(attach.is_ok(), delete.is_ok(), "round {round}");
@@ -513,7 +516,7 @@ fn a_policy_is_never_deleted_while_it_is_being_attached() {
             scene.iam(&root, boundary, json!({"UserName": "a", "PolicyArn": arn}));
         }
     }
-    assert_eq!(attached + deleted, 60);
+    assert!(0 < attached && 0 < deleted, "{attached} and {deleted}");
 }
 
 #[test]
