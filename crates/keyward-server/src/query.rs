@@ -422,6 +422,15 @@ mod tests {
     }
 
     #[test]
+    fn maps_are_written_as_entries() {
+        let summary = find(Service::Iam, "GetAccountSummary").unwrap();
+        let answer = answer(summary, br#"{"SummaryMap":{"Roles":0,"Users":2}}"#, Uuid::nil());
+        let xml = String::from_utf8(answer.unwrap().to_vec()).unwrap();
+        let map = "<SummaryMap><entry><key>Roles</key><value>0</value></entry><entry><key>Users</key><value>2</value></entry></SummaryMap>";
+        assert!(xml.contains(map), "{xml}");
+    }
+
+    #[test]
     fn what_cannot_be_served_is_refused_by_name() {
         assert_eq!(
             refused(&format!("Action=CreateLoginProfile&{IAM}")).code,

@@ -23,6 +23,11 @@ impl Operation for UpdateUser {
         Ok(renaming_targets::<UserRecord>(subject, &input.user_name, path, name))
     }
 
+    /// It looks through every key and role for policies that name the user.
+    fn heavy(_input: &Input, _key: Option<&KeyRecord>) -> bool {
+        true
+    }
+
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Empty, KmsError> {
         let (path, name) = (input.new_path.as_deref(), input.new_user_name.as_deref());
         rename_user(call, &input.user_name, path, name)

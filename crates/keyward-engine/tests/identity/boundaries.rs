@@ -32,7 +32,7 @@ fn a_boundary_caps_what_other_policies_allow_and_allows_nothing() {
     );
     bound("ann", &wide);
     assert!(scene.may_encrypt(&ann, &key));
-    assert_eq!(scene.sources("PermissionsBoundary"), [wide.clone()]);
+    assert_eq!(scene.sources("PermissionsBoundary"), [wide.as_str()]);
     assert_eq!(
         scene.iam(&root, "GetUser", json!({"UserName": "ann"}))["User"]["PermissionsBoundary"],
         json!({"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": wide})

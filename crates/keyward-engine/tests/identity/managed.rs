@@ -162,7 +162,7 @@ fn an_attached_policy_counts_at_once_and_so_does_another_version() {
     let attach = json!({"UserName": "ann", "PolicyArn": arn});
     scene.iam(&root, "AttachUserPolicy", attach.clone());
     assert!(scene.may_encrypt(&ann, &key));
-    assert_eq!(scene.sources("IdentityPolicy"), [arn.clone()]);
+    assert_eq!(scene.sources("IdentityPolicy"), [arn.as_str()]);
 
     let version = json!({"PolicyArn": arn, "PolicyDocument": allow(&["kms:Decrypt"])});
     scene.iam(&root, "CreatePolicyVersion", version);
@@ -189,7 +189,7 @@ fn a_session_has_what_its_role_attaches_now() {
     assert!(!scene.may_encrypt(&login, &key));
     scene.iam(&root, "AttachRolePolicy", json!({"RoleName": "R", "PolicyArn": arn}));
     assert!(scene.may_encrypt(&login, &key));
-    assert_eq!(scene.sources("IdentityPolicy"), [arn.clone()]);
+    assert_eq!(scene.sources("IdentityPolicy"), [arn.as_str()]);
     assert_eq!(
         scene.refused_iam(&root, "DeleteRole", json!({"RoleName": "R"})),
         (
@@ -497,13 +497,16 @@ fn a_policy_is_never_deleted_while_it_is_being_attached() {
         } else {
             (("PutUserPermissionsBoundary", "PermissionsBoundary"), "DeleteUserPermissionsBoundary")
         };
-        let attach =
-            scene.start(&root, Service::Iam, attach.0, &json!({"UserName": "a", attach.1: arn}));
-        let delete = scene.start(&root, Service::Iam, "DeletePolicy", &json!({"PolicyArn": arn}));
-        let (attach, delete) = if round % 3 == 0 {
-            let delete = delete.wait();
-            (attach.wait(), delete)
+        let about = json!({"UserName": "a", attach.1: arn});
+        let attach = || scene.start(&root, Service::Iam, attach.0, &about);
+        let delete =
+            || scene.start(&root, Service::Iam, "DeletePolicy", &json!({"PolicyArn": arn}));
+        // Either may be first in the one writer's queue.
+        let (attach, delete) = if round % 4 < 2 {
+            let (attach, delete) = (attach(), delete());
+            (attach.wait(), delete.wait())
         } else {
+            let (delete, attach) = (delete(), attach());
             (attach.wait(), delete.wait())
         };
         assert_ne!(attach.is_ok(), delete.is_ok(), "round {round}");
@@ -513,7 +516,7 @@ fn a_policy_is_never_deleted_while_it_is_being_attached() {
             scene.iam(&root, boundary, json!({"UserName": "a", "PolicyArn": arn}));
         }
     }
-    assert_eq!(attached + deleted, 60);
+    assert!(0 < attached && 0 < deleted, "{attached} and {deleted}");
 }
 
 #[test]
