@@ -60,6 +60,23 @@ pub(crate) enum ResourcePattern {
 }
 
 impl Statement {
+    /// About how many bytes the statement takes, parsed or compiled: an expression for each value, and a
+    /// piece for each character.
+    pub(crate) fn bytes(&self) -> u64 {
+        const STATEMENT: usize = 4_096;
+        const VALUE: usize = 1_024;
+        const CHARACTER: usize = 32;
+        let listed = [
+            self.principals.as_ref().map(|listed| &listed.texts),
+            self.actions.as_ref().map(|listed| &listed.texts),
+            self.resources.as_ref().map(|listed| &listed.texts),
+        ];
+        let values = self.tests.iter().map(|test| &test.value_texts);
+        let texts = listed.into_iter().flatten().chain(values);
+        let bytes: usize = texts.flatten().map(|text| VALUE + CHARACTER * text.len()).sum();
+        (STATEMENT + VALUE * self.tests.len() + bytes).try_into().unwrap_or(u64::MAX)
+    }
+
     /// Whether the statement speaks of this action.
     pub(crate) fn covers_action(&self, action: &str) -> bool {
         self.actions
@@ -284,10 +301,16 @@ impl Reader {
                 format!("{text} has a variable before its fifth colon"),
             ));
         }
-        if parts.get(2).and_then(Pattern::literal).is_none_or(|vendor| vendor.is_empty()) {
+        let vendor_ok = |vendor: &String| {
+            !vendor.is_empty() && vendor.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        };
+        let vendor = parts.get(2).and_then(Pattern::literal);
+        if !vendor.as_ref().is_some_and(vendor_ok) {
             return Err(PolicyError::malformed(
                 at,
-                "Resource vendor must be fully qualified and cannot contain regexes.",
+                format!(
+                    "{text}: Resource vendor must be fully qualified and cannot contain regexes."
+                ),
             ));
         }
         Ok(ResourcePattern::Arn(pattern))
@@ -389,11 +412,9 @@ mod tests {
             let text = format!(
                 r#"{{"Statement":[{{"Effect":"Allow","Principal":{principal},"Action":"kms:*","Resource":"*"}}]}}"#
             );
-            assert_eq!(
-                refusal(DocumentKind::Resource, &text),
-                crate::error::INVALID_PRINCIPALS,
-                "{principal}"
-            );
+            let said = refusal(DocumentKind::Resource, &text);
+            let place = format!("{} Statement[0].Principal: ", crate::error::INVALID_PRINCIPALS);
+            assert!(said.starts_with(&place), "{principal}: {said}");
         }
     }
 

@@ -4,7 +4,7 @@
 //! their digest.
 
 use crate::{
-    document::{DocumentKind, Parsed},
+    document::{DocumentKind, Parsed, Statement},
     error::Unevaluable,
     explain,
     grant::{Applying, GrantPolicy},
@@ -20,20 +20,24 @@ use keyward_types::{
     Decision, Effect, Layer, LayerEffect, LayerOutcome, MatchKind, Matched, Reason,
     caller::Document,
 };
-use quick_cache::{Equivalent, sync::Cache};
+use quick_cache::{Equivalent, Weighter, sync::Cache};
 use std::{collections::BTreeSet, sync::Arc};
 
-/// Compiled slices kept; one is about 10 KB.
-const SLICES_MAX: usize = 16_384;
-/// Parsed documents kept, for actions that are not compiled yet and for explanations.
-const DOCUMENTS_MAX: usize = 4_096;
+/// Compiled slices expected; one is about 10 KB, and one of the largest documents about 10 MB.
+const SLICES: usize = 16_384;
+/// Bytes of compiled slices kept.
+const SLICES_BYTES_MAX: u64 = 128 << 20;
+/// Parsed documents expected, for actions that are not compiled yet and for explanations.
+const DOCUMENTS: usize = 4_096;
+/// Bytes of parsed documents kept.
+const DOCUMENTS_BYTES_MAX: u64 = 64 << 20;
 /// Pairs of caller and resource kept as entities; one is about 2 KB.
 const BASES_MAX: usize = 4_096;
 
 /// Decides questions. Cheap to share: everything in it is a cache.
 pub struct PolicyEngine {
-    slices: Cache<SliceKey, Arc<Slice>>,
-    documents: Cache<([u8; 32], DocumentKind), Arc<Parsed>>,
+    slices: Cache<SliceKey, Arc<Slice>, Bytes>,
+    documents: Cache<DocumentKey, Arc<Parsed>, Bytes>,
     bases: Cache<BaseKey, Arc<Base>>,
     pub(crate) grant_policy: Result<GrantPolicy, Unevaluable>,
     /// Evaluate whole documents instead of slices.
@@ -55,8 +59,8 @@ impl core::fmt::Debug for PolicyEngine {
 impl PolicyEngine {
     pub fn new() -> Self {
         Self {
-            slices: Cache::new(SLICES_MAX),
-            documents: Cache::new(DOCUMENTS_MAX),
+            slices: Cache::with_weighter(SLICES, SLICES_BYTES_MAX, Bytes),
+            documents: Cache::with_weighter(DOCUMENTS, DOCUMENTS_BYTES_MAX, Bytes),
             bases: Cache::new(BASES_MAX),
             grant_policy: GrantPolicy::compile(false),
             whole: false,
@@ -163,6 +167,24 @@ impl PolicyEngine {
         let parsed = Arc::new(Parsed::parse(document.text(), kind)?);
         self.documents.insert(key, Arc::clone(&parsed));
         Ok(parsed)
+    }
+}
+
+type DocumentKey = ([u8; 32], DocumentKind);
+
+/// The memory that a kept form takes: caches are bounded by it, since documents may be small or large.
+#[derive(Clone)]
+struct Bytes;
+
+impl Weighter<SliceKey, Arc<Slice>> for Bytes {
+    fn weight(&self, _: &SliceKey, slice: &Arc<Slice>) -> u64 {
+        slice.bytes
+    }
+}
+
+impl Weighter<DocumentKey, Arc<Parsed>> for Bytes {
+    fn weight(&self, _: &DocumentKey, parsed: &Arc<Parsed>) -> u64 {
+        parsed.statements.iter().map(Statement::bytes).sum::<u64>() + 1
     }
 }
 

@@ -30,10 +30,11 @@ impl PolicyEngine {
     /// # Errors
     /// [`PolicyError`] says what is wrong and where.
     pub fn validate_key_policy(&self, text: &str) -> Result<KeyPolicyPrincipals, PolicyError> {
-        if let Some(c) = text.chars().find(|c| !matches!(c, '\t' | '\n' | '\r' | ' '..='\u{ff}')) {
+        let foreign = |(_, c): &(usize, char)| !matches!(c, '\t' | '\n' | '\r' | ' '..='\u{ff}');
+        if let Some((at, c)) = text.char_indices().find(foreign) {
             return Err(PolicyError::malformed(
                 "",
-                format!("the character {c:?} is not allowed in a key policy"),
+                format!("U+{:04X} at byte {at} is not allowed in a key policy", u32::from(c)),
             ));
         }
         let parsed = check(text, DocumentKind::Resource)?;

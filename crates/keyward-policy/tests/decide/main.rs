@@ -7,7 +7,9 @@
     reason = "a test that meets what it does not expect fails"
 )]
 
+mod attack;
 mod behaviour;
+mod monsters;
 mod random;
 mod reference;
 mod schema;
