@@ -16,6 +16,7 @@ use crate::{
     pattern::{Pattern, Syntax},
     principal::{self, Named},
 };
+use keyward_types::Caller;
 
 /// What a document is for; it decides which elements a statement has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,6 +32,8 @@ pub(crate) enum DocumentKind {
 #[derive(Clone, Debug)]
 pub(crate) struct Parsed {
     pub(crate) statements: Vec<Statement>,
+    /// Every name by which a statement names a principal, sorted.
+    names: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -112,11 +115,51 @@ impl Parsed {
         let read = |(index, json)| {
             Reader { kind, variables, at: format!("Statement[{index}]") }.statement(json)
         };
-        Ok(Self {
-            statements: statements.into_iter().enumerate().map(read).collect::<Result<_, _>>()?,
-        })
+        let statements: Vec<Statement> =
+            statements.into_iter().enumerate().map(read).collect::<Result<_, _>>()?;
+        let named = statements.iter().filter_map(|statement| statement.principals.as_ref());
+        let mut names: Vec<String> = named
+            .flat_map(|listed| listed.items.iter().filter_map(Named::name))
+            .map(str::to_owned)
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        Ok(Self { statements, names })
+    }
+
+    /// Which of this document's names are the caller's.
+    pub(crate) fn audience(&self, caller: &Caller) -> Audience {
+        let mut audience = Audience::default();
+        for (slot, name) in audience.0.iter_mut().zip(principal::standing(caller).names()) {
+            let name = name.unwrap_or_default();
+            let place = self.names.binary_search_by(|known| known.as_str().cmp(name)).ok();
+            *slot = place.and_then(|place| u32::try_from(place).ok());
+        }
+        audience
+    }
+
+    /// Whether the statement can speak of a caller that is this audience: false only where the test of its
+    /// principals is certain to fail, and that test stands before all others.
+    pub(crate) fn concerns(&self, statement: &Statement, audience: Audience) -> bool {
+        let Some(listed) = statement.principals.as_ref().filter(|listed| !listed.not) else {
+            return true;
+        };
+        let own = |name: &str| {
+            audience.0.iter().flatten().any(|place| {
+                usize::try_from(*place)
+                    .ok()
+                    .and_then(|place| self.names.get(place))
+                    .is_some_and(|known| known == name)
+            })
+        };
+        listed.items.iter().any(|item| item.name().is_none_or(own))
     }
 }
+
+/// The places, in a document's names, of those by which it names a caller. Callers of one audience are
+/// spoken of by the same statements.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Audience([Option<u32>; 3]);
 
 /// Whether policy variables work.
 fn version(json: &Json) -> Result<bool, PolicyError> {

@@ -4,7 +4,7 @@
 //! their digest.
 
 use crate::{
-    document::{DocumentKind, Parsed, Statement},
+    document::{Audience, DocumentKind, Parsed, Statement},
     error::Unevaluable,
     explain,
     grant::{Applying, GrantPolicy},
@@ -30,7 +30,7 @@ const SLICES_BYTES_MAX: u64 = 128 << 20;
 /// Parsed documents expected, for actions that are not compiled yet and for explanations.
 const DOCUMENTS: usize = 4_096;
 /// Bytes of parsed documents kept.
-const DOCUMENTS_BYTES_MAX: u64 = 64 << 20;
+const DOCUMENTS_BYTES_MAX: u64 = 128 << 20;
 /// Pairs of caller and resource kept as entities; one is about 2 KB.
 const BASES_MAX: usize = 4_096;
 
@@ -136,21 +136,30 @@ impl PolicyEngine {
         Ok(base)
     }
 
-    /// What a document says about an action, compiled.
+    /// What a document says to the caller about the action, compiled.
     pub(crate) fn slice(
         &self,
         document: &Document,
         kind: DocumentKind,
-        action: &str,
+        question: &Question<'_>,
         guard: bool,
     ) -> Result<Arc<Slice>, Unevaluable> {
-        let wanted = SliceRef { digest: document.digest(), kind, guard, action };
+        let action = question.action;
+        let audience = match kind {
+            DocumentKind::Identity => Audience::default(),
+            DocumentKind::Resource | DocumentKind::Trust => {
+                self.parsed(document, kind)?.audience(question.caller)
+            }
+        };
+        let wanted = SliceRef { digest: document.digest(), kind, audience, guard, action };
         if let Some(slice) = self.slices.get(&wanted) {
             return Ok(slice);
         }
         let parsed = self.parsed(document, kind)?;
-        let slice = Arc::new(Slice::compile(&parsed, kind, action, guard, self.whole)?);
-        let key = SliceKey { digest: *document.digest(), kind, guard, action: action.into() };
+        let slice = Slice::compile(&parsed, kind, Some(audience), action, guard, self.whole)?;
+        let slice = Arc::new(slice);
+        let digest = *document.digest();
+        let key = SliceKey { digest, kind, audience, guard, action: action.into() };
         self.slices.insert(key, Arc::clone(&slice));
         Ok(slice)
     }
@@ -192,6 +201,7 @@ impl Weighter<DocumentKey, Arc<Parsed>> for Bytes {
 struct SliceKey {
     digest: [u8; 32],
     kind: DocumentKind,
+    audience: Audience,
     guard: bool,
     action: Box<str>,
 }
@@ -201,6 +211,7 @@ struct SliceKey {
 struct SliceRef<'a> {
     digest: &'a [u8; 32],
     kind: DocumentKind,
+    audience: Audience,
     guard: bool,
     action: &'a str,
 }
@@ -209,6 +220,7 @@ impl Equivalent<SliceKey> for SliceRef<'_> {
     fn equivalent(&self, key: &SliceKey) -> bool {
         *self.digest == key.digest
             && self.kind == key.kind
+            && self.audience == key.audience
             && self.guard == key.guard
             && *self.action == *key.action
     }

@@ -47,7 +47,7 @@ impl<'q> Chorus<'q> {
     ) -> Result<Self, Unevaluable> {
         let mut chorus = Self { voices: Vec::new(), present: BTreeSet::new() };
         let mut add = |layer, level, source, document, kind| -> Result<(), Unevaluable> {
-            let slice = engine.slice(document, kind, question.action, guard)?;
+            let slice = engine.slice(document, kind, question, guard)?;
             chorus.voices.push(Voice {
                 layer,
                 level,

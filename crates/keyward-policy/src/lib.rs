@@ -22,6 +22,8 @@ mod keys;
 mod layers;
 mod pattern;
 mod principal;
+#[doc(hidden)]
+pub mod probe;
 mod question;
 mod request;
 mod retire;

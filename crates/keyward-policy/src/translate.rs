@@ -1,7 +1,8 @@
 //! A statement as Cedar policies, sliced by action.
 //!
-//! A slice holds what one document says about one action: the action is compiled out, and statements about
-//! other actions are not there. A test proves that the slice and the whole document decide alike.
+//! A slice holds what one document says to one audience about one action: the action is compiled out, and
+//! statements about other actions or other principals are not there. A test proves that the slice and the
+//! whole document decide alike.
 //! Permits also stand in a set of their own, because Cedar's answer to a forbidden request does not name them.
 //!
 //! INVARIANT: a resource-side Allow becomes one policy for each kind of match, so that the kind is known.
@@ -12,7 +13,7 @@ use crate::{
         emit::{self, Needs},
         native::Atom,
     },
-    document::{DocumentKind, Listed, Parsed, ResourcePattern, Statement},
+    document::{Audience, DocumentKind, Listed, Parsed, ResourcePattern, Statement},
     entities,
     error::Unevaluable,
     pattern::{Pattern, Piece},
@@ -44,10 +45,12 @@ pub(crate) struct Entry {
 }
 
 impl Slice {
+    /// `audience`: leave out statements about other principals; `None` keeps them.
     /// `whole`: keep every statement and let Cedar choose by action, as the tests do to compare.
     pub(crate) fn compile(
         parsed: &Parsed,
         kind: DocumentKind,
+        audience: Option<Audience>,
         action: &str,
         guard: bool,
         whole: bool,
@@ -60,7 +63,9 @@ impl Slice {
             bytes: 1_024,
         };
         for (index, statement) in parsed.statements.iter().enumerate() {
-            if is_dead(statement, kind) || !whole && !statement.covers_action(action) {
+            let concerned = audience.is_none_or(|audience| parsed.concerns(statement, audience));
+            let sliced_off = !whole && !(concerned && statement.covers_action(action));
+            if is_dead(statement, kind) || sliced_off {
                 continue;
             }
             slice.bytes += statement.bytes();
@@ -298,7 +303,8 @@ mod tests {
         );
         let parsed = Parsed::parse(&text, DocumentKind::Resource).unwrap();
         let slice =
-            Slice::compile(&parsed, DocumentKind::Resource, "kms:Decrypt", false, false).unwrap();
+            Slice::compile(&parsed, DocumentKind::Resource, None, "kms:Decrypt", false, false)
+                .unwrap();
         assert_eq!(slice.entries.len(), 3);
         assert!(1_024 * 1_500 < slice.bytes, "{} bytes", slice.bytes);
     }
