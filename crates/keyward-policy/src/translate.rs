@@ -64,8 +64,8 @@ impl Slice {
         };
         for (index, statement) in parsed.statements.iter().enumerate() {
             let concerned = audience.is_none_or(|audience| parsed.concerns(statement, audience));
-            let sliced_off = !whole && !(concerned && statement.covers_action(action));
-            if is_dead(statement, kind) || sliced_off {
+            let speaks = whole || concerned && statement.covers_action(action);
+            if is_dead(statement, kind) || !speaks {
                 continue;
             }
             slice.bytes += statement.bytes();
