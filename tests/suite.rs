@@ -38,4 +38,7 @@ mod suite {
     mod policies;
     // Kills, power cuts and damaged files.
     mod crash;
+    // Hostile input: fuzz targets over their corpus, and the worst policies through the doors.
+    mod fuzz;
+    mod hostile;
 }

@@ -51,7 +51,8 @@ pub(crate) fn admit(
     let named = call.policies().validate_key_policy(text).map_err(|error| refused(&error))?;
     let mut principals = BTreeMap::new();
     for arn in named.arns {
-        let known = principal::look_up(call, &arn)?.ok_or_else(|| malformed(INVALID_PRINCIPALS))?;
+        let known = principal::look_up(call, &arn)?
+            .ok_or_else(|| malformed(format!("{INVALID_PRINCIPALS} {arn} does not exist")))?;
         principals.extend(known.unique_id.map(|id| (arn, id)));
     }
     let candidate =

@@ -97,8 +97,10 @@ pub fn check(members: &[Member], body: &Map<String, Value>) -> Result<(), KmsErr
     }
     let count = violations.len();
     let errors = if count == 1 { "error" } else { "errors" };
+    violations.truncate(VIOLATIONS_MAX);
+    let more = if VIOLATIONS_MAX < count { "; ..." } else { "" };
     Err(KmsError::validation(format!(
-        "{count} validation {errors} detected: {}",
+        "{count} validation {errors} detected: {}{more}",
         violations.join("; ")
     )))
 }
@@ -146,6 +148,19 @@ fn decoded_len(text: &str) -> Option<usize> {
     STANDARD.decode(text).ok().map(Zeroizing::new).map(|bytes| bytes.len())
 }
 
+/// Violations that one answer spells out, and characters of a value that one shows: the answer is also in the
+/// event log, and is not to grow with what a client sends.
+const VIOLATIONS_MAX: usize = 32;
+const SHOWN_CHARS_MAX: usize = 1_024;
+
+/// A value as an answer shows it, in quotes.
+fn shown(text: &str) -> String {
+    match text.char_indices().nth(SHOWN_CHARS_MAX) {
+        Some((end, _)) => format!("'{}...' ", text.get(..end).unwrap_or_default()),
+        None => format!("'{text}' "),
+    }
+}
+
 fn violate(member: &Member, body: &Map<String, Value>, prefix: &str, violations: &mut Vec<String>) {
     let path = format!("{prefix}{}", keyward_trail::lower_camel(member.name));
     match present(member, body) {
@@ -166,7 +181,7 @@ fn violate_kind(kind: &Kind, value: &Value, path: &str, violations: &mut Vec<Str
     };
     match (kind, value) {
         (Kind::Text { min, max, pattern }, Value::String(text)) => {
-            let (len, shown) = (text.chars().count(), format!("'{text}' "));
+            let (len, shown) = (text.chars().count(), shown(text));
             length_constraint(len, *min, *max).into_iter().for_each(|words| say(&shown, words));
             if let Some(pattern) = pattern.filter(|pattern| !(pattern.matches)(text)) {
                 say(
@@ -190,15 +205,14 @@ fn violate_kind(kind: &Kind, value: &Value, path: &str, violations: &mut Vec<Str
         }
         (Kind::Enum(names), Value::String(text)) if !names.contains(&text.as_str()) => {
             say(
-                &format!("'{text}' "),
+                &shown(text),
                 format!("Member must satisfy enum value set: [{}]", names.join(", ")),
             );
         }
         (Kind::List { of, min, max }, Value::Array(items)) => {
-            let shown = format!("'{}' ", Value::Array(items.clone()));
             length_constraint(items.len(), *min, *max)
                 .into_iter()
-                .for_each(|words| say(&shown, words));
+                .for_each(|words| say(&shown(&Value::Array(items.clone()).to_string()), words));
             for (i, item) in items.iter().enumerate() {
                 violate_item(of, item, &format!("{path}.{}.member", i + 1), violations);
             }
@@ -262,6 +276,17 @@ mod tests {
             "ValidationException: 1 validation error detected: Value '' at 'tags.1.member.tagKey' \
              failed to satisfy constraint: Member must have length greater than or equal to 1"
         );
+    }
+
+    #[test]
+    fn an_answer_does_not_grow_with_the_request() {
+        let long = "\u{e9}".repeat(100_000);
+        let said = refused(json!({"KeyId": long, "Spec": long}));
+        assert!(said.len() < 8 * SHOWN_CHARS_MAX && said.contains("\u{e9}...' at 'keyId'"));
+        let tags = vec![json!({"TagKey": "", "TagValue": "v"}); 10_000];
+        let said = refused(json!({"KeyId": "k", "Tags": tags}));
+        assert!(said.starts_with("ValidationException: 10001 validation errors detected"));
+        assert!(said.ends_with("; ...") && said.len() < 256 * VIOLATIONS_MAX, "{}", said.len());
     }
 
     #[test]

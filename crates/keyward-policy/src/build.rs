@@ -157,12 +157,27 @@ pub(crate) fn choose(present: Node, holds: Node, absent: bool) -> Node {
 
 /// False for no nodes.
 pub(crate) fn any(nodes: Vec<Node>) -> Node {
-    nodes.into_iter().reduce(or).unwrap_or_else(never)
+    joined(&nodes, or).unwrap_or_else(never)
 }
 
 /// True for no nodes.
 pub(crate) fn all(nodes: Vec<Node>) -> Node {
-    nodes.into_iter().reduce(and).unwrap_or_else(|| boolean(true))
+    joined(&nodes, and).unwrap_or_else(|| boolean(true))
+}
+
+/// Nodes that are joined one after the other; more are joined half by half.
+pub(crate) const ROW_MAX: usize = 8;
+
+/// The nodes in their order, joined by `op`.
+///
+/// INVARIANT: the depth grows with the logarithm of their number. Cedar walks expressions by recursion:
+/// ten thousand values one below the other would end its stack, or make it refuse to evaluate.
+fn joined(nodes: &[Node], op: fn(Node, Node) -> Node) -> Option<Node> {
+    if nodes.len() <= ROW_MAX {
+        return nodes.iter().cloned().reduce(op);
+    }
+    let (left, right) = nodes.split_at(nodes.len().div_ceil(2));
+    joined(left, op).into_iter().chain(joined(right, op)).reduce(op)
 }
 
 fn unary(op: UnaryOp, expr: Node) -> Node {

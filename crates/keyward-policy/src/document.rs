@@ -16,6 +16,7 @@ use crate::{
     pattern::{Pattern, Syntax},
     principal::{self, Named},
 };
+use keyward_types::Caller;
 
 /// What a document is for; it decides which elements a statement has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,6 +32,8 @@ pub(crate) enum DocumentKind {
 #[derive(Clone, Debug)]
 pub(crate) struct Parsed {
     pub(crate) statements: Vec<Statement>,
+    /// Every name by which a statement names a principal, sorted.
+    names: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -60,6 +63,23 @@ pub(crate) enum ResourcePattern {
 }
 
 impl Statement {
+    /// About how many bytes the statement takes, parsed or compiled: an expression for each value, and a
+    /// piece for each character.
+    pub(crate) fn bytes(&self) -> u64 {
+        const STATEMENT: usize = 4_096;
+        const VALUE: usize = 1_024;
+        const CHARACTER: usize = 32;
+        let listed = [
+            self.principals.as_ref().map(|listed| &listed.texts),
+            self.actions.as_ref().map(|listed| &listed.texts),
+            self.resources.as_ref().map(|listed| &listed.texts),
+        ];
+        let values = self.tests.iter().map(|test| &test.value_texts);
+        let texts = listed.into_iter().flatten().chain(values);
+        let bytes: usize = texts.flatten().map(|text| VALUE + CHARACTER * text.len()).sum();
+        (STATEMENT + VALUE * self.tests.len() + bytes).try_into().unwrap_or(u64::MAX)
+    }
+
     /// Whether the statement speaks of this action.
     pub(crate) fn covers_action(&self, action: &str) -> bool {
         self.actions
@@ -95,11 +115,56 @@ impl Parsed {
         let read = |(index, json)| {
             Reader { kind, variables, at: format!("Statement[{index}]") }.statement(json)
         };
-        Ok(Self {
-            statements: statements.into_iter().enumerate().map(read).collect::<Result<_, _>>()?,
-        })
+        let statements: Vec<Statement> =
+            statements.into_iter().enumerate().map(read).collect::<Result<_, _>>()?;
+        Ok(Self::of(statements))
+    }
+
+    /// The document of these statements.
+    pub(crate) fn of(statements: Vec<Statement>) -> Self {
+        let named = statements.iter().filter_map(|statement| statement.principals.as_ref());
+        let mut names: Vec<String> = named
+            .flat_map(|listed| listed.items.iter().filter_map(Named::name))
+            .map(str::to_owned)
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        Self { statements, names }
+    }
+
+    /// Which of this document's names are the caller's.
+    pub(crate) fn audience(&self, caller: &Caller) -> Audience {
+        let mut audience = Audience::default();
+        for (slot, name) in audience.0.iter_mut().zip(principal::standing(caller).names()) {
+            let name = name.unwrap_or_default();
+            let place = self.names.binary_search_by(|known| known.as_str().cmp(name)).ok();
+            *slot = place.and_then(|place| u32::try_from(place).ok());
+        }
+        audience
+    }
+
+    /// Whether the statement can speak of a caller that is this audience: false only where the test of its
+    /// principals is certain to fail, and that test stands before all others.
+    pub(crate) fn concerns(&self, statement: &Statement, audience: Audience) -> bool {
+        let Some(listed) = statement.principals.as_ref().filter(|listed| !listed.not) else {
+            return true;
+        };
+        let own = |name: &str| {
+            audience.0.iter().flatten().any(|place| {
+                usize::try_from(*place)
+                    .ok()
+                    .and_then(|place| self.names.get(place))
+                    .is_some_and(|known| known == name)
+            })
+        };
+        listed.items.iter().any(|item| item.name().is_none_or(own))
     }
 }
+
+/// The places, in a document's names, of those by which it names a caller. Callers of one audience are
+/// spoken of by the same statements.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Audience([Option<u32>; 3]);
 
 /// Whether policy variables work.
 fn version(json: &Json) -> Result<bool, PolicyError> {
@@ -285,10 +350,16 @@ impl Reader {
                 format!("{text} has a variable before its fifth colon"),
             ));
         }
-        if parts.get(2).and_then(Pattern::literal).is_none_or(|vendor| vendor.is_empty()) {
+        let vendor_ok = |vendor: &String| {
+            !vendor.is_empty() && vendor.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        };
+        let vendor = parts.get(2).and_then(Pattern::literal);
+        if !vendor.as_ref().is_some_and(vendor_ok) {
             return Err(PolicyError::malformed(
                 at,
-                "Resource vendor must be fully qualified and cannot contain regexes.",
+                format!(
+                    "{text}: Resource vendor must be fully qualified and cannot contain regexes."
+                ),
             ));
         }
         Ok(ResourcePattern::Arn(pattern))
@@ -377,11 +448,9 @@ mod tests {
             let text = format!(
                 r#"{{"Statement":[{{"Effect":"Allow","Principal":{principal},"Action":"kms:*","Resource":"*"}}]}}"#
             );
-            assert_eq!(
-                refusal(DocumentKind::Resource, &text),
-                crate::error::INVALID_PRINCIPALS,
-                "{principal}"
-            );
+            let said = refusal(DocumentKind::Resource, &text);
+            let place = format!("{} Statement[0].Principal: ", crate::error::INVALID_PRINCIPALS);
+            assert!(said.starts_with(&place), "{principal}: {said}");
         }
     }
 

@@ -4,7 +4,7 @@
 //! their digest.
 
 use crate::{
-    document::{DocumentKind, Parsed},
+    document::{Audience, DocumentKind, Parsed, Statement},
     error::Unevaluable,
     explain,
     grant::{Applying, GrantPolicy},
@@ -22,23 +22,27 @@ use keyward_types::{
     Decision, Effect, Layer, LayerEffect, LayerOutcome, MatchKind, Matched, Reason,
     caller::Document,
 };
-use quick_cache::{Equivalent, sync::Cache};
+use quick_cache::{Equivalent, Weighter, sync::Cache};
 use std::{
     collections::BTreeSet,
     sync::{Arc, PoisonError, RwLock},
 };
 
-/// Compiled slices kept; one is about 10 KB.
-const SLICES_MAX: usize = 16_384;
-/// Parsed documents kept, for actions that are not compiled yet and for explanations.
-const DOCUMENTS_MAX: usize = 4_096;
+/// Compiled slices expected; one is about 10 KB, and one of the largest documents about 10 MB.
+const SLICES: usize = 16_384;
+/// Bytes of compiled slices kept.
+const SLICES_BYTES_MAX: u64 = 128 << 20;
+/// Parsed documents expected, for actions that are not compiled yet and for explanations.
+const DOCUMENTS: usize = 4_096;
+/// Bytes of parsed documents kept.
+const DOCUMENTS_BYTES_MAX: u64 = 128 << 20;
 /// Pairs of caller and resource kept as entities; one is about 2 KB.
 const BASES_MAX: usize = 4_096;
 
 /// Decides questions. Cheap to share: everything in it is a cache.
 pub struct PolicyEngine {
-    slices: Cache<SliceKey, Arc<Slice>>,
-    documents: Cache<([u8; 32], DocumentKind), Arc<Parsed>>,
+    slices: Cache<SliceKey, Arc<Slice>, Bytes>,
+    documents: Cache<DocumentKey, Arc<Parsed>, Bytes>,
     bases: Cache<BaseKey, Arc<Base>>,
     pub(crate) grant_policy: Result<GrantPolicy, Unevaluable>,
     /// Each decision takes the set once; `None` where there are no guardrails.
@@ -62,8 +66,8 @@ impl core::fmt::Debug for PolicyEngine {
 impl PolicyEngine {
     pub fn new() -> Self {
         Self {
-            slices: Cache::new(SLICES_MAX),
-            documents: Cache::new(DOCUMENTS_MAX),
+            slices: Cache::with_weighter(SLICES, SLICES_BYTES_MAX, Bytes),
+            documents: Cache::with_weighter(DOCUMENTS, DOCUMENTS_BYTES_MAX, Bytes),
             bases: Cache::new(BASES_MAX),
             grant_policy: GrantPolicy::compile(false),
             guardrails: RwLock::new(None),
@@ -186,26 +190,35 @@ impl PolicyEngine {
         Ok(base)
     }
 
-    /// What a document says about an action, compiled. What is only on `trial` is not kept.
+    /// What a document says to the caller about the action, compiled. What is only on trial is not kept.
     pub(crate) fn slice(
         &self,
         document: &Document,
         kind: DocumentKind,
-        action: &str,
+        question: &Question<'_>,
         guard: bool,
         trial: bool,
     ) -> Result<Arc<Slice>, Unevaluable> {
-        let wanted = SliceRef { digest: document.digest(), kind, guard, action };
+        let action = question.action;
+        if trial {
+            let parsed = Parsed::parse(document.text(), kind)?;
+            return Ok(Arc::new(Slice::compile(&parsed, kind, None, action, guard, self.whole)?));
+        }
+        let audience = match kind {
+            DocumentKind::Identity => Audience::default(),
+            DocumentKind::Resource | DocumentKind::Trust => {
+                self.parsed(document, kind)?.audience(question.caller)
+            }
+        };
+        let wanted = SliceRef { digest: document.digest(), kind, audience, guard, action };
         if let Some(slice) = self.slices.get(&wanted) {
             return Ok(slice);
         }
-        if trial {
-            let parsed = Parsed::parse(document.text(), kind)?;
-            return Ok(Arc::new(Slice::compile(&parsed, kind, action, guard, self.whole)?));
-        }
         let parsed = self.parsed(document, kind)?;
-        let slice = Arc::new(Slice::compile(&parsed, kind, action, guard, self.whole)?);
-        let key = SliceKey { digest: *document.digest(), kind, guard, action: action.into() };
+        let slice = Slice::compile(&parsed, kind, Some(audience), action, guard, self.whole)?;
+        let slice = Arc::new(slice);
+        let digest = *document.digest();
+        let key = SliceKey { digest, kind, audience, guard, action: action.into() };
         self.slices.insert(key, Arc::clone(&slice));
         Ok(slice)
     }
@@ -225,10 +238,29 @@ impl PolicyEngine {
     }
 }
 
+type DocumentKey = ([u8; 32], DocumentKind);
+
+/// The memory that a kept form takes: caches are bounded by it, since documents may be small or large.
+#[derive(Clone)]
+struct Bytes;
+
+impl Weighter<SliceKey, Arc<Slice>> for Bytes {
+    fn weight(&self, _: &SliceKey, slice: &Arc<Slice>) -> u64 {
+        slice.bytes
+    }
+}
+
+impl Weighter<DocumentKey, Arc<Parsed>> for Bytes {
+    fn weight(&self, _: &DocumentKey, parsed: &Arc<Parsed>) -> u64 {
+        parsed.statements.iter().map(Statement::bytes).sum::<u64>() + 1
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct SliceKey {
     digest: [u8; 32],
     kind: DocumentKind,
+    audience: Audience,
     guard: bool,
     action: Box<str>,
 }
@@ -238,6 +270,7 @@ struct SliceKey {
 struct SliceRef<'a> {
     digest: &'a [u8; 32],
     kind: DocumentKind,
+    audience: Audience,
     guard: bool,
     action: &'a str,
 }
@@ -246,6 +279,7 @@ impl Equivalent<SliceKey> for SliceRef<'_> {
     fn equivalent(&self, key: &SliceKey) -> bool {
         *self.digest == key.digest
             && self.kind == key.kind
+            && self.audience == key.audience
             && self.guard == key.guard
             && *self.action == *key.action
     }

@@ -18,16 +18,16 @@ pub const OVERLY_PERMISSIVE: &str = "OverlyPermissiveCondition: Using the ForAll
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum PolicyError {
     /// `MalformedPolicyDocumentException`; `at` is such as `Statement[2].Condition`, empty for the whole.
-    #[error("{}{message}", place(at))]
+    #[error("{}{}", place(at), shown(message))]
     Malformed { at: String, message: String },
     /// A principal that is malformed or of a kind that cannot be one.
-    #[error("{}", INVALID_PRINCIPALS)]
+    #[error("{} {at}: {}", INVALID_PRINCIPALS, shown(principal))]
     InvalidPrincipal { at: String, principal: String },
     /// `InvalidArnException`: a Resource of a key policy that is no ARN.
-    #[error("{}{arn} is not an ARN", place(at))]
+    #[error("{}{} is not an ARN", place(at), shown(arn))]
     InvalidArn { at: String, arn: String },
     /// `ForAllValues` with an encryption-context pair or a request tag.
-    #[error("{}", OVERLY_PERMISSIVE)]
+    #[error("{} {}", OVERLY_PERMISSIVE, shown(at))]
     OverlyPermissive { at: String },
 }
 
@@ -48,7 +48,23 @@ impl PolicyError {
 }
 
 fn place(at: &str) -> String {
-    if at.is_empty() { String::new() } else { format!("{at}: ") }
+    if at.is_empty() { String::new() } else { format!("{}: ", shown(at)) }
+}
+
+/// Characters of a document's text in a message.
+const SHOWN_CHARS_MAX: usize = 512;
+
+/// A text as messages show it. What is not plain ASCII is shown by its number: a refusal that says
+/// "Effect is Allow or Deny, not Allow" helps nobody.
+fn shown(text: &str) -> String {
+    let escaped = |c: char| -> String {
+        if c == ' ' || c.is_ascii_graphic() { c.to_string() } else { c.escape_unicode().collect() }
+    };
+    let mut shown: String = text.chars().take(SHOWN_CHARS_MAX).map(escaped).collect();
+    if text.chars().nth(SHOWN_CHARS_MAX).is_some() {
+        shown.push_str("...");
+    }
+    shown
 }
 
 /// The request cannot be decided; the answer is no.

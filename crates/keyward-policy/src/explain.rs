@@ -20,6 +20,8 @@ use keyward_types::{Clause, Decision, Layer, NearMiss};
 
 /// Near misses kept for one layer: those with the fewest failing clauses.
 const NEAR_MAX: usize = 16;
+/// Failing clauses kept of one near miss.
+const CLAUSES_MAX: usize = 16;
 /// Characters kept of what a clause expected or saw.
 const TEXT_CHARS_MAX: usize = 512;
 
@@ -90,8 +92,8 @@ fn near_statements(
         if hits.contains(&index) {
             continue;
         }
-        let failed: Vec<Clause> =
-            failing(engine, question, statement, voice)?.into_iter().map(shorten).collect();
+        let failed = failing(engine, question, statement, voice)?;
+        let failed: Vec<Clause> = failed.into_iter().take(CLAUSES_MAX).map(shorten).collect();
         let (source, sid) = (voice.source.to_owned(), statement.sid.clone());
         near.push(NearMiss { source, sid, index, allow: statement.allow, failed });
     }

@@ -47,7 +47,7 @@ impl<'q> Chorus<'q> {
         guard: bool,
     ) -> Result<Self, Unevaluable> {
         Self::gather_by(question, |document, kind| {
-            engine.slice(document, kind, question.action, guard, question.trial)
+            engine.slice(document, kind, question, guard, question.trial)
         })
     }
 

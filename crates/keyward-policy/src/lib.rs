@@ -30,6 +30,8 @@ mod organization;
 mod pattern;
 mod places;
 mod principal;
+#[doc(hidden)]
+pub mod probe;
 mod question;
 mod remedy;
 mod request;

@@ -4,6 +4,13 @@
 //! Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html>
 
 use crate::keys::ConditionKey;
+use std::borrow::Cow;
+
+#[cfg(test)]
+std::thread_local! {
+    /// What this thread's matching cost so far.
+    static STEPS: core::cell::Cell<usize> = const { core::cell::Cell::new(0) };
+}
 
 /// One element of a text in a policy.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,11 +20,15 @@ pub(crate) enum Piece {
     Star,
     /// `?`: exactly one character.
     One,
-    /// `${key}` or `${key, 'default'}`.
-    Variable {
-        key: ConditionKey,
-        default: Option<String>,
-    },
+    /// `${key}` or `${key, 'default'}`. Boxed, because a text has a piece for each of its characters.
+    Variable(Box<Variable>),
+}
+
+/// What a text takes from the request.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Variable {
+    pub(crate) key: ConditionKey,
+    pub(crate) default: Option<String>,
 }
 
 /// What a text may contain besides itself.
@@ -66,7 +77,7 @@ impl Pattern {
     /// The one variable that this text consists of.
     pub(crate) fn lone_variable(&self) -> Option<(&ConditionKey, Option<&str>)> {
         match self.0.as_slice() {
-            [Piece::Variable { key, default }] => Some((key, default.as_deref())),
+            [Piece::Variable(variable)] => Some((&variable.key, variable.default.as_deref())),
             _ => None,
         }
     }
@@ -78,7 +89,7 @@ impl Pattern {
 
     pub(crate) fn variables(&self) -> impl Iterator<Item = &ConditionKey> {
         self.0.iter().filter_map(|piece| {
-            if let Piece::Variable { key, .. } = piece { Some(key) } else { None }
+            if let Piece::Variable(variable) = piece { Some(&variable.key) } else { None }
         })
     }
 
@@ -95,31 +106,51 @@ impl Pattern {
         (parts.len() == 6).then_some(parts)
     }
 
-    /// Replaces variables; `None` when one has neither value nor default.
-    pub(crate) fn resolve(
-        &self,
-        value_of: &mut dyn FnMut(&ConditionKey) -> Option<String>,
+    /// Replaces variables; `None` when one has neither value nor default, and when the result could fit only
+    /// texts of more than `longest` characters: a thousand variables with long values are never written out.
+    pub(crate) fn resolve<'v>(
+        &'v self,
+        longest: usize,
+        value_of: &mut dyn FnMut(&ConditionKey) -> Option<Cow<'v, str>>,
     ) -> Option<Self> {
-        let mut pieces = Vec::with_capacity(self.0.len());
+        let (mut pieces, mut least, mut known) = (Vec::new(), 0, true);
         for piece in &self.0 {
             match piece {
-                Piece::Variable { key, default } => {
-                    pieces.extend(
-                        value_of(key).or_else(|| default.clone())?.chars().map(Piece::Char),
-                    );
+                Piece::Variable(variable) => {
+                    // Each is looked up, whatever became of the others: a look-up may fail the whole request.
+                    let value = value_of(&variable.key);
+                    match value.or_else(|| variable.default.as_deref().map(Cow::Borrowed)) {
+                        Some(value) if known => {
+                            let before = pieces.len();
+                            pieces.extend(value.chars().take(longest + 1).map(Piece::Char));
+                            least += pieces.len() - before;
+                        }
+                        Some(_) => {}
+                        None => known = false,
+                    }
                 }
-                other => pieces.push(other.clone()),
+                Piece::Star => pieces.push(Piece::Star),
+                other => {
+                    least += 1;
+                    pieces.push(other.clone());
+                }
             }
+            known &= least <= longest;
         }
-        Some(Self(pieces))
+        known.then_some(Self(pieces))
     }
 
     /// Whether the whole of `text` fits. An unresolved variable fits nothing.
+    ///
+    /// INVARIANT: a failed run goes back to the last `*` alone, so that the steps are at most pieces times
+    /// characters, whatever the number of wildcards.
     pub(crate) fn fits(&self, text: &str) -> bool {
         let text: Vec<char> = text.chars().collect();
         let (mut at, mut piece) = (0, 0);
         let mut retry: Option<(usize, usize)> = None;
         loop {
+            #[cfg(test)]
+            STEPS.with(|steps| steps.set(steps.get() + 1));
             let step = match (self.0.get(piece), text.get(at)) {
                 (None, None) => return true,
                 (Some(Piece::Star), _) => {
@@ -179,7 +210,7 @@ fn variable(inside: &str) -> Result<Piece, String> {
             name.trim()
         ));
     }
-    Ok(Piece::Variable { key, default: default.map(str::to_owned) })
+    Ok(Piece::Variable(Box::new(Variable { key, default: default.map(str::to_owned) })))
 }
 
 #[cfg(test)]
@@ -232,9 +263,57 @@ mod tests {
         let pattern =
             Pattern::parse("team-${aws:username}-*", Syntax { variables: true, wildcards: true })
                 .unwrap();
-        let resolved = pattern.resolve(&mut |_| Some("*".to_owned())).unwrap();
+        let resolved = pattern.resolve(100, &mut |_| Some("*".into())).unwrap();
         assert!(resolved.fits("team-*-1") && !resolved.fits("team-red-1"));
-        assert!(pattern.resolve(&mut |_| None).is_none());
+        assert!(pattern.resolve(100, &mut |_| None).is_none());
+    }
+
+    #[test]
+    fn variables_are_not_written_out_beyond_what_could_fit() {
+        let pattern =
+            |text: &str| Pattern::parse(text, Syntax { variables: true, wildcards: true }).unwrap();
+        let long = "x".repeat(8_192);
+        let many = pattern(&"${kms:EncryptionContext:a}*".repeat(1_200));
+        let mut looked_up = 0;
+        let resolved = many.resolve(8_192, &mut |_| {
+            looked_up += 1;
+            Some(long.as_str().into())
+        });
+        assert_eq!((resolved, looked_up), (None, 1_200));
+        for (text, value, longest, expected) in [
+            ("${aws:username}", "abc", 3, true),
+            ("${aws:username}", "abcd", 3, false),
+            ("*${aws:username}*?", "ab", 3, true),
+            ("*${aws:username}*??", "ab", 3, false),
+        ] {
+            let resolved = pattern(text);
+            let resolved = resolved.resolve(longest, &mut |_| Some(value.into()));
+            assert_eq!(resolved.is_some(), expected, "{text} {value} {longest}");
+        }
+    }
+
+    /// Patterns that make a matcher with a stack of choices double its work with every wildcard.
+    #[test]
+    fn matching_takes_no_more_steps_than_pieces_times_characters() {
+        let text = "a".repeat(2_000);
+        for pattern in [
+            "*".repeat(32_768),
+            "?*".repeat(16_384),
+            "*?".repeat(1_000) + "b",
+            "a*".repeat(1_000) + "b",
+            "*a".repeat(1_000) + "b",
+            format!("*{}b", "a".repeat(1_000)),
+            format!("*{}b*", "a?".repeat(500)),
+            "*a?*b".repeat(400),
+        ] {
+            let parsed =
+                Pattern::parse(&pattern, Syntax { variables: false, wildcards: true }).unwrap();
+            STEPS.set(0);
+            let fits = parsed.fits(&text);
+            let bound = (parsed.0.len() + 1) * (text.len() + 1);
+            assert!(STEPS.get() <= bound, "{} steps for {pattern:.40}", STEPS.get());
+            assert!(!fits || !pattern.contains('b'), "{pattern:.40}");
+        }
     }
 
     #[test]

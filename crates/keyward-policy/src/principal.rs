@@ -156,6 +156,25 @@ fn with_user_id(ty: &str, needs: &mut Needs, test: impl FnOnce(Node) -> Node) ->
     Some(build::and(build::is_type(build::principal(), ty)?, held))
 }
 
+impl Named {
+    /// The text that one of [`Standing::names`] must equal for [`Self::tests`] to hold of a caller.
+    /// `None` where that does not tell.
+    pub(crate) fn name(&self) -> Option<&str> {
+        match self {
+            // An id is no name of its caller's.
+            Self::Anyone | Self::UserId(_) | Self::RoleId(_) => None,
+            Self::Account(name)
+            | Self::User(name)
+            | Self::Role(name)
+            | Self::Session(name)
+            | Self::Federated(name)
+            | Self::Service(name) => Some(name),
+            // Nobody's name.
+            Self::Provider => Some(""),
+        }
+    }
+}
+
 /// A caller as an entity: its type and id, what stands behind it, and its account.
 ///
 /// These three are also the texts by which a grant can name it.
@@ -167,6 +186,13 @@ pub(crate) struct Standing<'c> {
     pub(crate) behind: Option<(&'static str, &'c str)>,
     /// `None` for a service.
     pub(crate) account: Option<&'c str>,
+}
+
+impl<'c> Standing<'c> {
+    /// Every text by which a policy can name this caller.
+    pub(crate) fn names(&self) -> [Option<&'c str>; 3] {
+        [Some(self.id), self.behind.map(|(_, id)| id), self.account]
+    }
 }
 
 pub(crate) fn standing(caller: &Caller) -> Standing<'_> {

@@ -1,7 +1,8 @@
 //! A statement as Cedar policies, sliced by action.
 //!
-//! A slice holds what one document says about one action: the action is compiled out, and statements about
-//! other actions are not there. A test proves that the slice and the whole document decide alike.
+//! A slice holds what one document says to one audience about one action: the action is compiled out, and
+//! statements about other actions or other principals are not there. A test proves that the slice and the
+//! whole document decide alike.
 //! Permits also stand in a set of their own, because Cedar's answer to a forbidden request does not name them.
 //!
 //! INVARIANT: a resource-side Allow becomes one policy for each kind of match, so that the kind is known.
@@ -12,7 +13,7 @@ use crate::{
         emit::{self, Needs},
         native::Atom,
     },
-    document::{DocumentKind, Listed, Parsed, ResourcePattern, Statement},
+    document::{Audience, DocumentKind, Listed, Parsed, ResourcePattern, Statement},
     entities,
     error::Unevaluable,
     pattern::{Pattern, Piece},
@@ -31,6 +32,8 @@ pub(crate) struct Slice {
     /// By policy id, which is the place in this list.
     pub(crate) entries: Vec<Entry>,
     pub(crate) needs: Needs,
+    /// About how much memory this takes.
+    pub(crate) bytes: u64,
 }
 
 /// Where a Cedar policy comes from.
@@ -42,10 +45,12 @@ pub(crate) struct Entry {
 }
 
 impl Slice {
+    /// `audience`: leave out statements about other principals; `None` keeps them.
     /// `whole`: keep every statement and let Cedar choose by action, as the tests do to compare.
     pub(crate) fn compile(
         parsed: &Parsed,
         kind: DocumentKind,
+        audience: Option<Audience>,
         action: &str,
         guard: bool,
         whole: bool,
@@ -55,11 +60,15 @@ impl Slice {
             permits: PolicySet::new(),
             entries: Vec::new(),
             needs: Needs::default(),
+            bytes: 1_024,
         };
         for (index, statement) in parsed.statements.iter().enumerate() {
-            if is_dead(statement, kind) || !whole && !statement.covers_action(action) {
+            let concerned = audience.is_none_or(|audience| parsed.concerns(statement, audience));
+            let speaks = whole || concerned && statement.covers_action(action);
+            if is_dead(statement, kind) || !speaks {
                 continue;
             }
+            slice.bytes += statement.bytes();
             for (kind, nodes) in policies(statement, kind, guard, &mut slice.needs)? {
                 let entry = Entry { statement: index, sid: statement.sid.clone(), kind };
                 let actions = if whole {
@@ -244,6 +253,8 @@ pub(crate) fn policy(
             kind.map(|kind| ("match".to_owned(), format!("{kind:?}").to_lowercase().into())),
         );
     }
+    // Cedar joins clauses one after the other; see `build::joined`.
+    let clauses = if nodes.len() <= build::ROW_MAX { nodes } else { vec![build::all(nodes)] };
     let template = pst::Template::new(
         id,
         effect,
@@ -251,9 +262,54 @@ pub(crate) fn policy(
         action,
         pst::ResourceConstraint::Any,
     )
-    .try_with_clauses(nodes.into_iter().map(pst::Clause::When))
+    .try_with_clauses(clauses.into_iter().map(pst::Clause::When))
     .map_err(|error| failed(&error))?
     .with_annotations(annotations);
     let body = pst::StaticPolicy::try_from(template).map_err(|error| failed(&error))?;
     Policy::from_pst(pst::Policy::Static(body)).map_err(|error| failed(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn depth(node: &Node) -> usize {
+        match &**node {
+            pst::Expr::BinaryOp { left, right, .. } => 1 + depth(left).max(depth(right)),
+            _ => 1,
+        }
+    }
+
+    /// Cedar walks expressions by recursion, in stacks that are no deeper for a long document.
+    #[test]
+    fn ten_thousand_values_make_no_deep_expression() {
+        let nodes: Vec<Node> = (0..10_000).map(|_| build::resource()).collect();
+        assert!(depth(&build::any(nodes.clone())) <= 8 + 11);
+        assert!(depth(&build::all(nodes)) <= 8 + 11);
+    }
+
+    /// The work of a decision follows the document's length: at most three policies for a statement.
+    #[test]
+    fn a_statement_becomes_at_most_three_policies() {
+        let principals: Vec<String> = (0..500)
+            .flat_map(|n| {
+                let (user, session) =
+                    ("iam::111122223333:user", "sts::111122223333:assumed-role/r");
+                [
+                    format!("arn:aws:{user}/{n}"),
+                    format!("arn:aws:{session}/{n}"),
+                    format!("{n:012}"),
+                ]
+            })
+            .collect();
+        let text = format!(
+            r#"{{"Statement":{{"Effect":"Allow","Principal":{{"AWS":{principals:?}}},"Action":"*","Resource":"*"}}}}"#
+        );
+        let parsed = Parsed::parse(&text, DocumentKind::Resource).unwrap();
+        let slice =
+            Slice::compile(&parsed, DocumentKind::Resource, None, "kms:Decrypt", false, false)
+                .unwrap();
+        assert_eq!(slice.entries.len(), 3);
+        assert!(1_024 * 1_500 < slice.bytes, "{} bytes", slice.bytes);
+    }
 }

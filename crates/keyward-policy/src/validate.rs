@@ -79,10 +79,10 @@ pub(crate) fn key_policy_holds(c: char) -> bool {
 }
 
 pub(crate) fn key_policy(text: &str) -> Result<KeyPolicyPrincipals, PolicyError> {
-    if let Some(c) = text.chars().find(|c| !key_policy_holds(*c)) {
+    if let Some((at, c)) = text.char_indices().find(|(_, c)| !key_policy_holds(*c)) {
         return Err(PolicyError::malformed(
             "",
-            format!("the character {c:?} is not allowed in a key policy"),
+            format!("U+{:04X} at byte {at} is not allowed in a key policy", u32::from(c)),
         ));
     }
     principals(&check(text, DocumentKind::Resource)?)

@@ -77,12 +77,12 @@ fn policies_that_cannot_be_saved_are_refused() {
     let absent = allowing(&format!("arn:aws:iam::{ACCOUNT}:user/absent"), "kms:*").to_string();
     assert_eq!(
         world.fails("PutKeyPolicy", put(&absent), ErrorCode::MalformedPolicyDocument),
-        invalid
+        format!("{invalid} arn:aws:iam::{ACCOUNT}:user/absent does not exist")
     );
     let group = allowing(&format!("arn:aws:iam::{ACCOUNT}:group/g"), "kms:*").to_string();
     assert_eq!(
         world.fails("PutKeyPolicy", put(&group), ErrorCode::MalformedPolicyDocument),
-        invalid
+        format!("{invalid} Statement[0].Principal: arn:aws:iam::{ACCOUNT}:group/g")
     );
     let lockout = "The new key policy will not allow you to update the key policy in the future.";
     let read_only = allowing(&root_arn(), "kms:Describe*").to_string();

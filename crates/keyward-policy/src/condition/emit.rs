@@ -58,6 +58,19 @@ pub(crate) struct Needs {
     pub(crate) ambiguous: bool,
 }
 
+impl Needs {
+    /// Adds what another reads.
+    fn take(&mut self, other: Self) {
+        self.fixed.extend(other.fixed);
+        for (place, keys) in other.tags {
+            self.tags.entry(place).or_default().extend(keys);
+        }
+        self.atoms.extend(other.atoms);
+        self.boundary |= other.boundary;
+        self.ambiguous |= other.ambiguous;
+    }
+}
+
 /// The context attribute that holds a family's entity.
 pub(crate) const fn family_attribute(family: Family, view: View) -> &'static str {
     match (family, view) {
@@ -107,11 +120,11 @@ pub(crate) fn atom(atom: Atom, needs: &mut Needs) -> Node {
 }
 
 fn native_form(test: &Test, needs: &mut Needs) -> Option<Node> {
-    // Needs are recorded on a copy, so that an attempt that ends as an atom leaves nothing behind.
-    let mut tried = needs.clone();
+    // Needs are recorded apart, so that an attempt that ends as an atom leaves nothing behind.
+    let mut tried = Needs::default();
     let node =
         if test.key.is_multivalued() { many(test, &mut tried)? } else { single(test, &mut tried)? };
-    *needs = tried;
+    needs.take(tried);
     Some(node)
 }
 

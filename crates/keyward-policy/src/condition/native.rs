@@ -17,6 +17,7 @@ use crate::{
     question::Question,
 };
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 
 /// What an atom asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,8 +52,11 @@ impl Atom {
     pub(crate) fn holds(&self, question: &Question<'_>) -> Result<bool, String> {
         match self {
             Self::Condition(test) => condition_holds(test, question),
-            Self::Resource(pattern) => Ok(resolve(pattern, question)?
-                .is_some_and(|pattern| pattern.fits_arn(question.resource.arn()))),
+            Self::Resource(pattern) => {
+                let arn = question.resource.arn();
+                let resolved = resolve(pattern, arn.chars().count(), question)?;
+                Ok(resolved.is_some_and(|pattern| pattern.fits_arn(arn)))
+            }
         }
     }
 }
@@ -66,8 +70,7 @@ pub(crate) fn condition_holds(test: &Test, question: &Question<'_>) -> Result<bo
     if values.is_empty() {
         return Ok(test.holds_absent());
     }
-    let matcher = Matcher::new(test, question)?;
-    let hits = values.iter().filter(|value| matcher.fits(value)).count();
+    let hits = hits(test, question, &values)?.into_iter().filter(|hit| *hit).count();
     Ok(match (test.quantifier, test.operator.negated) {
         (None | Some(Quantifier::Any), false) => hits > 0,
         (None | Some(Quantifier::All), true) => hits == 0,
@@ -76,46 +79,56 @@ pub(crate) fn condition_holds(test: &Test, question: &Question<'_>) -> Result<bo
     })
 }
 
-/// A test's values with their variables replaced; what cannot be replaced fits nothing.
-struct Matcher<'t> {
-    test: &'t Test,
-    patterns: Vec<Pattern>,
+/// Of each value of the request, whether the positive form of the operator holds of it.
+fn hits(
+    test: &Test,
+    question: &Question<'_>,
+    values: &[Cow<'_, str>],
+) -> Result<Vec<bool>, String> {
+    let Operands::Texts(texts) = &test.operands else {
+        return Ok(values.iter().map(|have| typed_fits(test, have)).collect());
+    };
+    let folded = matches!(test.operator.shape, Shape::Text(Comparison::EqualFolded) | Shape::Bool);
+    let values: Vec<Cow<'_, str>> = values
+        .iter()
+        .map(|have| if folded { Cow::Owned(have.to_lowercase()) } else { Cow::Borrowed(&**have) })
+        .collect();
+    let longest = values.iter().map(|have| have.chars().count()).max().unwrap_or_default();
+    let mut hits = vec![false; values.len()];
+    // One after the other: what the variables of all together stand for may be long.
+    for text in texts {
+        // What cannot be replaced fits nothing.
+        let Some(pattern) = resolve(text, longest, question)? else { continue };
+        let literal = if folded { pattern.literal() } else { None };
+        for (hit, have) in hits.iter_mut().zip(&values) {
+            *hit = *hit
+                || match test.operator.shape {
+                    Shape::Text(Comparison::Equal | Comparison::Like) => pattern.fits(have),
+                    Shape::Text(Comparison::EqualFolded) | Shape::Bool => {
+                        literal.as_ref().is_some_and(|want| want.to_lowercase() == **have)
+                    }
+                    Shape::Arn => fits_arn(&pattern, have),
+                    _ => false,
+                };
+        }
+    }
+    Ok(hits)
 }
 
-impl<'t> Matcher<'t> {
-    fn new(test: &'t Test, question: &Question<'_>) -> Result<Self, String> {
-        let mut patterns = Vec::new();
-        if let Operands::Texts(texts) = &test.operands {
-            for text in texts {
-                patterns.extend(resolve(text, question)?);
-            }
+/// Whether the positive form of an operator that compares no texts holds of one value.
+fn typed_fits(test: &Test, have: &str) -> bool {
+    match (test.operator.shape, &test.operands) {
+        (Shape::Number(order), Operands::Numbers(wanted)) => value::Decimal::parse(have)
+            .is_some_and(|have| wanted.iter().any(|want| value::ordered(&have, order, want))),
+        (Shape::Time(order), Operands::Times(wanted)) => value::time_ms(have)
+            .is_some_and(|have| wanted.iter().any(|want| value::ordered(&have, order, want))),
+        (Shape::Ip, Operands::Networks(wanted)) => {
+            value::address(have).is_some_and(|have| wanted.iter().any(|want| want.contains(&have)))
         }
-        Ok(Self { test, patterns })
-    }
-
-    /// Whether the positive form of the operator holds of one value.
-    fn fits(&self, have: &str) -> bool {
-        let any = |fits: &dyn Fn(&Pattern) -> bool| self.patterns.iter().any(fits);
-        match (self.test.operator.shape, &self.test.operands) {
-            (Shape::Text(Comparison::Equal | Comparison::Like), _) => {
-                any(&|pattern| pattern.fits(have))
-            }
-            (Shape::Text(Comparison::EqualFolded) | Shape::Bool, _) => {
-                let have = have.to_lowercase();
-                any(&|pattern| pattern.literal().is_some_and(|want| want.to_lowercase() == have))
-            }
-            (Shape::Arn, _) => any(&|pattern| fits_arn(pattern, have)),
-            (Shape::Number(order), Operands::Numbers(wanted)) => value::Decimal::parse(have)
-                .is_some_and(|have| wanted.iter().any(|want| value::ordered(&have, order, want))),
-            (Shape::Time(order), Operands::Times(wanted)) => value::time_ms(have)
-                .is_some_and(|have| wanted.iter().any(|want| value::ordered(&have, order, want))),
-            (Shape::Ip, Operands::Networks(wanted)) => value::address(have)
-                .is_some_and(|have| wanted.iter().any(|want| want.contains(&have))),
-            (Shape::Binary, Operands::Bytes(wanted)) => {
-                value::bytes(have).is_some_and(|have| wanted.contains(&have))
-            }
-            _ => false,
+        (Shape::Binary, Operands::Bytes(wanted)) => {
+            value::bytes(have).is_some_and(|have| wanted.contains(&have))
         }
+        _ => false,
     }
 }
 
@@ -128,18 +141,21 @@ fn fits_arn(pattern: &Pattern, have: &str) -> bool {
     }
 }
 
+/// `longest`: characters of the longest text that the pattern is for.
 pub(crate) fn resolve(
     pattern: &Pattern,
+    longest: usize,
     question: &Question<'_>,
 ) -> Result<Option<Pattern>, String> {
     let mut failed = None;
-    let resolved = pattern.resolve(&mut |key: &ConditionKey| match look_up(question, key) {
-        Ok(Some(Seen::One(value))) => Some(value.into_owned()),
-        Ok(_) => None,
-        Err(why) => {
-            failed = Some(why);
-            None
-        }
-    });
+    let resolved =
+        pattern.resolve(longest, &mut |key: &ConditionKey| match look_up(question, key) {
+            Ok(Some(Seen::One(value))) => Some(Cow::Owned(value.into_owned())),
+            Ok(_) => None,
+            Err(why) => {
+                failed = Some(why);
+                None
+            }
+        });
     failed.map_or(Ok(resolved), Err)
 }

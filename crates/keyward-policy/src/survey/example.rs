@@ -24,6 +24,9 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use keyward_types::{EncryptionContext, GrantRecord, Layer};
 use std::collections::BTreeMap;
 
+/// Characters of a value that is tried: as long as an encryption context may be.
+const VALUE_CHARS_MAX: usize = 8_192;
+
 /// Ways on the key's side, and identity statements, that are tried.
 const TRIES_MAX: usize = 8;
 
@@ -198,9 +201,9 @@ impl Seeker<'_> {
     fn named(&self, test: &Test) -> Vec<String> {
         match &test.operands {
             Operands::Texts(patterns) => {
-                let resolved = patterns
-                    .iter()
-                    .filter_map(|pattern| resolve(pattern, self.question).ok().flatten());
+                let resolved = patterns.iter().filter_map(|pattern| {
+                    resolve(pattern, VALUE_CHARS_MAX, self.question).ok().flatten()
+                });
                 resolved.map(|pattern| instance(&pattern, test.operator.shape)).collect()
             }
             Operands::Numbers(numbers) => numbers

@@ -139,8 +139,8 @@ impl Doctored {
                 .iter()
                 .zip(&left)
                 .map(|(statement, left)| assumed(statement, left, statement.allow == hopeful));
-            let parsed = Parsed { statements: statements.collect() };
-            Slice::compile(&parsed, kind, question.action, guard, false).map(Arc::new)
+            let parsed = Parsed::of(statements.collect());
+            Slice::compile(&parsed, kind, None, question.action, guard, false).map(Arc::new)
         };
         Ok(Self { hopeful: read(true)?, fearful: read(false)?, left })
     }

@@ -7,10 +7,12 @@
     reason = "a test that meets what it does not expect fails"
 )]
 
+mod attack;
 mod behaviour;
 mod cases;
 mod found;
 mod guardrails;
+mod monsters;
 mod narrowing;
 mod oracle;
 mod random;

@@ -1,0 +1,8 @@
+//! `cargo fuzz run key_policy`
+#![no_main]
+#![allow(dead_code, reason = "a target is one of several in its file")]
+
+#[path = "../targets/policy.rs"]
+mod targets;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::key_policy(data));

@@ -1,0 +1,8 @@
+//! `cargo fuzz run sigv4_presented`
+#![no_main]
+#![allow(dead_code, reason = "a target is one of several in its file")]
+
+#[path = "../targets/wire.rs"]
+mod targets;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::sigv4_presented(data));
