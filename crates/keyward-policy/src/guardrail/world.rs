@@ -5,7 +5,7 @@ use crate::{
     condition::emit::{View, family_attribute},
     entities,
     error::Unevaluable,
-    keys::{self, Family},
+    keys::{self, Family, look_up_row},
     principal::{self, Standing},
     question::{Question, Resource},
     request::{fixed, form},
@@ -46,7 +46,12 @@ pub(super) fn request(
     }
     let mut pairs = plain(question, reads);
     for (row, view) in &reads.fixed {
-        pairs.extend(fixed(question, *row, *view)?);
+        let pair = fixed(question, *row, *view)?;
+        // A value that is there and cannot be read might be what a guardrail looks for.
+        if pair.is_none() && look_up_row(question, *row).map_err(Unevaluable)?.is_some() {
+            return Err(Unevaluable("a value is not of its kind".to_owned()));
+        }
+        pairs.extend(pair);
     }
     for (family, view) in &reads.families {
         let name = family_attribute(*family, *view);

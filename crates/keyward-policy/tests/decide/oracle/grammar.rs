@@ -51,7 +51,7 @@ pub(crate) fn is_unsaveable(document: &Value, kind: Kind) -> bool {
                 || is_key_policy_misuse(statement, kind)
                 || actions(statement).iter().any(|action| is_unknown_action(action))
         })
-        || kind == Kind::Identity && has_bad_sids(document)
+        || kind != Kind::Resource && has_bad_sids(document)
 }
 
 fn statements(document: &Value) -> Vec<&Map<String, Value>> {

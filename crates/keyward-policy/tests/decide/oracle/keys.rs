@@ -67,6 +67,22 @@ impl Oracle<'_> {
                 CallerKind::Service { name } => some(name),
                 _ => None,
             },
+            "aws:principalservicenameslist" => match &caller.kind {
+                CallerKind::Service { name } => some(name),
+                _ => None,
+            },
+            // MFA was shown when the session began.
+            "aws:multifactorauthage" if caller.mfa == Some(true) => {
+                let now = self.values("aws:epochtime", Kind::Identity);
+                let now = now.first().and_then(|now| now.parse::<i64>().ok());
+                now.zip(caller.issued)
+                    .map(|(now, issued)| (now - issued.seconds()).max(0).to_string())
+            }
+            // Always there for these three, and nobody here asks for a service.
+            "kms:grantisforawsresource" => {
+                let asked = ["kms:CreateGrant", "kms:ListGrants", "kms:RevokeGrant"];
+                asked.contains(&self.ask.action.as_str()).then(|| self.is_service().to_string())
+            }
             "aws:multifactorauthpresent" => caller.mfa.map(|mfa| mfa.to_string()),
             "aws:securetransport" => some(&origin.secure_transport.to_string()),
             "aws:viaawsservice" => some("false"),
