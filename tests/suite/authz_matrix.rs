@@ -1,7 +1,7 @@
 //! Who may do what: every operation by kinds of principals, a table that a person can review, and the proof that no
 //! operation is without both an allowed and a refused cell.
 
-use keyward_engine::{OPERATIONS, Spec, shape::Kind};
+use keyward_engine::{OPERATIONS, Service, Spec, shape::Kind};
 use keyward_testkit::{Login, TestService, doors::through_engine, golden};
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
@@ -39,6 +39,14 @@ impl Scene {
         ]});
         let role = json!({"RoleName": "matrix", "AssumeRolePolicyDocument": trust.to_string()});
         service.iam(&root, "CreateRole", &role).text("/Role/Arn");
+        // An alias of another account's own, so that its request is decided and not lost.
+        let foreign = service.root_of("444455556666");
+        let own = service.kms(&foreign, "CreateKey", &json!({})).text("/KeyMetadata/Arn");
+        service.kms(
+            &foreign,
+            "CreateAlias",
+            &json!({"AliasName": "alias/matrix", "TargetKeyId": own}),
+        );
         let actions = match spec.name {
             "ReEncrypt" => json!(["kms:ReEncryptFrom", "kms:ReEncryptTo"]),
             _ => json!(spec.action()),
@@ -50,7 +58,7 @@ impl Scene {
             service.user("encrypter", &allow(json!("kms:Encrypt"))),
             service.user("nobody", &json!({})),
             service.user("grantee", &json!({})),
-            service.root_of("444455556666"),
+            foreign,
         ];
         let grant = json!({"KeyId": key, "GranteePrincipal": "arn:aws:iam::000000000000:user/grantee", "Operations": ["Encrypt", "Decrypt", "DescribeKey", "CreateGrant", "RetireGrant"]});
         let grant = service.kms(&root, "CreateGrant", &grant).text("/GrantId");
@@ -65,6 +73,8 @@ impl Scene {
             through_engine(&self.service, &self.logins[place], spec.service, spec.name, &body);
         match answer.code() {
             "AccessDeniedException" => '-',
+            // Only a key that is not there is found out before the decision.
+            "NotFoundException" if spec.service == Service::Keyward => 'A',
             "ValidationException"
             | "SerializationException"
             | "NotFoundException"
@@ -118,7 +128,9 @@ impl Scene {
     fn more(&self, operation: &str) -> Value {
         let key = &self.key;
         match operation {
-            "CanI" | "WhoCan" => json!({"Action": "kms:Encrypt"}),
+            "CanI" => json!({"Action": "kms:Encrypt", "KeyId": key}),
+            "GetAccessKeyInfo" => json!({"AccessKeyId": self.logins[1].access_key_id}),
+            "WhoCan" => json!({"Action": "kms:Encrypt"}),
             "CreateAlias" => json!({"AliasName": "alias/new"}),
             "CreateGrant" => {
                 json!({"GranteePrincipal": "arn:aws:iam::000000000000:root", "Operations": ["Encrypt"]})
@@ -131,7 +143,7 @@ impl Scene {
                 json!({"Id": "o-abcdefghij", "ManagementAccount": "000000000000"})
             }
             "RetireGrant" => json!({"KeyId": key, "GrantId": self.grant}),
-            "Simulate" => json!({"Actions": ["kms:Encrypt"], "Key": key}),
+            "Simulate" => json!({"Actions": ["kms:Encrypt"], "KeyId": key}),
             "SimulatePrincipalPolicy" => json!({"ActionNames": ["kms:Encrypt"]}),
             "SimulateCustomPolicy" => {
                 json!({"ActionNames": ["kms:Encrypt"], "PolicyInputList": ["{}"]})

@@ -282,9 +282,8 @@ impl OwnSide<'_> {
         facts: &Facts<'_>,
         cross_account: bool,
     ) -> Decision {
-        // Its own side alone, as if the owner allowed.
         let own = self.engine.world.policies.decide(&Question {
-            cross_account_allowed: true,
+            owner_allows: true,
             ..self.question(Resource::Other { arn }, action, facts)
         });
         let denied = match own.reason {

@@ -357,7 +357,7 @@ pub(crate) fn tally(
         endpoint_ok: chorus.ok(Layer::VpcEndpointPolicy),
         service: question.is_service(),
         key_operation: question.resource.has_policy(),
-        same_account: question.same_account(),
+        same_account: question.same_account() || question.owner_allows,
         cross_account_allowed: question.cross_account_allowed,
         names_caller: kinds.contains(&MatchKind::Session),
         names_entity: kinds.contains(&MatchKind::Entity),

@@ -96,6 +96,8 @@ pub struct Question<'a> {
     pub rcps: &'a [Vec<IdentityDocument>],
     /// The policy of the endpoint through which the request came.
     pub vpc_endpoint: Option<&'a IdentityDocument>,
+    /// Take it that the owner's account allows: what is decided is the caller's own side alone.
+    pub owner_allows: bool,
     pub facts: &'a Facts<'a>,
     /// The documents are only tried: what is compiled of them is not kept.
     pub trial: bool,
@@ -124,6 +126,7 @@ impl<'a> Question<'a> {
             scps: &[],
             rcps: &[],
             vpc_endpoint: None,
+            owner_allows: false,
             facts,
             trial: false,
         }
