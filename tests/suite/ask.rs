@@ -201,7 +201,7 @@ const REQUESTS: &[&str] = &["Encrypt", "DescribeKey", "GetKeyPolicy"];
 
 #[test]
 fn a_question_answers_what_the_request_gets() {
-    let seed = std::process::id() as u64;
+    let seed = seed();
     println!("seed {seed}");
     let mut luck = Luck(seed);
     let mut seen = [0_u32; 2];
@@ -231,11 +231,18 @@ fn a_question_answers_what_the_request_gets() {
     assert!(seen.iter().all(|count| 50 < *count), "one-sided: {seen:?}");
 }
 
+/// The same in every run, unless `KEYWARD_SEED` says another.
+fn seed() -> u64 {
+    #[expect(clippy::disallowed_methods, reason = "a failed run is repeated by its seed")]
+    let told = std::env::var("KEYWARD_SEED").ok().and_then(|seed| seed.parse().ok());
+    told.unwrap_or(1_592_832)
+}
+
 /// Nobody who is allowed under some facts is missing, nobody is certain who is refused under some, and an example
 /// is one.
 #[test]
 fn who_can_misses_nobody_and_promises_nothing_false() {
-    let seed = u64::from(std::process::id()) << 8;
+    let seed = seed();
     println!("seed {seed}");
     let mut luck = Luck(seed);
     let mut seen: BTreeMap<String, u32> = BTreeMap::new();
@@ -295,7 +302,13 @@ fn who_can_misses_nobody_and_promises_nothing_false() {
                         .iter()
                         .map(|(name, values)| json!({"Name": name, "Values": values}))
                         .collect();
-                    let facts = json!({"Principal": person.arn, "Actions": [action], "KeyId": scene.key,
+                    // A role stands for any of its sessions; the one of this test may be named by itself.
+                    let principal = if entry["Type"] == "Role" {
+                        person.arn.replace("assumed-role/job/test", "assumed-role/job/another")
+                    } else {
+                        person.arn.clone()
+                    };
+                    let facts = json!({"Principal": principal, "Actions": [action], "KeyId": scene.key,
                         "EncryptionContext": example["EncryptionContext"], "Context": entries});
                     let answer = keyward(&scene.service, &scene.root, "Simulate", &facts);
                     assert_eq!(
