@@ -143,6 +143,12 @@ impl Parsed {
         audience
     }
 
+    /// The account of a caller that is this audience, where the document names it.
+    pub(crate) fn account_of(&self, audience: Audience) -> Option<&str> {
+        let [_, _, account] = audience.0;
+        self.names.get(usize::try_from(account?).ok()?).map(String::as_str)
+    }
+
     /// Whether the statement can speak of a caller that is this audience: false only where the test of its
     /// principals is certain to fail, and that test stands before all others.
     pub(crate) fn concerns(&self, statement: &Statement, audience: Audience) -> bool {

@@ -46,7 +46,7 @@ pub fn cedar_text(document: &str, kind: PolicyKind) -> Result<String, PolicyErro
             continue;
         }
         let failed = |why: String| PolicyError::malformed(format!("Statement[{index}]"), why);
-        let bodies = translate::policies(statement, kind, false, &mut Needs::default())
+        let bodies = translate::policies(statement, kind, None, false, &mut Needs::default())
             .map_err(|error| failed(error.0))?;
         for (place, (kind, nodes)) in bodies.into_iter().enumerate() {
             let entry = Entry { statement: index, sid: statement.sid.clone(), kind };

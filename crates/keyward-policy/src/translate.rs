@@ -17,6 +17,7 @@ use crate::{
     entities,
     error::Unevaluable,
     pattern::{Pattern, Piece},
+    principal::Named,
 };
 use cedar_policy::{Policy, PolicySet, pst};
 use keyward_types::MatchKind;
@@ -62,6 +63,7 @@ impl Slice {
             needs: Needs::default(),
             bytes: 1_024,
         };
+        let account = audience.and_then(|audience| parsed.account_of(audience));
         for (index, statement) in parsed.statements.iter().enumerate() {
             let concerned = audience.is_none_or(|audience| parsed.concerns(statement, audience));
             let speaks = whole || concerned && statement.covers_action(action);
@@ -69,7 +71,7 @@ impl Slice {
                 continue;
             }
             slice.bytes += statement.bytes();
-            for (kind, nodes) in policies(statement, kind, guard, &mut slice.needs)? {
+            for (kind, nodes) in policies(statement, kind, account, guard, &mut slice.needs)? {
                 let entry = Entry { statement: index, sid: statement.sid.clone(), kind };
                 let actions = if whole {
                     action_constraint(statement, &[action])?
@@ -106,30 +108,36 @@ pub(crate) fn is_dead(statement: &Statement, kind: DocumentKind) -> bool {
 type Body = (Option<MatchKind>, Vec<Node>);
 
 /// The bodies of a statement's policies.
+///
+/// `account`: the account of every caller that the policies are for, whose name then needs no test.
 pub(crate) fn policies(
     statement: &Statement,
     kind: DocumentKind,
+    account: Option<&str>,
     guard: bool,
     needs: &mut Needs,
 ) -> Result<Vec<Body>, Unevaluable> {
     let mut rest = Vec::new();
     rest.extend(resource(statement, guard, needs)?);
     rest.extend(statement.tests.iter().map(|test| emit::test(test, statement.allow, guard, needs)));
-    let with = |kind, principal: Node| {
-        (kind, [principal].into_iter().chain(rest.iter().cloned()).collect())
+    let with = |kind, principals: Vec<Option<Node>>| {
+        // One that is sure makes the others idle.
+        let test = principals.into_iter().collect::<Option<Vec<Node>>>().map(build::any);
+        (kind, test.into_iter().chain(rest.iter().cloned()).collect())
     };
     match &statement.principals {
         None => Ok(vec![(None, rest)]),
         Some(_) if kind == DocumentKind::Identity => Ok(vec![(None, rest)]),
         Some(listed) if statement.allow && !listed.not => {
-            let mut kinds: BTreeMap<MatchKind, Vec<Node>> = BTreeMap::new();
-            for (kind, node) in principal_tests(listed, needs)? {
+            let mut kinds: BTreeMap<MatchKind, Vec<Option<Node>>> = BTreeMap::new();
+            for (kind, node) in principal_tests(listed, account, needs)? {
                 kinds.entry(kind).or_default().push(node);
             }
-            Ok(kinds.into_iter().map(|(kind, nodes)| with(Some(kind), build::any(nodes))).collect())
+            Ok(kinds.into_iter().map(|(kind, nodes)| with(Some(kind), nodes)).collect())
         }
         Some(_) => {
-            Ok(principal(statement, needs)?.into_iter().map(|node| with(None, node)).collect())
+            let test = principal(statement, needs)?;
+            Ok(test.into_iter().map(|node| with(None, vec![Some(node)])).collect())
         }
     }
 }
@@ -140,8 +148,8 @@ pub(crate) fn principal(
     needs: &mut Needs,
 ) -> Result<Option<Node>, Unevaluable> {
     let Some(listed) = &statement.principals else { return Ok(None) };
-    let named =
-        build::any(principal_tests(listed, needs)?.into_iter().map(|(_, node)| node).collect());
+    let tests = principal_tests(listed, None, needs)?.into_iter().filter_map(|(_, node)| node);
+    let named = build::any(tests.collect());
     if !listed.not {
         return Ok(Some(named));
     }
@@ -150,17 +158,27 @@ pub(crate) fn principal(
     Ok(Some(build::or(build::context("hasBoundary"), build::not(named))))
 }
 
+/// What must hold of the caller to be named, by each kind of match; `None` is what holds of every caller of
+/// `account`. Without an account nothing is `None`.
 fn principal_tests(
-    listed: &Listed<crate::principal::Named>,
+    listed: &Listed<Named>,
+    account: Option<&str>,
     needs: &mut Needs,
-) -> Result<Vec<(MatchKind, Node)>, Unevaluable> {
+) -> Result<Vec<(MatchKind, Option<Node>)>, Unevaluable> {
     let mut tests = Vec::new();
     for named in &listed.items {
-        tests.extend(
-            named
-                .tests(needs)
-                .ok_or_else(|| Unevaluable("a principal has no Cedar form".to_owned()))?,
-        );
+        match (named, account) {
+            (Named::Anyone, Some(_)) => tests.push((MatchKind::Session, None)),
+            (Named::Account(id), Some(account)) if id == account => {
+                tests.push((MatchKind::Account, None));
+            }
+            _ => {
+                let found = named.tests(needs);
+                let found =
+                    found.ok_or_else(|| Unevaluable("a principal has no Cedar form".to_owned()))?;
+                tests.extend(found.into_iter().map(|(kind, node)| (kind, Some(node))));
+            }
+        }
     }
     Ok(tests)
 }

@@ -130,7 +130,7 @@ pub(crate) fn check(text: &str, kind: DocumentKind) -> Result<Parsed, PolicyErro
         let at = |element: &str| format!("Statement[{index}].{element}");
         let mut needs = crate::condition::emit::Needs::default();
         for guard in [false, true] {
-            crate::translate::policies(statement, kind, guard, &mut needs)
+            crate::translate::policies(statement, kind, None, guard, &mut needs)
                 .map_err(|error| PolicyError::malformed(at(""), error.0))?;
         }
         let actions = statement.actions.iter().flat_map(|listed| &listed.items);
