@@ -280,7 +280,7 @@ def two_accounts(world):
             explained = json.loads(world.keyward("explain", request_id, "-o", "json", login=their_root))
             event = json.loads(world.keyward("events", "show", request_id, login=their_root))
             text = json.dumps([explained, event])
-            for secret in ("PartnerMessages", "Owner", "SnowyPII"):
+            for secret in ("PartnerMessages", "OnlyTheOwner", "SnowyPII"):
                 assert secret not in text, f"{secret} is in {text}"
             equal(explained["Decisions"][0]["reason"], {"NotAllowed": "KeyPolicy"})
             seen.append(json.dumps([explained["Decisions"], event["additionalEventData"], event["resources"], event["requestParameters"]]).replace(name, "NAME"))

@@ -1,6 +1,13 @@
-"""Managed policies, groups and permissions boundaries, made with `aws iam` and boto3, and seen to decide at once."""
+"""Managed policies, groups, permissions boundaries, MFA and federated users, made with `aws iam`, `aws sts` and boto3,
+and seen to decide at once."""
 
-from kit import ACCOUNT, REGION, document, equal, role_arn, statement, user_arn
+import base64
+import hashlib
+import hmac
+import struct
+import time
+
+from kit import ACCOUNT, REGION, Login, document, equal, role_arn, statement, user_arn
 
 ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
 
@@ -167,4 +174,58 @@ def boundaries(world):
     equal(details["RoleDetailList"][0]["RolePolicyList"][0]["PolicyDocument"]["Statement"][0]["Action"], "kms:*")
 
 
-STORIES = (managed_policies, user_groups, boundaries)
+def code(seed, steps=0):
+    """What an authenticator app shows, some steps of 30 seconds from now (RFC 6238)."""
+    digest = hmac.new(base64.b32decode(seed), struct.pack(">Q", int(time.time()) // 30 + steps), hashlib.sha1).digest()
+    offset = digest[-1] & 15
+    return f"{(struct.unpack('>I', digest[offset:offset + 4])[0] & 0x7FFFFFFF) % 1_000_000:06}"
+
+
+def lent(answer):
+    """The login of temporary credentials."""
+    made = answer["Credentials"]
+    return Login(made["AccessKeyId"], made["SecretAccessKey"], made["SessionToken"])
+
+
+def second_factor(world):
+    """A policy asks for MFA: keys open with a code of the user's own device, once, and never without."""
+    iam, key = world.client("iam"), world.key()
+    login = world.user("careful")
+    asks = statement("Allow", "kms:Encrypt", key["Arn"], sid="WithMfa", Condition={"Bool": {"aws:MultiFactorAuthPresent": "true"}})
+    iam.put_user_policy(UserName="careful", PolicyName="use", PolicyDocument=document(asks))
+    device = iam.create_virtual_mfa_device(VirtualMFADeviceName="phone")["VirtualMFADevice"]
+    serial, seed = device["SerialNumber"], device["Base32StringSeed"]
+    world.refused("InvalidAuthenticationCode", iam.enable_mfa_device, UserName="careful", SerialNumber=serial, AuthenticationCode1=code(seed, -2), AuthenticationCode2=code(seed, -4))
+    iam.enable_mfa_device(UserName="careful", SerialNumber=serial, AuthenticationCode1=code(seed, -1), AuthenticationCode2=code(seed))
+    listed = world.aws("iam", "list-mfa-devices", "--user-name", "careful")["MFADevices"]
+    equal([device["SerialNumber"] for device in listed], [serial])
+
+    encrypt = lambda client: client.encrypt(KeyId=key["KeyId"], Plaintext=b"draft")
+    theirs, sts = world.client(login=login), world.client("sts", login=login)
+    world.denied("NotAllowed", "IdentityPolicy", lambda: encrypt(theirs), sid="WithMfa", clause="Condition Bool aws:MultiFactorAuthPresent", expected="true", actual="(absent)")
+    world.denied("NotAllowed", "IdentityPolicy", lambda: encrypt(world.client(login=lent(sts.get_session_token()))), sid="WithMfa", actual="false")
+    # The code of the next step is taken already, for clocks differ; a code counts once.
+    shown = dict(SerialNumber=serial, TokenCode=code(seed, 1))
+    encrypt(world.client(login=lent(sts.get_session_token(**shown))))
+    world.refused("AccessDenied", sts.get_session_token, **shown, words="invalid MFA one time pass code")
+    world.refused("DeleteConflict", iam.delete_virtual_mfa_device, SerialNumber=serial)
+    iam.deactivate_mfa_device(UserName="careful", SerialNumber=serial)
+    iam.delete_virtual_mfa_device(SerialNumber=serial)
+
+
+def federated_users(world):
+    """A user lends part of what it may to somebody else, with a policy that narrows it."""
+    iam, key = world.client("iam"), world.key()
+    login = world.user("broker")
+    iam.put_user_policy(UserName="broker", PolicyName="use", PolicyDocument=document(
+        statement("Allow", ["kms:Encrypt", "kms:DescribeKey"], key["Arn"]), statement("Allow", "sts:GetFederationToken", "*")))
+    sts = world.client("sts", login=login)
+    made = sts.get_federation_token(Name="guest", Policy=document(statement("Allow", ["kms:Encrypt", "kms:Decrypt"], "*")))
+    equal(made["FederatedUser"]["Arn"], f"arn:aws:sts::{ACCOUNT}:federated-user/guest")
+    guest = world.client(login=lent(made))
+    sealed = guest.encrypt(KeyId=key["KeyId"], Plaintext=b"visit")["CiphertextBlob"]
+    world.denied("NotAllowed", "IdentityPolicy", lambda: guest.decrypt(CiphertextBlob=sealed))
+    world.denied("NotAllowed", "SessionPolicy", lambda: guest.describe_key(KeyId=key["KeyId"]))
+
+
+STORIES = (managed_policies, user_groups, boundaries, second_factor, federated_users)

@@ -37,7 +37,7 @@ mod python {
         sizes, wrong_keys, names, broken_ciphertexts, malformed_bodies, bad_policies,
         encryption_context, grants, explicit_deny, silent_key_policy, account_statement,
         two_accounts with "--seed" "seeds/two-accounts.yaml", sessions, credentials_end, asking,
-        managed_policies, user_groups, boundaries,
+        managed_policies, user_groups, boundaries, second_factor, federated_users,
         organization with "--seed" "seeds/organization.yaml" "--front-header" "x-keyward-vpce=aws:SourceVpce",
         records, log_commands, rest, retired_while_used,
         forged, presigned, senseless,

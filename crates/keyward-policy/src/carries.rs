@@ -229,7 +229,7 @@ mod tests {
     #[test]
     fn every_action_of_kms_has_one_row() {
         let rows: Vec<&str> = ACTIONS.iter().map(|row| row.name).collect();
-        let of_aws: Vec<&str> = KMS_ACTIONS.iter().copied().collect();
+        let of_aws: Vec<&str> = KMS_ACTIONS.to_vec();
         assert_eq!(rows, of_aws);
     }
 
