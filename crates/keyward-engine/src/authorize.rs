@@ -8,10 +8,9 @@
 use crate::{
     Engine,
     call::Call,
-    identity::iso,
     key_policy,
+    layers::Layers,
     resolve::{Found, FoundKey},
-    surroundings::Layers,
     wording,
 };
 use keyward_policy::{Facts, Question, Resource, Tally};
@@ -483,7 +482,7 @@ fn aliases_of(store: &Store, key: &KeyName) -> Result<Vec<String>, KmsError> {
 /// resource and what a trusted front stated: its time.
 pub(crate) fn request_facts<'f>(now: Timestamp) -> Facts<'f> {
     let mut facts = Facts::new();
-    facts.add("aws:CurrentTime", iso(now)).add("aws:EpochTime", now.seconds().to_string());
+    facts.add("aws:CurrentTime", wording::iso(now)).add("aws:EpochTime", now.seconds().to_string());
     facts
 }
 
@@ -507,7 +506,7 @@ pub(crate) fn target_facts<'f>(
         facts.add("kms:RequestAlias", alias.as_str());
     }
     if let Found::Other { tags, .. } = found {
-        crate::identity::tag_facts(tags, &mut facts);
+        crate::directory::tag_facts(tags, &mut facts);
     }
     facts
 }

@@ -176,7 +176,7 @@ impl Prepared {
         let engine = Arc::clone(&self.engine);
         let caller = Arc::clone(&self.caller);
         let layers = if found.iter().all(|found| matches!(found, Found::Unchecked)) {
-            crate::surroundings::Layers::default()
+            crate::layers::Layers::default()
         } else {
             engine.layers(&caller)?
         };
@@ -196,7 +196,7 @@ impl Prepared {
         for (index, (target, found)) in targets.iter().zip(found).enumerate() {
             let mut facts = target_facts(&layers, &caller, found, target.context, now);
             if let Found::Other { boundary, .. } = found {
-                crate::identity::boundary_fact(&O::SPEC, boundary.as_deref(), &mut facts);
+                crate::directory::boundary_fact(&O::SPEC, boundary.as_deref(), &mut facts);
             }
             O::facts(input, index, &mut facts);
             O::found_facts(&engine, &keys, &mut facts)?;

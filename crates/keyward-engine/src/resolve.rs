@@ -4,7 +4,7 @@
 //! here: the caller learns that only through the same refusal that an existing key would give (P6).
 
 use crate::{
-    Engine, identity,
+    Engine, directory,
     operation::{Service, Spec, Subject, Target},
     wording,
 };
@@ -87,7 +87,7 @@ pub(crate) fn resolve(
     rested_on: &mut Vec<Name>,
 ) -> Result<Found, KmsError> {
     if spec.service == Service::Iam {
-        identity::refuse_plain_session(caller)?;
+        directory::refuse_plain_session(caller)?;
     }
     let mut lookup = Lookup { engine, caller, rested_on };
     match &target.subject {

@@ -8,7 +8,7 @@
 
 use crate::{
     Engine,
-    identity::{Credential, of_role, of_user, root, unavailable, unrecognized},
+    credential::{Credential, of_role, of_user, root, unavailable, unrecognized},
 };
 use keyward_types::{
     AccountId, CallerKind, ErrorCode, Generator, IdentityDocument, KmsError, Name, Timestamp,

@@ -4,7 +4,7 @@
 
 use keyward_types::{
     AccountId, AliasName, Caller, Decision, ErrorCode, GrantId, KeyName, KeyRecord, KeySpec,
-    KmsError, Region,
+    KmsError, Region, Timestamp,
 };
 
 pub(crate) fn invalid_key_id(text: &str) -> KmsError {
@@ -127,4 +127,11 @@ pub(crate) fn token_text(bytes: &[u8]) -> String {
 
 pub(crate) fn token_bytes(text: &str) -> Option<Vec<u8>> {
     base64::Engine::decode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, text).ok()
+}
+
+/// A time as the query protocol writes it.
+pub(crate) fn iso(time: Timestamp) -> String {
+    chrono::DateTime::from_timestamp(time.seconds(), 0)
+        .map(|time| time.to_rfc3339_opts(chrono::SecondsFormat::Secs, true))
+        .unwrap_or_default()
 }

@@ -15,10 +15,10 @@ pub(crate) mod simulator;
 use crate::{
     Engine, OPERATIONS,
     authorize::{Asking, Ruling, is_owners, target_facts},
+    layers::Layers,
     operation::{Service, Spec, Subject, Target},
     resolve::{Found, resolve},
     shape::{Kind, Member, optional, required, text},
-    surroundings::Layers,
 };
 use keyward_policy::{Facts, KMS_ACTIONS, Question, Values, is_condition_key};
 use keyward_types::{

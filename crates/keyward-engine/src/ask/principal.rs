@@ -3,7 +3,7 @@
 //! INVARIANT: callers are made by the functions that make them for verified credentials.
 
 use super::{Stated, not_yours};
-use crate::{Engine, identity};
+use crate::{Engine, credential};
 use keyward_policy::ANY_SESSION;
 use keyward_types::{
     AccountId, Arn, Caller, CallerKind, ErrorCode, KmsError, Origin, RoleRecord, UserRecord,
@@ -70,22 +70,22 @@ impl Engine {
     }
 
     pub(crate) fn root(&self, asker: &Caller) -> Caller {
-        identity::root(asker.account.clone(), "", Zeroizing::default()).into_caller(origin(asker))
+        credential::root(asker.account.clone(), "", Zeroizing::default()).into_caller(origin(asker))
     }
 
     pub(crate) fn of_role(&self, asker: &Caller, role: &Arc<RoleRecord>, session: &str) -> Caller {
-        identity::of_role(role, session, "", Zeroizing::default())
+        credential::of_role(role, session, "", Zeroizing::default())
             .issued_at(self.now())
             .into_caller(origin(asker))
     }
 }
 
 pub(crate) fn of_user(asker: &Caller, user: &Arc<UserRecord>) -> Caller {
-    identity::of_user(user, "", Zeroizing::default()).into_caller(origin(asker))
+    credential::of_user(user, "", Zeroizing::default()).into_caller(origin(asker))
 }
 
 pub(crate) fn service(asker: &Caller, name: &str) -> Caller {
-    identity::of_service(asker.account.clone(), name, "", Zeroizing::default())
+    credential::of_service(asker.account.clone(), name, "", Zeroizing::default())
         .into_caller(origin(asker))
 }
 

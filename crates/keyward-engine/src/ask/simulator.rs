@@ -9,10 +9,10 @@ use crate::{
     Engine,
     authorize::request_facts,
     call::Call,
+    layers::Layers,
     ops::identity_prelude::{IamPage, PageInput, iam_page, invalid_input},
     ops::prelude::*,
     shape::patterned,
-    surroundings::Layers,
 };
 use keyward_policy::{Place, Question, Resource, Values, statement_places};
 use keyward_types::{

@@ -132,7 +132,7 @@ impl Operation for AssumeRole {
             credentials,
             assumed_role_user: AssumedRoleUser {
                 assumed_role_id: format!("{}:{}", role.role_id, input.role_session_name),
-                arn: identity::session_arn(&role, &input.role_session_name),
+                arn: directory::session_arn(&role, &input.role_session_name),
             },
             packed_policy_size: packed,
             source_identity,
@@ -175,7 +175,7 @@ impl Input {
     /// The account and name of the role that the ARN names.
     fn role_name(&self) -> Option<(AccountId, String)> {
         Arn::parse(&self.role_arn).filter(|arn| arn.partition == "aws")?;
-        match identity::principal_name(&self.role_arn)? {
+        match directory::principal_name(&self.role_arn)? {
             Name::Role(account, name) => Some((account, name)),
             _ => None,
         }
@@ -302,7 +302,7 @@ fn authorized_role(
     let (own_facts, arn) = (facts.clone(), role.arn());
     layers.facts(caller, &mut facts);
     layers.owner_facts(&role.account, &mut facts);
-    identity::tag_facts(&role.tags, &mut facts);
+    directory::tag_facts(&role.tags, &mut facts);
     for action in input.actions(caller) {
         let decision = call.policies().decide(&Question {
             cross_account_allowed: true,

@@ -42,7 +42,7 @@ impl Operation for CreateAccessKey {
             );
             return Err(KmsError::new(ErrorCode::IamLimitExceeded, message));
         }
-        let key = identity::new_access_key(caller.account.clone(), owner, now, call.generator());
+        let key = credential::new_access_key(caller.account.clone(), owner, now, call.generator());
         call.rest_on(Name::AccessKey(key.access_key_id.clone()));
         if call.store().access_key(&key.access_key_id).map_err(KmsError::internal)?.is_some() {
             return Err(KmsError::internal("an access key id was drawn twice"));
@@ -103,7 +103,7 @@ pub(crate) fn key_owner(
     name: Option<&str>,
 ) -> Result<AccessKeyOwner, KmsError> {
     let caller = call.caller();
-    let name = identity::named_or_own(caller, name)?.map(str::to_owned);
+    let name = directory::named_or_own(caller, name)?.map(str::to_owned);
     if let Some(name) = &name {
         known::<UserRecord>(call, name)?;
     }

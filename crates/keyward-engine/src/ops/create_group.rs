@@ -33,7 +33,7 @@ impl Operation for CreateGroup {
             account: call.caller().account.clone(),
             name: input.group_name.clone(),
             path: input.path().to_owned(),
-            group_id: identity::principal_id("AGPA", call.generator()),
+            group_id: credential::principal_id("AGPA", call.generator()),
             created: call.now(),
             policies: BTreeMap::new(),
             attached: BTreeSet::new(),

@@ -54,7 +54,7 @@ impl Operation for CreatePolicy {
             account: call.caller().account.clone(),
             name: input.policy_name.clone(),
             path: input.path().to_owned(),
-            policy_id: identity::principal_id("ANPA", call.generator()),
+            policy_id: credential::principal_id("ANPA", call.generator()),
             description: input.description.clone(),
             created: now,
             updated: now,

@@ -67,7 +67,7 @@ impl Operation for CreateRole {
             account: call.caller().account.clone(),
             name: input.role_name.clone(),
             path: input.path().to_owned(),
-            role_id: identity::principal_id("AROA", call.generator()),
+            role_id: credential::principal_id("AROA", call.generator()),
             created: call.now(),
             description: input.description.clone(),
             max_session_seconds: input.max_session_duration.unwrap_or(3_600),

@@ -59,7 +59,7 @@ impl Operation for CreateUser {
             account: call.caller().account.clone(),
             name: input.user_name.clone(),
             path: input.path().to_owned(),
-            user_id: identity::principal_id("AIDA", call.generator()),
+            user_id: credential::principal_id("AIDA", call.generator()),
             created: call.now(),
             tags: iam_tag_map(&input.tags),
             policies: BTreeMap::new(),

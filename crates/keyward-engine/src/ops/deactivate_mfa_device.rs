@@ -31,7 +31,7 @@ impl Operation for DeactivateMFADevice {
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Empty, KmsError> {
         let caller = call.caller();
-        let user = identity::named_or_own(caller, input.user_name.as_deref())?;
+        let user = directory::named_or_own(caller, input.user_name.as_deref())?;
         if let Some(user) = user {
             known_user(call, user)?;
         }

@@ -27,7 +27,7 @@ impl Operation for GetUser {
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
         let caller = call.caller();
-        match identity::named_or_own(caller, input.user_name.as_deref())? {
+        match directory::named_or_own(caller, input.user_name.as_deref())? {
             Some(name) => Ok(Output { user: User::of(&*known(call, name)?) }),
             // When an account came to be is not kept; its root user is as old as anything.
             None => Ok(Output { user: User::root(&caller.account, Timestamp::default()) }),

@@ -45,7 +45,7 @@ impl Operation for ListMFADevices {
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
         let caller = call.caller();
-        let user = identity::named_or_own(caller, input.user_name.as_deref())?;
+        let user = directory::named_or_own(caller, input.user_name.as_deref())?;
         if let Some(name) = user {
             known::<UserRecord>(call, name)?;
         }

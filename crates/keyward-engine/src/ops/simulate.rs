@@ -141,7 +141,7 @@ fn supposed_layers(
     call: &Call<'_>,
     caller: &Caller,
     input: &Input,
-) -> Result<crate::surroundings::Layers, KmsError> {
+) -> Result<crate::layers::Layers, KmsError> {
     let identity = input.identity_policies.as_ref();
     let identity = identity.map(|texts| documents(call, "identity policy", texts)).transpose()?;
     let boundary = input.permissions_boundary.as_ref();

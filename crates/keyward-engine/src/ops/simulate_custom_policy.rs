@@ -3,7 +3,7 @@
 use super::identity_prelude::*;
 use crate::{
     ask::simulator::{self, Given, Output, Simulation},
-    surroundings::Layers,
+    layers::Layers,
 };
 
 pub(crate) struct SimulateCustomPolicy;

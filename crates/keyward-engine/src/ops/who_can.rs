@@ -177,7 +177,7 @@ fn ask_about(
         engine.layers(&caller)?
     } else {
         // Another account's policies are not looked at.
-        crate::surroundings::Layers::default().of_owner(&engine.layers(asker)?)
+        crate::layers::Layers::default().of_owner(&engine.layers(asker)?)
     };
     let asked = Ask { engine, caller: &caller, layers: &layers, stated, grants: None };
     let survey = asked.put(action, key, |question| surveyor.survey(question, standpoint))?;

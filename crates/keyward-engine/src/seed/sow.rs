@@ -10,8 +10,8 @@ use super::{
 use crate::{
     Engine,
     call::{Call, Preset, Proposed},
+    credential::same_secret,
     fitness,
-    identity::same_secret,
     operation::{Operation, Spec},
     ops::seeds::{
         AttachRolePolicy, AttachUserPolicy, CreateAccessKey, CreateAlias, CreateGrant, CreateKey,

@@ -19,8 +19,8 @@ impl Credentials {
     /// Draws a key, fills it into the session and seals that. The caller has filled in the rest.
     pub(crate) fn issue(call: &mut Call<'_>, mut session: Session) -> Result<Self, KmsError> {
         let engine = call.engine();
-        session.access_key_id = identity::access_key_id("ASIA", call.generator());
-        session.secret = identity::secret_access_key(call.generator()).to_string();
+        session.access_key_id = credential::access_key_id("ASIA", call.generator());
+        session.secret = credential::secret_access_key(call.generator()).to_string();
         let token = engine.seal_session(&session, call.generator())?;
         Ok(Self {
             access_key_id: session.access_key_id.clone(),

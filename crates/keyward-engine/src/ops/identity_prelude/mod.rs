@@ -19,10 +19,10 @@ mod tagging;
 
 pub(crate) use super::prelude::*;
 pub(crate) use crate::{
-    identity::{self, iso},
-    principal,
+    credential, directory, identity, principal,
     session::{Holder, Session},
     shape::patterned,
+    wording::iso,
 };
 pub(crate) use answers::*;
 pub(crate) use boundary::*;
