@@ -195,6 +195,25 @@ fn p6_existence_is_not_told() {
         };
         assert_eq!(ask(&arn), ask(absent), "{operation}");
     }
+    // Claimed for a ciphertext of the stranger's own, and named by one that was made up.
+    let own = service.kms(&stranger, "CreateKey", &json!({})).text("/KeyMetadata/Arn");
+    let sealed = service
+        .kms(&stranger, "Encrypt", &json!({"KeyId": own, "Plaintext": "aGk="}))
+        .text("/CiphertextBlob");
+    for operation in ["Decrypt", "ReEncrypt"] {
+        let ask = |arn: &str| {
+            match service.kms(
+            &stranger,
+            operation,
+            &json!({"KeyId": arn, "SourceKeyId": arn, "DestinationKeyId": own, "CiphertextBlob": sealed}),
+        ) {
+            Answer::Refusal { code, message } => (code, without_ids(&message.unwrap_or_default())),
+            Answer::Success(body) => panic!("{operation}: {body}"),
+        }
+        };
+        assert_eq!(ask(&arn), ask(absent), "{operation}");
+        assert_eq!(ask(&arn).0, "AccessDeniedException", "{operation}");
+    }
 }
 
 /// P6 in the caller's own log: the decision and what would change it are the same whether or not the key,

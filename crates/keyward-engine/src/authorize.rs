@@ -8,6 +8,7 @@
 use crate::{
     Engine,
     call::Call,
+    directory::principal_name,
     key_policy,
     layers::Layers,
     resolve::{Found, FoundKey},
@@ -16,11 +17,11 @@ use crate::{
 use keyward_policy::{Facts, Question, Resource, Tally};
 use keyward_store::Store;
 use keyward_types::{
-    Blast, Caller, ChangeKind, Clause, Decision, EncryptionContext, Extent, GrantConstraints,
-    GrantId, GrantOperation, GrantRecord, KeyName, KeyRecord, KmsError, Layer, LayerEffect,
-    LayerOutcome, Name, NearMiss, PolicyChange, Reach, Reason, Remedy, Timestamp,
+    Blast, Caller, CallerKind, ChangeKind, Clause, Decision, EncryptionContext, Extent,
+    GrantConstraints, GrantId, GrantOperation, GrantRecord, KeyName, KeyRecord, KmsError, Layer,
+    LayerEffect, LayerOutcome, Name, NearMiss, PolicyChange, Reach, Reason, Remedy, Timestamp,
 };
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// What one target's decision needs beside the target.
 pub(crate) struct Asking<'a> {
@@ -87,8 +88,7 @@ impl Asking<'_> {
         Ok(Some(match found {
             _ if decision.allowed() => Ruling { decision, refusal: None },
             Found::Key(key) if key.record.name.account != self.caller.account => {
-                let by_ciphertext = key.material.is_some() && key.alias.is_none();
-                let refusal = wording::denied_elsewhere(action, self.caller, by_ciphertext);
+                let refusal = wording::denied_elsewhere(action, self.caller, key.by_ciphertext);
                 let decision = self.seen_from_outside(&key.arn_for(self.caller), action, facts);
                 Ruling { decision, refusal: Some(refusal) }
             }
@@ -157,7 +157,11 @@ impl Asking<'_> {
         Ok(ask(&Question {
             cross_account_allowed: self.cross_account,
             key_policy: Some(&record.policy),
-            key_policy_ignores_arns: was_made_again(record, self.caller),
+            key_policy_ignores_arns: was_made_again(
+                self.engine,
+                self.caller,
+                &record.policy_principals,
+            )?,
             grants: &grants,
             child_grant: self.child,
             ..self.layers.question(
@@ -186,7 +190,7 @@ impl Asking<'_> {
         let root = self.caller.account.root_arn();
         let mut grantees = self.caller.arns();
         grantees.push(&root);
-        if let keyward_types::CallerKind::Service { name } = &self.caller.kind {
+        if let CallerKind::Service { name } = &self.caller.kind {
             grantees.push(name);
         }
         let mut grants = match self.supposed {
@@ -355,10 +359,24 @@ impl OwnSide<'_> {
     }
 }
 
-/// Whether the policy names a principal of the caller's ARN that was deleted since: the caller is
-/// another one of the same name.
-fn was_made_again(key: &KeyRecord, caller: &Caller) -> bool {
-    key.policy_principals.get(&caller.principal_arn).is_some_and(|id| id != caller.unique_id())
+/// Whether a resource's policy names a principal of the caller's ARN that was deleted since: the caller is
+/// another one of the same name. `named`: unique ids, at the time of saving, by ARN.
+pub(crate) fn was_made_again(
+    engine: &Engine,
+    caller: &Caller,
+    named: &BTreeMap<String, String>,
+) -> Result<bool, KmsError> {
+    if named.get(&caller.principal_arn).is_some_and(|id| id != caller.unique_id()) {
+        return Ok(true);
+    }
+    // A federated session is also named by its user, whose id it does not carry; it lives only as long as that
+    // very user does.
+    let CallerKind::Federated { user_arn: Some(arn), .. } = &caller.kind else { return Ok(false) };
+    let (Some(id), Some(Name::User(account, name))) = (named.get(arn), principal_name(arn)) else {
+        return Ok(false);
+    };
+    let user = engine.world.store.user(&account, &name).map_err(KmsError::internal)?;
+    Ok(user.is_none_or(|user| user.user_id != *id))
 }
 
 /// Whether the caller could still replace the policy of a key that is as `candidate` says. Grants do not count.
@@ -376,7 +394,11 @@ pub(crate) fn keeps_caller_able(
     facts.add("kms:PolicyName", key_policy::DEFAULT_NAME);
     let question = Question {
         key_policy: Some(&candidate.policy),
-        key_policy_ignores_arns: was_made_again(candidate, caller),
+        key_policy_ignores_arns: was_made_again(
+            call.engine(),
+            caller,
+            &candidate.policy_principals,
+        )?,
         ..layers.question(
             caller,
             "kms:PutKeyPolicy",

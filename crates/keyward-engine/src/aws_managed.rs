@@ -1,6 +1,7 @@
 //! AWS's own managed policies, as far as users of a key service attach them.
 //!
-//! Each has AWS's ARN and says what AWS's document says. They cannot be changed, and belong to no account.
+//! Each has AWS's ARN and says what AWS's document says; where that excludes `organizations:*`, what Keyward
+//! has instead is excluded too. They cannot be changed, and belong to no account.
 //! Source: <https://docs.aws.amazon.com/aws-managed-policy/latest/reference/policy-list.html>
 
 use keyward_types::Timestamp;
@@ -50,7 +51,7 @@ pub(crate) const ALL: &[AwsManaged] = &[
         name: "PowerUserAccess",
         policy_id: "ANPAJYRXTHIB4FOVS3ZXS",
         description: "Provides full access to AWS services and resources, but does not allow management of Users and groups.",
-        document: r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","NotAction":["iam:*","organizations:*","account:*"],"Resource":"*"},{"Effect":"Allow","Action":["iam:CreateServiceLinkedRole","iam:DeleteServiceLinkedRole","iam:ListRoles","organizations:DescribeOrganization","account:ListRegions","account:GetAccountInformation"],"Resource":"*"}]}"#,
+        document: r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","NotAction":["iam:*","organizations:*","account:*","keyward:PutOrganization","keyward:DeleteOrganization"],"Resource":"*"},{"Effect":"Allow","Action":["iam:CreateServiceLinkedRole","iam:DeleteServiceLinkedRole","iam:ListRoles","organizations:DescribeOrganization","account:ListRegions","account:GetAccountInformation"],"Resource":"*"}]}"#,
     },
 ];
 

@@ -144,6 +144,10 @@ pub(crate) fn named_or_own<'n>(
 /// Credentials of GetSessionToken do not open IAM unless MFA was shown.
 /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html>
 pub(crate) fn refuse_plain_session(caller: &Caller) -> Result<(), KmsError> {
+    // Who was lent credentials by a user never does.
+    if matches!(caller.kind, CallerKind::Federated { .. }) {
+        return Err(unrecognized());
+    }
     let own = matches!(caller.kind, CallerKind::Root | CallerKind::User { .. });
     if own && caller.issued.is_some() && caller.mfa != Some(true) {
         Err(unrecognized())

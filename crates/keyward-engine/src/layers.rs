@@ -40,7 +40,28 @@ pub(crate) type Rcps = Vec<Vec<IdentityDocument>>;
 impl Engine {
     /// The layers of a caller, as they stand now.
     pub(crate) fn layers(&self, caller: &Caller) -> Result<Layers, KmsError> {
+        self.check_current(caller)?;
         self.layers_with(caller, self.identity(caller)?)
+    }
+
+    /// A caller was read when it signed in. Whom the name means now, and the tags of a user without session
+    /// tags, are not decided by when they have changed since.
+    fn check_current(&self, caller: &Caller) -> Result<(), KmsError> {
+        let store = &self.world.store;
+        let current = match &caller.kind {
+            CallerKind::User { name } => {
+                let user = store.user(&caller.account, name).map_err(KmsError::internal)?;
+                user.is_some_and(|user| {
+                    user.user_id == caller.unique_id() && user.tags == caller.tags
+                })
+            }
+            CallerKind::RoleSession { role_name, role_id, .. } => {
+                let role = store.role(&caller.account, role_name).map_err(KmsError::internal)?;
+                role.is_some_and(|role| role.role_id == *role_id)
+            }
+            CallerKind::Root | CallerKind::Federated { .. } | CallerKind::Service { .. } => true,
+        };
+        if current { Ok(()) } else { Err(changed("The caller")) }
     }
 
     /// The same for a caller whose identity was gathered in another way.
@@ -83,14 +104,18 @@ impl Engine {
             |arn: &str| aws_managed::find(arn).is_some() || managed_policy_name(arn).is_some();
         for policy in caller.session_policies.iter().filter(|policy| is_managed(&policy.source)) {
             if self.session_policy(&policy.source, rested_on)?.document != policy.document {
-                return Err(KmsError::new(
-                    ErrorCode::Throttling,
-                    "A session policy changed while the request was decided. Retry the request.",
-                ));
+                return Err(changed("A session policy"));
             }
         }
         Ok(())
     }
+}
+
+fn changed(what: &str) -> KmsError {
+    KmsError::new(
+        ErrorCode::Throttling,
+        format!("{what} changed while the request was decided. Retry the request."),
+    )
 }
 
 impl Layers {

@@ -3,10 +3,10 @@
 //! INVARIANT: a code counts once: the step of the newest one is kept with the device, in the same commit as
 //! what it was shown for.
 
-use crate::call::Call;
+use crate::{Engine, call::Call};
 use keyward_crypto::totp;
 use keyward_types::{CallerKind, ErrorCode, KmsError, MfaDeviceRecord, Name, Record, Timestamp};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 /// Steps before and after now whose codes are taken: clocks differ.
 const DRIFT_STEPS: u64 = 1;
@@ -47,13 +47,46 @@ pub(crate) fn shown(
              MFA serial number is valid and associated with this user.",
         )
     })?;
-    let step = matching_step(&device, code, call.now()).ok_or_else(|| {
-        refused("MultiFactorAuthentication failed with invalid MFA one time pass code. ")
-    })?;
+    let wrong =
+        || refused("MultiFactorAuthentication failed with invalid MFA one time pass code. ");
+    let engine = call.engine();
+    if engine.is_guessed_at(serial_number) {
+        return Err(wrong());
+    }
+    let Some(step) = matching_step(&device, code, call.now()) else {
+        engine.note_wrong_code(serial_number);
+        return Err(wrong());
+    };
     let mut device = MfaDeviceRecord::clone(&device);
     device.last_step = step;
     call.put(Record::MfaDevice(device));
     Ok(true)
+}
+
+/// Wrong codes of one device in one step, after which none is compared until the next step: with more, six
+/// digits could be guessed.
+const WRONG_CODES_MAX: u32 = 5;
+/// Devices whose wrong codes are counted; the counts of earlier steps go first.
+const COUNTED_MAX: usize = 10_000;
+
+impl Engine {
+    fn is_guessed_at(&self, serial_number: &str) -> bool {
+        let failures = self.mfa_failures.lock().unwrap_or_else(PoisonError::into_inner);
+        failures
+            .get(serial_number)
+            .is_some_and(|(at, count)| *at == step(self.now()) && WRONG_CODES_MAX <= *count)
+    }
+
+    fn note_wrong_code(&self, serial_number: &str) {
+        let now = step(self.now());
+        let mut failures = self.mfa_failures.lock().unwrap_or_else(PoisonError::into_inner);
+        if COUNTED_MAX <= failures.len() {
+            failures.retain(|_, (at, _)| *at == now);
+        }
+        let (at, count) = failures.entry(serial_number.to_owned()).or_default();
+        *count = if *at == now { count.saturating_add(1) } else { 1 };
+        *at = now;
+    }
 }
 
 /// The device of this serial number, where it is the caller's own; the request rests on it.

@@ -23,8 +23,10 @@ pub(crate) struct FoundKey {
     pub(crate) alias: Option<AliasName>,
     /// The material that a ciphertext names.
     pub(crate) material: Option<MaterialId>,
-    /// Whether the request claims another key than the one that made the ciphertext.
+    /// Whether the request claims this key, and another one made the ciphertext.
     pub(crate) wrongly_claimed: bool,
+    /// Whether the ciphertext alone names it.
+    pub(crate) by_ciphertext: bool,
 }
 
 impl FoundKey {
@@ -194,9 +196,13 @@ impl Lookup<'_> {
         let record = self.engine.world.store.key(&name).map_err(KmsError::internal)?;
         self.rested_on.push(Name::Key(name.clone()));
         match record {
-            Some(record) => {
-                Ok(Found::Key(FoundKey { record, alias, material: None, wrongly_claimed: false }))
-            }
+            Some(record) => Ok(Found::Key(FoundKey {
+                record,
+                alias,
+                material: None,
+                wrongly_claimed: false,
+                by_ciphertext: false,
+            })),
             None if name.account == self.caller.account => Err(wording::no_such_key(&name)),
             None => Ok(Found::AbsentElsewhere {
                 arn: name.to_string(),
@@ -211,12 +217,16 @@ impl Lookup<'_> {
     fn ciphertext(&mut self, blob: &[u8], claimed: Option<&KeyRef>) -> Result<Found, KmsError> {
         let header =
             ciphertext::parse(blob).map_err(|_| KmsError::bare(ErrorCode::InvalidCiphertext))?;
-        let (alias, wrongly_claimed) = match claimed {
-            None => (None, false),
+        let alias = match claimed {
+            None => None,
             // A key id alone may be short for a key of another account.
-            Some(KeyRef::Id(id)) if *id == header.key.key_id => (None, false),
+            Some(KeyRef::Id(id)) if *id == header.key.key_id => None,
             Some(claimed) => match self.key(claimed)? {
-                Found::Key(found) => (found.alias, found.record.name != header.key),
+                // Whether it is the wrong one is for those to hear who may use it.
+                Found::Key(found) if found.record.name != header.key => {
+                    return Ok(Found::Key(FoundKey { wrongly_claimed: true, ..found }));
+                }
+                Found::Key(found) => found.alias,
                 absent => return Ok(absent),
             },
         };
@@ -227,7 +237,7 @@ impl Lookup<'_> {
             Ok(Found::Key(found)) => Ok(Found::Key(FoundKey {
                 material: Some(header.material),
                 alias,
-                wrongly_claimed,
+                by_ciphertext: claimed.is_none(),
                 ..found
             })),
             Ok(Found::AbsentElsewhere { arn, account, .. }) => {

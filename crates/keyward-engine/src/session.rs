@@ -104,6 +104,9 @@ impl Engine {
             ));
         }
         let mut credential = self.holder_of(&session, access_key_id)?;
+        // A session's tag takes the place of its user's or role's, in any case.
+        let folded: BTreeSet<String> = session.tags.keys().map(|key| key.to_lowercase()).collect();
+        credential.tags.retain(|key, _| !folded.contains(&key.to_lowercase()));
         credential.tags.extend(session.tags);
         credential.transitive_tags = session.transitive_tags;
         credential.issued = Some(session.issued);

@@ -12,7 +12,10 @@ use keyward_types::{
     AccountId, Caller, Clock, Entropy, Generator, KeyName, KmsError, MaterialId, Region, Timestamp,
 };
 use quick_cache::sync::Cache;
-use std::sync::{Arc, Mutex, atomic::AtomicI64};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, atomic::AtomicI64},
+};
 use uuid::Uuid;
 
 /// The parts.
@@ -53,6 +56,8 @@ const MATERIALS_CACHED: usize = 10_000;
 pub struct Engine {
     pub(crate) world: World,
     materials: Cache<(KeyName, MaterialId), Arc<KeyMaterial>>,
+    /// Wrong one-time passwords by device: the step in which they came, and how many.
+    pub(crate) mfa_failures: Mutex<BTreeMap<String, (u64, u32)>>,
     /// When housekeeping looks through the keys again, in milliseconds since 1970.
     pub(crate) next_look: AtomicI64,
     /// `None` where no guardrails are configured.
@@ -64,6 +69,7 @@ impl Engine {
         Arc::new(Self {
             world,
             materials: Cache::new(MATERIALS_CACHED),
+            mfa_failures: Mutex::default(),
             next_look: AtomicI64::new(i64::MIN),
             guardrails: Mutex::new(None),
         })

@@ -310,7 +310,7 @@ fn scps_apply(question: &Question<'_>) -> bool {
 
 /// For keys alone; RetireGrant is outside them, and so are service-linked roles.
 fn rcps_apply(question: &Question<'_>) -> bool {
-    question.resource.is_key()
+    question.resource.has_policy()
         && !question.is_service_linked()
         && question.action != "kms:RetireGrant"
 }

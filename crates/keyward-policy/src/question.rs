@@ -96,6 +96,8 @@ pub struct Question<'a> {
     pub rcps: &'a [Vec<IdentityDocument>],
     /// The policy of the endpoint through which the request came.
     pub vpc_endpoint: Option<&'a IdentityDocument>,
+    /// The caller is a session of a service-linked role, though its ARN does not say so.
+    pub service_linked: bool,
     /// Take it that the owner's account allows: what is decided is the caller's own side alone.
     pub owner_allows: bool,
     pub facts: &'a Facts<'a>,
@@ -126,6 +128,7 @@ impl<'a> Question<'a> {
             scps: &[],
             rcps: &[],
             vpc_endpoint: None,
+            service_linked: false,
             owner_allows: false,
             facts,
             trial: false,
@@ -147,6 +150,7 @@ impl<'a> Question<'a> {
 
     /// Sessions of service-linked roles are outside organization policies.
     pub(crate) fn is_service_linked(&self) -> bool {
-        matches!(&self.caller.kind, CallerKind::RoleSession { role_arn, .. } if role_arn.contains(":role/aws-service-role/"))
+        self.service_linked
+            || matches!(&self.caller.kind, CallerKind::RoleSession { role_arn, .. } if role_arn.contains(":role/aws-service-role/"))
     }
 }

@@ -126,6 +126,15 @@ impl GuardrailFolder {
     }
 
     fn read(&self) -> Result<(Guardrails, Files), GuardrailsRefused> {
+        let read = self.read_once();
+        if matches!(read, Err(GuardrailsRefused::Unreadable { .. })) {
+            // What could not be read may be readable at the next look, though it looks the same.
+            self.seen.lock().unwrap_or_else(PoisonError::into_inner).read = None;
+        }
+        read
+    }
+
+    fn read_once(&self) -> Result<(Guardrails, Files), GuardrailsRefused> {
         let before = sight(&self.place);
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).read =
             before.as_ref().ok().cloned();

@@ -37,6 +37,41 @@ const ENTRY: &[Member] = &[
     required("Values", Kind::List { of: &text(0, 4_096), min: 0, max: 64 }),
 ];
 
+/// Condition keys whose values a request itself brings, in lower case.
+const BROUGHT: &[&str] = &[
+    "kms:bypasspolicylockoutsafetycheck",
+    "kms:datakeypairspec",
+    "kms:encryptionalgorithm",
+    "kms:encryptioncontextkeys",
+    "kms:grantconstraintsourcearn",
+    "kms:grantconstrainttype",
+    "kms:granteeprincipal",
+    "kms:granteeserviceprincipal",
+    "kms:grantoperations",
+    "kms:keyagreementalgorithm",
+    "kms:macalgorithm",
+    "kms:messagetype",
+    "kms:policyname",
+    "kms:reencryptonsamekey",
+    "kms:requestalias",
+    "kms:retiringprincipal",
+    "kms:retiringserviceprincipal",
+    "kms:rotationperiodindays",
+    "kms:schedulekeydeletionpendingwindowindays",
+    "kms:signingalgorithm",
+];
+
+/// What a caller knows of its own way to the service.
+const OWN_WAY: &[&str] = &[
+    "aws:currenttime",
+    "aws:epochtime",
+    "aws:requestedregion",
+    "aws:securetransport",
+    "aws:sourceip",
+    "aws:tagkeys",
+    "aws:useragent",
+];
+
 /// A condition key and what the asker says of it; no values say that it is absent.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -46,6 +81,12 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
+    /// Whether a request itself brings the value.
+    fn is_brought(&self) -> bool {
+        let name = self.name.to_ascii_lowercase();
+        BROUGHT.contains(&name.as_str()) || name.starts_with("kms:encryptioncontext:")
+    }
+
     fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name)
     }
@@ -139,17 +180,30 @@ impl<'i> Stated<'i> {
         key: Option<&KeyRef>,
     ) -> Result<(), KmsError> {
         let elsewhere = key.and_then(owner).is_some_and(|owner| *owner != asker.account);
-        let brings = |entry: &Entry| {
-            let name = entry.name.to_ascii_lowercase();
-            name.starts_with("kms:")
-                && !matches!(name.as_str(), "kms:viaservice" | "kms:calleraccount")
-        };
-        if elsewhere && !self.context.iter().all(brings) {
+        if elsewhere && !self.context.iter().all(Entry::is_brought) {
             return Err(KmsError::validation(
                 "Of another account's key only kms: condition keys that a request brings may be stated",
             ));
         }
         Ok(())
+    }
+
+    /// Of itself a caller may ask only with facts that its requests bring, and of its way here: with others it
+    /// would learn what policies say of somebody else.
+    pub(crate) fn check_own(&self) -> Result<(), KmsError> {
+        let own = |entry: &&Entry| {
+            let name = entry.name.to_ascii_lowercase();
+            entry.is_brought()
+                || OWN_WAY.contains(&name.as_str())
+                || name.starts_with("aws:requesttag/")
+        };
+        match self.context.iter().find(|entry| !own(entry)) {
+            Some(entry) => Err(KmsError::validation(format!(
+                "{} is not the caller's to state; Simulate asks with other facts",
+                entry.name
+            ))),
+            None => Ok(()),
+        }
     }
 
     /// The grant that a CreateGrant request with these facts would ask for.
@@ -278,8 +332,12 @@ impl About<'_> {
     ) -> Result<Found, KmsError> {
         let subject = match (self.key, self.resource) {
             (Some(key), _) if action.on_key => Subject::Key(key),
-            (None, None) if action.on_key => {
-                return Err(KmsError::validation(format!("{} is on a key; name one", action.name)));
+            // By its ARN alone the key's own policy would be left out.
+            (None, _) if action.on_key => {
+                return Err(KmsError::validation(format!(
+                    "{} is on a key; name it with KeyId",
+                    action.name
+                )));
             }
             (_, Some(arn)) => Subject::Other(arn.to_owned()),
             _ => Subject::Account,

@@ -276,6 +276,10 @@ impl Simulation<'_> {
         if arn != "*" && Arn::parse(arn).is_none() {
             return Err(invalid_input(format!("Invalid resource {arn}")));
         }
+        // Guardrails name actions in one spelling.
+        let listed =
+            keyward_policy::guardrail_actions().find(|one| one.eq_ignore_ascii_case(action));
+        let action = listed.unwrap_or(action);
         let facts = self.facts(engine);
         let key = policy.and(key_of(arn));
         let record = match &key {
@@ -398,15 +402,19 @@ impl Simulation<'_> {
     fn matched(&self, question: &Question<'_>, decision: &Decision) -> Vec<Statement> {
         let allow = decision.effect != Effect::ExplicitDeny;
         let mut statements: Vec<Statement> = Vec::new();
-        let of_layers =
-            decision.layers.iter().filter(|outcome| outcome.layer != Layer::ServiceControlPolicy);
-        for matched in of_layers.flat_map(|outcome| &outcome.matched) {
+        let told = |layer| !matches!(layer, Layer::ServiceControlPolicy | Layer::Guardrail);
+        let of_layers = decision.layers.iter().filter(|outcome| told(outcome.layer));
+        let each = of_layers.flat_map(|outcome| {
+            outcome.matched.iter().map(move |matched| (outcome.layer, matched))
+        });
+        for (layer, matched) in each {
             if matched.allow != allow {
                 continue;
             }
             let documents = question.identity.iter().chain(question.boundary);
             let identity = documents.into_iter().find(|document| document.source == matched.source);
-            let document = identity.map(|document| &document.document).or(question.key_policy);
+            let of_key = question.key_policy.filter(|_| layer == Layer::KeyPolicy);
+            let document = identity.map(|document| &document.document).or(of_key);
             let places = document.map(|document| statement_places(document.text()));
             let place = places.and_then(|places| places.get(matched.index).copied());
             let (id, kind) = self.source(&matched.source);

@@ -14,7 +14,7 @@ use super::{
     },
 };
 use crate::{
-    authorize::{layers_of, note_refusal_elsewhere, request_facts},
+    authorize::{layers_of, note_refusal_elsewhere, request_facts, was_made_again},
     mfa,
 };
 use keyward_policy::{Question, Resource};
@@ -255,7 +255,8 @@ impl Input {
     /// A tag that came along with the calling session may not be passed again.
     fn check_inherited(&self, caller: &Caller) -> Result<(), KmsError> {
         let inherited = |tag: &&IamTag| {
-            caller.transitive_tags.iter().any(|key| key.eq_ignore_ascii_case(&tag.key))
+            let folded = tag.key.to_lowercase();
+            caller.transitive_tags.iter().any(|key| key.to_lowercase() == folded)
         };
         match self.narrowing.tags.iter().find(inherited) {
             Some(tag) => Err(invalid_input(format!(
@@ -281,6 +282,16 @@ fn authorized_role(
         ));
     }
     let refused = |action: &str| wording::may_not_assume(caller, action, &input.role_arn);
+    if let (Some(now), Some(wanted)) = (&caller.source_identity, &input.source_identity)
+        && now != wanted
+    {
+        // A source identity that was set once goes along the chain unchanged.
+        return Err(refused("sts:SetSourceIdentity"));
+    }
+    // Who was lent credentials by a user makes no more of them.
+    if matches!(caller.kind, CallerKind::Federated { .. }) {
+        return Err(refused("sts:AssumeRole"));
+    }
     let (account, name) = input.role_name().ok_or_else(|| refused("sts:AssumeRole"))?;
     call.rest_on(Name::Role(account.clone(), name.clone()));
     let is_elsewhere = account != caller.account;
@@ -292,26 +303,21 @@ fn authorized_role(
         }
         return Err(refused("sts:AssumeRole"));
     };
-    if let (Some(now), Some(wanted)) = (&caller.source_identity, &input.source_identity)
-        && now != wanted
-    {
-        // A source identity that was set once goes along the chain unchanged.
-        return Err(refused("sts:SetSourceIdentity"));
-    }
     let layers = layers_of(call)?;
     let (own_facts, arn) = (facts.clone(), role.arn());
+    let rcps = layers.rcps(&role.account);
     layers.facts(caller, &mut facts);
     layers.owner_facts(&role.account, &mut facts);
     directory::tag_facts(&role.tags, &mut facts);
     for action in input.actions(caller) {
         let decision = call.policies().decide(&Question {
             cross_account_allowed: true,
-            key_policy_ignores_arns: was_made_again(caller, &role),
+            key_policy_ignores_arns: was_made_again(call.engine(), caller, &role.trust_principals)?,
             ..layers.question(
                 caller,
                 action,
                 Resource::Role { arn: &arn, trust: &role.trust },
-                &[],
+                &rcps,
                 &facts,
             )
         });
@@ -328,7 +334,3 @@ fn authorized_role(
     Ok(role)
 }
 
-/// Whether the trust policy names an earlier principal of the caller's ARN, which was deleted since.
-fn was_made_again(caller: &Caller, role: &RoleRecord) -> bool {
-    role.trust_principals.get(&caller.principal_arn).is_some_and(|id| id != caller.unique_id())
-}

@@ -50,6 +50,7 @@ impl Operation for CanI {
         let action = Action::parse(&input.action)?;
         let stated = Stated::of(input.encryption_context.as_ref(), &input.context)?;
         stated.check_elsewhere(asker, input.key_id.as_ref())?;
+        stated.check_own()?;
         // The caller as it is, with its session's tags and policies, and with what it supposes of its way here.
         let mut caller = Caller::clone(asker);
         stated.fill_origin(engine, asker, &mut caller)?;

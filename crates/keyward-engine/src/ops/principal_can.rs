@@ -93,6 +93,7 @@ impl Operation for PrincipalCan {
         let stated = Stated::of(input.encryption_context.as_ref(), &input.context)?;
         let caller = engine.suppose(asker, &input.principal, stated)?;
         let layers = engine.layers(&caller)?;
+        let explain = ask::may_explain(engine, asker)?;
         let asked = Ask { engine, caller: &caller, layers: &layers, stated, grants: None };
         let (keys, page) = keys(call, input)?;
         let mut actions: Vec<(Action, Surveyor<'_>)> =
@@ -103,7 +104,7 @@ impl Operation for PrincipalCan {
             for (action, surveyor) in &mut actions {
                 let survey =
                     asked.put(action, key, |question| surveyor.survey(question, Standpoint::Here))?;
-                let found = survey.and_then(Told::of);
+                let found = survey.and_then(|survey| Told::of(survey, explain));
                 able.extend(found.map(|found| Able { action: action.name.clone(), found }));
             }
             if let (Found::Key(key), false) = (key, able.is_empty()) {
@@ -143,7 +144,7 @@ fn keys(call: &mut Call<'_>, input: &Input) -> Result<(Vec<Found>, Page), KmsErr
     let keys = keys.map_err(KmsError::internal)?;
     let (keys, page) = page(call, LIST, keys, limit, |key| key.name.key_id.to_string())?;
     let found = keys.into_iter().map(|record| {
-        Found::Key(FoundKey { record, alias: None, material: None, wrongly_claimed: false })
+        Found::Key(FoundKey { record, alias: None, material: None, wrongly_claimed: false, by_ciphertext: false })
     });
     Ok((found.collect(), page))
 }

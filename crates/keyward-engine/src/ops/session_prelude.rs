@@ -64,6 +64,12 @@ impl Narrowing {
         if self.policy.as_ref().is_some_and(|policy| POLICY_CHARS_MAX < policy.chars().count()) {
             return refuse("policy", POLICY_CHARS_MAX);
         }
+        if self.policy_arns.iter().any(|policy| policy.arn.is_none()) {
+            // One that is not understood would narrow nothing.
+            return Err(KmsError::validation(
+                "1 validation error detected: each of 'policyArns' must have an 'arn'",
+            ));
+        }
         if POLICY_ARNS_MAX < self.policy_arns.len() {
             return refuse("policyArns", POLICY_ARNS_MAX);
         }

@@ -11,7 +11,7 @@ use crate::{
         self, About, Action, Ask, Entry, Stated,
         candidates::{Candidate, Candidates, Place},
     },
-    resolve::Found,
+    resolve::{Found, FoundKey},
 };
 use keyward_policy::{Certainty, Survey, Surveyor};
 
@@ -61,6 +61,7 @@ struct Who {
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Told {
     certainty: Certainty,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     through: Vec<keyward_policy::Way>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     blockers: Vec<keyward_policy::Way>,
@@ -71,11 +72,18 @@ pub(crate) struct Told {
 }
 
 impl Told {
-    /// `None` for a plain no.
-    pub(crate) fn of(survey: Survey) -> Option<Self> {
+    /// `None` for a plain no. Statements and their conditions are told to who may read explanations.
+    pub(crate) fn of(survey: Survey, explain: bool) -> Option<Self> {
         let Survey { certainty, ways, blockers, example, unknown } = survey;
-        (certainty != Certainty::No)
-            .then_some(Self { certainty, through: ways, blockers, example, unknown })
+        let told = Self { certainty, through: ways, blockers, example, unknown };
+        let bare = Self {
+            certainty,
+            through: Vec::new(),
+            blockers: Vec::new(),
+            example: None,
+            unknown: Vec::new(),
+        };
+        (certainty != Certainty::No).then_some(if explain { told } else { bare })
     }
 }
 
@@ -118,6 +126,7 @@ impl Operation for WhoCan {
         if !action.on_key {
             return Err(KmsError::validation(format!("{} is not on a key", action.name)));
         }
+        let explain = ask::may_explain(engine, asker)?;
         let key = own_key(call, &input.key_id)?;
         let Found::Key(found) = &key else { return Err(ask::not_yours("The key")) };
         let after = match &input.marker {
@@ -138,7 +147,9 @@ impl Operation for WhoCan {
                 break;
             };
             last = Some(candidate.place.to_string());
-            principals.extend(ask_about(call, stated, &action, &key, candidate, &mut surveyor)?);
+            principals.extend(ask_about(
+                call, stated, &action, &key, candidate, &mut surveyor, explain,
+            )?);
             if limit <= principals.len() {
                 break;
             }
@@ -158,6 +169,11 @@ pub(crate) fn own_key(call: &Call<'_>, reference: &KeyRef) -> Result<Found, KmsE
     let about = About { key: Some(reference), resource: None };
     let action = Action::parse("kms:DescribeKey")?;
     let found = about.find(call.engine(), call.caller(), &WhoCan::SPEC, &action)?;
+    // How the asker names the key says nothing of how requests do.
+    let found = match found {
+        Found::Key(key) => Found::Key(FoundKey { alias: None, ..key }),
+        other => other,
+    };
     let own = |account: &keyward_types::AccountId| *account == call.caller().account;
     if found.owner(call.caller()).is_some_and(own) { Ok(found) } else { Err(ask::not_yours("The key")) }
 }
@@ -169,6 +185,7 @@ fn ask_about(
     key: &Found,
     candidate: Candidate,
     surveyor: &mut Surveyor<'_>,
+    explain: bool,
 ) -> Result<Option<Who>, KmsError> {
     let (engine, asker) = (call.engine(), call.caller());
     let Candidate { principal, kind, standpoint, mut caller, .. } = candidate;
@@ -181,5 +198,5 @@ fn ask_about(
     };
     let asked = Ask { engine, caller: &caller, layers: &layers, stated, grants: None };
     let survey = asked.put(action, key, |question| surveyor.survey(question, standpoint))?;
-    Ok(survey.and_then(Told::of).map(|found| Who { principal, r#type: kind, found }))
+    Ok(survey.and_then(|survey| Told::of(survey, explain)).map(|found| Who { principal, r#type: kind, found }))
 }

@@ -547,7 +547,13 @@ impl<'e> Sower<'e> {
         if let Some(name) = key {
             let record = self.find(name)?.ok_or_else(|| crate::wording::no_such_key(name))?;
             fitness::check(&O::SPEC, &record)?;
-            keys.push(FoundKey { record, alias: None, material: None, wrongly_claimed: false });
+            keys.push(FoundKey {
+                record,
+                alias: None,
+                material: None,
+                wrongly_claimed: false,
+                by_ciphertext: false,
+            });
         }
         let (engine, caller) = (Arc::clone(self.engine), self.caller(account, region));
         let mut call = Call::new(&engine, &caller, &keys, self.now);

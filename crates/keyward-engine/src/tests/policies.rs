@@ -160,6 +160,12 @@ fn a_policy_keeps_the_ids_of_those_it_names() {
     let body = json!({"KeyId": key, "Plaintext": "AA=="});
     world.ok_as(&app, "Encrypt", body.clone());
     // Deleted and made again, the user is another one.
+    let user = world.engine.store().user(&app.account, "app").unwrap().unwrap();
+    let mut made = keyward_types::UserRecord::clone(&user);
+    made.user_id = "AIDAagain".to_owned();
+    super::world::put(&world.engine, keyward_types::Record::User(made));
+    // Who signed in before is nobody any more; who signs in now is not whom the policy names.
+    world.fails_as(&app, "Encrypt", body.clone(), ErrorCode::Throttling);
     let again = std::sync::Arc::new(keyward_types::Caller {
         user_id: "AIDAagain".to_owned(),
         ..(*app).clone()

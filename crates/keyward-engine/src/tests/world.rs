@@ -260,7 +260,7 @@ pub(super) fn bytes(answer: &Value, member: &str) -> Vec<u8> {
         .unwrap()
 }
 
-fn put(engine: &Arc<Engine>, record: Record) {
+pub(super) fn put(engine: &Arc<Engine>, record: Record) {
     let snapshot = engine.store().snapshot();
     let changes = vec![Change::Put(Box::new(record))];
     engine.store().commit(Commit { snapshot, changes, ..Commit::default() }).wait().unwrap();

@@ -182,3 +182,21 @@ fn devices_belong_to_one_user_and_go_only_when_nobody_uses_them() {
         ErrorCode::IamNoSuchEntity
     );
 }
+
+#[test]
+fn codes_cannot_be_guessed() {
+    let scene = Scene::new();
+    let root = scene.root();
+    let ann = scene.user(&root, "ann", &[]);
+    let app = App::new(&scene, &root, "ann-phone");
+    app.enable(&scene, &root, "ann");
+    let right = app.shown(&scene);
+    let wrong = json!({"SerialNumber": app.serial_number, "TokenCode": "000000"});
+    for _ in 0..5 {
+        scene.refused_sts(&ann, "GetSessionToken", wrong.clone());
+    }
+    // Not even the right one is taken until the next step.
+    assert_eq!(scene.refused_sts(&ann, "GetSessionToken", right).0, ErrorCode::AccessDenied);
+    scene.advance_seconds(30);
+    scene.sts(&ann, "GetSessionToken", app.shown(&scene));
+}

@@ -147,3 +147,79 @@ fn an_access_key_tells_its_account() {
     let absent = json!({"AccessKeyId": "AKIAABSENTABSENT"});
     assert_eq!(scene.refused_sts(&root, "GetAccessKeyInfo", absent).0, ErrorCode::Validation);
 }
+
+#[test]
+fn a_federated_user_makes_no_more_of_its_credentials() {
+    let scene = Scene::new();
+    let root = scene.root();
+    let ann = scene.user(&root, "ann", &["*"]);
+    let fed = session(&scene.sts(
+        &ann,
+        "GetFederationToken",
+        json!({"Name": "fed", "Policy": allow(&["*"])}),
+    ));
+    assert_eq!(
+        scene.refused_iam(&fed, "CreateAccessKey", json!({"UserName": "ann"})).0,
+        ErrorCode::UnrecognizedClient
+    );
+    let role = role(&scene, "R", &[ACCOUNT], &["kms:*"]);
+    let body = json!({"RoleArn": role, "RoleSessionName": "s1"});
+    assert_eq!(scene.refused_sts(&fed, "AssumeRole", body).0, ErrorCode::AccessDenied);
+}
+
+#[test]
+fn a_user_made_again_is_not_whom_a_policy_names_through_a_federated_session_either() {
+    let scene = Scene::new();
+    let root = scene.root();
+    scene.user(&root, "ann", &["sts:GetFederationToken"]);
+    let policy = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": {"AWS": format!("arn:aws:iam::{ACCOUNT}:root")}, "Action": "kms:PutKeyPolicy", "Resource": "*"},
+        {"Effect": "Allow", "Principal": {"AWS": user_arn("ann")}, "Action": "kms:DescribeKey", "Resource": "*"},
+    ]});
+    let key = scene.kms(&root, "CreateKey", json!({"Policy": policy.to_string()}));
+    let body = json!({"KeyId": text(&key, "/KeyMetadata/KeyId")});
+    let lend = |scene: &Scene, ann: &Login| {
+        let narrow = json!({"Name": "fed", "Policy": allow(&["kms:DescribeKey"])});
+        session(&scene.sts(ann, "GetFederationToken", narrow))
+    };
+    let ann = scene.login(&root, "ann");
+    assert!(may(&scene, &lend(&scene, &ann), "DescribeKey", body.clone()));
+    let keys = scene.iam(&root, "ListAccessKeys", json!({"UserName": "ann"}));
+    for key in keys["AccessKeyMetadata"].as_array().unwrap() {
+        scene.iam(
+            &root,
+            "DeleteAccessKey",
+            json!({"UserName": "ann", "AccessKeyId": key["AccessKeyId"]}),
+        );
+    }
+    scene.iam(&root, "DeleteUserPolicy", json!({"UserName": "ann", "PolicyName": "p"}));
+    scene.iam(&root, "DeleteUser", json!({"UserName": "ann"}));
+    let ann = scene.user(&root, "ann", &["sts:GetFederationToken"]);
+    assert!(!may(&scene, &lend(&scene, &ann), "DescribeKey", body));
+}
+
+#[test]
+fn a_session_tag_takes_the_place_of_the_roles_in_any_case() {
+    let scene = Scene::new();
+    let root = scene.root();
+    let ann = scene.user(&root, "ann", &[]);
+    let role = role(&scene, "R", &[&user_arn("ann")], &["sts:*"]);
+    scene.iam(
+        &root,
+        "TagRole",
+        json!({"RoleName": "R", "Tags": [{"Key": "Team", "Value": "red"}]}),
+    );
+    let by_tag = json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Action": "kms:ListKeys", "Resource": "*",
+        "Condition": {"StringEquals": {"aws:PrincipalTag/team": "blue"}},
+    }]});
+    scene.iam(
+        &root,
+        "PutRolePolicy",
+        json!({"RoleName": "R", "PolicyName": "p", "PolicyDocument": by_tag.to_string()}),
+    );
+    let tagged = json!({"RoleArn": role, "RoleSessionName": "s1", "Tags": [{"Key": "team", "Value": "blue"}]});
+    assert!(may(&scene, &session(&scene.sts(&ann, "AssumeRole", tagged)), "ListKeys", json!({})));
+    let nameless = json!({"RoleArn": role, "RoleSessionName": "s1", "PolicyArns": [{}]});
+    assert_eq!(scene.refused_sts(&ann, "AssumeRole", nameless).0, ErrorCode::Validation);
+}

@@ -279,9 +279,11 @@ impl Surveyor<'_> {
         kind: DocumentKind,
         guard: bool,
     ) -> Result<Arc<Doctored>, Unevaluable> {
-        let session = !matches!(
+        // As `open.rs` tells whose tags and id a session may change.
+        let session = matches!(
             question.caller.kind,
-            keyward_types::CallerKind::Root | keyward_types::CallerKind::User { .. }
+            keyward_types::CallerKind::RoleSession { .. }
+                | keyward_types::CallerKind::Federated { .. }
         );
         let role = match &question.caller.kind {
             keyward_types::CallerKind::RoleSession { role_arn, session_name, .. }

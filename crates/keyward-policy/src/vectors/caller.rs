@@ -39,9 +39,6 @@ pub(super) fn caller(
     if let Some(id) = members.text("userId")? {
         id.clone_into(&mut caller.user_id);
     }
-    if members.truth("slr")? == Some(true) {
-        be_service_linked(&mut caller);
-    }
     Ok(caller)
 }
 
@@ -92,28 +89,9 @@ fn be(caller: &mut Caller, role_arn: Option<&str>, user_arn: Option<&str>) -> Re
     Ok(())
 }
 
-/// A service-linked role is known by its path, which a session's ARN does not carry.
-fn be_service_linked(caller: &mut Caller) {
-    let CallerKind::RoleSession { role_arn, .. } = &mut caller.kind else { return };
-    if !role_arn.contains(LINKED) {
-        *role_arn = role_arn.replacen(":role/", &format!("{LINKED}example.amazonaws.com/"), 1);
-        caller.principal_arn.clone_from(role_arn);
-    }
-}
-
-const LINKED: &str = ":role/aws-service-role/";
-
 fn account_of(arn: &str) -> Result<AccountId, String> {
     arn.split(':')
         .nth(4)
         .and_then(AccountId::parse)
         .ok_or_else(|| format!("{arn} names no account"))
-}
-
-/// The vector may name a service-linked role without its path: then the name means the linked one.
-pub(super) fn linked_names(caller: &Caller) -> Option<(String, String)> {
-    let CallerKind::RoleSession { role_arn, role_name, .. } = &caller.kind else { return None };
-    role_arn
-        .contains(LINKED)
-        .then(|| (format!("arn:aws:iam::{}:role/{role_name}", caller.account), role_arn.clone()))
 }

@@ -2,7 +2,7 @@
 
 use super::{
     CROSS_ACCOUNT, Expected,
-    caller::{caller, linked_names},
+    caller::caller,
     members::{Members, scalar},
 };
 use crate::{
@@ -24,6 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Vector {
     pub(super) expect: Option<Expected>,
     pub(super) reason: Option<String>,
+    service_linked: bool,
     caller: Caller,
     action: String,
     resource: String,
@@ -67,8 +68,7 @@ impl Vector {
         let region = resource.split(':').nth(3).and_then(Region::parse);
         let mut caller = caller(&mut members, &owner, region)?;
         caller.session_policies = documents(&mut members, "session")?;
-        let linked = linked_names(&caller);
-        let policy = |members: &mut Members<'_>, name| one(members, name, linked.as_ref());
+        let service_linked = members.truth("slr")?.unwrap_or(false);
         let written = members.list("grants");
         let grants = written.into_iter().map(|grant| read_grant(grant, &resource));
         let grants = grants.collect::<Result<Vec<_>, _>>()?;
@@ -80,15 +80,16 @@ impl Vector {
             owner,
             key: key(&mut members)?,
             cross_account: members.truth("crossAccount")?.unwrap_or(offered),
-            key_policy: policy(&mut members, "keyPolicy")?,
-            ram_policy: policy(&mut members, "ramPolicy")?,
-            trust_policy: policy(&mut members, "trustPolicy")?,
+            key_policy: one(&mut members, "keyPolicy")?,
+            ram_policy: one(&mut members, "ramPolicy")?,
+            trust_policy: one(&mut members, "trustPolicy")?,
             identity: documents(&mut members, "identity")?,
             boundary: at_most_one("boundary", documents(&mut members, "boundary")?)?,
             scps: levels(&mut members, "scps")?,
             rcps: levels(&mut members, "rcps")?,
             vpc_endpoint: at_most_one("vpce", documents(&mut members, "vpce")?)?,
-            grants: grants.into_iter().map(|grant| linked_grant(grant, linked.as_ref())).collect(),
+            grants,
+            service_linked,
             child: child.map(|grant| read_grant(grant, &resource)).transpose()?,
             encryption_context: EncryptionContext(
                 members.pairs("encryptionContext")?.unwrap_or_default(),
@@ -106,6 +107,12 @@ impl Vector {
     pub fn decide(&self, engine: &PolicyEngine) -> Decision {
         let mut facts = Facts::new();
         facts.set_encryption_context(&self.encryption_context);
+        // What would follow from the caller's way here is absent unless the vector states it.
+        for unsaid in ["aws:SecureTransport", "aws:TokenIssueTime"] {
+            if !self.facts.iter().any(|(name, _)| name.eq_ignore_ascii_case(unsaid)) {
+                facts.add_many(unsaid, [""; 0]);
+            }
+        }
         for (name, values) in &self.facts {
             match values.as_slice() {
                 [one] => facts.add(name, one.clone()),
@@ -124,6 +131,7 @@ impl Vector {
             scps: &self.scps,
             rcps: &self.rcps,
             vpc_endpoint: self.vpc_endpoint.as_ref(),
+            service_linked: self.service_linked,
             ..Question::new(&self.caller, &self.action, self.resource(), &facts)
         })
     }
@@ -199,18 +207,10 @@ fn text_of(name: &str, value: &Value) -> Result<String, String> {
     }
 }
 
-/// A document of the resource. `linked`: a role's name without its path, and with it.
-fn one(
-    members: &mut Members<'_>,
-    name: &str,
-    linked: Option<&(String, String)>,
-) -> Result<Option<Document>, String> {
+/// A document of the resource.
+fn one(members: &mut Members<'_>, name: &str) -> Result<Option<Document>, String> {
     let Some(value) = members.take(name) else { return Ok(None) };
-    let mut text = text_of(name, value)?;
-    if let Some((plain, full)) = linked {
-        text = text.replace(&format!("\"{plain}\""), &format!("\"{full}\""));
-    }
-    Ok(Some(Document::new(text)))
+    Ok(Some(Document::new(text_of(name, value)?)))
 }
 
 fn named(name: &str, values: &[&Value]) -> Result<Vec<IdentityDocument>, String> {
@@ -318,13 +318,4 @@ fn constraints(value: Option<&Value>) -> Result<GrantConstraints, String> {
     };
     members.end()?;
     Ok(constraints)
-}
-
-fn linked_grant(mut grant: GrantRecord, linked: Option<&(String, String)>) -> GrantRecord {
-    if let (Grantee::Principal(arn), Some((plain, full))) = (&mut grant.grantee, linked)
-        && arn == plain
-    {
-        arn.clone_from(full);
-    }
-    grant
 }

@@ -54,8 +54,11 @@ impl Front {
         if !trusted {
             return Told::default();
         }
+        // Of a list the last is the front's own word. What is no address leaves none, rather than the front's.
         let address = |name: &String| {
-            header(name)?.trim().parse::<IpAddr>().ok().map(|ip| ip.to_canonical().to_string())
+            let last = header(name).and_then(|value| value.rsplit(',').next()).unwrap_or_default();
+            let address = last.trim().parse::<IpAddr>();
+            address.map(|ip| ip.to_canonical().to_string()).unwrap_or_default()
         };
         // A header without a value states nothing.
         let fact = |(name, key): &(String, String)| {
@@ -63,7 +66,7 @@ impl Front {
             (!value.is_empty()).then(|| (key.clone(), value.to_owned()))
         };
         Told {
-            source_ip: self.source_ip_header.as_ref().and_then(address),
+            source_ip: self.source_ip_header.as_ref().map(address),
             secure_transport: self.secure_transport,
             facts: self.headers.iter().filter_map(fact).collect(),
         }

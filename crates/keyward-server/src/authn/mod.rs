@@ -63,6 +63,11 @@ impl<'a> Arrival<'a> {
         self.headers.iter().find(|(known, _)| *known == name).map(|&(_, value)| value)
     }
 
+    /// The value of the last line of this name: a front writes its own behind what its client wrote.
+    fn last_header(&self, name: &str) -> Option<&'a str> {
+        self.headers.iter().rev().find(|(known, _)| *known == name).map(|&(_, value)| value)
+    }
+
     fn request(&self) -> Request<'_> {
         Request {
             method: self.method,
@@ -122,7 +127,7 @@ impl Gate {
     }
 
     fn origin(&self, arrival: &Arrival<'_>, region: Region, request_id: Uuid) -> Origin {
-        let told = self.front.told(arrival.peer, |name| arrival.header(name));
+        let told = self.front.told(arrival.peer, |name| arrival.last_header(name));
         let peer = || arrival.peer.map(|ip| ip.to_string()).unwrap_or_default();
         Origin {
             request_id,

@@ -4,7 +4,7 @@
 //! waited for by anybody else: the log is read when the client takes more.
 //! Source: <https://html.spec.whatwg.org/multipage/server-sent-events.html>
 
-use super::{is_of, shown};
+use super::{EXPLAIN, LIST, is_of, permission::Action, shown};
 use crate::doors::Doors;
 use actix_web::{
     body::{BodySize, MessageBody},
@@ -53,7 +53,7 @@ type Wait = Pin<Box<dyn Future<Output = watch::Receiver<u64>>>>;
 
 pub(super) struct Tail {
     doors: Data<Doors>,
-    account: String,
+    caller: Caller,
     filter: Filter,
     /// Whether the reader may see policy text.
     explains: bool,
@@ -70,7 +70,7 @@ impl Tail {
         let growth = doors.growth.0.subscribe();
         let next = doors.engine.store().events_total();
         Self {
-            account: caller.account.to_string(),
+            caller: caller.clone(),
             filter,
             explains,
             next,
@@ -79,6 +79,20 @@ impl Tail {
             started: false,
             doors,
         }
+    }
+
+    /// Whether the reader may still read, and how much: permissions and access keys end while a stream goes on.
+    fn is_still_allowed(&mut self) -> bool {
+        let engine = &self.doors.engine;
+        let may = |action: Action| {
+            let action = format!("{}:{}", action.service, action.operation);
+            engine.decide(&self.caller, &action).is_ok_and(|decision| decision.allowed())
+        };
+        let key = &self.caller.access_key_id;
+        let known = self.caller.issued.is_some() || engine.credential(key, None).is_ok();
+        let (lists, explains) = (may(LIST), may(EXPLAIN));
+        self.explains = explains;
+        known && lists
     }
 
     /// What was written since, as one chunk; empty when nothing of it is asked for, `None` when there is nothing.
@@ -90,7 +104,7 @@ impl Tail {
         let mut chunk = Vec::new();
         for mut event in events {
             let Some(record) = shown(&mut event, self.explains) else { continue };
-            if is_of(&record, &self.account) && self.filter.matches(&record) {
+            if is_of(&record, self.caller.account.as_str()) && self.filter.matches(&record) {
                 chunk.extend_from_slice(b"data: ");
                 chunk.extend_from_slice(&event.record);
                 chunk.extend_from_slice(b"\n\n");
@@ -133,7 +147,7 @@ impl MessageBody for Tail {
                 this.wait = None;
                 woken = true;
             }
-            if this.doors.is_draining() {
+            if this.doors.is_draining() || !this.is_still_allowed() {
                 return Poll::Ready(None);
             }
             match this.read() {

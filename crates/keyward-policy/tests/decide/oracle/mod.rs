@@ -264,9 +264,9 @@ impl Oracle<'_> {
         }
     }
 
-    /// For keys, and not for service-linked roles; RetireGrant is outside them.
+    /// For keys and roles, and not for service-linked roles; RetireGrant is outside them.
     fn rcps(&self) -> &[Vec<Value>] {
-        let apply = self.ask.target == Target::Key
+        let apply = matches!(self.ask.target, Target::Key | Target::Role(_))
             && !self.is_service_linked()
             && self.ask.action != "kms:RetireGrant";
         if apply { &self.documents.rcps } else { &[] }
