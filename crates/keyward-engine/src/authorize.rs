@@ -122,7 +122,7 @@ impl Asking<'_> {
             Found::Other { arn, .. } => Resource::Other { arn },
             Found::Account => Resource::Any,
         };
-        // RCPs are over keys.
+        // RCPs are over keys and roles, and this is neither.
         let answer = ask(&self.layers.question(self.caller, action, resource, &[], facts));
         rested_on.extend(self.layers.rested_on.iter().cloned());
         Ok(Some(answer))
@@ -271,7 +271,7 @@ impl OwnSide<'_> {
         action: &'q str,
         facts: &'q Facts<'q>,
     ) -> Question<'q> {
-        // RCPs are over keys, and this is about none.
+        // No RCPs: they are over keys and roles, and are the side of the owner.
         self.layers.question(self.caller, action, resource, &[], facts)
     }
 

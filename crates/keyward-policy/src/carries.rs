@@ -2,6 +2,7 @@
 //!
 //! Evaluation does not need it: a key that is not there is absent. The lint does: a statement that waits for
 //! a key which none of its actions carries never matches.
+//! Vectors take from it which operations other accounts are offered.
 //! Names are in lower case; one that ends in `:` or `/` is a family.
 //! Source: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awskeymanagementservice.html>
 

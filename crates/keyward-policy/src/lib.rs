@@ -28,7 +28,6 @@ mod layers;
 mod lint;
 mod organization;
 mod pattern;
-mod places;
 mod principal;
 #[doc(hidden)]
 pub mod probe;
@@ -50,8 +49,8 @@ pub use facts::{Facts, Values};
 pub use front::{front_keys, front_may_state};
 pub use grant::GRANT_POLICY;
 pub use guardrail::{GuardrailError, Guardrails, guardrail_actions, guardrails_schema};
+pub use json::places::{Place, statement_places};
 pub use lint::{CHECKS, Check, Finding, LintContext, LintKind, Severity, lint};
-pub use places::{Place, statement_places};
 pub use question::{Question, Resource};
 pub use schema::{PolicyKind, actions_schema, cedar_text, facts_schema};
 pub use survey::{

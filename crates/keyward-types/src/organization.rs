@@ -8,11 +8,18 @@ use crate::{
     caller::{Document, IdentityDocument},
 };
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
 
-/// AWS's policy that allows everything, attached to every target until it is detached.
-pub const FULL_ACCESS: &str =
-    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+/// AWS's policy that allows everything, attached to every target until it is detached. Each request of a
+/// member account has it at every level, so that its digest is taken once.
+static FULL_ACCESS: LazyLock<Document> = LazyLock::new(|| {
+    Document::new(
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#,
+    )
+});
 
 /// What a policy of an organization limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -112,7 +119,7 @@ impl OrganizationRecord {
             && !self.without_full_access.contains(target);
         let full = full.then(|| IdentityDocument {
             source: "FullAWSAccess".to_owned(),
-            document: Document::new(FULL_ACCESS),
+            document: FULL_ACCESS.clone(),
         });
         full.into_iter().chain(attached).collect()
     }

@@ -2,22 +2,11 @@
 
 use super::{
     identity_prelude::*,
-    mfa_prelude::{CODE_1, CODE_2, SERIAL_NUMBER, device, known_user, two_in_a_row},
+    mfa_prelude::{CODE_1, CODE_2, DeviceAndCodes, SERIAL_NUMBER, device, known_user, two_in_a_row},
 };
 use keyward_types::MfaDeviceRecord;
 
 pub(crate) struct EnableMFADevice;
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct Input {
-    user_name: String,
-    serial_number: String,
-    #[serde(rename = "AuthenticationCode1")]
-    code_1: String,
-    #[serde(rename = "AuthenticationCode2")]
-    code_2: String,
-}
 
 /// Devices of one user.
 const DEVICES_MAX: usize = 8;
@@ -29,14 +18,14 @@ impl Operation for EnableMFADevice {
         "/v1/users/{UserName}/mfa-devices",
         &[USER_NAME, SERIAL_NUMBER, CODE_1, CODE_2],
     );
-    type Input = Input;
+    type Input = DeviceAndCodes;
     type Output = Empty;
 
-    fn targets(input: &Input) -> Result<Vec<Target<'_>>, KmsError> {
+    fn targets(input: &DeviceAndCodes) -> Result<Vec<Target<'_>>, KmsError> {
         Ok(vec![Target::of(Subject::User(Some(&input.user_name)))])
     }
 
-    fn run(call: &mut Call<'_>, input: &Input) -> Result<Empty, KmsError> {
+    fn run(call: &mut Call<'_>, input: &DeviceAndCodes) -> Result<Empty, KmsError> {
         known_user(call, &input.user_name)?;
         let device = device(call, &input.serial_number)?;
         if device.user.is_some() {
@@ -54,7 +43,7 @@ impl Operation for EnableMFADevice {
                 format!("Cannot exceed quota for MfaDevicesPerUser: {DEVICES_MAX}"),
             ));
         }
-        let last_step = two_in_a_row(&device, [&input.code_1, &input.code_2], call.now())?;
+        let last_step = two_in_a_row(&device, input, call.now())?;
         let mut device = MfaDeviceRecord::clone(&device);
         device.user = Some(input.user_name.clone());
         device.enabled = Some(call.now());

@@ -9,6 +9,18 @@ pub(crate) const SERIAL_NUMBER: Member =
 pub(crate) const CODE_1: Member = required("AuthenticationCode1", MFA_CODE_KIND);
 pub(crate) const CODE_2: Member = required("AuthenticationCode2", MFA_CODE_KIND);
 
+/// A user's device and two of its codes in a row, the input of operations that check them.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct DeviceAndCodes {
+    pub(crate) user_name: String,
+    pub(crate) serial_number: String,
+    #[serde(rename = "AuthenticationCode1")]
+    code_1: String,
+    #[serde(rename = "AuthenticationCode2")]
+    code_2: String,
+}
+
 /// Steps before now among which two codes in a row are looked for: typing them takes a while.
 const STEPS_BACK: u64 = 10;
 
@@ -54,15 +66,14 @@ pub(crate) fn device_of(
 /// The later step of two codes in a row, none of which was used.
 pub(crate) fn two_in_a_row(
     device: &MfaDeviceRecord,
-    codes: [&str; 2],
+    input: &DeviceAndCodes,
     now: Timestamp,
 ) -> Result<u64, KmsError> {
     let now = mfa::step(now);
-    let [first, second] = codes;
     let code = |step: u64| format!("{:06}", keyward_crypto::totp::code(&device.seed, step));
     (now.saturating_sub(STEPS_BACK)..=now)
         .filter(|step| device.last_step < *step)
-        .find(|step| code(*step) == first && code(step.saturating_add(1)) == second)
+        .find(|step| code(*step) == input.code_1 && code(step.saturating_add(1)) == input.code_2)
         .map(|step| step.saturating_add(1))
         .ok_or_else(|| {
             KmsError::new(

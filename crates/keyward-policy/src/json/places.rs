@@ -1,6 +1,7 @@
 //! Where in its text each element of a document stands.
 //!
-//! A second reading of a text that is JSON already; only the lint asks for it, so evaluation never pays.
+//! A second reading of a text that is JSON already; the lint and the simulator ask for it, so evaluation never
+//! pays.
 //!
 //! INVARIANT: a lone value has its own path and the path of a list's first element, because the two mean
 //! the same; below a lone Statement everything is under `Statement[0]`, as errors name it.
@@ -9,9 +10,16 @@ use std::collections::BTreeMap;
 
 /// A line and a column, both from 1; a column is a character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
-    pub(crate) line: usize,
-    pub(crate) column: usize,
+pub struct Place {
+    pub line: usize,
+    pub column: usize,
+}
+
+/// Start and end of each statement of an IAM document, in order; the end is the place after its last character.
+/// A text that is no document has none.
+pub fn statement_places(text: &str) -> Vec<(Place, Place)> {
+    let places = Places::read(text);
+    (0..).map_while(|index| places.span(&format!("Statement[{index}]"))).collect()
 }
 
 /// The places of one text.
@@ -22,20 +30,23 @@ pub(crate) struct Places<'t> {
     lines: Vec<usize>,
     /// Offsets by path, in the text's order: a doubled member has two.
     at: BTreeMap<String, Vec<usize>>,
+    /// The offset after each value that stands in a list or alone, by path.
+    ends: BTreeMap<String, usize>,
 }
 
 impl<'t> Places<'t> {
     /// A text that is not JSON has the places up to where it ends to be.
     pub(crate) fn read(text: &'t str) -> Self {
         let breaks = text.match_indices('\n').map(|(offset, _)| offset + 1);
-        let mut scanner = Scanner { text, rest: text, at: BTreeMap::new() };
+        let mut scanner = Scanner { text, rest: text, at: BTreeMap::new(), ends: BTreeMap::new() };
         let mut path = String::new();
         // The reader that bounds how deep a text may be; this one is as deep.
         if super::Json::read(text).is_ok() {
             // What was read so far stands also when the rest is not as expected.
             scanner.value(&mut path).unwrap_or_default();
         }
-        Self { text, lines: std::iter::once(0).chain(breaks).collect(), at: scanner.at }
+        let lines = std::iter::once(0).chain(breaks).collect();
+        Self { text, lines, at: scanner.at, ends: scanner.ends }
     }
 
     /// Where `path` stands, or the nearest thing around it that stands anywhere.
@@ -50,6 +61,12 @@ impl<'t> Places<'t> {
         }
         let start = self.text.len() - self.text.trim_start().len();
         self.at_offset(start)
+    }
+
+    /// Where a value that stands in a list or alone begins, and the place after it.
+    fn span(&self, path: &str) -> Option<(Place, Place)> {
+        let start = self.at.get(path)?.first()?;
+        Some((self.at_offset(*start), self.at_offset(*self.ends.get(path)?)))
     }
 
     /// The second place of a member that stands twice.
@@ -79,6 +96,7 @@ struct Scanner<'t> {
     text: &'t str,
     rest: &'t str,
     at: BTreeMap<String, Vec<usize>>,
+    ends: BTreeMap<String, usize>,
 }
 
 impl<'t> Scanner<'t> {
@@ -154,6 +172,7 @@ impl<'t> Scanner<'t> {
                     path.truncate(inside);
                 }
                 self.value(path)?;
+                self.ends.insert(path.clone(), self.offset());
             }
             path.truncate(length);
             self.take(',');
@@ -170,6 +189,7 @@ impl<'t> Scanner<'t> {
             path.push_str(&format!("[{index}]"));
             self.record(path);
             self.value(path)?;
+            self.ends.insert(path.clone(), self.offset());
             path.truncate(length);
             self.take(',');
             index += 1;
@@ -222,6 +242,22 @@ mod tests {
             for column in 0..20 {
                 assert!(places.of_bytes(1, column).column <= text.chars().count() + 1);
             }
+        }
+    }
+
+    #[test]
+    fn statements_are_found_in_lists_and_alone() {
+        let at = |text: &str| -> Vec<(usize, usize, usize, usize)> {
+            let places = statement_places(text).into_iter();
+            places.map(|(a, b)| (a.line, a.column, b.line, b.column)).collect()
+        };
+        assert_eq!(at(r#"{"Statement":{"Sid":"a}\"{"}}"#), [(1, 14, 1, 29)]);
+        let text = "{\n \"Version\": \"x\", \"Statement\": [\n  {\"A\": [1, {}]},\n  {\"é\": \"}\"\n  }\n ], \"Id\": true\n}";
+        assert_eq!(at(text), [(3, 3, 3, 17), (4, 3, 5, 4)]);
+        for bad in
+            ["", "{", "[]", "{\"Statement\": [", "{\"Statement\": {\"a\"}}", &"{\"a\":".repeat(200)]
+        {
+            assert_eq!(at(bad), [], "{bad}");
         }
     }
 }

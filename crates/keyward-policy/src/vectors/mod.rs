@@ -36,37 +36,17 @@ mod caller;
 mod members;
 mod read;
 
-use crate::engine::PolicyEngine;
+use crate::{carries, engine::PolicyEngine};
 use keyward_types::{Decision, Effect};
 pub use read::Vector;
 use serde_json::{Value, json};
 
-/// Operations that AWS offers to principals of other accounts.
+/// The operations of KMS that AWS offers to principals of other accounts, as `Decrypt`.
 /// <https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-modifying-external-accounts.html>
-pub const CROSS_ACCOUNT: &[&str] = &[
-    "CreateGrant",
-    "Decapsulate",
-    "Decrypt",
-    "DeriveSharedSecret",
-    "DescribeKey",
-    "Encapsulate",
-    "Encrypt",
-    "GenerateDataKey",
-    "GenerateDataKeyPair",
-    "GenerateDataKeyPairWithoutPlaintext",
-    "GenerateDataKeyWithoutPlaintext",
-    "GenerateMac",
-    "GetKeyRotationStatus",
-    "GetPublicKey",
-    "ListGrants",
-    "ReEncryptFrom",
-    "ReEncryptTo",
-    "RetireGrant",
-    "RevokeGrant",
-    "Sign",
-    "Verify",
-    "VerifyMac",
-];
+pub fn cross_account_operations() -> impl Iterator<Item = &'static str> {
+    let offered = carries::ACTIONS.iter().filter(|row| row.across);
+    offered.filter_map(|row| row.name.strip_prefix("kms:"))
+}
 
 /// What became of a vector.
 #[derive(Clone, Debug)]

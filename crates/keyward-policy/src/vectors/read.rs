@@ -1,8 +1,9 @@
 //! Reading a vector, and putting it before the engine.
 
 use super::{
-    CROSS_ACCOUNT, Expected,
+    Expected,
     caller::caller,
+    cross_account_operations,
     members::{Members, scalar},
 };
 use crate::{
@@ -73,7 +74,8 @@ impl Vector {
         let grants = written.into_iter().map(|grant| read_grant(grant, &resource));
         let grants = grants.collect::<Result<Vec<_>, _>>()?;
         let child = members.take("newGrant");
-        let offered = CROSS_ACCOUNT.contains(&action.strip_prefix("kms:").unwrap_or(&action));
+        let operation = action.strip_prefix("kms:").unwrap_or(&action);
+        let offered = cross_account_operations().any(|name| name == operation);
         let read = Self {
             expect: expect(&mut members)?,
             reason: members.text("reason")?.map(str::to_owned),
