@@ -158,7 +158,7 @@ impl Call<'_> {
         let wrapped =
             material.wrap(&dek, &text, &id.0, self.generator()).map_err(KmsError::internal)?;
         self.put(Record::Material(MaterialRecord { key: name.clone(), id: id.clone(), wrapped }));
-        Ok((MaterialInfo { id, created: self.now(), rotation: None }, material.public_key_der()))
+        Ok((MaterialInfo::made(id, self.now()), material.public_key_der()))
     }
 }
 

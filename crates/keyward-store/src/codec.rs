@@ -8,8 +8,8 @@
 use crate::{StoreError, bytes::Cursor, tree::Kind};
 use keyward_types::{
     AccessKeyRecord, AliasRecord, EndpointRecord, GrantRecord, GroupRecord, KeyName, KeyRecord,
-    LastUsage, ManagedPolicyRecord, MaterialRecord, MfaDeviceRecord, Name, OrganizationRecord,
-    Record, RoleRecord, Sealer, UserRecord, key::DekRecord,
+    KeyStoreRecord, LastUsage, ManagedPolicyRecord, MaterialRecord, MfaDeviceRecord, Name,
+    OrganizationRecord, Record, RoleRecord, Sealer, UserRecord, key::DekRecord,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use std::sync::Arc;
@@ -35,6 +35,7 @@ pub(crate) enum Held {
     Organization(Arc<OrganizationRecord>),
     Endpoint(Arc<EndpointRecord>),
     MfaDevice(Arc<MfaDeviceRecord>),
+    KeyStore(Arc<KeyStoreRecord>),
     Usage(Arc<LastUsage>),
     /// Grants found through one index prefix.
     Grants(Arc<[Arc<GrantRecord>]>),
@@ -58,6 +59,7 @@ impl From<Record> for Held {
             Record::Organization(r) => Self::Organization(Arc::new(r)),
             Record::Endpoint(r) => Self::Endpoint(Arc::new(r)),
             Record::MfaDevice(r) => Self::MfaDevice(Arc::new(r)),
+            Record::KeyStore(r) => Self::KeyStore(Arc::new(r)),
         }
     }
 }
@@ -79,6 +81,7 @@ impl Held {
             Self::Organization(_) => Name::Organization,
             Self::Endpoint(r) => Name::Endpoint(r.id.clone()),
             Self::MfaDevice(r) => Name::MfaDevice(r.account.clone(), r.name.clone()),
+            Self::KeyStore(r) => Name::KeyStore(r.account.clone(), r.region.clone(), r.id.clone()),
             Self::Absent | Self::Usage(_) | Self::Grants(_) | Self::Aliases(_) => return None,
         })
     }
@@ -129,6 +132,7 @@ pub(crate) fn encode_record(record: &Record) -> Result<Zeroizing<Vec<u8>>, Store
         Record::Organization(r) => encode(r),
         Record::Endpoint(r) => encode(r),
         Record::MfaDevice(r) => encode(r),
+        Record::KeyStore(r) => encode(r),
     }
 }
 
@@ -148,6 +152,7 @@ pub(crate) fn decode_kind(key: &[u8], plain: &[u8]) -> Result<Held, StoreError> 
         Some(Kind::Organization) => Held::Organization(Arc::new(decode(plain)?)),
         Some(Kind::Endpoint) => Held::Endpoint(Arc::new(decode(plain)?)),
         Some(Kind::MfaDevice) => Held::MfaDevice(Arc::new(decode(plain)?)),
+        Some(Kind::KeyStore) => Held::KeyStore(Arc::new(decode(plain)?)),
         Some(Kind::LastUsage) => Held::Usage(Arc::new(decode(plain)?)),
         _ => return Err(StoreError::bad_value("a kind of record that is not known")),
     })

@@ -86,6 +86,15 @@ pub(crate) fn index_keys(held: &Held) -> Vec<Vec<u8>> {
                 key
             })
             .collect(),
+        Held::Key(key) => {
+            let own = &key.name;
+            let in_store = key.key_store.iter().map(|place| {
+                let mut key = tree::keys_in_store_prefix(&own.account, &own.region, &place.store);
+                key.extend_from_slice(place.external_key.as_bytes());
+                key
+            });
+            in_store.collect()
+        }
         _ => Vec::new(),
     }
 }
@@ -155,6 +164,12 @@ fn sets_of(held: &Held) -> Vec<Name> {
             let user = device.user.iter();
             user.map(|user| Name::MfaDevices(device.account.clone(), user.clone())).collect()
         }
+        Held::KeyStore(store) => {
+            vec![Name::KeyStores(store.account.clone(), store.region.clone())]
+        }
+        Held::Key(key) if key.key_store.is_some() => {
+            vec![Name::KeyStores(key.name.account.clone(), key.name.region.clone())]
+        }
         _ => Vec::new(),
     }
 }
@@ -172,7 +187,7 @@ fn moved_sets(old: &Held, new: &Held) -> Vec<Name> {
     // An identity that stays where it is moves none of its sets; that of a key's grants or aliases moves
     // with every change of a member, because its members are read with it.
     let stays = |set: &Name| {
-        matches!(set, Name::Members(..) | Name::Attachments(_))
+        matches!(set, Name::Members(..) | Name::Attachments(_) | Name::KeyStores(..))
             && before.contains(set)
             && after.contains(set)
     };
@@ -267,7 +282,10 @@ impl<'a> Draft<'a> {
                 self.delete_all(&tree::access_keys_prefix(account, user.as_deref()), true, moved)?;
             }
             // Leaving a set is a change of the member; nothing deletes users or roles by their sets.
-            Name::Members(..) | Name::Attachments(_) | Name::MfaDevices(..) => {}
+            Name::Members(..)
+            | Name::Attachments(_)
+            | Name::MfaDevices(..)
+            | Name::KeyStores(..) => {}
             Name::Dek(key) => {
                 let mark = tree::dek_mark(key);
                 self.unset(&mark)?;

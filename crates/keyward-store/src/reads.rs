@@ -12,9 +12,9 @@ use crate::{
 };
 use keyward_types::{
     AccessKeyRecord, AccountId, AliasName, AliasRecord, EndpointRecord, GrantId, GrantRecord,
-    GroupRecord, KeyId, KeyName, KeyRecord, KeyState, LastUsage, ManagedPolicyRecord, MaterialId,
-    MaterialRecord, MfaDeviceRecord, OrganizationRecord, Region, RoleRecord, UserRecord,
-    key::DekRecord,
+    GroupRecord, KeyId, KeyName, KeyRecord, KeyState, KeyStoreRecord, LastUsage,
+    ManagedPolicyRecord, MaterialId, MaterialRecord, MfaDeviceRecord, OrganizationRecord, Region,
+    RoleRecord, UserRecord, key::DekRecord,
 };
 use quick_cache::sync::GuardResult;
 use std::{collections::BTreeMap, ops::Bound, sync::Arc, sync::atomic::Ordering};
@@ -329,6 +329,37 @@ impl Store {
     /// Every endpoint, by id.
     pub fn endpoints(&self) -> Read<Vec<Arc<EndpointRecord>>> {
         self.shared.walk(vec![Kind::Endpoint.number()], None, listed!(Endpoint)).collect()
+    }
+
+    pub fn key_store(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        id: &str,
+    ) -> Read<Option<Arc<KeyStoreRecord>>> {
+        one!(self.shared, tree::key_store(account, region, id), KeyStore)
+    }
+
+    /// Every custom key store of an account and Region, by id.
+    pub fn key_stores(
+        &self,
+        account: &AccountId,
+        region: &Region,
+    ) -> Read<Vec<Arc<KeyStoreRecord>>> {
+        let prefix = tree::key_stores_prefix(account, region);
+        self.shared.walk(prefix, None, listed!(KeyStore)).collect()
+    }
+
+    /// Keys in a custom key store, by the id of the external key.
+    pub fn keys_in_store(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        store: &str,
+        limit: usize,
+    ) -> Read<Vec<Arc<KeyRecord>>> {
+        let prefix = tree::keys_in_store_prefix(account, region, store);
+        self.shared.led_to(prefix, None, listed!(Key)).take(limit).collect()
     }
 
     /// Users of a group, by name.

@@ -47,6 +47,7 @@ kinds! {
     Organization = 13,
     Endpoint = 14,
     MfaDevice = 15,
+    KeyStore = 16,
     // Indexes: everything in the key, nothing in the value.
     /// key, digest of the grantee, grant id
     GrantByGrantee = 20,
@@ -66,6 +67,8 @@ kinds! {
     IdentityByPolicy = 27,
     /// account, user, device name
     MfaDeviceByUser = 28,
+    /// account, Region, custom key store, external key id: a key in a store
+    KeyByStore = 29,
     // Events.
     /// first event number, piece number: a piece of a sealed block
     Events = 40,
@@ -237,6 +240,20 @@ pub(crate) fn endpoint(id: &str) -> Vec<u8> {
     KeyMaker::new(Kind::Endpoint).raw(id.as_bytes()).done()
 }
 
+/// All custom key stores of an account and Region.
+pub(crate) fn key_stores_prefix(account: &AccountId, region: &Region) -> Vec<u8> {
+    KeyMaker::new(Kind::KeyStore).field(account.as_str()).field(region.as_str()).done()
+}
+
+pub(crate) fn key_store(account: &AccountId, region: &Region, id: &str) -> Vec<u8> {
+    KeyMaker(key_stores_prefix(account, region)).raw(id.as_bytes()).done()
+}
+
+pub(crate) fn keys_in_store_prefix(account: &AccountId, region: &Region, store: &str) -> Vec<u8> {
+    let own = KeyMaker::new(Kind::KeyByStore).field(account.as_str()).field(region.as_str());
+    own.field(store).done()
+}
+
 pub(crate) fn last_usage(key: &KeyName) -> Vec<u8> {
     KeyMaker::new(Kind::LastUsage).key(key).done()
 }
@@ -291,12 +308,14 @@ pub(crate) fn record(name: &Name) -> Option<Vec<u8>> {
         Name::Organization => organization(),
         Name::Endpoint(id) => endpoint(id),
         Name::MfaDevice(account, name) => principal(Kind::MfaDevice, account, name),
+        Name::KeyStore(account, region, id) => key_store(account, region, id),
         Name::Grants(_)
         | Name::Aliases(_)
         | Name::AccessKeys(..)
         | Name::Members(..)
         | Name::Attachments(_)
-        | Name::MfaDevices(..) => return None,
+        | Name::MfaDevices(..)
+        | Name::KeyStores(..) => return None,
     })
 }
 

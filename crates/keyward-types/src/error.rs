@@ -42,7 +42,15 @@ macro_rules! error_codes {
 error_codes! {
     AccessDenied               = "AccessDeniedException",               Client, 403;
     AlreadyExists              = "AlreadyExistsException",              Client, 409;
+    CloudHsmClusterInUse       = "CloudHsmClusterInUseException", Client, 409;
+    CloudHsmClusterInvalidConfiguration = "CloudHsmClusterInvalidConfigurationException", Client, 400;
+    CloudHsmClusterNotActive   = "CloudHsmClusterNotActiveException", Client, 409;
+    CloudHsmClusterNotFound    = "CloudHsmClusterNotFoundException", Client, 404;
+    CloudHsmClusterNotRelated  = "CloudHsmClusterNotRelatedException", Client, 400;
     Conflict                   = "ConflictException",                   Client, 409;
+    CustomKeyStoreHasCmks      = "CustomKeyStoreHasCMKsException", Client, 409;
+    CustomKeyStoreInvalidState = "CustomKeyStoreInvalidStateException", Client, 409;
+    CustomKeyStoreNameInUse    = "CustomKeyStoreNameInUseException", Client, 409;
     CustomKeyStoreNotFound     = "CustomKeyStoreNotFoundException",     Client, 404;
     DependencyTimeout          = "DependencyTimeoutException",          Server, 503;
     Disabled                   = "DisabledException",                   Client, 409;
@@ -52,6 +60,7 @@ error_codes! {
     IncompleteSignature        = "IncompleteSignatureException",        Client, 403;
     IncorrectKey               = "IncorrectKeyException",               Client, 400;
     IncorrectKeyMaterial       = "IncorrectKeyMaterialException",       Client, 400;
+    IncorrectTrustAnchor       = "IncorrectTrustAnchorException", Client, 400;
     Internal                   = "KMSInternalException",                Server, 500;
     InvalidAliasName           = "InvalidAliasNameException",           Client, 400;
     InvalidArn                 = "InvalidArnException",                 Client, 400;
@@ -79,6 +88,18 @@ error_codes! {
     UnrecognizedClient         = "UnrecognizedClientException",         Client, 403;
     UnsupportedOperation       = "UnsupportedOperationException",       Client, 400;
     Validation                 = "ValidationException",                 Client, 400;
+    XksKeyAlreadyInUse         = "XksKeyAlreadyInUseException", Client, 409;
+    XksKeyInvalidConfiguration = "XksKeyInvalidConfigurationException", Client, 400;
+    XksKeyNotFound             = "XksKeyNotFoundException", Client, 404;
+    XksProxyIncorrectAuthenticationCredential = "XksProxyIncorrectAuthenticationCredentialException", Client, 400;
+    XksProxyInvalidConfiguration = "XksProxyInvalidConfigurationException", Client, 400;
+    XksProxyInvalidResponse    = "XksProxyInvalidResponseException", Client, 400;
+    XksProxyUriEndpointInUse   = "XksProxyUriEndpointInUseException", Client, 409;
+    XksProxyUriInUse           = "XksProxyUriInUseException", Client, 409;
+    XksProxyUriUnreachable     = "XksProxyUriUnreachableException", Client, 400;
+    XksProxyVpcEndpointServiceInUse = "XksProxyVpcEndpointServiceInUseException", Client, 409;
+    XksProxyVpcEndpointServiceInvalidConfiguration = "XksProxyVpcEndpointServiceInvalidConfigurationException", Client, 400;
+    XksProxyVpcEndpointServiceNotFound = "XksProxyVpcEndpointServiceNotFoundException", Client, 404;
     // The query protocol of IAM and STS has names of its own.
     // <https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html>
     IamDeleteConflict          = "DeleteConflict",                      Client, 409;

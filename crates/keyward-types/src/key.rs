@@ -4,7 +4,7 @@
 
 use crate::{AccountId, AliasName, KeyName, Region, Timestamp, caller::Document};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// An enumeration that AWS names in capitals: one table for the wire, the store and messages.
 /// A crate that uses it depends on `serde`.
@@ -109,7 +109,21 @@ aws_enum!(
         NonCurrent = "NON_CURRENT",
         Current = "CURRENT",
         PendingRotation = "PENDING_ROTATION",
+        PendingMultiRegionImportAndRotation = "PENDING_MULTI_REGION_IMPORT_AND_ROTATION",
     }
+);
+
+aws_enum!(
+    /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_KeyMetadata.html#KMS-Type-KeyMetadata-ExpirationModel>
+    ExpirationModel {
+        KeyMaterialExpires = "KEY_MATERIAL_EXPIRES",
+        KeyMaterialDoesNotExpire = "KEY_MATERIAL_DOES_NOT_EXPIRE",
+    }
+);
+
+aws_enum!(
+    /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_MultiRegionConfiguration.html>
+    MultiRegionKeyType { Primary = "PRIMARY", Replica = "REPLICA", }
 );
 
 impl KeySpec {
@@ -164,6 +178,84 @@ pub struct KeyRecord {
     /// SubjectPublicKeyInfo of an asymmetric key.
     #[serde(default)]
     pub public_key: Option<Vec<u8>>,
+    /// The keys to which a multi-Region key is related, the same in the record of each.
+    #[serde(default)]
+    pub multi_region: Option<MultiRegion>,
+    /// Days to wait once the last replica of a primary key is gone; present while the primary key is
+    /// pending replica deletion.
+    #[serde(default)]
+    pub pending_window_days: Option<u16>,
+    /// The custom key store that the key is in.
+    #[serde(default)]
+    pub key_store: Option<KeyInStore>,
+    /// Whether the service made it for `alias/aws/…`: nobody edits, disables or deletes it.
+    #[serde(default)]
+    pub aws_managed: bool,
+}
+
+/// A key's place in an external key store: the ids of the store and of the external key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyInStore {
+    pub store: String,
+    pub external_key: String,
+}
+
+/// Which Regions hold a multi-Region key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MultiRegion {
+    pub primary: Region,
+    /// Never holds the primary's own Region.
+    pub replicas: BTreeSet<Region>,
+}
+
+impl MultiRegion {
+    /// What the key of this Region is.
+    pub fn type_in(&self, region: &Region) -> MultiRegionKeyType {
+        if *region == self.primary {
+            MultiRegionKeyType::Primary
+        } else {
+            MultiRegionKeyType::Replica
+        }
+    }
+
+    /// Every Region, the primary first.
+    pub fn regions(&self) -> impl Iterator<Item = &Region> {
+        core::iter::once(&self.primary).chain(&self.replicas)
+    }
+}
+
+impl KeyRecord {
+    /// Whether the key is a multi-Region replica.
+    pub fn is_replica(&self) -> bool {
+        self.multi_region.as_ref().is_some_and(|related| related.primary != self.name.region)
+    }
+
+    /// The names of the related keys in other Regions.
+    pub fn related(&self) -> Vec<KeyName> {
+        let regions = self.multi_region.iter().flat_map(MultiRegion::regions);
+        regions
+            .filter(|region| **region != self.name.region)
+            .map(|region| KeyName { region: region.clone(), ..self.name.clone() })
+            .collect()
+    }
+
+    /// Whether every imported material that the key ever used is there. True of other keys.
+    pub fn has_all_material(&self) -> bool {
+        let used = self.current_place().map_or(0, |place| place + 1);
+        self.origin != MaterialOrigin::External
+            || (0 < used && self.materials.iter().take(used).all(MaterialInfo::is_present))
+    }
+
+    /// Where the current material stands among [`KeyRecord::materials`]; those after it wait for a rotation.
+    pub fn current_place(&self) -> Option<usize> {
+        let current = self.current_material.as_ref()?;
+        self.materials.iter().position(|material| material.id == *current)
+    }
+
+    /// The imported material that a rotation would make current.
+    pub fn pending_material(&self) -> Option<&MaterialInfo> {
+        self.current_place().and_then(|place| self.materials.get(place + 1))
+    }
 }
 
 /// Rotation settings and history.
@@ -182,8 +274,37 @@ pub struct Rotation {
 pub struct MaterialInfo {
     pub id: MaterialId,
     pub created: Timestamp,
-    /// `None` for the first material.
+    /// `None` for the first material, and for one that waits for a rotation.
     pub rotation: Option<RotationType>,
+    /// When the rotation made it current; absent where that was when it was made.
+    #[serde(default)]
+    pub rotated: Option<Timestamp>,
+    #[serde(default)]
+    pub imported: Option<Imported>,
+}
+
+/// What is known of an imported material.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Imported {
+    /// False when it was deleted or has expired: its id and place stay.
+    pub present: bool,
+    pub valid_to: Option<Timestamp>,
+    pub description: Option<String>,
+}
+
+impl MaterialInfo {
+    /// Made by this service.
+    pub const fn made(id: MaterialId, created: Timestamp) -> Self {
+        Self { id, created, rotation: None, rotated: None, imported: None }
+    }
+
+    pub fn is_present(&self) -> bool {
+        self.imported.as_ref().is_none_or(|imported| imported.present)
+    }
+
+    pub fn valid_to(&self) -> Option<Timestamp> {
+        self.imported.as_ref().filter(|imported| imported.present)?.valid_to
+    }
 }
 
 /// One key material, wrapped.

@@ -13,6 +13,7 @@ pub mod event;
 pub mod grant;
 pub mod id;
 pub mod key;
+pub mod key_store;
 pub mod limits;
 pub mod organization;
 pub mod ports;
@@ -33,8 +34,13 @@ pub use event::{Event, EventSummary, Outcome};
 pub use grant::{GrantConstraints, GrantOperation, GrantRecord, Grantee};
 pub use id::{AccountId, AliasName, Arn, GrantId, KeyArn, KeyId, KeyName, KeyRef, Region};
 pub use key::{
-    AliasRecord, KeyRecord, KeySpec, KeyState, KeyUsage, LastUsage, MaterialId, MaterialOrigin,
-    MaterialRecord, MaterialState, Rotation, RotationType,
+    AliasRecord, ExpirationModel, Imported, KeyInStore, KeyRecord, KeySpec, KeyState, KeyUsage,
+    LastUsage, MaterialId, MaterialOrigin, MaterialRecord, MaterialState, MultiRegion,
+    MultiRegionKeyType, Rotation, RotationType,
+};
+pub use key_store::{
+    ConnectionErrorCode, ConnectionState, CustomKeyStoreType, KeyStoreProxy, KeyStoreRecord,
+    ProxyFailure, ProxyKey, ProxyRequest, ProxySealed, XksProxy, XksProxyConnectivity,
 };
 pub use organization::{
     EndpointRecord, OrganizationPolicy, OrganizationPolicyKind, OrganizationRecord,

@@ -5,8 +5,9 @@
 
 use crate::{
     AccessKeyRecord, AccountId, AliasName, AliasRecord, EndpointRecord, GrantId, GrantRecord,
-    GroupRecord, KeyName, KeyRecord, LastUsage, ManagedPolicyRecord, MaterialId, MaterialRecord,
-    MfaDeviceRecord, OrganizationRecord, Region, RoleRecord, UserRecord, key::DekRecord,
+    GroupRecord, KeyName, KeyRecord, KeyStoreRecord, LastUsage, ManagedPolicyRecord, MaterialId,
+    MaterialRecord, MfaDeviceRecord, OrganizationRecord, Region, RoleRecord, UserRecord,
+    key::DekRecord,
 };
 use serde::{Deserialize, Serialize};
 
@@ -35,12 +36,16 @@ pub enum Name {
     /// A VPC endpoint by its id.
     Endpoint(String),
     MfaDevice(AccountId, String),
+    /// A custom key store by its id.
+    KeyStore(AccountId, Region, String),
     /// All users of a group.
     Members(AccountId, String),
     /// All identities that attach a managed policy, or have it as boundary, by its ARN.
     Attachments(String),
     /// All MFA devices of a user; an empty name is the root user.
     MfaDevices(AccountId, String),
+    /// All custom key stores of an account and Region, and every key in one: moved by each that is added or removed.
+    KeyStores(AccountId, Region),
 }
 
 /// A record of any kind.
@@ -59,6 +64,7 @@ pub enum Record {
     Organization(OrganizationRecord),
     Endpoint(EndpointRecord),
     MfaDevice(MfaDeviceRecord),
+    KeyStore(KeyStoreRecord),
 }
 
 impl Record {
@@ -81,6 +87,9 @@ impl Record {
             Self::Organization(_) => Name::Organization,
             Self::Endpoint(endpoint) => Name::Endpoint(endpoint.id.clone()),
             Self::MfaDevice(device) => Name::MfaDevice(device.account.clone(), device.name.clone()),
+            Self::KeyStore(store) => {
+                Name::KeyStore(store.account.clone(), store.region.clone(), store.id.clone())
+            }
         }
     }
 }

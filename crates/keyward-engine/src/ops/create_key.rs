@@ -121,6 +121,10 @@ impl Operation for CreateKey {
             current_material: None,
             materials: Vec::new(),
             public_key: None,
+            multi_region: None,
+            pending_window_days: None,
+            key_store: None,
+            aws_managed: false,
             name,
         };
         key.policy_principals = key_policy::admit(call, &key, &text, bypass)?.principals;

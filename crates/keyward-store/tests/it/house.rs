@@ -109,6 +109,10 @@ pub(crate) fn key(n: u32, description: &str, state: KeyState) -> KeyRecord {
         current_material: None,
         materials: Vec::new(),
         public_key: Some(vec![1, 200, 3]),
+        multi_region: None,
+        pending_window_days: None,
+        key_store: None,
+        aws_managed: false,
     }
 }
 
