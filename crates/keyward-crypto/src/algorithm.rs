@@ -1,9 +1,11 @@
 //! THE TABLE: what each key spec can do, by AWS's names.
 //!
 //! It knows names, lengths and which belongs to which; it computes nothing.
-//! A spec without a row here (SM2, ML-DSA, ML-KEM) can be named and is not made.
+//! SM2 can be named and is not made: there is one implementation of it in this language, which nobody has
+//! audited and which no second one could be held against, and AWS offers it in its Chinese Regions alone.
 //! Source: <https://docs.aws.amazon.com/kms/latest/developerguide/symm-asymm-choose-key-spec.html>
 
+use core::ops::RangeInclusive;
 use keyward_types::{KeySpec, KeyUsage, aws_enum};
 
 aws_enum!(
@@ -50,6 +52,59 @@ aws_enum!(
     MessageType { Raw = "RAW", Digest = "DIGEST", ExternalMu = "EXTERNAL_MU", }
 );
 
+aws_enum!(
+    /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_DeriveSharedSecret.html#KMS-DeriveSharedSecret-request-KeyAgreementAlgorithm>
+    KeyAgreementAlgorithm { Ecdh = "ECDH", }
+);
+
+aws_enum!(
+    /// What an ML-KEM key encapsulates with. <https://docs.aws.amazon.com/kms/latest/developerguide/symm-asymm-choose-key-spec.html>
+    EncapsulationAlgorithm { MlKem = "ML_KEM", }
+);
+
+aws_enum!(
+    /// How imported material travels.
+    /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_GetParametersForImport.html#KMS-GetParametersForImport-request-WrappingAlgorithm>
+    WrappingAlgorithm {
+        RsaesPkcs1V15 = "RSAES_PKCS1_V1_5",
+        RsaesOaepSha1 = "RSAES_OAEP_SHA_1",
+        RsaesOaepSha256 = "RSAES_OAEP_SHA_256",
+        RsaAesKeyWrapSha1 = "RSA_AES_KEY_WRAP_SHA_1",
+        RsaAesKeyWrapSha256 = "RSA_AES_KEY_WRAP_SHA_256",
+        Sm2Pke = "SM2PKE",
+    }
+);
+
+/// Which module makes and reads keys of a spec. SM2 falls to the curves, where it is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    Symmetric,
+    Mac,
+    Rsa,
+    Ec,
+    Ed,
+    MlDsa,
+    MlKem,
+}
+
+impl Family {
+    pub(crate) const fn of(spec: KeySpec) -> Self {
+        match spec {
+            KeySpec::SymmetricDefault => Self::Symmetric,
+            KeySpec::Hmac224 | KeySpec::Hmac256 | KeySpec::Hmac384 | KeySpec::Hmac512 => Self::Mac,
+            KeySpec::Rsa2048 | KeySpec::Rsa3072 | KeySpec::Rsa4096 => Self::Rsa,
+            KeySpec::EccNistP256
+            | KeySpec::EccNistP384
+            | KeySpec::EccNistP521
+            | KeySpec::EccSecgP256k1
+            | KeySpec::Sm2 => Self::Ec,
+            KeySpec::EccNistEdwards25519 => Self::Ed,
+            KeySpec::MlDsa44 | KeySpec::MlDsa65 | KeySpec::MlDsa87 => Self::MlDsa,
+            KeySpec::MlKem512 | KeySpec::MlKem768 | KeySpec::MlKem1024 => Self::MlKem,
+        }
+    }
+}
+
 /// A digest function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hash {
@@ -78,7 +133,7 @@ pub(crate) enum Scheme {
 }
 
 impl SigningAlgorithm {
-    /// `None` for the names that no supported key spec has.
+    /// `None` for the algorithms that do their own hashing, and for the one that no supported spec has.
     pub(crate) const fn scheme(self) -> Option<(Scheme, Hash)> {
         Some(match self {
             Self::RsassaPssSha256 => (Scheme::Pss, Hash::Sha256),
@@ -125,6 +180,41 @@ pub const fn signing_algorithms(spec: KeySpec) -> &'static [SigningAlgorithm] {
         KeySpec::EccNistEdwards25519 => {
             &[SigningAlgorithm::Ed25519Sha512, SigningAlgorithm::Ed25519PhSha512]
         }
+        KeySpec::MlDsa44 | KeySpec::MlDsa65 | KeySpec::MlDsa87 => {
+            &[SigningAlgorithm::MlDsaShake256]
+        }
+        _ => &[],
+    }
+}
+
+/// The forms in which an algorithm takes its message, in the order in which AWS lists them.
+///
+/// Source: <https://docs.aws.amazon.com/kms/latest/APIReference/API_Sign.html#KMS-Sign-request-MessageType>
+pub const fn message_types(algorithm: SigningAlgorithm) -> &'static [MessageType] {
+    match algorithm {
+        SigningAlgorithm::Ed25519Sha512 => &[MessageType::Raw],
+        SigningAlgorithm::Ed25519PhSha512 => &[MessageType::Digest],
+        SigningAlgorithm::MlDsaShake256 => &[MessageType::Raw, MessageType::ExternalMu],
+        _ => &[MessageType::Raw, MessageType::Digest],
+    }
+}
+
+/// What a key of this spec agrees with.
+pub const fn key_agreement_algorithms(spec: KeySpec) -> &'static [KeyAgreementAlgorithm] {
+    match spec {
+        KeySpec::EccNistP256 | KeySpec::EccNistP384 | KeySpec::EccNistP521 => {
+            &[KeyAgreementAlgorithm::Ecdh]
+        }
+        _ => &[],
+    }
+}
+
+/// What a key of this spec encapsulates with.
+pub const fn encapsulation_algorithms(spec: KeySpec) -> &'static [EncapsulationAlgorithm] {
+    match spec {
+        KeySpec::MlKem512 | KeySpec::MlKem768 | KeySpec::MlKem1024 => {
+            &[EncapsulationAlgorithm::MlKem]
+        }
         _ => &[],
     }
 }
@@ -164,6 +254,22 @@ pub const fn usages(spec: KeySpec) -> &'static [KeyUsage] {
         KeySpec::MlKem512 | KeySpec::MlKem768 | KeySpec::MlKem1024 => {
             &[KeyUsage::EncapsulateDecapsulate]
         }
+    }
+}
+
+/// How many bytes material of this spec may have that is imported raw; `None` for asymmetric specs, whose
+/// material is PKCS#8.
+///
+/// Source: <https://docs.aws.amazon.com/kms/latest/developerguide/importing-keys-conceptual.html>; the
+/// ranges of HMAC keys are those that AWS was observed to accept.
+pub const fn import_lengths(spec: KeySpec) -> Option<RangeInclusive<usize>> {
+    match spec {
+        KeySpec::SymmetricDefault => Some(32..=32),
+        KeySpec::Hmac224 => Some(28..=64),
+        KeySpec::Hmac256 => Some(32..=64),
+        KeySpec::Hmac384 => Some(48..=128),
+        KeySpec::Hmac512 => Some(64..=128),
+        _ => None,
     }
 }
 
@@ -236,8 +342,21 @@ mod tests {
                 (KeyUsage::EncryptDecrypt, !encryption_algorithms(*spec).is_empty()),
                 (KeyUsage::SignVerify, !signing_algorithms(*spec).is_empty()),
                 (KeyUsage::GenerateVerifyMac, !mac_algorithms(*spec).is_empty()),
+                (KeyUsage::KeyAgreement, !key_agreement_algorithms(*spec).is_empty()),
+                (KeyUsage::EncapsulateDecapsulate, !encapsulation_algorithms(*spec).is_empty()),
             ] {
-                assert!(!offered || usages.contains(&usage), "{spec} {usage}");
+                // Every usage has its algorithms, and none has any that the spec is not used for.
+                let missing = *spec == KeySpec::Sm2;
+                assert_eq!(offered, usages.contains(&usage) && !missing, "{spec} {usage}");
+            }
+            assert_eq!(import_lengths(*spec).is_none(), spec.is_asymmetric(), "{spec}");
+            for algorithm in mac_algorithms(*spec) {
+                let range = import_lengths(*spec).unwrap();
+                assert_eq!(
+                    *range.start(),
+                    mac_len(*algorithm),
+                    "what is generated could be imported"
+                );
             }
         }
     }
@@ -250,6 +369,17 @@ mod tests {
         assert_eq!(SigningAlgorithm::NAMES.len(), 13);
         assert_eq!(SigningAlgorithm::parse("RSASSA_PSS_SHA_1"), None);
         assert_eq!(MessageType::NAMES, ["RAW", "DIGEST", "EXTERNAL_MU"]);
+        assert_eq!(
+            WrappingAlgorithm::NAMES,
+            [
+                "RSAES_PKCS1_V1_5",
+                "RSAES_OAEP_SHA_1",
+                "RSAES_OAEP_SHA_256",
+                "RSA_AES_KEY_WRAP_SHA_1",
+                "RSA_AES_KEY_WRAP_SHA_256",
+                "SM2PKE",
+            ]
+        );
         assert_eq!(digest_len(SigningAlgorithm::EcdsaSha384), Some(48));
         assert_eq!(digest_len(SigningAlgorithm::Ed25519Sha512), None);
     }

@@ -2,25 +2,44 @@
 //!
 //! | bytes | what |
 //! |---|---|
-//! | 1 | version, now 1 |
+//! | 1 | version, 1 or 2 |
 //! | 5 | account, a big-endian number |
 //! | 1 and n | Region: its length, 1 to 32, and its name |
 //! | 1 and 16 | key id: 0 for a UUID, 1 for a multi-Region id; and its 32 hexadecimal digits |
 //! | 32 | material id |
+//!
+//! These rows are the header. It is authenticated, and the encryption context after it.
+//! Anybody may read it: Decrypt without a key id has to find the key before anything is proven.
+//! After it comes, in version 1:
+//!
+//! | bytes | what |
+//! |---|---|
 //! | 16 | N, random |
 //! | 32 | commitment to the message key |
 //! | m and 16 | ciphertext and tag |
 //!
-//! The first five rows are the header. It is authenticated, and the encryption context after it.
-//! Anybody may read the header: Decrypt without a key id has to find the key before anything is proven.
+//! Version 2 is encrypted twice, because its key has a part in an external key store. These three rows are
+//! the inner layer, which the external key manager encrypts as it stands, and what it answered is written:
 //!
-//! INVARIANT: one header has one form; what [`parse`] reads, sealing would write again byte for byte.
+//! | bytes | what |
+//! |---|---|
+//! | 1 and 12 or 16 | initialization vector |
+//! | 16 | authentication tag |
+//! | 1 and 0 to 20 | metadata |
+//! | the rest, 1 or more | ciphertext |
+//!
+//! The manager is handed the encryption context, by AWS's protocol as its own associated data; the outer
+//! layer is authenticated by it and by nobody here.
+//!
+//! INVARIANT: one header has one form; what [`parse`] reads, sealing would write again byte for byte. So it
+//! is with [`parse_external`] and [`write_external`].
 //! INVARIANT: no input makes anything here panic.
 
 use crate::{
     CryptoError,
     derived::{OVERHEAD, Secret},
 };
+use core::fmt;
 use keyward_types::{AccountId, Generator, KeyId, KeyName, MaterialId, Region};
 use zeroize::Zeroizing;
 
@@ -31,12 +50,85 @@ pub struct Header {
     pub material: MaterialId,
 }
 
-/// Reads the header of a blob. What it says is proven only by decrypting.
+/// What an external key manager made of an inner layer.
+///
+/// Source: <https://github.com/aws/aws-kms-xksproxy-api-spec>, Encrypt.
+#[derive(Clone, PartialEq, Eq)]
+pub struct External {
+    /// 12 or 16 bytes.
+    pub initialization_vector: Vec<u8>,
+    /// 16 bytes.
+    pub authentication_tag: Vec<u8>,
+    /// What the manager wants to see again, at most 20 bytes.
+    pub metadata: Vec<u8>,
+    /// At least one byte.
+    pub ciphertext: Vec<u8>,
+}
+
+impl fmt::Debug for External {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("External").finish_non_exhaustive()
+    }
+}
+
+/// Reads the header of a blob of any version. What it says is proven only by decrypting.
 ///
 /// # Errors
 /// [`CryptoError::NotAuthentic`], whatever the reason.
 pub fn parse(blob: &[u8]) -> Result<Header, CryptoError> {
-    split(blob).and_then(|parts| parts.names()).ok_or(CryptoError::NotAuthentic)
+    let (parts, rest) = split(blob).ok_or(CryptoError::NotAuthentic)?;
+    let whole = match parts.version {
+        VERSION => OVERHEAD <= rest.len(),
+        _ => split_external(rest).is_some(),
+    };
+    parts.names().filter(|_| whole).ok_or(CryptoError::NotAuthentic)
+}
+
+/// Reads a blob of version 2. What it says is proven only by decrypting.
+///
+/// # Errors
+/// [`CryptoError::NotAuthentic`], whatever the reason, a blob of version 1 included.
+pub fn parse_external(blob: &[u8]) -> Result<(Header, External), CryptoError> {
+    let (parts, rest) = split(blob).ok_or(CryptoError::NotAuthentic)?;
+    let external = split_external(rest).filter(|_| parts.version == VERSION_EXTERNAL);
+    parts.names().zip(external).ok_or(CryptoError::NotAuthentic)
+}
+
+/// Writes the blob of version 2 for an inner layer, made by [`crate::KeyMaterial::seal_inner`] for the same
+/// names, of which an external key manager has made `external`.
+///
+/// # Errors
+/// [`CryptoError::BadName`] for names and parts that a blob cannot hold.
+pub fn write_external(
+    key: &KeyName,
+    material: &MaterialId,
+    external: &External,
+) -> Result<Vec<u8>, CryptoError> {
+    let bad = CryptoError::BadName;
+    let External { initialization_vector, authentication_tag, metadata, ciphertext } = external;
+    let iv_len = u8::try_from(initialization_vector.len())
+        .ok()
+        .filter(|len| IV_LENS.contains(len))
+        .ok_or(bad("initialization vector has neither 12 nor 16 bytes"))?;
+    let metadata_len = u8::try_from(metadata.len())
+        .ok()
+        .filter(|len| *len <= METADATA_LEN_MAX)
+        .ok_or(bad("metadata is longer than 20 bytes"))?;
+    if authentication_tag.len() != EXTERNAL_TAG_LEN {
+        return Err(bad("authentication tag has not 16 bytes"));
+    }
+    if ciphertext.is_empty() {
+        return Err(bad("ciphertext is empty"));
+    }
+    let mut blob = Vec::with_capacity(HEADER_LEN_MAX + EXTERNAL_LEN_MAX + ciphertext.len());
+    write_header(&mut blob, VERSION_EXTERNAL, key, material)?;
+    blob.push(iv_len);
+    blob.extend_from_slice(initialization_vector);
+    blob.extend_from_slice(authentication_tag);
+    blob.push(metadata_len);
+    blob.extend_from_slice(metadata);
+    blob.extend_from_slice(ciphertext);
+    Ok(blob)
 }
 
 pub(crate) fn seal(
@@ -48,7 +140,7 @@ pub(crate) fn seal(
     rng: &mut dyn Generator,
 ) -> Result<Vec<u8>, CryptoError> {
     let mut blob = Vec::with_capacity(HEADER_LEN_MAX + OVERHEAD + plaintext.len());
-    write_header(&mut blob, key, material)?;
+    write_header(&mut blob, VERSION, key, material)?;
     secret.seal(LABEL, &mut blob, context, plaintext, rng)?;
     Ok(blob)
 }
@@ -58,39 +150,96 @@ pub(crate) fn open(
     context: &[u8],
     blob: &[u8],
 ) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
-    let parts = split(blob).ok_or(CryptoError::NotAuthentic)?;
-    secret.open(LABEL, parts.header, context, parts.sealed)
+    let (parts, sealed) = split(blob)
+        .filter(|(parts, _)| parts.version == VERSION)
+        .ok_or(CryptoError::NotAuthentic)?;
+    secret.open(LABEL, parts.header, context, sealed)
+}
+
+/// The inner layer of version 2, under the header of the blob that it will be in.
+pub(crate) fn seal_inner(
+    secret: &Secret,
+    key: &KeyName,
+    material: &MaterialId,
+    context: &[u8],
+    plaintext: &[u8],
+    rng: &mut dyn Generator,
+) -> Result<Vec<u8>, CryptoError> {
+    let mut sealed = Vec::with_capacity(HEADER_LEN_MAX + OVERHEAD + plaintext.len());
+    write_header(&mut sealed, VERSION_EXTERNAL, key, material)?;
+    let header_len = sealed.len();
+    secret.seal(LABEL_INNER, &mut sealed, context, plaintext, rng)?;
+    Ok(sealed.split_off(header_len))
+}
+
+pub(crate) fn open_inner(
+    secret: &Secret,
+    key: &KeyName,
+    material: &MaterialId,
+    context: &[u8],
+    sealed: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+    let mut header = Vec::with_capacity(HEADER_LEN_MAX);
+    write_header(&mut header, VERSION_EXTERNAL, key, material)
+        .map_err(|_| CryptoError::NotAuthentic)?;
+    secret.open(LABEL_INNER, &header, context, sealed)
 }
 
 const VERSION: u8 = 1;
+const VERSION_EXTERNAL: u8 = 2;
 const LABEL: &[u8] = b"keyward ciphertext AES-256-GCM";
+const LABEL_INNER: &[u8] = b"keyward inner ciphertext AES-256-GCM";
+const IV_LENS: [u8; 2] = [12, 16];
+const EXTERNAL_TAG_LEN: usize = 16;
+const METADATA_LEN_MAX: u8 = 20;
+/// Bytes beside the ciphertext that an external key manager may add.
+const EXTERNAL_LEN_MAX: usize = 1 + 16 + EXTERNAL_TAG_LEN + 1 + 20;
 const REGION_LEN_MAX: usize = 32;
 const HEADER_LEN_MAX: usize = 1 + 5 + 1 + REGION_LEN_MAX + 1 + 16 + 32;
 
-/// A blob cut at its borders; the pieces are not yet checked.
+/// A header cut at its borders; the pieces are not yet checked.
 struct Parts<'a> {
+    version: u8,
     account: &'a [u8; 5],
     region: &'a [u8],
     multi_region: u8,
     key_id: &'a [u8; 16],
     material: &'a [u8; 32],
     header: &'a [u8],
-    sealed: &'a [u8],
 }
 
-fn split(blob: &[u8]) -> Option<Parts<'_>> {
-    let ([VERSION], rest) = blob.split_first_chunk::<1>()? else { return None };
+/// The header, and what follows it.
+fn split(blob: &[u8]) -> Option<(Parts<'_>, &[u8])> {
+    let ([version @ (VERSION | VERSION_EXTERNAL)], rest) = blob.split_first_chunk::<1>()? else {
+        return None;
+    };
     let (account, rest) = rest.split_first_chunk()?;
     let ([region_len], rest) = rest.split_first_chunk::<1>()?;
     let (region, rest) = rest.split_at_checked(usize::from(*region_len))?;
     let ([multi_region], rest) = rest.split_first_chunk::<1>()?;
     let (key_id, rest) = rest.split_first_chunk()?;
-    let (material, sealed) = rest.split_first_chunk()?;
-    if sealed.len() < OVERHEAD {
-        return None;
-    }
-    let header = blob.get(..blob.len() - sealed.len())?;
-    Some(Parts { account, region, multi_region: *multi_region, key_id, material, header, sealed })
+    let (material, rest) = rest.split_first_chunk()?;
+    let header = blob.get(..blob.len() - rest.len())?;
+    let (version, multi_region) = (*version, *multi_region);
+    Some((Parts { version, account, region, multi_region, key_id, material, header }, rest))
+}
+
+/// What follows the header of version 2.
+fn split_external(rest: &[u8]) -> Option<External> {
+    let ([iv_len], rest) = rest.split_first_chunk::<1>()?;
+    let (initialization_vector, rest) =
+        rest.split_at_checked(usize::from(*iv_len)).filter(|_| IV_LENS.contains(iv_len))?;
+    let (authentication_tag, rest) = rest.split_first_chunk::<EXTERNAL_TAG_LEN>()?;
+    let ([metadata_len], rest) = rest.split_first_chunk::<1>()?;
+    let (metadata, ciphertext) = rest
+        .split_at_checked(usize::from(*metadata_len))
+        .filter(|(_, ciphertext)| *metadata_len <= METADATA_LEN_MAX && !ciphertext.is_empty())?;
+    Some(External {
+        initialization_vector: initialization_vector.to_vec(),
+        authentication_tag: authentication_tag.to_vec(),
+        metadata: metadata.to_vec(),
+        ciphertext: ciphertext.to_vec(),
+    })
 }
 
 impl Parts<'_> {
@@ -112,6 +261,7 @@ impl Parts<'_> {
 
 fn write_header(
     blob: &mut Vec<u8>,
+    version: u8,
     key: &KeyName,
     material: &MaterialId,
 ) -> Result<(), CryptoError> {
@@ -128,7 +278,7 @@ fn write_header(
         Some(digits) => (1, digits.to_owned()),
         None => (0, key.key_id.as_str().replace('-', "")),
     };
-    blob.push(VERSION);
+    blob.push(version);
     blob.extend_from_slice(&account);
     blob.push(region_len);
     blob.extend_from_slice(region.as_bytes());

@@ -1,18 +1,35 @@
-//! ECDSA over P-256, P-384, P-521 and secp256k1, by either implementation. Signatures are in DER.
+//! ECDSA and ECDH over P-256, P-384 and P-521, and ECDSA over secp256k1, by either implementation.
+//! Signatures are in DER; a shared secret is the x-coordinate alone, as long as the field, and nobody has
+//! derived a key from it.
 //!
 //! RustCrypto signs with a nonce from RFC 6979 into which fresh randomness is mixed; aws-lc draws its
 //! nonces from its own generator.
-//! Source: FIPS 186-5 section 6; RFC 3279 section 2.2.3 (the DER form); RFC 5480 (public keys).
+//! Whether a key is there to sign or to agree is not known here.
+//!
+//! INVARIANT: a peer's key is read by RustCrypto under every provider, so that all take the same keys: on
+//! the curve, not the point at infinity, and by the curve's name. These curves have cofactor one, so that
+//! no more is to be checked.
+//! Source: FIPS 186-5 section 6; RFC 3279 section 2.2.3 (the DER form); RFC 5480 (public keys);
+//! NIST SP 800-56A revision 3 section 5.7.1.2 (ECC CDH).
 
 use crate::{CryptoError, algorithm::Hash, hash::aws, provider::Backend};
-use aws_lc_rs::{digest, signature as lc};
+use aws_lc_rs::{agreement, digest, signature as lc};
 use keyward_types::{Generator, KeySpec};
 use p256::ecdsa::signature::hazmat::{PrehashVerifier as _, RandomizedPrehashSigner as _};
-use p256::elliptic_curve::Generate as _;
+use p256::elliptic_curve::{Generate as _, ecdh::diffie_hellman, sec1::ToSec1Point as _};
 use p256::pkcs8::{
     DecodePrivateKey as _, DecodePublicKey as _, EncodePrivateKey as _, EncodePublicKey as _,
 };
+use std::sync::OnceLock;
 use zeroize::Zeroizing;
+
+/// aws-lc has one type to sign with and one to agree with. A KMS key does one or the other; the second is
+/// made from the PKCS#8 form when it is first asked for.
+pub(crate) struct AwsPrivate {
+    signing: lc::EcdsaKeyPair,
+    hash: Hash,
+    agreeing: OnceLock<Option<agreement::PrivateKey>>,
+}
 
 /// One table for what RustCrypto has a crate a curve for.
 macro_rules! curves {
@@ -20,7 +37,7 @@ macro_rules! curves {
         /// A private key that has been parsed.
         pub(crate) enum EcPrivate {
             $($spec(Box<$curve::ecdsa::SigningKey>),)*
-            AwsLc(Box<lc::EcdsaKeyPair>, Hash),
+            AwsLc(Box<AwsPrivate>),
         }
 
         /// A public key that has been parsed.
@@ -58,6 +75,16 @@ macro_rules! curves {
             der.map(|der| der.as_bytes().to_vec()).map_err(|_| bad)
         }
 
+        /// The uncompressed point of a public key, which is checked on the way.
+        fn point(spec: KeySpec, der: &[u8]) -> Result<Vec<u8>, CryptoError> {
+            match spec {
+                $(KeySpec::$spec => $curve::PublicKey::from_public_key_der(der)
+                    .map(|key| key.to_sec1_point(false).as_bytes().to_vec())
+                    .map_err(|_| CryptoError::BadKey(spec)),)*
+                _ => Err(CryptoError::Unsupported(spec)),
+            }
+        }
+
         impl EcPrivate {
             pub(crate) fn from_pkcs8(backend: Backend, spec: KeySpec, pkcs8: &[u8]) -> Result<Self, CryptoError> {
                 let bad = CryptoError::BadKey(spec);
@@ -68,8 +95,8 @@ macro_rules! curves {
                     })*
                     (Backend::AwsLc, _) => {
                         let (signing, _, hash) = aws_curve(spec)?;
-                        let pair = lc::EcdsaKeyPair::from_pkcs8(signing, pkcs8).map_err(|_| bad)?;
-                        Self::AwsLc(Box::new(pair), hash)
+                        let signing = lc::EcdsaKeyPair::from_pkcs8(signing, pkcs8).map_err(|_| bad)?;
+                        Self::AwsLc(Box::new(AwsPrivate { signing, hash, agreeing: OnceLock::new() }))
                     }
                     (Backend::RustCrypto, _) => return Err(CryptoError::Unsupported(spec)),
                 })
@@ -83,9 +110,37 @@ macro_rules! curves {
                             key.sign_prehash_with_rng(rng, digest).map_err(|_| failed)?;
                         Ok(signature.to_der().as_bytes().to_vec())
                     })*
-                    Self::AwsLc(key, hash) => {
-                        let digest = digest::Digest::import_less_safe(digest, aws(*hash)).map_err(|_| failed)?;
-                        key.sign_digest(&digest).map(|signature| signature.as_ref().to_vec()).map_err(|_| failed)
+                    Self::AwsLc(key) => {
+                        let digest = digest::Digest::import_less_safe(digest, aws(key.hash)).map_err(|_| failed)?;
+                        let signature = key.signing.sign_digest(&digest).map_err(|_| failed)?;
+                        Ok(signature.as_ref().to_vec())
+                    }
+                }
+            }
+
+            /// The x-coordinate of the product with a peer's key, given as SubjectPublicKeyInfo.
+            /// `pkcs8` is what the key was made from.
+            pub(crate) fn agree(
+                &self,
+                spec: KeySpec,
+                pkcs8: &[u8],
+                peer: &[u8],
+            ) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+                let bad = CryptoError::BadKey(spec);
+                match self {
+                    $(Self::$spec(key) => {
+                        let peer = $curve::PublicKey::from_public_key_der(peer).map_err(|_| bad)?;
+                        let shared = diffie_hellman(key.as_nonzero_scalar(), peer.as_affine());
+                        Ok(Zeroizing::new(shared.raw_secret_bytes().to_vec()))
+                    })*
+                    Self::AwsLc(key) => {
+                        let curve = aws_agreement(spec)?;
+                        let parse = || agreement::PrivateKey::from_private_key_der(curve, pkcs8).ok();
+                        let key = key.agreeing.get_or_init(parse).as_ref();
+                        let peer = agreement::UnparsedPublicKey::new(curve, point(spec, peer)?);
+                        agreement::agree(key.ok_or(CryptoError::Failed("agreement"))?, peer, bad, |shared| {
+                            Ok(Zeroizing::new(shared.to_vec()))
+                        })
                     }
                 }
             }
@@ -154,6 +209,15 @@ fn aws_curve(spec: KeySpec) -> Result<AwsCurve, CryptoError> {
         KeySpec::EccSecgP256k1 => {
             Ok((&lc::ECDSA_P256K1_SHA256_ASN1_SIGNING, &lc::ECDSA_P256K1_SHA256_ASN1, Hash::Sha256))
         }
+        _ => Err(CryptoError::Unsupported(spec)),
+    }
+}
+
+fn aws_agreement(spec: KeySpec) -> Result<&'static agreement::Algorithm, CryptoError> {
+    match spec {
+        KeySpec::EccNistP256 => Ok(&agreement::ECDH_P256),
+        KeySpec::EccNistP384 => Ok(&agreement::ECDH_P384),
+        KeySpec::EccNistP521 => Ok(&agreement::ECDH_P521),
         _ => Err(CryptoError::Unsupported(spec)),
     }
 }

@@ -1,8 +1,8 @@
 //! Primitives behind KMS algorithm names, key material, the key hierarchy and the ciphertext format.
 //!
 //! What is here: [`algorithm`] is the table of what each key spec can do; [`KeyMaterial`] does it;
-//! [`ciphertext`] lays out the blob that a symmetric key makes; [`hierarchy`] leads from the root key
-//! to the wrapped material.
+//! [`ciphertext`] lays out the blob that a symmetric key makes; [`import`] opens what material travels
+//! in; [`hierarchy`] leads from the root key to the wrapped material.
 //! What is not here: who may do it, which material is current, and every number that AWS fixes for a
 //! request (those are `keyward-types::limits`).
 //!
@@ -18,11 +18,17 @@ pub mod algorithm;
 pub mod ciphertext;
 mod derived;
 mod ec;
+mod ed25519;
 mod entropy;
 mod hash;
 pub mod hierarchy;
+pub mod import;
+mod key_wrap;
 mod mac;
 mod material;
+mod ml_dsa;
+mod ml_kem;
+mod pkcs8;
 mod provider;
 mod public;
 mod rsa;
@@ -30,8 +36,11 @@ mod rsa;
 mod tests;
 pub mod totp;
 
-pub use algorithm::{EncryptionAlgorithm, MacAlgorithm, MessageType, SigningAlgorithm};
-pub use ciphertext::Header;
+pub use algorithm::{
+    EncapsulationAlgorithm, EncryptionAlgorithm, KeyAgreementAlgorithm, MacAlgorithm, MessageType,
+    SigningAlgorithm, WrappingAlgorithm,
+};
+pub use ciphertext::{External, Header};
 pub use entropy::{SeededEntropy, SystemEntropy};
 pub use hierarchy::{Argon2Params, Dek, Keyring, RootKey};
 pub use material::KeyMaterial;
@@ -55,13 +64,13 @@ pub enum CryptoError {
     /// The message type is not one of the algorithm's.
     #[error("message type {0} is incompatible with key spec {1}")]
     WrongMessageType(MessageType, KeySpec),
-    /// The digest has not the length that the algorithm signs.
+    /// The digest, or the external mu, has not the length that the algorithm signs.
     #[error("digest is invalid length for algorithm {0}")]
     WrongDigestLength(SigningAlgorithm),
     /// More plaintext than the algorithm takes; the limit is in bytes.
     #[error("plaintext is longer than {0} bytes")]
     TooLong(usize),
-    /// A name that does not fit the form that is authenticated with a ciphertext.
+    /// A name or a part that does not fit the form of a ciphertext; says which.
     #[error("{0}")]
     BadName(&'static str),
     /// Bytes that are no key of this spec.

@@ -7,19 +7,24 @@
 //! pairs. They are wiped on drop; what the implementations keep inside is wiped by them.
 
 use crate::{
-    CryptoError, Dek, EncryptionAlgorithm, MacAlgorithm, MessageType, Provider, PublicKey,
-    SigningAlgorithm,
-    algorithm::{mac_algorithms, mac_len},
+    CryptoError, Dek, EncapsulationAlgorithm, EncryptionAlgorithm, KeyAgreementAlgorithm,
+    MacAlgorithm, MessageType, Provider, PublicKey, SigningAlgorithm,
+    algorithm::{Family, import_lengths, key_agreement_algorithms, mac_algorithms, mac_len},
     ciphertext,
-    derived::Secret,
+    derived::{Secret, keyed},
     ec::{self, EcPrivate},
+    ed25519::{self, EdPrivate},
     mac::MacKey,
-    public::{digest, oaep},
+    ml_dsa::{self, MlDsaPrivate},
+    ml_kem::{self, MlKemPrivate},
+    public::{Signed, oaep, signed},
     rsa::{self, RsaPrivate},
 };
 use core::fmt;
+use hmac::Mac as _;
 use keyward_types::{Generator, KeyName, KeySpec, MaterialId};
 use rand_core::Rng as _;
+use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
@@ -37,10 +42,14 @@ enum Engine {
     Mac(MacKey),
     Rsa(RsaPrivate, PublicKey),
     Ec(EcPrivate, PublicKey),
+    Ed(Box<EdPrivate>, PublicKey),
+    MlDsa(MlDsaPrivate, PublicKey),
+    MlKem(MlKemPrivate, PublicKey),
 }
 
 impl KeyMaterial {
-    /// New material. RSA keys have the public exponent 65537 and take tens to hundreds of milliseconds.
+    /// New material. RSA keys have the public exponent 65537 and take tens to hundreds of milliseconds;
+    /// ML-DSA and ML-KEM keys are kept as their seeds.
     ///
     /// # Errors
     /// [`CryptoError::Unsupported`] for a spec that is not made here.
@@ -49,19 +58,25 @@ impl KeyMaterial {
         spec: KeySpec,
         rng: &mut dyn Generator,
     ) -> Result<Self, CryptoError> {
-        let bytes = match secret_len(spec) {
-            Some(len) => {
+        let backend = provider.generation();
+        let bytes = match (secret_len(spec), Family::of(spec)) {
+            (Some(len), _) => {
                 let mut bytes = Zeroizing::new(vec![0; len]);
                 rng.fill_bytes(&mut bytes);
                 bytes
             }
-            None if spec.is_rsa() => rsa::generate(provider.generation(), spec, rng)?,
-            None => ec::generate(provider.generation(), spec, rng)?,
+            (None, Family::Rsa) => rsa::generate(backend, spec, rng)?,
+            (None, Family::Ed) => ed25519::generate(backend, rng)?,
+            (None, Family::MlDsa) => ml_dsa::generate(backend, spec, rng)?,
+            (None, Family::MlKem) => ml_kem::generate(backend, spec, rng)?,
+            (None, _) => ec::generate(backend, spec, rng)?,
         };
         Self::import(provider, spec, bytes)
     }
 
-    /// Material from bytes: the key itself for symmetric and HMAC specs, else PKCS#8 DER.
+    /// Material from bytes: the key itself for symmetric and HMAC specs, of a length that
+    /// [`crate::algorithm::import_lengths`] allows, else PKCS#8 DER. ML-DSA and ML-KEM keys may come as
+    /// seed, expanded or both; what is generated is the seed.
     ///
     /// # Errors
     /// [`CryptoError::BadKey`] when they are no key of this spec, [`CryptoError::Unsupported`].
@@ -85,20 +100,38 @@ impl KeyMaterial {
         bytes: Zeroizing<Vec<u8>>,
     ) -> Result<Self, CryptoError> {
         let bad = CryptoError::BadKey(spec);
-        if secret_len(spec).is_some_and(|len| len != bytes.len()) {
+        if import_lengths(spec).is_some_and(|lengths| !lengths.contains(&bytes.len())) {
             return Err(bad);
         }
-        let engine = if spec.is_symmetric() {
-            let key = bytes.as_slice().try_into().map_err(|_| bad)?;
-            Engine::Symmetric(Secret::new(provider.symmetric(), key))
-        } else if spec.is_hmac() {
-            Engine::Mac(MacKey::new(provider.symmetric(), spec, &bytes).ok_or(bad)?)
-        } else if spec.is_rsa() {
-            let public = PublicKey::from_der(provider, spec, &rsa::public_der(spec, &bytes)?)?;
-            Engine::Rsa(RsaPrivate::from_pkcs8(provider.asymmetric(spec), spec, &bytes)?, public)
-        } else {
-            let public = PublicKey::from_der(provider, spec, &ec::public_der(spec, &bytes)?)?;
-            Engine::Ec(EcPrivate::from_pkcs8(provider.asymmetric(spec), spec, &bytes)?, public)
+        let backend = provider.asymmetric(spec);
+        let public = |der: Vec<u8>| PublicKey::from_der(provider, spec, &der);
+        let engine = match Family::of(spec) {
+            Family::Symmetric => {
+                let key = bytes.as_slice().try_into().map_err(|_| bad)?;
+                Engine::Symmetric(Secret::new(provider.symmetric(), key))
+            }
+            Family::Mac => Engine::Mac(MacKey::new(provider.symmetric(), spec, &bytes).ok_or(bad)?),
+            Family::Rsa => {
+                let public = public(rsa::public_der(spec, &bytes)?)?;
+                Engine::Rsa(RsaPrivate::from_pkcs8(backend, spec, &bytes)?, public)
+            }
+            Family::Ec => {
+                let public = public(ec::public_der(spec, &bytes)?)?;
+                Engine::Ec(EcPrivate::from_pkcs8(backend, spec, &bytes)?, public)
+            }
+            Family::Ed => {
+                let private = EdPrivate::from_pkcs8(backend, &bytes)?;
+                let public = public(private.public_der()?)?;
+                Engine::Ed(Box::new(private), public)
+            }
+            Family::MlDsa => {
+                let (private, der) = MlDsaPrivate::from_pkcs8(backend, spec, &bytes)?;
+                Engine::MlDsa(private, public(der)?)
+            }
+            Family::MlKem => {
+                let (private, der) = MlKemPrivate::from_pkcs8(backend, spec, &bytes)?;
+                Engine::MlKem(private, public(der)?)
+            }
         };
         Ok(Self { provider, spec, bytes, engine })
     }
@@ -110,7 +143,11 @@ impl KeyMaterial {
     /// The public half of an asymmetric key.
     pub const fn public_key(&self) -> Option<&PublicKey> {
         match &self.engine {
-            Engine::Rsa(_, public) | Engine::Ec(_, public) => Some(public),
+            Engine::Rsa(_, public)
+            | Engine::Ec(_, public)
+            | Engine::Ed(_, public)
+            | Engine::MlDsa(_, public)
+            | Engine::MlKem(_, public) => Some(public),
             Engine::Symmetric(_) | Engine::Mac(_) => None,
         }
     }
@@ -123,6 +160,18 @@ impl KeyMaterial {
     /// The DER PKCS#8 form of an asymmetric key, for data key pairs.
     pub fn private_key_der(&self) -> Option<Zeroizing<Vec<u8>>> {
         self.spec.is_asymmetric().then(|| self.bytes.clone())
+    }
+
+    /// The id of imported material: the same whenever the same material is imported for the same key, and
+    /// nothing else. It tells neither the material nor, of two keys, whether they share it.
+    ///
+    /// Another PKCS#8 form of an asymmetric key is the same material, so that its public key stands for it.
+    pub fn imported_id(&self, key_id: &str) -> MaterialId {
+        let material = self.public_key().map_or(self.bytes.as_slice(), PublicKey::der);
+        let secret = Zeroizing::new(<[u8; 32]>::from(Sha256::digest(material)));
+        let code =
+            keyed(&secret).chain_update(IMPORTED_LABEL).chain_update(key_id.as_bytes()).finalize();
+        MaterialId(hex::encode(code.into_bytes()))
     }
 
     /// Wraps the material under its key's data-encryption key, bound to the names.
@@ -193,6 +242,37 @@ impl KeyMaterial {
         ciphertext::open(self.secret()?, context, blob)
     }
 
+    /// The inner layer of a ciphertext whose outer layer an external key makes: N, commitment, ciphertext
+    /// and tag, bound to the names and the encryption context. [`ciphertext::write_external`] writes what
+    /// comes of it.
+    ///
+    /// # Errors
+    /// As [`KeyMaterial::encrypt_symmetric`].
+    pub fn seal_inner(
+        &self,
+        key: &KeyName,
+        material: &MaterialId,
+        context: &[u8],
+        plaintext: &[u8],
+        rng: &mut dyn Generator,
+    ) -> Result<Vec<u8>, CryptoError> {
+        ciphertext::seal_inner(self.secret()?, key, material, context, plaintext, rng)
+    }
+
+    /// Opens what [`KeyMaterial::seal_inner`] made for the same names and encryption context.
+    ///
+    /// # Errors
+    /// [`CryptoError::Incompatible`]; otherwise [`CryptoError::NotAuthentic`], whatever the reason.
+    pub fn open_inner(
+        &self,
+        key: &KeyName,
+        material: &MaterialId,
+        context: &[u8],
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+        ciphertext::open_inner(self.secret()?, key, material, context, sealed)
+    }
+
     /// Encrypts with the public half; see [`PublicKey::encrypt`].
     ///
     /// # Errors
@@ -225,8 +305,10 @@ impl KeyMaterial {
         }
     }
 
-    /// Signs a message, or a digest that the caller made. RSA signatures have the modulus's length;
-    /// ECDSA ones are DER. PSS salts have the digest's length.
+    /// Signs a message, or a digest or mu that the caller made;
+    /// [`crate::algorithm::message_types`] says which. RSA signatures have the modulus's length, ECDSA ones
+    /// are DER, Ed25519 ones have 64 bytes and ML-DSA ones 2420, 3309 or 4627. PSS salts have the digest's
+    /// length.
     ///
     /// # Errors
     /// [`CryptoError::Incompatible`], [`CryptoError::WrongDigestLength`], [`CryptoError::WrongMessageType`].
@@ -237,11 +319,19 @@ impl KeyMaterial {
         message: &[u8],
         rng: &mut dyn Generator,
     ) -> Result<Vec<u8>, CryptoError> {
-        let digest =
-            digest(self.provider.symmetric(), self.spec, algorithm, message_type, message)?;
-        match (&self.engine, algorithm.scheme()) {
-            (Engine::Rsa(private, _), Some(way)) => private.sign(&self.bytes, way, &digest, rng),
-            (Engine::Ec(private, _), Some(_)) => private.sign(&digest, rng),
+        let message =
+            signed(self.provider.symmetric(), self.spec, algorithm, message_type, message)?;
+        match (&self.engine, message) {
+            (Engine::Rsa(private, _), Signed::Digest(way, digest)) => {
+                private.sign(&self.bytes, way, &digest, rng)
+            }
+            (Engine::Ec(private, _), Signed::Digest(_, digest)) => private.sign(&digest, rng),
+            (Engine::Ed(private, _), Signed::Message(message)) => private.sign(message),
+            (Engine::Ed(private, _), Signed::Prehashed(message)) => private.sign_prehashed(message),
+            (Engine::MlDsa(private, _), Signed::Message(message)) => private.sign(message, rng),
+            (Engine::MlDsa(private, _), Signed::Mu(mu)) => {
+                private.sign_mu(self.spec, &self.bytes, mu, rng)
+            }
             _ => Err(CryptoError::Incompatible(algorithm.as_str(), self.spec)),
         }
     }
@@ -263,6 +353,36 @@ impl KeyMaterial {
             message,
             signature,
         )
+    }
+
+    /// The secret that this key and a peer's make: the raw x-coordinate, 32, 48 or 66 bytes, which is not
+    /// yet a key. The peer's is a DER SubjectPublicKeyInfo on the same curve.
+    ///
+    /// # Errors
+    /// [`CryptoError::Incompatible`]; [`CryptoError::BadKey`] for whatever is no such public key.
+    pub fn derive_shared_secret(
+        &self,
+        peer_spki_der: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+        let algorithm = KeyAgreementAlgorithm::Ecdh;
+        match &self.engine {
+            Engine::Ec(private, _) if key_agreement_algorithms(self.spec).contains(&algorithm) => {
+                private.agree(self.spec, &self.bytes, peer_spki_der)
+            }
+            _ => Err(CryptoError::Incompatible(algorithm.as_str(), self.spec)),
+        }
+    }
+
+    /// The shared secret of 32 bytes that a ciphertext carries; see [`PublicKey::encapsulate`]. Any
+    /// ciphertext of the right length has one: the wrong one, where it was made for another key.
+    ///
+    /// # Errors
+    /// [`CryptoError::Incompatible`]; [`CryptoError::NotAuthentic`] for a ciphertext of another length.
+    pub fn decapsulate(&self, ciphertext: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+        match &self.engine {
+            Engine::MlKem(private, _) => private.decapsulate(ciphertext),
+            _ => Err(CryptoError::Incompatible(EncapsulationAlgorithm::MlKem.as_str(), self.spec)),
+        }
     }
 
     /// The authentication code of `message`, 28 to 64 bytes.
@@ -291,6 +411,10 @@ impl KeyMaterial {
         Ok(self.mac(algorithm, message)?.ct_eq(code).into())
     }
 
+    pub(crate) const fn provider(&self) -> Provider {
+        self.provider
+    }
+
     fn secret(&self) -> Result<&Secret, CryptoError> {
         match &self.engine {
             Engine::Symmetric(secret) => Ok(secret),
@@ -311,6 +435,8 @@ impl fmt::Debug for KeyMaterial {
 const WRAPPING_VERSION: u8 = 1;
 const WRAPPING_LABEL: &[u8] = b"keyward wrapped material";
 
+const IMPORTED_LABEL: &[u8] = b"keyward imported material";
+
 /// What a wrapped material is bound to. Each text is preceded by its length, so that no two names
 /// share a form.
 fn wrapping_data(spec: KeySpec, key_name: &str, material_id: &str) -> Vec<u8> {
@@ -322,7 +448,7 @@ fn wrapping_data(spec: KeySpec, key_name: &str, material_id: &str) -> Vec<u8> {
     data
 }
 
-/// Bytes of a secret that is nothing but random bytes.
+/// Bytes of a secret that is nothing but random bytes, where it is made here.
 fn secret_len(spec: KeySpec) -> Option<usize> {
     match spec {
         KeySpec::SymmetricDefault => Some(32),

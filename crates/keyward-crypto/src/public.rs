@@ -3,16 +3,24 @@
 //! It holds no secret, so that verifying and encrypting need no material unwrapped.
 
 use crate::{
-    CryptoError, EncryptionAlgorithm, MessageType, Provider, SigningAlgorithm,
-    algorithm::{encryption_algorithms, oaep_limit, signing_algorithms},
+    CryptoError, EncapsulationAlgorithm, EncryptionAlgorithm, MessageType, Provider,
+    SigningAlgorithm,
+    algorithm::{
+        Family, Hash, Scheme, digest_len, encryption_algorithms, message_types, oaep_limit,
+        signing_algorithms,
+    },
     ec::EcPublic,
+    ed25519::EdPublic,
     hash::hash,
+    ml_dsa::{MU_LEN, MlDsaPublic},
+    ml_kem::MlKemPublic,
     provider::Backend,
     rsa::RsaPublic,
 };
 use core::fmt;
 use keyward_types::{Generator, KeySpec};
 use std::borrow::Cow;
+use zeroize::Zeroizing;
 
 /// A public key that has been parsed.
 pub struct PublicKey {
@@ -25,6 +33,9 @@ pub struct PublicKey {
 enum Engine {
     Rsa(RsaPublic),
     Ec(EcPublic),
+    Ed(Box<EdPublic>),
+    MlDsa(MlDsaPublic),
+    MlKem(MlKemPublic),
 }
 
 impl PublicKey {
@@ -33,10 +44,14 @@ impl PublicKey {
     /// # Errors
     /// [`CryptoError::BadKey`], or [`CryptoError::Unsupported`] for a spec without a public half.
     pub fn from_der(provider: Provider, spec: KeySpec, der: &[u8]) -> Result<Self, CryptoError> {
-        let engine = if spec.is_rsa() {
-            Engine::Rsa(RsaPublic::from_der(provider.asymmetric(spec), spec, der)?)
-        } else {
-            Engine::Ec(EcPublic::from_der(provider.asymmetric(spec), spec, der)?)
+        let backend = provider.asymmetric(spec);
+        let engine = match Family::of(spec) {
+            Family::Rsa => Engine::Rsa(RsaPublic::from_der(backend, spec, der)?),
+            Family::Ec => Engine::Ec(EcPublic::from_der(backend, spec, der)?),
+            Family::Ed => Engine::Ed(Box::new(EdPublic::from_der(backend, der)?)),
+            Family::MlDsa => Engine::MlDsa(MlDsaPublic::from_der(backend, spec, der)?),
+            Family::MlKem => Engine::MlKem(MlKemPublic::from_der(backend, spec, der)?),
+            Family::Symmetric | Family::Mac => return Err(CryptoError::Unsupported(spec)),
         };
         Ok(Self { spec, der: der.to_vec(), symmetric: provider.symmetric(), engine })
     }
@@ -61,11 +76,17 @@ impl PublicKey {
         message: &[u8],
         signature: &[u8],
     ) -> Result<bool, CryptoError> {
-        let digest = digest(self.symmetric, self.spec, algorithm, message_type, message)?;
-        Ok(match (&self.engine, algorithm.scheme()) {
-            (Engine::Rsa(key), Some(way)) => key.verify(way, &digest, signature),
-            (Engine::Ec(key), Some(_)) => key.verify(&digest, signature),
-            (_, None) => return Err(CryptoError::Incompatible(algorithm.as_str(), self.spec)),
+        let message = signed(self.symmetric, self.spec, algorithm, message_type, message)?;
+        Ok(match (&self.engine, message) {
+            (Engine::Rsa(key), Signed::Digest(way, digest)) => key.verify(way, &digest, signature),
+            (Engine::Ec(key), Signed::Digest(_, digest)) => key.verify(&digest, signature),
+            (Engine::Ed(key), Signed::Message(message)) => key.verify(message, signature),
+            (Engine::Ed(key), Signed::Prehashed(message)) => {
+                key.verify_prehashed(message, signature)
+            }
+            (Engine::MlDsa(key), Signed::Message(message)) => key.verify(message, signature),
+            (Engine::MlDsa(key), Signed::Mu(mu)) => key.verify_mu(mu, signature),
+            _ => return Err(CryptoError::Incompatible(algorithm.as_str(), self.spec)),
         })
     }
 
@@ -85,8 +106,27 @@ impl PublicKey {
         }
         match &self.engine {
             Engine::Rsa(key) => key.encrypt(algorithm, plaintext, rng),
-            Engine::Ec(_) => Err(CryptoError::Incompatible(algorithm.as_str(), self.spec)),
+            _ => Err(CryptoError::Incompatible(algorithm.as_str(), self.spec)),
         }
+    }
+
+    /// A new shared secret of 32 bytes, and the ciphertext that carries it to the holder of the key: 768,
+    /// 1088 or 1568 bytes for ML_KEM_512, 768 and 1024.
+    ///
+    /// # Errors
+    /// [`CryptoError::Incompatible`].
+    pub fn encapsulate(
+        &self,
+        rng: &mut dyn Generator,
+    ) -> Result<(Zeroizing<Vec<u8>>, Vec<u8>), CryptoError> {
+        match &self.engine {
+            Engine::MlKem(key) => key.encapsulate(rng),
+            _ => Err(CryptoError::Incompatible(EncapsulationAlgorithm::MlKem.as_str(), self.spec)),
+        }
+    }
+
+    pub(crate) const fn symmetric(&self) -> Backend {
+        self.symmetric
     }
 }
 
@@ -103,22 +143,50 @@ pub(crate) fn oaep(spec: KeySpec, algorithm: EncryptionAlgorithm) -> Result<usiz
         .ok_or(CryptoError::Incompatible(algorithm.as_str(), spec))
 }
 
-/// What is signed: the digest of a raw message, or the digest that the caller made.
-pub(crate) fn digest<'a>(
+/// What goes into a signature.
+pub(crate) enum Signed<'a> {
+    /// The digest of a raw message, or the one that the caller made.
+    Digest((Scheme, Hash), Cow<'a, [u8]>),
+    /// A message that the scheme hashes itself.
+    Message(&'a [u8]),
+    /// A message of which the scheme signs the digest: the 64 bytes that were sent as one, which KMS hashes
+    /// once more.
+    Prehashed(&'a [u8]),
+    /// ML-DSA's digest of the public key and the message.
+    Mu(&'a [u8; MU_LEN]),
+}
+
+/// Whether `algorithm` signs a message of this form with a key of this spec, and as what.
+pub(crate) fn signed<'a>(
     backend: Backend,
     spec: KeySpec,
     algorithm: SigningAlgorithm,
     message_type: MessageType,
     message: &'a [u8],
-) -> Result<Cow<'a, [u8]>, CryptoError> {
-    let (_, function) = algorithm
-        .scheme()
-        .filter(|_| signing_algorithms(spec).contains(&algorithm))
-        .ok_or(CryptoError::Incompatible(algorithm.as_str(), spec))?;
-    match message_type {
-        MessageType::Raw => Ok(Cow::Owned(hash(backend, function, message))),
-        MessageType::Digest if message.len() == function.len() => Ok(Cow::Borrowed(message)),
-        MessageType::Digest => Err(CryptoError::WrongDigestLength(algorithm)),
-        MessageType::ExternalMu => Err(CryptoError::WrongMessageType(message_type, spec)),
+) -> Result<Signed<'a>, CryptoError> {
+    if !signing_algorithms(spec).contains(&algorithm) {
+        return Err(CryptoError::Incompatible(algorithm.as_str(), spec));
+    }
+    if !message_types(algorithm).contains(&message_type) {
+        return Err(CryptoError::WrongMessageType(message_type, spec));
+    }
+    let wrong_length = CryptoError::WrongDigestLength(algorithm);
+    match (message_type, algorithm.scheme()) {
+        (MessageType::Raw, Some((scheme, function))) => {
+            let digest = hash(backend, function, message);
+            Ok(Signed::Digest((scheme, function), Cow::Owned(digest)))
+        }
+        (MessageType::Raw, None) => Ok(Signed::Message(message)),
+        (MessageType::Digest, Some((_, function))) if message.len() != function.len() => {
+            Err(wrong_length)
+        }
+        (MessageType::Digest, Some(way)) => Ok(Signed::Digest(way, Cow::Borrowed(message))),
+        (MessageType::Digest, None) if Some(message.len()) != digest_len(algorithm) => {
+            Err(wrong_length)
+        }
+        (MessageType::Digest, None) => Ok(Signed::Prehashed(message)),
+        (MessageType::ExternalMu, _) => {
+            message.try_into().map(Signed::Mu).map_err(|_| wrong_length)
+        }
     }
 }

@@ -2,12 +2,11 @@
 
 use super::*;
 use crate::{
-    EncryptionAlgorithm, MessageType,
+    CryptoError, EncryptionAlgorithm,
     algorithm::{
-        Hash, digest_len, encryption_algorithms, mac_algorithms, oaep_limit, signing_algorithms,
+        encapsulation_algorithms, encryption_algorithms, key_agreement_algorithms, mac_algorithms,
+        oaep_limit, signing_algorithms,
     },
-    hash::hash,
-    provider::Backend,
 };
 
 /// The same key under every provider, made by one of them.
@@ -47,31 +46,133 @@ fn signatures_verify_everywhere() {
             for algorithm in signing_algorithms(*spec) {
                 let len = up_to(rng, 4096);
                 let message = random(rng, len);
-                let digest = match digest_len(*algorithm) {
-                    Some(32) => hash(Backend::RustCrypto, Hash::Sha256, &message),
-                    Some(48) => hash(Backend::RustCrypto, Hash::Sha384, &message),
-                    _ => hash(Backend::RustCrypto, Hash::Sha512, &message),
-                };
-                for signer in &copies {
-                    let raw = signer.sign(*algorithm, MessageType::Raw, &message, rng).unwrap();
-                    let pre = signer.sign(*algorithm, MessageType::Digest, &digest, rng).unwrap();
-                    for verifier in &copies {
-                        // Raw and digest are two ways of saying one thing, so each verifies the other.
-                        for signature in [&raw, &pre] {
-                            let verify = |message_type, message: &[u8]| {
-                                verifier
-                                    .verify(*algorithm, message_type, message, signature)
-                                    .unwrap()
-                            };
-                            assert!(verify(MessageType::Raw, &message), "{spec} {algorithm}");
-                            assert!(verify(MessageType::Digest, &digest), "{spec} {algorithm}");
-                            assert!(!verify(MessageType::Raw, b"another"), "{spec} {algorithm}");
-                        }
+                let forms = forms(copies[0].public_key().unwrap(), *algorithm, &message);
+                for (signer, (signed_as, signed)) in
+                    copies.iter().flat_map(|copy| forms.iter().map(move |form| (copy, form)))
+                {
+                    let signature = signer.sign(*algorithm, *signed_as, signed, rng).unwrap();
+                    for (verifier, (form, message)) in
+                        copies.iter().flat_map(|copy| forms.iter().map(move |form| (copy, form)))
+                    {
+                        // They are ways of saying one thing, so each verifies what another signed.
+                        let verify = |message: &[u8], signature: &[u8]| {
+                            verifier.verify(*algorithm, *form, message, signature).unwrap()
+                        };
+                        assert!(verify(message, &signature), "{spec} {algorithm} {form}");
+                        let mut other = message.clone();
+                        other.push(0);
+                        other.remove(0);
+                        assert!(!verify(&other, &signature), "{spec} {algorithm} {form}");
+                        let mut changed = signature.clone();
+                        let at = up_to(rng, changed.len() - 1);
+                        changed[at] ^= 1 << up_to(rng, 7);
+                        assert!(!verify(message, &changed), "{spec} {algorithm} {form} {at}");
                     }
                 }
             }
         }
     }
+}
+
+#[test]
+fn secrets_are_agreed_everywhere() {
+    let rng = &mut *fresh();
+    let mut ran = 0;
+    for spec in SPECS.iter().filter(|spec| !key_agreement_algorithms(**spec).is_empty()) {
+        let (ours, theirs) = (all_copies(*spec, rng), all_copies(*spec, rng));
+        for (ours, theirs) in ours.iter().zip(&theirs) {
+            let (our_public, their_public) =
+                (ours[0].public_key_der().unwrap(), theirs[0].public_key_der().unwrap());
+            let secret = ours[0].derive_shared_secret(&their_public).unwrap();
+            let len = match spec {
+                KeySpec::EccNistP256 => 32,
+                KeySpec::EccNistP384 => 48,
+                _ => 66,
+            };
+            assert_eq!(secret.len(), len, "{spec}");
+            for copy in ours {
+                assert_eq!(copy.derive_shared_secret(&their_public).unwrap(), secret, "{spec}");
+                // Made to agree, and able to sign all the same: what it is for is said elsewhere.
+                let algorithm = signing_algorithms(*spec)[0];
+                assert!(copy.sign(algorithm, MessageType::Raw, b"message", rng).is_ok());
+            }
+            for copy in theirs {
+                assert_eq!(copy.derive_shared_secret(&our_public).unwrap(), secret, "{spec}");
+                ran += 1;
+            }
+        }
+    }
+    assert_eq!(ran, 27);
+}
+
+#[test]
+fn peers_that_are_no_key_of_the_curve_are_refused() {
+    let rng = &mut *fresh();
+    for spec in SPECS.iter().filter(|spec| !key_agreement_algorithms(**spec).is_empty()) {
+        let copies = copies(Provider::Default, *spec, rng);
+        let good = copies[0].public_key_der().unwrap();
+        let other = match spec {
+            KeySpec::EccNistP256 => KeySpec::EccNistP384,
+            _ => KeySpec::EccNistP256,
+        };
+        let mut bad = vec![
+            vec![],
+            good[1..].to_vec(),
+            [&good[..], &[0]].concat(),
+            generated(Provider::Default, other, rng).public_key_der().unwrap(),
+            generated(Provider::Default, KeySpec::EccNistEdwards25519, rng)
+                .public_key_der()
+                .unwrap(),
+            // The bare point is no SubjectPublicKeyInfo, though aws-lc would take it.
+            good[good.len() - 1 - 2 * copies[0].derive_shared_secret(&good).unwrap().len()..]
+                .to_vec(),
+            copies[0].private_key_der().unwrap().to_vec(),
+        ];
+        // Off the curve: the last byte is of y.
+        let mut off = good.clone();
+        *off.last_mut().unwrap() ^= 1;
+        bad.push(off);
+        for peer in bad {
+            for copy in &copies {
+                let refused = copy.derive_shared_secret(&peer).unwrap_err();
+                assert_eq!(refused, CryptoError::BadKey(*spec), "{}", hex::encode(&peer));
+            }
+        }
+    }
+}
+
+#[test]
+fn encapsulated_secrets_come_out_everywhere() {
+    let rng = &mut *fresh();
+    let mut ran = 0;
+    for spec in SPECS.iter().filter(|spec| !encapsulation_algorithms(**spec).is_empty()) {
+        let other = copies(Provider::Default, *spec, rng);
+        for copies in all_copies(*spec, rng) {
+            for sender in &copies {
+                let (secret, ciphertext) = sender.public_key().unwrap().encapsulate(rng).unwrap();
+                assert_eq!(secret.len(), 32);
+                let mut changed = ciphertext.clone();
+                let at = up_to(rng, changed.len() - 1);
+                changed[at] ^= 1 << up_to(rng, 7);
+                let rejected = copies[0].decapsulate(&changed).unwrap();
+                let elsewhere = other[0].decapsulate(&ciphertext).unwrap();
+                assert_ne!(rejected, secret, "{spec}");
+                assert_ne!(elsewhere, secret, "{spec}");
+                for (receiver, other) in copies.iter().zip(&other) {
+                    assert_eq!(receiver.decapsulate(&ciphertext).unwrap(), secret, "{spec}");
+                    // A wrong secret is the same wrong secret every time.
+                    assert_eq!(receiver.decapsulate(&changed).unwrap(), rejected, "{spec}");
+                    assert_eq!(other.decapsulate(&ciphertext).unwrap(), elsewhere, "{spec}");
+                    for wrong in [&[][..], &ciphertext[1..], &[&ciphertext[..], &[0]].concat()] {
+                        let refused = receiver.decapsulate(wrong).unwrap_err();
+                        assert_eq!(refused, CryptoError::NotAuthentic, "{spec}");
+                    }
+                    ran += 1;
+                }
+            }
+        }
+    }
+    assert_eq!(ran, 81);
 }
 
 #[test]
@@ -167,7 +268,7 @@ fn providers_refuse_alike() {
         for ciphertext in bad {
             for copy in &copies {
                 let refused = copy.decrypt_rsa(*algorithm, &ciphertext, rng).unwrap_err();
-                assert_eq!(refused, crate::CryptoError::NotAuthentic);
+                assert_eq!(refused, CryptoError::NotAuthentic);
             }
         }
     }

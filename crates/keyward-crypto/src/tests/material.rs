@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::{
-    CryptoError, EncryptionAlgorithm, Keyring, MacAlgorithm, MessageType, PublicKey, RootKey,
-    SigningAlgorithm,
+    CryptoError, EncryptionAlgorithm, Keyring, MacAlgorithm, RootKey,
     algorithm::{
-        encryption_algorithms, mac_algorithms, modulus_len, oaep_limit, signing_algorithms,
+        encapsulation_algorithms, encryption_algorithms, import_lengths, key_agreement_algorithms,
+        mac_algorithms, modulus_len, oaep_limit, signing_algorithms,
     },
 };
 use ::rsa::{
@@ -72,13 +72,16 @@ fn the_pure_provider_replays_signatures() {
     for spec in SPECS.iter().copied().filter(|s| s.is_asymmetric() && *s != KeySpec::Rsa4096) {
         let key = generated(Provider::RustCrypto, spec, rng);
         for algorithm in signing_algorithms(spec) {
-            let sign = |seed| {
-                let rng = &mut *SeededEntropy::from_number(seed).generator();
-                key.sign(*algorithm, MessageType::Raw, b"message", rng).unwrap()
-            };
-            assert_eq!(sign(1), sign(1), "{algorithm}");
-            let deterministic = algorithm.as_str().contains("PKCS1");
-            assert_eq!(sign(1) == sign(2), deterministic, "{algorithm}");
+            for (form, message) in forms(key.public_key().unwrap(), *algorithm, b"message") {
+                let sign = |seed| {
+                    let rng = &mut *SeededEntropy::from_number(seed).generator();
+                    key.sign(*algorithm, form, &message, rng).unwrap()
+                };
+                assert_eq!(sign(1), sign(1), "{algorithm}");
+                let name = algorithm.as_str();
+                let deterministic = name.contains("PKCS1") || name.contains("ED25519");
+                assert_eq!(sign(1) == sign(2), deterministic, "{algorithm}");
+            }
         }
     }
 }
@@ -138,6 +141,22 @@ fn algorithms_of_other_specs_are_refused() {
             if !spec.is_symmetric() {
                 let wrong = CryptoError::Incompatible("SYMMETRIC_DEFAULT", *spec);
                 assert_eq!(key.decrypt_symmetric(b"", b"").unwrap_err(), wrong);
+                let (name, id) = (key_name(), material_id());
+                let sealed = key.seal_inner(&name, &id, b"", b"p", rng);
+                assert_eq!(sealed.unwrap_err(), wrong);
+                assert_eq!(key.open_inner(&name, &id, b"", b"").unwrap_err(), wrong);
+            }
+            if key_agreement_algorithms(*spec).is_empty() {
+                let wrong = CryptoError::Incompatible("ECDH", *spec);
+                let peer = key.public_key_der().unwrap_or_default();
+                assert_eq!(key.derive_shared_secret(&peer).unwrap_err(), wrong);
+            }
+            if encapsulation_algorithms(*spec).is_empty() {
+                let wrong = CryptoError::Incompatible("ML_KEM", *spec);
+                assert_eq!(key.decapsulate(&[0; 768]).unwrap_err(), wrong);
+                if let Some(public) = key.public_key() {
+                    assert_eq!(public.encapsulate(rng).unwrap_err(), wrong);
+                }
             }
         }
     }
@@ -147,19 +166,41 @@ fn algorithms_of_other_specs_are_refused() {
 fn messages_of_the_wrong_form_are_refused() {
     let rng = &mut *fresh();
     for provider in Provider::ALL {
-        let key = generated(*provider, KeySpec::EccNistP256, rng);
-        let algorithm = SigningAlgorithm::EcdsaSha256;
-        for len in [0, 31, 33, 48, 64] {
-            let refused = key.sign(algorithm, MessageType::Digest, &vec![1; len], rng).unwrap_err();
-            assert_eq!(refused, CryptoError::WrongDigestLength(algorithm));
-        }
-        let refused = key.sign(algorithm, MessageType::ExternalMu, &[1; 64], rng).unwrap_err();
-        assert_eq!(
-            refused,
-            CryptoError::WrongMessageType(MessageType::ExternalMu, KeySpec::EccNistP256)
-        );
-        for signature in [&[][..], &[0; 64], &[0x30, 0x80], &[0x30, 6, 2, 1, 0, 2, 1, 0]] {
-            assert_eq!(key.verify(algorithm, MessageType::Raw, b"m", signature), Ok(false));
+        for spec in SPECS.iter().filter(|spec| **spec != KeySpec::Rsa4096) {
+            for algorithm in signing_algorithms(*spec) {
+                let key = generated(*provider, *spec, rng);
+                for message_type in MessageType::ALL {
+                    let good = match message_type {
+                        MessageType::Raw => None,
+                        MessageType::Digest => digest_len(*algorithm),
+                        MessageType::ExternalMu => Some(64),
+                    };
+                    let wrong_type = CryptoError::WrongMessageType(*message_type, *spec);
+                    let wrong_length = CryptoError::WrongDigestLength(*algorithm);
+                    for len in [0, 31, 32, 33, 48, 63, 64, 65] {
+                        let expected = if !message_types(*algorithm).contains(message_type) {
+                            Some(wrong_type)
+                        } else {
+                            good.filter(|good| *good != len).map(|_| wrong_length)
+                        };
+                        let message = vec![1; len];
+                        let signed = key.sign(*algorithm, *message_type, &message, rng).err();
+                        assert_eq!(signed, expected, "{algorithm} {message_type} {len}");
+                        let verified = key.verify(*algorithm, *message_type, &message, b"").err();
+                        assert_eq!(verified, expected, "{algorithm} {message_type} {len}");
+                    }
+                }
+                let (message_type, message) =
+                    forms(key.public_key().unwrap(), *algorithm, b"message").remove(0);
+                for signature in
+                    [&[][..], &[0; 64], &[255; 2420], &[0x30, 0x80], &[0x30, 6, 2, 1, 0, 2, 1, 0]]
+                {
+                    assert_eq!(
+                        key.verify(*algorithm, message_type, &message, signature),
+                        Ok(false)
+                    );
+                }
+            }
         }
     }
 }
@@ -184,9 +225,16 @@ fn what_is_no_key_of_the_spec_is_refused() {
     for provider in Provider::ALL {
         let p256 = generated(*provider, KeySpec::EccNistP256, rng);
         let rsa = generated(*provider, KeySpec::Rsa2048, rng);
+        let ml_dsa = generated(*provider, KeySpec::MlDsa44, rng);
+        let ml_kem = generated(*provider, KeySpec::MlKem768, rng);
         for (spec, bytes) in [
             (KeySpec::SymmetricDefault, Zeroizing::new(vec![0; 31])),
             (KeySpec::Hmac512, Zeroizing::new(vec![0; 63])),
+            (KeySpec::EccNistEdwards25519, p256.private_key_der().unwrap()),
+            (KeySpec::MlDsa44, p256.private_key_der().unwrap()),
+            (KeySpec::MlKem512, p256.private_key_der().unwrap()),
+            (KeySpec::MlDsa65, ml_dsa.private_key_der().unwrap()),
+            (KeySpec::MlKem1024, ml_kem.private_key_der().unwrap()),
             (KeySpec::EccNistP384, p256.private_key_der().unwrap()),
             (KeySpec::Rsa3072, rsa.private_key_der().unwrap()),
             (KeySpec::Rsa2048, p256.private_key_der().unwrap()),
@@ -198,12 +246,98 @@ fn what_is_no_key_of_the_spec_is_refused() {
         }
         let public = rsa.public_key_der().unwrap();
         assert!(PublicKey::from_der(*provider, KeySpec::Rsa2048, &public).is_ok());
-        for spec in [KeySpec::Rsa4096, KeySpec::EccNistP256, KeySpec::EccNistP384] {
+        let others = SPECS.iter().filter(|spec| spec.is_asymmetric() && **spec != KeySpec::Rsa2048);
+        for spec in others.copied() {
             let refused = PublicKey::from_der(*provider, spec, &public).unwrap_err();
             assert_eq!(refused, CryptoError::BadKey(spec));
         }
     }
 }
+
+#[test]
+fn raw_material_may_have_any_length_in_its_range() {
+    let rng = &mut *fresh();
+    let keyring = Keyring::new(&RootKey::generate(rng), [1; 16], 1, 1, rng);
+    let (dek, _) = keyring.new_dek("key", rng).unwrap();
+    for spec in SPECS.iter().filter(|spec| import_lengths(**spec).is_some()) {
+        let lengths = import_lengths(*spec).unwrap();
+        for len in 0..=*lengths.end() + 1 {
+            let bytes = Zeroizing::new(random(rng, len));
+            let imported = Provider::ALL
+                .iter()
+                .map(|provider| KeyMaterial::import(*provider, *spec, bytes.clone()));
+            let Ok(imported) = imported.collect::<Result<Vec<_>, _>>() else {
+                assert!(!lengths.contains(&len), "{spec} {len}");
+                continue;
+            };
+            assert!(lengths.contains(&len), "{spec} {len}");
+            let wrapped = imported[0].wrap(&dek, "key", "material", rng).unwrap();
+            let again =
+                KeyMaterial::unwrap(Provider::Default, *spec, &dek, "key", "material", &wrapped)
+                    .unwrap();
+            for algorithm in mac_algorithms(*spec) {
+                let code = again.mac(*algorithm, b"message").unwrap();
+                assert!(
+                    imported.iter().all(|key| key.mac(*algorithm, b"message") == Ok(code.clone()))
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn halves_have_the_lengths_that_are_documented() {
+    let rng = &mut *fresh();
+    for provider in Provider::ALL {
+        for (spec, public, private) in [
+            (KeySpec::EccNistEdwards25519, 44, 48),
+            (KeySpec::MlDsa44, 1312 + 22, 54),
+            (KeySpec::MlDsa65, 1952 + 22, 54),
+            (KeySpec::MlDsa87, 2592 + 22, 54),
+            (KeySpec::MlKem512, 800 + 22, 86),
+            (KeySpec::MlKem768, 1184 + 22, 86),
+            (KeySpec::MlKem1024, 1568 + 22, 86),
+        ] {
+            let key = generated(*provider, spec, rng);
+            assert_eq!(key.public_key_der().unwrap().len(), public, "{spec}");
+            assert_eq!(key.private_key_der().unwrap().len(), private, "{spec}");
+            let public = PublicKey::from_der(*provider, spec, &key.public_key_der().unwrap());
+            assert_eq!(public.unwrap().der(), key.public_key_der().unwrap());
+        }
+    }
+}
+
+#[test]
+fn imported_material_is_named_by_what_it_is() {
+    let rng = &mut *fresh();
+    for spec in SPECS.iter().filter(|spec| **spec != KeySpec::Rsa4096) {
+        let bytes = |key: &KeyMaterial| key.private_key_der();
+        let key = generated(Provider::Default, *spec, rng);
+        let id = key.imported_id("1234");
+        assert_eq!(id.0.len(), 64);
+        assert!(id.0.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')));
+        assert_eq!(key.imported_id("1234"), id);
+        assert_ne!(key.imported_id("1235"), id);
+        assert_ne!(generated(Provider::Default, *spec, rng).imported_id("1234"), id);
+        for provider in Provider::ALL {
+            if let Some(bytes) = bytes(&key) {
+                let again = KeyMaterial::import(*provider, *spec, bytes).unwrap();
+                assert_eq!(again.imported_id("1234"), id, "{spec}");
+            }
+        }
+    }
+    // A key and the same key with a zero more are one key to HMAC, and two materials.
+    let import = |bytes: &[u8]| {
+        let bytes = Zeroizing::new(bytes.to_vec());
+        KeyMaterial::import(Provider::Default, KeySpec::Hmac256, bytes).unwrap().imported_id("1234")
+    };
+    assert_ne!(import(&[1; 32]), import(&[&[1; 32][..], &[0]].concat()));
+    // What a store holds today is found tomorrow.
+    assert_eq!(import(&[1; 32]).0, IMPORTED_ID);
+}
+
+/// HMAC-SHA-256 under SHA-256 of 32 bytes 0x01, over "keyward imported material1234", by Python's `hmac`.
+const IMPORTED_ID: &str = "6bb9bb86e9067b60ee1d29049be38265680d2d9ae620549a1378e796259285d5";
 
 #[test]
 fn specs_without_an_implementation_are_named() {

