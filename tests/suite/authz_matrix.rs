@@ -121,7 +121,9 @@ impl Scene {
             (_, Kind::Map) => json!({}),
             (_, Kind::List { .. }) => json!([]),
             (_, Kind::Structure(_)) => json!({}),
-            (_, Kind::Text { min, .. }) => json!("x".repeat((*min).max(1))),
+            (_, Kind::Text { min, .. } | Kind::Secret { min, .. }) => {
+                json!("x".repeat((*min).max(1)))
+            }
         }
     }
 

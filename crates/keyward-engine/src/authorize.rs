@@ -524,8 +524,13 @@ pub(crate) fn target_facts<'f>(
     if let Some(context) = context {
         facts.set_encryption_context(context);
     }
-    if let Found::Key(FoundKey { alias: Some(alias), .. }) = found {
-        facts.add("kms:RequestAlias", alias.as_str());
+    if let Found::Key(FoundKey { alias, record, .. }) = found {
+        if let Some(alias) = alias {
+            facts.add("kms:RequestAlias", alias.as_str());
+        }
+        if let Some(related) = &record.multi_region {
+            facts.add("kms:MultiRegionKeyType", related.type_in(&record.name.region).as_str());
+        }
     }
     if let Found::Other { tags, .. } = found {
         crate::directory::tag_facts(tags, &mut facts);

@@ -26,6 +26,7 @@ pub struct Call<'e> {
     engine: &'e Engine,
     caller: &'e Arc<Caller>,
     now: Timestamp,
+    operation: &'static str,
     keys: &'e [FoundKey],
     generator: Box<dyn Generator>,
     /// What only a seed may choose.
@@ -67,6 +68,7 @@ impl<'e> Call<'e> {
     pub(crate) fn new(
         engine: &'e Engine,
         caller: &'e Arc<Caller>,
+        operation: &'static str,
         keys: &'e [FoundKey],
         now: Timestamp,
     ) -> Self {
@@ -75,6 +77,7 @@ impl<'e> Call<'e> {
             engine,
             caller,
             now,
+            operation,
             keys,
             generator,
             preset: Preset::default(),
@@ -88,6 +91,11 @@ impl<'e> Call<'e> {
 
     pub(crate) fn now(&self) -> Timestamp {
         self.now
+    }
+
+    /// The name of the operation.
+    pub(crate) fn operation(&self) -> &'static str {
+        self.operation
     }
 
     /// The request's generator.
@@ -105,10 +113,12 @@ impl<'e> Call<'e> {
         fill(&mut *self.generator, bytes);
     }
 
-    /// The id of a new key: a random UUID, unless a seed chose one.
-    pub(crate) fn new_key_id(&mut self) -> KeyId {
+    /// The id of a new key: a random UUID, or for a multi-Region key `mrk-` and as many digits, unless a
+    /// seed chose one.
+    pub(crate) fn new_key_id(&mut self, multi_region: bool) -> KeyId {
         match self.preset.key_id.take() {
             Some(key_id) => key_id,
+            None if multi_region => KeyId::multi_region(self.random()),
             None => KeyId::from_uuid(uuid::Builder::from_random_bytes(self.random()).into_uuid()),
         }
     }
@@ -131,6 +141,11 @@ impl<'e> Call<'e> {
         self.keys
             .get(n)
             .ok_or_else(|| KmsError::internal("the operation names fewer keys than it asks for"))
+    }
+
+    /// The state of the n-th key, as everybody sees it.
+    pub(crate) fn state_at(&self, n: usize) -> Result<keyward_types::KeyState, KmsError> {
+        self.found_at(n).map(|found| found.state)
     }
 
     /// The current material of the n-th key.

@@ -1,4 +1,5 @@
-//! What a `Call` does with key material: encrypt, decrypt, sign, verify, and make new material.
+//! What a `Call` does with key material: encrypt, decrypt, sign, verify, agree, encapsulate.
+//! Where material comes from is in `material.rs`.
 //!
 //! The checks that stand between a request and a primitive are here once, for every operation that
 //! shares them, in the order in which AWS makes them: algorithm against spec, then sizes.
@@ -7,14 +8,10 @@
 
 use crate::{call::Call, wording};
 use keyward_crypto::{
-    CryptoError, EncryptionAlgorithm, KeyMaterial, MessageType, PublicKey, SigningAlgorithm,
-    algorithm,
+    CryptoError, EncapsulationAlgorithm, EncryptionAlgorithm, KeyAgreementAlgorithm, MessageType,
+    PublicKey, SigningAlgorithm, algorithm,
 };
-use keyward_types::{
-    Blob, EncryptionContext, ErrorCode, KeyName, KeyRecord, KeySpec, KmsError, MaterialId,
-    MaterialRecord, Record,
-    key::{DekRecord, MaterialInfo},
-};
+use keyward_types::{Blob, EncryptionContext, ErrorCode, KeyRecord, KmsError};
 use std::sync::Arc;
 
 /// A plaintext, and the material that opened it (symmetric keys only).
@@ -49,6 +46,9 @@ impl Call<'_> {
                 .map(Blob)
                 .map_err(KmsError::internal);
         }
+        if let Some(place) = &key.key_store {
+            return self.encrypt_in_store(n, place, plaintext, context);
+        }
         let (id, material) = self.material_at(n)?;
         material
             .encrypt_symmetric(&key.name, &id, &context.canonical(), &plaintext.0, self.generator())
@@ -79,6 +79,17 @@ impl Call<'_> {
         };
         if !key.materials.iter().any(|known| known.id == *id) {
             return Err(KmsError::bare(ErrorCode::InvalidCiphertext));
+        }
+        // Gone for now, or expired: imported material can come back.
+        if !key.materials.iter().any(|known| known.id == *id && known.is_present()) {
+            return Err(KmsError::new(
+                ErrorCode::InvalidState,
+                format!("{} is pending import.", key.name),
+            ));
+        }
+        if let Some(place) = &key.key_store {
+            let plaintext = self.decrypt_in_store(n, place, id, blob, context)?;
+            return Ok(Opened { plaintext, material: Some(id.0.clone()) });
         }
         let material = self.material_named(n, id)?;
         let plaintext =
@@ -114,51 +125,56 @@ impl Call<'_> {
             .map_err(signing_error)
     }
 
+    /// The secret that the key shares with the holder of `peer`.
+    pub(crate) fn agree(
+        &mut self,
+        algorithm: KeyAgreementAlgorithm,
+        peer: &Blob,
+    ) -> Result<Blob, KmsError> {
+        let key = self.key()?;
+        if !algorithm::key_agreement_algorithms(key.spec).contains(&algorithm) {
+            return Err(wording::wrong_algorithm(algorithm.as_str(), key.spec));
+        }
+        // AWS says no word of what is wrong with the other key.
+        let secret =
+            self.material()?.derive_shared_secret(&peer.0).map_err(|error| match error {
+                CryptoError::BadKey(_) => KmsError::validation(""),
+                other => KmsError::internal(other),
+            })?;
+        Ok(Blob(secret.to_vec()))
+    }
+
+    /// A new secret, and the same for the holder of the private key.
+    pub(crate) fn encapsulate(
+        &mut self,
+        algorithm: EncapsulationAlgorithm,
+    ) -> Result<(Blob, Blob), KmsError> {
+        let key = Arc::clone(self.key()?);
+        check_encapsulation(&key, algorithm)?;
+        let (secret, ciphertext) =
+            self.public_key(&key)?.encapsulate(self.generator()).map_err(KmsError::internal)?;
+        Ok((Blob(secret.to_vec()), Blob(ciphertext)))
+    }
+
+    pub(crate) fn decapsulate(
+        &mut self,
+        algorithm: EncapsulationAlgorithm,
+        ciphertext: &Blob,
+    ) -> Result<Blob, KmsError> {
+        check_encapsulation(self.key()?, algorithm)?;
+        let secret = self
+            .material()?
+            .decapsulate(&ciphertext.0)
+            .map_err(|_| KmsError::bare(ErrorCode::InvalidCiphertext))?;
+        Ok(Blob(secret.to_vec()))
+    }
+
     fn public_key(&self, key: &KeyRecord) -> Result<PublicKey, KmsError> {
         let der = key
             .public_key
             .as_deref()
             .ok_or_else(|| KmsError::internal("the key has no public half"))?;
         PublicKey::from_der(self.engine().world.provider, key.spec, der).map_err(KmsError::internal)
-    }
-
-    /// Makes material for a key: for a new key with its own data-encryption key, else under the one it has.
-    /// Proposes the records, and says what the key's record should now hold.
-    pub(crate) fn new_material(
-        &mut self,
-        name: &KeyName,
-        spec: KeySpec,
-        new_key: bool,
-    ) -> Result<(MaterialInfo, Option<Vec<u8>>), KmsError> {
-        let (engine, text) = (self.engine(), name.to_string());
-        let world = &engine.world;
-        let unsupported = |error: CryptoError| match error {
-            CryptoError::Unsupported(spec) => wording::unsupported_spec(spec),
-            other => KmsError::internal(other),
-        };
-        let material = match self.preset.material.take() {
-            Some(bytes) => KeyMaterial::import(world.provider, spec, bytes).map_err(|_| {
-                KmsError::validation(format!("The material is not that of a {spec} key"))
-            })?,
-            None => KeyMaterial::generate(world.provider, spec, self.generator())
-                .map_err(unsupported)?,
-        };
-        let dek = if new_key {
-            let (dek, wrapped) =
-                world.keyring.new_dek(&text, self.generator()).map_err(KmsError::internal)?;
-            self.put(Record::Dek(DekRecord { key: name.clone(), wrapped }));
-            dek
-        } else {
-            let stored = world.store.dek(name).map_err(KmsError::internal)?;
-            let stored = stored
-                .ok_or_else(|| KmsError::internal("the key's data-encryption key is missing"))?;
-            world.keyring.open_dek(&text, &stored.wrapped).map_err(KmsError::internal)?
-        };
-        let id = MaterialId(hex::encode(self.random::<32>()));
-        let wrapped =
-            material.wrap(&dek, &text, &id.0, self.generator()).map_err(KmsError::internal)?;
-        self.put(Record::Material(MaterialRecord { key: name.clone(), id: id.clone(), wrapped }));
-        Ok((MaterialInfo::made(id, self.now()), material.public_key_der()))
     }
 }
 
@@ -180,6 +196,14 @@ fn check_encryption(
 
 fn check_signing(key: &KeyRecord, algorithm: SigningAlgorithm) -> Result<(), KmsError> {
     if algorithm::signing_algorithms(key.spec).contains(&algorithm) {
+        Ok(())
+    } else {
+        Err(wording::wrong_algorithm(algorithm.as_str(), key.spec))
+    }
+}
+
+fn check_encapsulation(key: &KeyRecord, algorithm: EncapsulationAlgorithm) -> Result<(), KmsError> {
+    if algorithm::encapsulation_algorithms(key.spec).contains(&algorithm) {
         Ok(())
     } else {
         Err(wording::wrong_algorithm(algorithm.as_str(), key.spec))

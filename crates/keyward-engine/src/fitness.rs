@@ -1,21 +1,26 @@
-//! The state check: whether a key's usage and state fit the operation. Pure.
+//! The state check: whether a key's usage, origin and state fit the operation. Pure.
 //!
 //! Which states an operation accepts is data in its row; what a key in another state answers is here.
 //! Source: <https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html>
 
-use crate::{operation::Spec, wording};
-use keyward_types::{ErrorCode, KeyRecord, KeyState, KmsError};
+use crate::{operation::Spec, resolve::FoundKey, wording};
+use keyward_types::{ErrorCode, KeyState, KmsError};
 
-pub(crate) fn check(spec: &Spec, key: &KeyRecord) -> Result<(), KmsError> {
-    if !spec.usages.is_empty() && !spec.usages.contains(&key.usage) {
-        return Err(wording::wrong_usage(key, spec.name));
+/// In AWS's order: usage, origin, state.
+pub(crate) fn check(spec: &Spec, key: &FoundKey) -> Result<(), KmsError> {
+    let record = &key.record;
+    if !spec.usages.is_empty() && !spec.usages.contains(&record.usage) {
+        return Err(wording::wrong_usage(record, spec.name));
+    }
+    if !spec.origins.is_empty() && !spec.origins.contains(&record.origin) {
+        return Err(wording::wrong_origin(record));
     }
     if spec.states.contains(&key.state) { Ok(()) } else { Err(unfit(spec, key)) }
 }
 
-fn unfit(spec: &Spec, key: &KeyRecord) -> KmsError {
-    let say = |code, words: &str| KmsError::new(code, format!("{} is {words}.", key.name));
-    if spec.states == [KeyState::PendingDeletion] {
+fn unfit(spec: &Spec, key: &FoundKey) -> KmsError {
+    let say = |code, words: &str| KmsError::new(code, format!("{} is {words}.", key.record.name));
+    if spec.states.iter().all(|state| state.is_pending_deletion()) {
         return say(ErrorCode::InvalidState, "not pending deletion");
     }
     match key.state {

@@ -1,8 +1,10 @@
-//! What the service does by itself: keys whose day of deletion has come, and automatic rotations.
+//! What the service does by itself: keys whose day of deletion has come, automatic rotations, and imported
+//! material that has expired.
 //!
 //! A timer calls [`Engine::tick`]; tests call it by hand. There is no other actor, and no thread here.
 //!
-//! INVARIANT: what is done for a key is one commit with one `AwsServiceEvent`: DeleteKey or RotateKey.
+//! INVARIANT: what is done for a key is one commit with one `AwsServiceEvent`: DeleteKey, RotateKey or
+//! DeleteExpiredKeyMaterial.
 //! INVARIANT: a deleted key leaves no alias, grant, material or data-encryption key.
 //! Sources: <https://docs.aws.amazon.com/kms/latest/developerguide/deleting-keys.html>,
 //! <https://docs.aws.amazon.com/kms/latest/developerguide/rotate-keys.html>
@@ -10,13 +12,13 @@
 use crate::{
     Engine,
     call::{Call, Proposed},
-    ops::rotation,
+    ops::{WINDOW_DAYS_DEFAULT, imported, rotation},
 };
 use keyward_store::{Commit, Ticket};
 use keyward_trail::{Extra, INTERNAL, Record, ResourceRef};
 use keyward_types::{
-    AccountId, Caller, CallerKind, Change, Event, EventSummary, KeyRecord, KeyState, KmsError,
-    Name, Origin, Outcome, Region, RotationType, Timestamp,
+    AccountId, Caller, CallerKind, Event, EventSummary, KeyRecord, KeyState, KmsError, Name,
+    Origin, Outcome, Region, RotationType, Timestamp, key::MaterialInfo,
 };
 use serde_json::{Map, Value, json};
 use std::{
@@ -34,6 +36,19 @@ const LOOK_SECONDS: i64 = 900;
 enum Chore {
     Delete,
     Rotate,
+    /// Imported material has expired.
+    Expire,
+}
+
+impl Chore {
+    /// CloudTrail's `eventName`.
+    const fn event_name(self) -> &'static str {
+        match self {
+            Self::Delete => "DeleteKey",
+            Self::Rotate => "RotateKey",
+            Self::Expire => "DeleteExpiredKeyMaterial",
+        }
+    }
 }
 
 impl Engine {
@@ -90,7 +105,7 @@ impl Engine {
             match ticket.and_then(|ticket| ticket.wait().map_err(KmsError::internal)) {
                 Ok(_) => {
                     done += 1;
-                    if chore == Chore::Delete {
+                    if chore != Chore::Rotate {
                         self.forget(&key);
                     }
                 }
@@ -113,17 +128,21 @@ impl Engine {
         });
         let key = current.ok_or_else(|| KmsError::internal("the key was changed meanwhile"))?;
         let caller = Arc::new(self.internal_caller(&key.name.account, &key.name.region));
-        let mut call = Call::new(self, &caller, &[], now);
+        let mut call = Call::new(self, &caller, chore.event_name(), &[], now);
         let details = match chore {
             Chore::Delete => {
-                delete(&mut call, &key);
+                delete(&mut call, &key)?;
                 None
             }
             Chore::Rotate => Some(rotate(&mut call, &key)?),
+            Chore::Expire => {
+                expire(&mut call, KeyRecord::clone(&key))?;
+                None
+            }
         };
         let event = event(&mut call, &key, chore, details.as_ref());
-        let Proposed { changes, .. } = call.proposed;
-        let rested_on = vec![Name::Key(key.name.clone())];
+        let Proposed { changes, mut rested_on, .. } = call.proposed;
+        rested_on.push(Name::Key(key.name.clone()));
         Ok(store.commit(Commit { snapshot, rested_on, changes, events: vec![event] }))
     }
 
@@ -158,52 +177,73 @@ impl Engine {
 
 /// What comes next for a key, and when.
 fn due(key: &KeyRecord) -> Option<(Timestamp, Chore)> {
-    match key.state {
+    let state = match key.state {
         KeyState::PendingDeletion => key.deletion_date.map(|date| (date, Chore::Delete)),
-        KeyState::Enabled if key.rotation.enabled => {
+        // Related keys rotate with their primary.
+        KeyState::Enabled if key.rotation.enabled && !key.is_replica() => {
             key.rotation.next.map(|next| (next, Chore::Rotate))
         }
         _ => None,
-    }
+    };
+    let expiry = key.materials.iter().filter_map(MaterialInfo::valid_to).min();
+    let expiry = expiry.map(|time| (time, Chore::Expire));
+    state.into_iter().chain(expiry).min_by_key(|(time, _)| *time)
 }
 
-fn delete(call: &mut Call<'_>, key: &KeyRecord) {
+/// Deletes a key with everything that is its own, and takes it out of the keys related to it. A primary key
+/// that waited for its last replica starts to count its own days.
+fn delete(call: &mut Call<'_>, key: &KeyRecord) -> Result<(), KmsError> {
     let name = &key.name;
     call.delete(Name::Grants(name.clone()));
     call.delete(Name::Aliases(name.clone()));
-    for material in &key.materials {
+    for material in key.materials.iter().filter(|material| material.is_present()) {
         call.delete(Name::Material(name.clone(), material.id.clone()));
     }
     call.delete(Name::Dek(name.clone()));
     call.delete(Name::Key(name.clone()));
+    for mut related in call.related(key)? {
+        if let Some(regions) = &mut related.multi_region {
+            regions.replicas.remove(&name.region);
+            let alone = regions.replicas.is_empty();
+            if alone && related.state == KeyState::PendingReplicaDeletion {
+                let days = related.pending_window_days.take().unwrap_or(WINDOW_DAYS_DEFAULT);
+                related.state = KeyState::PendingDeletion;
+                related.deletion_date = Some(call.now().plus_days(days.into()));
+            }
+        }
+        call.put(keyward_types::Record::Key(related));
+    }
+    Ok(())
 }
 
-/// Rotates, sets the next date, and says what the event says.
+/// Takes away every imported material whose time has come.
+fn expire(call: &mut Call<'_>, mut key: KeyRecord) -> Result<(), KmsError> {
+    let now = call.now();
+    let expired = |material: &MaterialInfo| material.valid_to().is_some_and(|time| time <= now);
+    let ids: Vec<_> =
+        key.materials.iter().filter(|one| expired(one)).map(|one| one.id.clone()).collect();
+    for id in ids {
+        imported::take_away(call, &mut key, &id);
+    }
+    call.put(keyward_types::Record::Key(key));
+    Ok(())
+}
+
+/// Rotates, and says what the event says.
 fn rotate(call: &mut Call<'_>, key: &KeyRecord) -> Result<Value, KmsError> {
-    let mut key = key.clone();
-    let previous = key.current_material.clone();
-    rotation::rotate(call, &mut key, RotationType::Automatic)?;
-    let (now, period) = (call.now(), i64::from(key.rotation.period_days));
-    // A key that was disabled for long starts a new count.
-    let on_time = key.rotation.next.map(|next| next.plus_days(period)).filter(|next| now < *next);
-    key.rotation.next = Some(on_time.unwrap_or_else(|| now.plus_days(period)));
-    let details = json!({
+    let current = rotation::rotate(call, key.clone(), RotationType::Automatic)?;
+    Ok(json!({
         "rotationType": RotationType::Automatic,
         "keyOrigin": key.origin,
-        "previousKeyMaterialId": previous.map(|id| id.0),
-        "currentKeyMaterialId": key.current_material.as_ref().map(|id| &id.0),
+        "previousKeyMaterialId": key.current_material.as_ref().map(|id| &id.0),
+        "currentKeyMaterialId": current.0,
         "keyId": key.name.key_id.to_string(),
-    });
-    call.proposed.changes.push(Change::Put(Box::new(keyward_types::Record::Key(key))));
-    Ok(details)
+    }))
 }
 
 fn event(call: &mut Call<'_>, key: &KeyRecord, chore: Chore, details: Option<&Value>) -> Event {
     let (caller, event_id, arn) = (call.caller(), call.fresh_id(), key.name.to_string());
-    let operation = match chore {
-        Chore::Delete => "DeleteKey",
-        Chore::Rotate => "RotateKey",
-    };
+    let operation = chore.event_name();
     let elements = json!({"keyId": arn});
     let nothing = Map::new();
     let record = Record {
@@ -213,7 +253,7 @@ fn event(call: &mut Call<'_>, key: &KeyRecord, chore: Chore, details: Option<&Va
         time: call.now(),
         event_id,
         request_parameters: &nothing,
-        response_elements: (chore == Chore::Delete).then_some(&elements),
+        response_elements: (chore != Chore::Rotate).then_some(&elements),
         additional: &nothing,
         resources: &[ResourceRef { account: key.name.account.as_str(), arn: &arn }],
         error: None,

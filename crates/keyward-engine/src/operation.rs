@@ -7,6 +7,7 @@ use crate::{call::Call, pipeline::Prepared, shape::Member};
 use keyward_policy::Facts;
 use keyward_types::{
     AliasName, Caller, EncryptionContext, ErrorCode, KeyRef, KeyState, KeyUsage, KmsError,
+    MaterialOrigin, Region,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -63,6 +64,8 @@ pub struct Spec {
     pub states: &'static [KeyState],
     /// Usages of its keys for which it works; empty for any.
     pub usages: &'static [KeyUsage],
+    /// Origins of its keys' material for which it works; empty for any.
+    pub origins: &'static [MaterialOrigin],
     /// Whether `KeyId` may be an alias.
     pub aliases: bool,
     /// Whether AWS offers it to principals of other accounts.
@@ -96,12 +99,19 @@ pub struct Target<'i> {
     pub action: Option<&'static str>,
     /// The encryption context that conditions and grant constraints see.
     pub context: Option<&'i EncryptionContext>,
+    /// The Region that the action is about, when it is not the request's own: `aws:RequestedRegion`.
+    pub region: Option<&'i Region>,
 }
 
 /// What a target names.
 #[derive(Clone, Debug)]
 pub enum Subject<'i> {
     Key(&'i KeyRef),
+    /// The same multi-Region key in another Region.
+    Related {
+        key: &'i KeyRef,
+        region: &'i Region,
+    },
     /// The key that made a symmetric ciphertext; `claimed` is the request's own `KeyId`, compared with it.
     Ciphertext {
         blob: &'i [u8],
@@ -145,7 +155,7 @@ pub enum Subject<'i> {
 
 impl<'i> Target<'i> {
     pub const fn of(subject: Subject<'i>) -> Self {
-        Self { subject, action: None, context: None }
+        Self { subject, action: None, context: None, region: None }
     }
 
     pub const fn key(reference: &'i KeyRef) -> Self {
@@ -153,7 +163,12 @@ impl<'i> Target<'i> {
     }
 
     pub const fn key_in_context(reference: &'i KeyRef, context: &'i EncryptionContext) -> Self {
-        Self { subject: Subject::Key(reference), action: None, context: Some(context) }
+        Self {
+            subject: Subject::Key(reference),
+            action: None,
+            context: Some(context),
+            region: None,
+        }
     }
 }
 
@@ -197,9 +212,15 @@ pub trait Operation: Sized + Send + Sync + 'static {
         None
     }
 
+    /// Whether this call asks another machine, and so may wait: an external key store.
+    fn remote(_input: &Self::Input, key: Option<&keyward_types::KeyRecord>) -> bool {
+        Self::SPEC.plane == Plane::Data && key.is_some_and(|key| key.key_store.is_some())
+    }
+
     /// Whether this call belongs on the CPU pool: RSA, key generation.
     fn heavy(_input: &Self::Input, key: Option<&keyward_types::KeyRecord>) -> bool {
-        Self::SPEC.plane == Plane::Data && key.is_some_and(|key| key.spec.is_rsa())
+        let heavy = |key: &keyward_types::KeyRecord| key.spec.is_rsa() || key.spec.is_ml_dsa();
+        Self::SPEC.plane == Plane::Data && key.is_some_and(heavy)
     }
 }
 

@@ -30,6 +30,7 @@ use crate::{
 use keyward_store::{Commit, StoreError, Ticket};
 use keyward_types::{
     Caller, Change, ErrorCode, EventSummary, Fault, GrantId, KeyName, KmsError, LastUsage, Name,
+    Region,
 };
 use serde_json::{Map, Value};
 use std::{
@@ -44,6 +45,17 @@ use zeroize::Zeroizing;
 
 /// How often an attempt is made when what it rested on keeps moving.
 const ATTEMPTS_MAX: u32 = 64;
+
+/// What running an attempt does to others on the same thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Nothing worth speaking of.
+    Light,
+    /// It computes long enough to starve them: RSA, key generation.
+    Heavy,
+    /// It waits for another machine: an external key store proxy.
+    Remote,
+}
 
 /// A successful answer.
 #[derive(Debug, Default)]
@@ -64,7 +76,7 @@ pub struct Prepared {
     rested_on: Vec<Name>,
     keys: Vec<FoundKey>,
     trace: Trace,
-    heavy: bool,
+    lane: Lane,
     dry_run: bool,
     stage: Result<Runner, KmsError>,
 }
@@ -95,7 +107,7 @@ impl Prepared {
             rested_on: Vec::new(),
             keys: Vec::new(),
             trace: Trace::default(),
-            heavy: false,
+            lane: Lane::Light,
             dry_run: false,
             stage: Err(KmsError::internal("not prepared")),
         };
@@ -104,9 +116,9 @@ impl Prepared {
         prepared
     }
 
-    /// Whether running it takes long enough to starve others: RSA, key generation.
-    pub fn heavy(&self) -> bool {
-        self.heavy && self.stage.is_ok()
+    /// Where it may run. A refusal is light.
+    pub fn lane(&self) -> Lane {
+        if self.stage.is_ok() { self.lane } else { Lane::Light }
     }
 
     fn stages<O: Operation>(&mut self) -> Result<Runner, KmsError> {
@@ -132,7 +144,7 @@ impl Prepared {
         let vouched = self.check_tokens(&tokens)?;
         self.ask::<O>(&input, &targets, &found, &vouched)?;
         self.fit::<O>(found)?;
-        self.heavy = O::heavy(&input, self.keys.first().map(|found| &*found.record));
+        self.lane = self.lane_of::<O>(&input);
         if ignore_ciphertext {
             return Err(wording::dry_run());
         }
@@ -142,6 +154,18 @@ impl Prepared {
             let response_elements = O::response_elements(call, &output);
             encode(&output).map(|body| Ran { body, response_elements })
         }))
+    }
+
+    fn lane_of<O: Operation>(&self, input: &O::Input) -> Lane {
+        let mut keys = self.keys.iter().map(|found| &*found.record);
+        let first = keys.clone().next();
+        if O::remote(input, first) || keys.any(|key| O::remote(input, Some(key))) {
+            Lane::Remote
+        } else if O::heavy(input, first) {
+            Lane::Heavy
+        } else {
+            Lane::Light
+        }
     }
 
     fn find(&mut self, spec: &Spec, targets: &[Target<'_>]) -> Result<Vec<Found>, KmsError> {
@@ -183,18 +207,11 @@ impl Prepared {
         let keys: Vec<&keyward_types::KeyRecord> =
             self.keys.iter().map(|found| &*found.record).collect();
         let child = keys.first().and_then(|key| O::child_grant(input, &caller, &key.name));
-        let asking = Asking {
-            engine: &engine,
-            caller: &caller,
-            cross_account: O::SPEC.cross_account,
-            layers: &layers,
-            child: child.as_ref(),
-            vouched,
-            supposed: None,
-        };
         let now = engine.now();
         for (index, (target, found)) in targets.iter().zip(found).enumerate() {
-            let mut facts = target_facts(&layers, &caller, found, target.context, now);
+            let abroad = target.region.map(|region| in_region(&caller, region));
+            let caller = abroad.as_ref().unwrap_or(&caller);
+            let mut facts = target_facts(&layers, caller, found, target.context, now);
             if let Found::Other { boundary, .. } = found {
                 crate::directory::boundary_fact(&O::SPEC, boundary.as_deref(), &mut facts);
             }
@@ -202,6 +219,15 @@ impl Prepared {
             O::found_facts(&engine, &keys, &mut facts)?;
             let action =
                 format!("{}:{}", O::SPEC.service.name(), target.action.unwrap_or(O::SPEC.name));
+            let asking = Asking {
+                engine: &engine,
+                caller,
+                cross_account: O::SPEC.cross_account,
+                layers: &layers,
+                child: child.as_ref(),
+                vouched,
+                supposed: None,
+            };
             asking.authorize(
                 &action,
                 found,
@@ -209,7 +235,7 @@ impl Prepared {
                 &mut self.rested_on,
                 &mut self.trace.decisions,
             )?;
-            self.trace.allowed(found, &caller);
+            self.trace.allowed(found, caller);
         }
         Ok(())
     }
@@ -220,7 +246,7 @@ impl Prepared {
                 if key.wrongly_claimed {
                     return Err(wording::wrong_key());
                 }
-                fitness::check(&O::SPEC, &key.record)?;
+                fitness::check(&O::SPEC, key)?;
             }
         }
         Ok(())
@@ -253,7 +279,7 @@ impl Prepared {
         } = self;
         let spec = operation.spec();
         let now = engine.now();
-        let mut call = Call::new(&engine, &caller, &keys, now);
+        let mut call = Call::new(&engine, &caller, spec.name, &keys, now);
         let event_id = call.fresh_id();
         let outcome = stage.and_then(|run| caught(&engine, spec.name, || run(&mut call)));
         let Proposed { changes, rested_on: more, additional, resources, decisions } = call.proposed;
@@ -415,6 +441,12 @@ fn uncommitted(error: StoreError) -> KmsError {
         ),
         other => KmsError::internal(other),
     }
+}
+
+/// The same caller, asking in another Region.
+fn in_region(caller: &Caller, region: &Region) -> Arc<Caller> {
+    let origin = keyward_types::Origin { region: region.clone(), ..caller.origin.clone() };
+    Arc::new(Caller { origin, ..caller.clone() })
 }
 
 fn decode(body: &[u8]) -> Result<Map<String, Value>, KmsError> {

@@ -10,8 +10,8 @@ use crate::{
 };
 use keyward_crypto::ciphertext;
 use keyward_types::{
-    AccountId, AliasName, AliasRecord, Caller, ErrorCode, KeyName, KeyRecord, KeyRef, KmsError,
-    MaterialId, Name, Region,
+    AccountId, AliasName, AliasRecord, Caller, ConnectionState, ErrorCode, KeyName, KeyRecord,
+    KeyRef, KeyState, KmsError, MaterialId, Name, Region,
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -19,6 +19,8 @@ use std::{collections::BTreeMap, sync::Arc};
 #[derive(Clone, Debug)]
 pub(crate) struct FoundKey {
     pub(crate) record: Arc<KeyRecord>,
+    /// Its state for everybody: that of the record, unless its key store is not connected.
+    pub(crate) state: KeyState,
     /// The alias by which the request named it: `kms:RequestAlias`.
     pub(crate) alias: Option<AliasName>,
     /// The material that a ciphertext names.
@@ -30,6 +32,18 @@ pub(crate) struct FoundKey {
 }
 
 impl FoundKey {
+    /// A key as its own record says that it is, by no name in particular.
+    pub(crate) fn plain(record: Arc<KeyRecord>, state: KeyState) -> Self {
+        Self {
+            record,
+            state,
+            alias: None,
+            material: None,
+            wrongly_claimed: false,
+            by_ciphertext: false,
+        }
+    }
+
     /// The ARN that a caller may hear before it was allowed anything: which key another account's alias
     /// points to is not for outsiders.
     pub(crate) fn arn_for(&self, caller: &Caller) -> String {
@@ -97,6 +111,7 @@ pub(crate) fn resolve(
             Err(lookup.alias_refused(reference))
         }
         Subject::Key(reference) => lookup.key(reference),
+        Subject::Related { key, region } => lookup.related(key, region),
         Subject::Ciphertext { blob, claimed } => lookup.ciphertext(blob, *claimed),
         Subject::Alias(name) => {
             Ok(Found::Alias { arn: name.arn(&caller.account, &caller.origin.region) })
@@ -120,6 +135,25 @@ pub(crate) fn resolve(
         Subject::Account => Ok(Found::Account),
         Subject::Unchecked => Ok(Found::Unchecked),
     }
+}
+
+/// A key's state as everybody sees it. One in a custom key store that is not connected is unavailable,
+/// unless it is about to be deleted.
+/// <https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html>
+pub(crate) fn state(
+    engine: &Engine,
+    key: &KeyRecord,
+    rested_on: &mut Vec<Name>,
+) -> Result<KeyState, KmsError> {
+    let Some(place) = &key.key_store else { return Ok(key.state) };
+    let KeyName { account, region, .. } = &key.name;
+    rested_on.push(Name::KeyStore(account.clone(), region.clone(), place.store.clone()));
+    let store = engine.world.store.key_store(account, region, &place.store);
+    let connected = store
+        .map_err(KmsError::internal)?
+        .is_some_and(|store| store.state == ConnectionState::Connected);
+    let unavailable = !connected && !key.state.is_pending_deletion();
+    Ok(if unavailable { KeyState::Unavailable } else { key.state })
 }
 
 struct Lookup<'l> {
@@ -150,6 +184,19 @@ impl Lookup<'_> {
                 self.check_region(region)?;
                 self.aliased(account, region, name)
             }
+        }
+    }
+
+    /// The key of another Region that is related to the one named.
+    fn related(&mut self, reference: &KeyRef, region: &Region) -> Result<Found, KmsError> {
+        match self.key(reference)? {
+            Found::Key(key) if key.record.multi_region.is_none() => {
+                Err(wording::not_a_primary(&key.record))
+            }
+            Found::Key(key) => {
+                self.named(KeyName { region: region.clone(), ..key.record.name.clone() }, None)
+            }
+            absent => Ok(absent),
         }
     }
 
@@ -196,13 +243,10 @@ impl Lookup<'_> {
         let record = self.engine.world.store.key(&name).map_err(KmsError::internal)?;
         self.rested_on.push(Name::Key(name.clone()));
         match record {
-            Some(record) => Ok(Found::Key(FoundKey {
-                record,
-                alias,
-                material: None,
-                wrongly_claimed: false,
-                by_ciphertext: false,
-            })),
+            Some(record) => {
+                let state = state(self.engine, &record, self.rested_on)?;
+                Ok(Found::Key(FoundKey { alias, ..FoundKey::plain(record, state) }))
+            }
             None if name.account == self.caller.account => Err(wording::no_such_key(&name)),
             None => Ok(Found::AbsentElsewhere {
                 arn: name.to_string(),
@@ -215,8 +259,12 @@ impl Lookup<'_> {
     /// The key named in a symmetric ciphertext. A blob of no known form, or one of another Region, is
     /// not authentic, whatever key the request claims.
     fn ciphertext(&mut self, blob: &[u8], claimed: Option<&KeyRef>) -> Result<Found, KmsError> {
-        let header =
+        let mut header =
             ciphertext::parse(blob).map_err(|_| KmsError::bare(ErrorCode::InvalidCiphertext))?;
+        // Related keys have the same material: each opens what another sealed.
+        if header.key.key_id.is_multi_region() {
+            header.key.region = self.caller.origin.region.clone();
+        }
         let alias = match claimed {
             None => None,
             // A key id alone may be short for a key of another account.

@@ -29,6 +29,12 @@ pub enum Kind {
         max: usize,
         pattern: Option<Pattern>,
     },
+    /// Text that no answer and no event repeats.
+    Secret {
+        min: usize,
+        max: usize,
+        pattern: Option<Pattern>,
+    },
     Blob {
         min: usize,
         max: usize,
@@ -85,6 +91,15 @@ pub const fn patterned(
     Kind::Text { min, max, pattern: Some(Pattern { shown, matches }) }
 }
 
+pub const fn secret(
+    min: usize,
+    max: usize,
+    shown: &'static str,
+    matches: fn(&str) -> bool,
+) -> Kind {
+    Kind::Secret { min, max, pattern: Some(Pattern { shown, matches }) }
+}
+
 /// Checks a body against its table. Wrong types answer `SerializationException`; violated constraints
 /// answer `ValidationException`, all of them at once. Members that the table does not name are ignored,
 /// because clients may be newer than this service.
@@ -119,7 +134,7 @@ fn check_types(members: &[Member], body: &Map<String, Value>) -> Result<(), KmsE
 fn check_type(kind: &Kind, value: &Value, name: &str) -> Result<(), KmsError> {
     let wrong = || {
         let wanted = match kind {
-            Kind::Text { .. } | Kind::Enum(_) => "a string",
+            Kind::Text { .. } | Kind::Secret { .. } | Kind::Enum(_) => "a string",
             Kind::Blob { .. } => "base64 text",
             Kind::Integer { .. } => "an integer",
             Kind::Boolean => "true or false",
@@ -131,7 +146,7 @@ fn check_type(kind: &Kind, value: &Value, name: &str) -> Result<(), KmsError> {
         Err(KmsError::new(ErrorCode::Serialization, format!("{name} must be {wanted}")))
     };
     match (kind, value) {
-        (Kind::Text { .. } | Kind::Enum(_), Value::String(_)) => Ok(()),
+        (Kind::Text { .. } | Kind::Secret { .. } | Kind::Enum(_), Value::String(_)) => Ok(()),
         (Kind::Boolean, Value::Bool(_)) | (Kind::Timestamp, Value::Number(_)) => Ok(()),
         (Kind::Blob { .. }, Value::String(text)) if decoded_len(text).is_some() => Ok(()),
         (Kind::Integer { .. }, Value::Number(number)) if number.as_i64().is_some() => Ok(()),
@@ -180,8 +195,13 @@ fn violate_kind(kind: &Kind, value: &Value, path: &str, violations: &mut Vec<Str
             .push(format!("Value {shown}at '{path}' failed to satisfy constraint: {constraint}"));
     };
     match (kind, value) {
-        (Kind::Text { min, max, pattern }, Value::String(text)) => {
-            let (len, shown) = (text.chars().count(), shown(text));
+        (
+            Kind::Text { min, max, pattern } | Kind::Secret { min, max, pattern },
+            Value::String(text),
+        ) => {
+            let secret = matches!(kind, Kind::Secret { .. });
+            let shown = if secret { String::new() } else { shown(text) };
+            let len = text.chars().count();
             length_constraint(len, *min, *max).into_iter().for_each(|words| say(&shown, words));
             if let Some(pattern) = pattern.filter(|pattern| !(pattern.matches)(text)) {
                 say(

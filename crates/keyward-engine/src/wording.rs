@@ -81,6 +81,30 @@ pub(crate) fn wrong_usage(key: &KeyRecord, operation: &str) -> KmsError {
     )
 }
 
+/// Of an operation that wants material of another origin.
+pub(crate) fn wrong_origin(key: &KeyRecord) -> KmsError {
+    KmsError::new(
+        ErrorCode::UnsupportedOperation,
+        format!("{} origin is {} which is not valid for this operation.", key.name, key.origin),
+    )
+}
+
+pub(crate) fn no_such_key_store(id: &str) -> KmsError {
+    KmsError::new(
+        ErrorCode::CustomKeyStoreNotFound,
+        format!(
+            "Custom key store {id} does not exist. Use the CustomKeyStoreId that CreateCustomKeyStore returned."
+        ),
+    )
+}
+
+pub(crate) fn not_a_primary(key: &KeyRecord) -> KmsError {
+    KmsError::new(
+        ErrorCode::UnsupportedOperation,
+        format!("{} is not a multi-region primary key.", key.name),
+    )
+}
+
 pub(crate) fn wrong_algorithm(algorithm: &str, spec: KeySpec) -> KmsError {
     KmsError::new(
         ErrorCode::InvalidKeyUsage,

@@ -9,7 +9,8 @@ use keyward_policy::PolicyEngine;
 use keyward_store::Store;
 use keyward_telemetry::Metrics;
 use keyward_types::{
-    AccountId, Caller, Clock, Entropy, Generator, KeyName, KmsError, MaterialId, Region, Timestamp,
+    AccountId, Caller, Clock, Entropy, Generator, KeyName, KeyStoreProxy, KmsError, MaterialId,
+    Region, Timestamp,
 };
 use quick_cache::sync::Cache;
 use std::{
@@ -27,6 +28,8 @@ pub struct World {
     pub provider: Provider,
     pub policies: PolicyEngine,
     pub metrics: Arc<Metrics>,
+    /// The way to external key stores.
+    pub proxies: Arc<dyn KeyStoreProxy>,
     pub settings: Settings,
 }
 

@@ -1,13 +1,16 @@
-//! How an attempt is run: light ones in place, heavy ones on a bounded pool, and panics caught.
+//! How an attempt is run: light ones in place, heavy and remote ones on bounded pools, and panics caught.
 //!
 //! RSA and key generation take a thousand times as long as AES; on their own lane they cannot starve it.
+//! What asks another machine waits without computing, and has a lane of its own too: a proxy that does not
+//! answer keeps nobody else waiting.
 //! It does not decide what is heavy: the operation's row does.
 //!
-//! INVARIANT: no more heavy calls run at once than there are cores, and no more wait than `QUEUE_MAX`.
+//! INVARIANT: no more heavy calls run at once than there are cores, no more remote ones than `REMOTE_MAX`,
+//! and no more wait for either than `QUEUE_MAX`.
 //! INVARIANT: a call that finds the queue full leaves an event like any other refusal.
 //! The engine catches what panics inside an attempt, and records it; what is caught here is the rest.
 
-use keyward_engine::{AnyOperation, Engine, InFlight, Prepared, Reply};
+use keyward_engine::{AnyOperation, Engine, InFlight, Lane, Prepared, Reply};
 use keyward_types::{Caller, ErrorCode, KmsError};
 use std::{
     future::{Future, poll_fn},
@@ -24,14 +27,24 @@ use tokio::sync::Semaphore;
 /// Heavy calls that may wait. At 0.25 ms for an RSA-2048 signature the last one waits about 0.1 s on two cores.
 const QUEUE_MAX: usize = 1_024;
 
+/// Calls that may wait for other machines at once. With a proxy that takes its whole quarter of a second that
+/// is 256 calls a second.
+const REMOTE_MAX: usize = 64;
+
 pub(crate) struct Lanes {
-    heavy: Arc<Semaphore>,
+    heavy: Pool,
+    remote: Pool,
+}
+
+/// So many at once, on threads that may block.
+struct Pool {
+    running: Arc<Semaphore>,
     waiting: AtomicUsize,
 }
 
 impl Lanes {
     pub(crate) fn new(cores: usize) -> Self {
-        Self { heavy: Arc::new(Semaphore::new(cores.max(1))), waiting: AtomicUsize::new(0) }
+        Self { heavy: Pool::new(cores.max(1)), remote: Pool::new(REMOTE_MAX) }
     }
 
     /// One attempt of a caller, from the row to the answer that may leave.
@@ -44,20 +57,25 @@ impl Lanes {
     ) -> Result<Reply, KmsError> {
         let panicked = |panic| internal(engine, operation, panic);
         let prepared = guard(|| engine.prepare(operation, caller, body)).map_err(panicked)?;
-        let in_flight = match prepared.heavy().then(|| Place::take(&self.waiting)) {
-            None => guard(|| prepared.run()).map_err(panicked)?,
-            Some(Some(place)) => self.run_heavy(prepared, place).await?.map_err(panicked)?,
-            Some(None) => prepared.refuse(throttled()),
+        let in_flight = match prepared.lane() {
+            Lane::Light => guard(|| prepared.run()),
+            Lane::Heavy => self.heavy.run(prepared).await?,
+            Lane::Remote => self.remote.run(prepared).await?,
         };
-        caught(in_flight).await.map_err(panicked)?
+        caught(in_flight.map_err(panicked)?).await.map_err(panicked)?
+    }
+}
+
+impl Pool {
+    fn new(most: usize) -> Self {
+        Self { running: Arc::new(Semaphore::new(most)), waiting: AtomicUsize::new(0) }
     }
 
-    async fn run_heavy(
-        &self,
-        prepared: Prepared,
-        place: Place<'_>,
-    ) -> Result<Result<InFlight, Panicked>, KmsError> {
-        let permit = Arc::clone(&self.heavy).acquire_owned().await.map_err(KmsError::internal)?;
+    async fn run(&self, prepared: Prepared) -> Result<Result<InFlight, Panicked>, KmsError> {
+        let Some(place) = Place::take(&self.waiting) else {
+            return Ok(guard(|| prepared.refuse(throttled())));
+        };
+        let permit = Arc::clone(&self.running).acquire_owned().await.map_err(KmsError::internal)?;
         drop(place);
         let ran = tokio::task::spawn_blocking(move || {
             let ran = guard(|| prepared.run());

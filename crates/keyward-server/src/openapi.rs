@@ -219,7 +219,7 @@ fn schema(kind: &Kind) -> RefOr<Schema> {
     let of = |kind: Type| ObjectBuilder::new().schema_type(kind);
     let most = |max: usize| (max != usize::MAX).then_some(max);
     match kind {
-        Kind::Text { min, max, pattern } => of(Type::String)
+        Kind::Text { min, max, pattern } | Kind::Secret { min, max, pattern } => of(Type::String)
             .min_length(Some(*min))
             .max_length(most(*max))
             .pattern(pattern.map(|pattern| pattern.shown))

@@ -138,7 +138,9 @@ impl Form {
     /// The value under a name; `None` when no parameter speaks of it.
     fn value(&self, kind: &Kind, name: &str) -> Option<Value> {
         match kind {
-            Kind::Text { .. } | Kind::Enum(_) | Kind::Blob { .. } => Some(self.text(name)?.into()),
+            Kind::Text { .. } | Kind::Secret { .. } | Kind::Enum(_) | Kind::Blob { .. } => {
+                Some(self.text(name)?.into())
+            }
             Kind::Integer { .. } | Kind::Timestamp => {
                 let text = self.text(name)?;
                 Some(

@@ -147,7 +147,7 @@ fn typed(kind: &Kind, text: &str) -> Value {
         Kind::Boolean => value.is_boolean(),
         Kind::Map | Kind::Structure(_) => value.is_object(),
         Kind::List { .. } => value.is_array(),
-        Kind::Text { .. } | Kind::Blob { .. } | Kind::Enum(_) => false,
+        Kind::Text { .. } | Kind::Secret { .. } | Kind::Blob { .. } | Kind::Enum(_) => false,
     };
     serde_json::from_str(text).ok().filter(fits).unwrap_or_else(|| text.into())
 }

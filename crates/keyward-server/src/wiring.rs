@@ -114,6 +114,7 @@ pub fn open(config: &Config, progress: &dyn Progress) -> Result<Opened, StartErr
         keyring,
         provider: config.crypto.into(),
         policies: PolicyEngine::new(),
+        proxies: std::sync::Arc::new(keyward_engine::NoProxies),
         metrics: Arc::new(Metrics::new(&Engine::operation_names())),
         settings: Settings {
             grant_delay_millis: i64::from(config.grant_delay_seconds) * 1_000,

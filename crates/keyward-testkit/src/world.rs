@@ -118,6 +118,7 @@ impl TestService {
             keyring,
             provider: Provider::RustCrypto,
             policies: PolicyEngine::new(),
+            proxies: std::sync::Arc::new(keyward_engine::NoProxies),
             metrics: Arc::new(Metrics::new(&Engine::operation_names())),
             settings: Settings::new(
                 AccountId::parse(ACCOUNT).expect("twelve digits"),

@@ -98,6 +98,10 @@ impl KeyId {
         Self(uuid.hyphenated().to_string())
     }
 
+    pub fn multi_region(digits: [u8; 16]) -> Self {
+        Self(digits.iter().fold("mrk-".to_owned(), |text, byte| format!("{text}{byte:02x}")))
+    }
+
     pub fn is_multi_region(&self) -> bool {
         self.0.starts_with("mrk-")
     }

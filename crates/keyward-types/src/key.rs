@@ -126,6 +126,13 @@ aws_enum!(
     MultiRegionKeyType { Primary = "PRIMARY", Replica = "REPLICA", }
 );
 
+impl KeyState {
+    /// Whether a deletion is scheduled that can be cancelled.
+    pub const fn is_pending_deletion(self) -> bool {
+        matches!(self, Self::PendingDeletion | Self::PendingReplicaDeletion)
+    }
+}
+
 impl KeySpec {
     pub const fn is_symmetric(self) -> bool {
         matches!(self, Self::SymmetricDefault)
@@ -133,6 +140,15 @@ impl KeySpec {
 
     pub const fn is_rsa(self) -> bool {
         matches!(self, Self::Rsa2048 | Self::Rsa3072 | Self::Rsa4096)
+    }
+
+    /// Whether making a key takes long enough to starve others.
+    pub const fn is_slow_to_make(self) -> bool {
+        self.is_rsa()
+    }
+
+    pub const fn is_ml_dsa(self) -> bool {
+        matches!(self, Self::MlDsa44 | Self::MlDsa65 | Self::MlDsa87)
     }
 
     pub const fn is_hmac(self) -> bool {
@@ -250,6 +266,15 @@ impl KeyRecord {
     pub fn current_place(&self) -> Option<usize> {
         let current = self.current_material.as_ref()?;
         self.materials.iter().position(|material| material.id == *current)
+    }
+
+    /// Writes down imported material that is new to the key, present or not. The first is current at once.
+    pub fn take_in(&mut self, material: &MaterialInfo, public_key: Option<Vec<u8>>) {
+        if self.materials.is_empty() {
+            self.current_material = Some(material.id.clone());
+            self.public_key = public_key;
+        }
+        self.materials.push(material.clone());
     }
 
     /// The imported material that a rotation would make current.

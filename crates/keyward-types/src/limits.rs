@@ -19,7 +19,7 @@ pub const GRANT_CONSTRAINT_PAIRS_MAX: usize = 8;
 /// Characters of a value in a grant constraint. <https://docs.aws.amazon.com/kms/latest/developerguide/create-grant-overview.html>
 pub const GRANT_CONSTRAINT_VALUE_CHARS_MAX: usize = 384;
 /// Days between ScheduleKeyDeletion and deletion. <https://docs.aws.amazon.com/kms/latest/APIReference/API_ScheduleKeyDeletion.html>
-pub const PENDING_WINDOW_DAYS: core::ops::RangeInclusive<i64> = 7..=30;
+pub const PENDING_WINDOW_DAYS: core::ops::RangeInclusive<u16> = 7..=30;
 /// Seconds that a request's time may differ from ours, either way. <https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html>
 pub const SIGNATURE_WINDOW_SECONDS: i64 = 300;
 /// Access keys of one user. <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>

@@ -29,6 +29,15 @@ impl Timestamp {
         Self(self.0 + seconds * 1_000)
     }
 
+    /// From the form AWS JSON 1.1 uses, rounded down to milliseconds. What no time fits becomes the nearest.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a conversion from a float saturates, which is what is wanted"
+    )]
+    pub fn from_wire(seconds: f64) -> Self {
+        Self((seconds * 1_000.0).floor() as i64)
+    }
+
     /// The form AWS JSON 1.1 uses: seconds with milliseconds as a fraction.
     pub fn wire(self) -> serde_json::Number {
         if self.0.rem_euclid(1_000) == 0 {

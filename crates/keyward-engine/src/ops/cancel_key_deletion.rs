@@ -1,6 +1,6 @@
 //! `CancelKeyDeletion` <https://docs.aws.amazon.com/kms/latest/APIReference/API_CancelKeyDeletion.html>
 //!
-//! The key comes back disabled.
+//! The key comes back disabled; one whose imported material is gone waits for it again.
 
 use super::prelude::*;
 
@@ -14,7 +14,7 @@ pub(crate) struct Input {
 
 impl Operation for CancelKeyDeletion {
     const SPEC: Spec = Spec {
-        states: &[KeyState::PendingDeletion],
+        states: &[KeyState::PendingDeletion, KeyState::PendingReplicaDeletion],
         ..control("CancelKeyDeletion", "DELETE", "/v1/keys/{KeyId}/deletion", &[KEY_ID])
     };
     type Input = Input;
@@ -27,7 +27,13 @@ impl Operation for CancelKeyDeletion {
     fn run(call: &mut Call<'_>, _input: &Input) -> Result<KeyIdOnly, KmsError> {
         let key = KeyRecord::clone(call.key()?);
         let key_id = key.name.to_string();
-        call.put(Record::Key(KeyRecord { state: KeyState::Disabled, deletion_date: None, ..key }));
+        let state = if key.has_all_material() { KeyState::Disabled } else { KeyState::PendingImport };
+        call.put(Record::Key(KeyRecord {
+            state,
+            deletion_date: None,
+            pending_window_days: None,
+            ..key
+        }));
         Ok(KeyIdOnly { key_id })
     }
 

@@ -7,8 +7,8 @@ use super::{
 };
 use crate::{key_policy, shape::patterned};
 use keyward_crypto::algorithm;
-use keyward_types::{KeyName, MaterialOrigin, Rotation, caller::Document};
-use std::collections::BTreeMap;
+use keyward_types::{KeyInStore, KeyName, MaterialOrigin, MultiRegion, Rotation, caller::Document};
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) struct CreateKey;
 
@@ -26,6 +26,8 @@ pub(crate) struct Input {
     #[serde(default)]
     tags: Vec<Tag>,
     multi_region: Option<bool>,
+    custom_key_store_id: Option<String>,
+    xks_key_id: Option<String>,
 }
 
 impl Operation for CreateKey {
@@ -41,6 +43,8 @@ impl Operation for CreateKey {
             "BypassPolicyLockoutSafetyCheck",
             "Tags",
             "MultiRegion",
+            "CustomKeyStoreId",
+            "XksKeyId",
         ],
         errors: &[
             ErrorCode::MalformedPolicyDocument,
@@ -51,6 +55,11 @@ impl Operation for CreateKey {
             ErrorCode::LimitExceeded,
             ErrorCode::Tag,
             ErrorCode::CustomKeyStoreNotFound,
+            ErrorCode::CustomKeyStoreInvalidState,
+            ErrorCode::CloudHsmClusterInvalidConfiguration,
+            ErrorCode::XksKeyInvalidConfiguration,
+            ErrorCode::XksKeyAlreadyInUse,
+            ErrorCode::XksKeyNotFound,
         ],
         ..control(
             "CreateKey",
@@ -102,8 +111,10 @@ impl Operation for CreateKey {
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
         let caller = call.caller();
-        let key_id = call.new_key_id();
-        let name = KeyName { account: caller.account.clone(), region: caller.origin.region.clone(), key_id };
+        let multi_region = input.multi_region == Some(true);
+        let key_id = call.new_key_id(multi_region);
+        let region = caller.origin.region.clone();
+        let name = KeyName { account: caller.account.clone(), region: region.clone(), key_id };
         let bypass = input.bypass_policy_lockout_safety_check.unwrap_or(false);
         let text = input.policy.clone().unwrap_or_else(|| key_policy::default_text(&name.account));
         let mut key = KeyRecord {
@@ -121,19 +132,29 @@ impl Operation for CreateKey {
             current_material: None,
             materials: Vec::new(),
             public_key: None,
-            multi_region: None,
+            multi_region: multi_region.then(|| MultiRegion { primary: region, replicas: BTreeSet::new() }),
             pending_window_days: None,
             key_store: None,
             aws_managed: false,
             name,
         };
         key.policy_principals = key_policy::admit(call, &key, &text, bypass)?.principals;
-        let (material, public_key) = call.new_material(&key.name, input.spec(), true)?;
-        key.current_material = Some(material.id.clone());
-        key.materials = vec![material];
-        key.public_key = public_key;
+        if let (Some(store), Some(external_key)) = (&input.custom_key_store_id, &input.xks_key_id) {
+            let place = KeyInStore { store: store.clone(), external_key: external_key.clone() };
+            call.check_external_key(&place)?;
+            key.key_store = Some(place);
+        }
+        if key.origin == MaterialOrigin::External {
+            call.new_dek(&key.name)?;
+            key.state = KeyState::PendingImport;
+        } else {
+            let (material, public_key) = call.first_material(&key.name, key.spec)?;
+            key.current_material = Some(material.id.clone());
+            key.materials = vec![material];
+            key.public_key = public_key;
+        }
         call.concern(key.name.to_string());
-        let output = Output { key_metadata: KeyMetadata::of(&key) };
+        let output = Output { key_metadata: KeyMetadata::of(&key, key.state) };
         call.put(Record::Key(key));
         Ok(output)
     }
@@ -143,7 +164,7 @@ impl Operation for CreateKey {
     }
 
     fn heavy(input: &Input, _key: Option<&KeyRecord>) -> bool {
-        input.spec().is_rsa()
+        input.origin() == MaterialOrigin::AwsKms && input.spec().is_slow_to_make()
     }
 }
 
@@ -177,13 +198,47 @@ impl Input {
         if !algorithm::usages(spec).contains(&usage) {
             return Err(KmsError::validation(format!("KeyUsage {usage} is not compatible with KeySpec {spec}")));
         }
-        if self.origin() != MaterialOrigin::AwsKms {
-            return unsupported(format!("Origin {} is not supported by this service", self.origin()));
+        self.check_store()?;
+        check_tags(&BTreeMap::new(), &self.tags)
+    }
+
+    /// What a custom key store wants of a key: an origin, a store and an external key that go together.
+    /// <https://docs.aws.amazon.com/kms/latest/developerguide/create-xks-keys.html>
+    fn check_store(&self) -> Result<(), KmsError> {
+        let refuse = |what: &str| Err(KmsError::validation(what));
+        match self.origin() {
+            MaterialOrigin::AwsKms | MaterialOrigin::External => {
+                if self.custom_key_store_id.is_some() {
+                    return refuse("CustomKeyStoreId needs the Origin AWS_CLOUDHSM or EXTERNAL_KEY_STORE.");
+                }
+                if self.xks_key_id.is_some() {
+                    return refuse("XksKeyId needs the Origin EXTERNAL_KEY_STORE.");
+                }
+                return Ok(());
+            }
+            MaterialOrigin::ExternalKeyStore if self.xks_key_id.is_none() => {
+                return refuse("You must specify an XksKeyId for a KMS key in an external key store.");
+            }
+            MaterialOrigin::AwsCloudHsm if self.xks_key_id.is_some() => {
+                return refuse("XksKeyId needs the Origin EXTERNAL_KEY_STORE.");
+            }
+            MaterialOrigin::ExternalKeyStore | MaterialOrigin::AwsCloudHsm => {}
+        }
+        let Some(store) = &self.custom_key_store_id else {
+            return refuse("You must specify a CustomKeyStoreId for a KMS key in a custom key store.");
+        };
+        let unsupported = |what: &str| Err(KmsError::new(ErrorCode::UnsupportedOperation, what));
+        if !self.spec().is_symmetric() {
+            return unsupported("A custom key store holds symmetric encryption keys only.");
         }
         if self.multi_region == Some(true) {
-            return unsupported("MultiRegion keys are not supported by this service".to_owned());
+            return unsupported("A custom key store does not hold multi-Region keys.");
         }
-        check_tags(&BTreeMap::new(), &self.tags)
+        match self.origin() {
+            // There is no CloudHSM here, so that no key store of that kind exists.
+            MaterialOrigin::AwsCloudHsm => Err(wording::no_such_key_store(store)),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -196,15 +251,4 @@ pub(crate) fn tag_facts(tags: &[Tag], facts: &mut Facts<'_>) {
         facts.add(&format!("aws:RequestTag/{}", tag.tag_key), tag.tag_value.as_str());
     }
     facts.add_many("aws:TagKeys", tags.iter().map(|tag| tag.tag_key.as_str()));
-}
-
-/// An answer's members as CloudTrail spells them.
-fn lower_camel_object<T: Serialize>(value: &T) -> Value {
-    match serde_json::to_value(value) {
-        Ok(Value::Object(members)) => {
-            members.into_iter().map(|(name, value)| (keyward_trail::lower_camel(&name), value)).collect()
-        }
-        Ok(other) => other,
-        Err(_) => Value::Null,
-    }
 }

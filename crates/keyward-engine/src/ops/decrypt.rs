@@ -35,6 +35,19 @@ impl Operation for Decrypt {
     const SPEC: Spec = Spec {
         usages: &[KeyUsage::EncryptDecrypt],
         logged: &["KeyId", "EncryptionAlgorithm", "EncryptionContext"],
+        errors: &[
+            ErrorCode::NotFound,
+            ErrorCode::Disabled,
+            ErrorCode::InvalidCiphertext,
+            ErrorCode::KeyUnavailable,
+            ErrorCode::IncorrectKey,
+            ErrorCode::InvalidKeyUsage,
+            ErrorCode::DependencyTimeout,
+            ErrorCode::InvalidGrantToken,
+            ErrorCode::Internal,
+            ErrorCode::InvalidState,
+            ErrorCode::DryRunOperation,
+        ],
         ..data(
             "Decrypt",
             "POST",

@@ -2,6 +2,7 @@
 
 use super::prelude::*;
 use keyward_crypto::algorithm;
+use keyward_types::{ExpirationModel, KeyName, MultiRegion, MultiRegionKeyType, Region, key::MaterialInfo};
 
 pub(crate) struct DescribeKey;
 
@@ -32,7 +33,13 @@ pub(crate) struct KeyMetadata {
     key_state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     deletion_date: Option<serde_json::Number>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    valid_to: Option<serde_json::Number>,
     origin: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    custom_key_store_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expiration_model: Option<ExpirationModel>,
     key_manager: &'static str,
     customer_master_key_spec: &'static str,
     key_spec: &'static str,
@@ -42,32 +49,89 @@ pub(crate) struct KeyMetadata {
     signing_algorithms: Option<Vec<&'static str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mac_algorithms: Option<Vec<&'static str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_agreement_algorithms: Option<Vec<&'static str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    encapsulation_algorithms: Option<Vec<&'static str>>,
     multi_region: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    multi_region_configuration: Option<MultiRegionConfiguration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pending_deletion_window_in_days: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    xks_key_configuration: Option<XksKeyConfiguration>,
     #[serde(skip_serializing_if = "Option::is_none")]
     current_key_material_id: Option<String>,
 }
 
+/// <https://docs.aws.amazon.com/kms/latest/APIReference/API_MultiRegionConfiguration.html>
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct MultiRegionConfiguration {
+    multi_region_key_type: MultiRegionKeyType,
+    primary_key: MultiRegionKey,
+    replica_keys: Vec<MultiRegionKey>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct MultiRegionKey {
+    arn: String,
+    region: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct XksKeyConfiguration {
+    id: String,
+}
+
+impl MultiRegionConfiguration {
+    fn of(key: &KeyRecord, related: &MultiRegion) -> Self {
+        let one = |region: &Region| MultiRegionKey {
+            arn: KeyName { region: region.clone(), ..key.name.clone() }.to_string(),
+            region: region.to_string(),
+        };
+        Self {
+            multi_region_key_type: related.type_in(&key.name.region),
+            primary_key: one(&related.primary),
+            replica_keys: related.replicas.iter().map(one).collect(),
+        }
+    }
+}
+
 impl KeyMetadata {
-    pub(crate) fn of(key: &KeyRecord) -> Self {
+    /// `state` is the one that everybody sees.
+    pub(crate) fn of(key: &KeyRecord, state: KeyState) -> Self {
+        let current = key.current_place().and_then(|place| key.materials.get(place));
+        let present = current.filter(|material| material.imported.is_some() && material.is_present());
         let usage = |wanted: KeyUsage, names: Vec<&'static str>| (key.usage == wanted).then_some(names);
         Self {
             aws_account_id: key.name.account.to_string(),
             key_id: key.name.key_id.to_string(),
             arn: key.name.to_string(),
             creation_date: key.created.wire(),
-            enabled: key.state == KeyState::Enabled,
+            enabled: state == KeyState::Enabled,
             description: key.description.clone(),
             key_usage: key.usage.as_str(),
-            key_state: key.state.as_str(),
+            key_state: state.as_str(),
             deletion_date: key.deletion_date.map(Timestamp::wire),
+            valid_to: present.and_then(MaterialInfo::valid_to).map(Timestamp::wire),
             origin: key.origin.as_str(),
-            key_manager: "CUSTOMER",
+            custom_key_store_id: key.key_store.as_ref().map(|place| place.store.clone()),
+            expiration_model: present.map(expiration_model),
+            key_manager: if key.aws_managed { "AWS" } else { "CUSTOMER" },
             customer_master_key_spec: key.spec.as_str(),
             key_spec: key.spec.as_str(),
             encryption_algorithms: usage(KeyUsage::EncryptDecrypt, encryption_names(key.spec)),
             signing_algorithms: usage(KeyUsage::SignVerify, signing_names(key.spec)),
             mac_algorithms: usage(KeyUsage::GenerateVerifyMac, mac_names(key.spec)),
+            key_agreement_algorithms: usage(KeyUsage::KeyAgreement, key_agreement_names(key.spec)),
+            encapsulation_algorithms: usage(KeyUsage::EncapsulateDecapsulate, encapsulation_names(key.spec)),
             multi_region: key.name.key_id.is_multi_region(),
+            multi_region_configuration: key.multi_region.as_ref().map(|related| MultiRegionConfiguration::of(key, related)),
+            pending_deletion_window_in_days: key.pending_window_days,
+            xks_key_configuration: key.key_store.as_ref().map(|place| XksKeyConfiguration { id: place.external_key.clone() }),
             current_key_material_id: key.current_material.as_ref().filter(|_| key.spec.is_symmetric()).map(|id| id.0.clone()),
         }
     }
@@ -79,6 +143,22 @@ pub(crate) fn encryption_names(spec: KeySpec) -> Vec<&'static str> {
 
 pub(crate) fn signing_names(spec: KeySpec) -> Vec<&'static str> {
     algorithm::signing_algorithms(spec).iter().map(|algorithm| algorithm.as_str()).collect()
+}
+
+pub(crate) fn key_agreement_names(spec: KeySpec) -> Vec<&'static str> {
+    algorithm::key_agreement_algorithms(spec).iter().map(|algorithm| algorithm.as_str()).collect()
+}
+
+pub(crate) fn encapsulation_names(spec: KeySpec) -> Vec<&'static str> {
+    algorithm::encapsulation_algorithms(spec).iter().map(|algorithm| algorithm.as_str()).collect()
+}
+
+/// Of an imported material that is there.
+pub(crate) fn expiration_model(material: &MaterialInfo) -> ExpirationModel {
+    match material.valid_to() {
+        Some(_) => ExpirationModel::KeyMaterialExpires,
+        None => ExpirationModel::KeyMaterialDoesNotExpire,
+    }
 }
 
 fn mac_names(spec: KeySpec) -> Vec<&'static str> {
@@ -101,6 +181,6 @@ impl Operation for DescribeKey {
     }
 
     fn run(call: &mut Call<'_>, _input: &Input) -> Result<Output, KmsError> {
-        Ok(Output { key_metadata: KeyMetadata::of(call.key()?) })
+        Ok(Output { key_metadata: KeyMetadata::of(call.key()?, call.state_at(0)?) })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     prelude::*,
-    rotation::{self, ROTATABLE, check_rotates},
+    rotation::{self, ROTATABLE, SCHEDULED},
 };
 
 pub(crate) struct DisableKeyRotation;
@@ -16,6 +16,7 @@ pub(crate) struct Input {
 impl Operation for DisableKeyRotation {
     const SPEC: Spec = Spec {
         states: ROTATABLE,
+        origins: SCHEDULED,
         errors: rotation::ERRORS,
         ..control("DisableKeyRotation", "DELETE", "/v1/keys/{KeyId}/rotation", &[KEY_ID])
     };
@@ -27,11 +28,11 @@ impl Operation for DisableKeyRotation {
     }
 
     fn run(call: &mut Call<'_>, _input: &Input) -> Result<Empty, KmsError> {
-        let mut key = KeyRecord::clone(call.key()?);
-        check_rotates(&key)?;
-        key.rotation.enabled = false;
-        key.rotation.next = None;
-        call.put(Record::Key(key));
+        let key = KeyRecord::clone(call.key()?);
+        rotation::change(call, key, |rotation| {
+            rotation.enabled = false;
+            rotation.next = None;
+        })?;
         Ok(Empty)
     }
 

@@ -4,7 +4,7 @@
 
 use super::{
     prelude::*,
-    rotation::{self, PERIOD_DAYS_DEFAULT, ROTATABLE, check_rotates},
+    rotation::{self, PERIOD_DAYS_DEFAULT, ROTATABLE, SCHEDULED},
 };
 
 pub(crate) struct EnableKeyRotation;
@@ -19,6 +19,7 @@ pub(crate) struct Input {
 impl Operation for EnableKeyRotation {
     const SPEC: Spec = Spec {
         states: ROTATABLE,
+        origins: SCHEDULED,
         logged: &["KeyId", "RotationPeriodInDays"],
         errors: rotation::ERRORS,
         ..control(
@@ -40,12 +41,13 @@ impl Operation for EnableKeyRotation {
     }
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Empty, KmsError> {
-        let mut key = KeyRecord::clone(call.key()?);
-        check_rotates(&key)?;
-        key.rotation.enabled = true;
-        key.rotation.period_days = input.days();
-        key.rotation.next = Some(call.now().plus_days(input.days().into()));
-        call.put(Record::Key(key));
+        let key = KeyRecord::clone(call.key()?);
+        let next = call.now().plus_days(input.days().into());
+        rotation::change(call, key, |rotation| {
+            rotation.enabled = true;
+            rotation.period_days = input.days();
+            rotation.next = Some(next);
+        })?;
         Ok(Empty)
     }
 

@@ -32,6 +32,7 @@ impl Operation for GenerateRandom {
             ErrorCode::Internal,
             ErrorCode::UnsupportedOperation,
             ErrorCode::CustomKeyStoreNotFound,
+            ErrorCode::CustomKeyStoreInvalidState,
         ],
         ..data(
             "GenerateRandom",
@@ -53,9 +54,11 @@ impl Operation for GenerateRandom {
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
         if let Some(id) = &input.custom_key_store_id {
+            call.key_store(id)?;
+            // Only a CloudHSM cluster has a generator of its own.
             return Err(KmsError::new(
-                ErrorCode::CustomKeyStoreNotFound,
-                format!("Custom key store {id} does not exist"),
+                ErrorCode::UnsupportedOperation,
+                "External key store IDs are not valid for CustomKeyStoreId.",
             ));
         }
         let mut plaintext = Blob(vec![0; input.number_of_bytes.unwrap_or_default()]);

@@ -3,7 +3,7 @@
 //! A key that does not rotate answers false. On-demand rotations are done when RotateKeyOnDemand
 //! answers, so that none is ever under way.
 
-use super::prelude::*;
+use super::{prelude::*, rotation::SCHEDULED};
 
 pub(crate) struct GetKeyRotationStatus;
 
@@ -28,6 +28,7 @@ impl Operation for GetKeyRotationStatus {
     const SPEC: Spec = Spec {
         cross_account: true,
         read_only: true,
+        origins: SCHEDULED,
         errors: &[
             ErrorCode::NotFound,
             ErrorCode::InvalidArn,
@@ -47,7 +48,7 @@ impl Operation for GetKeyRotationStatus {
 
     fn run(call: &mut Call<'_>, _input: &Input) -> Result<Output, KmsError> {
         let key = call.key()?;
-        let enabled = key.rotation.enabled && key.state != KeyState::PendingDeletion;
+        let enabled = key.rotation.enabled && !key.state.is_pending_deletion();
         Ok(Output {
             key_rotation_enabled: enabled,
             key_id: key.name.to_string(),

@@ -1,7 +1,7 @@
 //! `GetPublicKey` <https://docs.aws.amazon.com/kms/latest/APIReference/API_GetPublicKey.html>
 
 use super::{
-    describe_key::{encryption_names, signing_names},
+    describe_key::{encapsulation_names, encryption_names, key_agreement_names, signing_names},
     prelude::*,
 };
 
@@ -26,7 +26,9 @@ pub(crate) struct Output {
     #[serde(skip_serializing_if = "Option::is_none")]
     signing_algorithms: Option<Vec<&'static str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    key_agreement_algorithms: Option<[&'static str; 1]>,
+    key_agreement_algorithms: Option<Vec<&'static str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    encapsulation_algorithms: Option<Vec<&'static str>>,
 }
 
 impl Operation for GetPublicKey {
@@ -68,7 +70,10 @@ impl Operation for GetPublicKey {
             encryption_algorithms: used_for(KeyUsage::EncryptDecrypt)
                 .then(|| encryption_names(key.spec)),
             signing_algorithms: used_for(KeyUsage::SignVerify).then(|| signing_names(key.spec)),
-            key_agreement_algorithms: used_for(KeyUsage::KeyAgreement).then_some(["ECDH"]),
+            key_agreement_algorithms: used_for(KeyUsage::KeyAgreement)
+                .then(|| key_agreement_names(key.spec)),
+            encapsulation_algorithms: used_for(KeyUsage::EncapsulateDecapsulate)
+                .then(|| encapsulation_names(key.spec)),
         })
     }
 

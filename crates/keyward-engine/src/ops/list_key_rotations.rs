@@ -2,8 +2,12 @@
 //!
 //! Oldest first. `ALL_KEY_MATERIAL` adds the first material, which no rotation made.
 
-use super::{prelude::*, rotation::check_rotates};
-use keyward_types::{MaterialState, RotationType, key::MaterialInfo};
+use super::{
+    describe_key::expiration_model,
+    prelude::*,
+    rotation::{ROTATING, check_rotates, material_state},
+};
+use keyward_types::{ExpirationModel, MaterialState, RotationType, key::MaterialInfo};
 
 pub(crate) struct ListKeyRotations;
 
@@ -41,23 +45,35 @@ struct RotationsListEntry {
     key_material_id: String,
     key_material_state: MaterialState,
     #[serde(skip_serializing_if = "Option::is_none")]
+    key_material_description: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    import_state: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expiration_model: Option<ExpirationModel>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    valid_to: Option<serde_json::Number>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     rotation_date: Option<serde_json::Number>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rotation_type: Option<RotationType>,
 }
 
 impl RotationsListEntry {
-    fn of(key: &KeyRecord, material: &MaterialInfo) -> Self {
-        let is_current = key.current_material.as_ref() == Some(&material.id);
+    fn of(key: &KeyRecord, material: &MaterialInfo, state: MaterialState) -> Self {
+        let imported = material.imported.as_ref();
+        let present = imported.filter(|imported| imported.present);
         Self {
             key_id: key.name.key_id.to_string(),
             key_material_id: material.id.0.clone(),
-            key_material_state: if is_current {
-                MaterialState::Current
-            } else {
-                MaterialState::NonCurrent
-            },
-            rotation_date: material.rotation.map(|_| material.created.wire()),
+            key_material_state: state,
+            key_material_description: imported.and_then(|imported| imported.description.clone()),
+            import_state: imported
+                .map(|imported| if imported.present { "IMPORTED" } else { "PENDING_IMPORT" }),
+            expiration_model: present.map(|_| expiration_model(material)),
+            valid_to: material.valid_to().map(Timestamp::wire),
+            rotation_date: material
+                .rotation
+                .map(|_| material.rotated.unwrap_or(material.created).wire()),
             rotation_type: material.rotation,
         }
     }
@@ -66,6 +82,7 @@ impl RotationsListEntry {
 impl Operation for ListKeyRotations {
     const SPEC: Spec = Spec {
         read_only: true,
+        origins: ROTATING,
         logged: &["KeyId", "IncludeKeyMaterial", "Limit", "Marker"],
         errors: &[
             ErrorCode::NotFound,
@@ -97,6 +114,7 @@ impl Operation for ListKeyRotations {
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
         let key = call.key()?;
         check_rotates(key)?;
+        let related = call.related(key)?;
         let limit = page_limit(input.limit, 100, 1_000);
         let list = format!("rotations {}", key.name.key_id);
         let after =
@@ -108,9 +126,12 @@ impl Operation for ListKeyRotations {
         let rotations = key
             .materials
             .iter()
+            .enumerate()
             .skip(skipped.map_or(0, |place| place + 1))
-            .filter(|material| all || material.rotation.is_some())
-            .map(|material| RotationsListEntry::of(key, material))
+            .filter(|(_, material)| all || material.rotation.is_some())
+            .map(|(place, material)| {
+                RotationsListEntry::of(key, material, material_state(key, &related, place))
+            })
             .collect();
         let (rotations, page) =
             page(call, &list, rotations, limit, |entry| entry.key_material_id.clone())?;

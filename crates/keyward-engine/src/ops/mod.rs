@@ -8,6 +8,8 @@ use core::marker::PhantomData;
 
 mod data_key;
 pub(crate) mod identity_prelude;
+pub(crate) mod imported;
+mod key_store_prelude;
 mod mfa_prelude;
 pub(crate) mod organization_prelude;
 pub(crate) mod prelude;
@@ -34,8 +36,10 @@ operations! {
     attach_user_policy::AttachUserPolicy,
     can_i::CanI,
     cancel_key_deletion::CancelKeyDeletion,
+    connect_custom_key_store::ConnectCustomKeyStore,
     create_access_key::CreateAccessKey,
     create_alias::CreateAlias,
+    create_custom_key_store::CreateCustomKeyStore,
     create_grant::CreateGrant,
     create_group::CreateGroup,
     create_key::CreateKey,
@@ -45,11 +49,14 @@ operations! {
     create_user::CreateUser,
     create_virtual_mfa_device::CreateVirtualMFADevice,
     deactivate_mfa_device::DeactivateMFADevice,
+    decapsulate::Decapsulate,
     decrypt::Decrypt,
     delete_access_key::DeleteAccessKey,
     delete_alias::DeleteAlias,
+    delete_custom_key_store::DeleteCustomKeyStore,
     delete_group::DeleteGroup,
     delete_group_policy::DeleteGroupPolicy,
+    delete_imported_key_material::DeleteImportedKeyMaterial,
     delete_organization::DeleteOrganization,
     delete_policy::DeletePolicy,
     delete_policy_version::DeletePolicyVersion,
@@ -61,6 +68,8 @@ operations! {
     delete_user_policy::DeleteUserPolicy,
     delete_virtual_mfa_device::DeleteVirtualMFADevice,
     delete_vpc_endpoint::DeleteVpcEndpoint,
+    derive_shared_secret::DeriveSharedSecret,
+    describe_custom_key_stores::DescribeCustomKeyStores,
     describe_key::DescribeKey,
     describe_organization::DescribeOrganization,
     describe_vpc_endpoint::DescribeVpcEndpoint,
@@ -69,9 +78,11 @@ operations! {
     detach_user_policy::DetachUserPolicy,
     disable_key::DisableKey,
     disable_key_rotation::DisableKeyRotation,
+    disconnect_custom_key_store::DisconnectCustomKeyStore,
     enable_key::EnableKey,
     enable_key_rotation::EnableKeyRotation,
     enable_mfa_device::EnableMFADevice,
+    encapsulate::Encapsulate,
     encrypt::Encrypt,
     generate_data_key::GenerateDataKey,
     generate_data_key_pair::GenerateDataKeyPair,
@@ -89,6 +100,7 @@ operations! {
     get_key_last_usage::GetKeyLastUsage,
     get_key_policy::GetKeyPolicy,
     get_key_rotation_status::GetKeyRotationStatus,
+    get_parameters_for_import::GetParametersForImport,
     get_policy::GetPolicy,
     get_policy_version::GetPolicyVersion,
     get_public_key::GetPublicKey,
@@ -97,6 +109,7 @@ operations! {
     get_session_token::GetSessionToken,
     get_user::GetUser,
     get_user_policy::GetUserPolicy,
+    import_key_material::ImportKeyMaterial,
     list_access_keys::ListAccessKeys,
     list_aliases::ListAliases,
     list_attached_group_policies::ListAttachedGroupPolicies,
@@ -136,6 +149,7 @@ operations! {
     put_vpc_endpoint::PutVpcEndpoint,
     re_encrypt::ReEncrypt,
     remove_user_from_group::RemoveUserFromGroup,
+    replicate_key::ReplicateKey,
     resync_mfa_device::ResyncMFADevice,
     retire_grant::RetireGrant,
     revoke_grant::RevokeGrant,
@@ -157,8 +171,10 @@ operations! {
     update_access_key::UpdateAccessKey,
     update_alias::UpdateAlias,
     update_assume_role_policy::UpdateAssumeRolePolicy,
+    update_custom_key_store::UpdateCustomKeyStore,
     update_group::UpdateGroup,
     update_key_description::UpdateKeyDescription,
+    update_primary_region::UpdatePrimaryRegion,
     update_role::UpdateRole,
     update_role_description::UpdateRoleDescription,
     update_user::UpdateUser,
@@ -166,6 +182,8 @@ operations! {
     verify_mac::VerifyMac,
     who_can::WhoCan,
 }
+
+pub(crate) use schedule_key_deletion::WINDOW_DAYS_DEFAULT;
 
 /// What a seed runs.
 pub(crate) mod seeds {

@@ -68,6 +68,7 @@ pub(crate) const fn control(
         members,
         states: ANY_STATE,
         usages: &[],
+        origins: &[],
         aliases: false,
         cross_account: false,
         tracked: false,
@@ -139,6 +140,18 @@ pub(crate) struct KeyIdOnly {
 /// CloudTrail's `responseElements` of operations that change a key and answer nothing: the key's ARN.
 pub(crate) fn key_arn_element(call: &Call<'_>) -> Option<Value> {
     call.key().ok().map(|key| json!({"keyId": key.name.to_string()}))
+}
+
+/// An answer's members as CloudTrail spells them.
+pub(crate) fn lower_camel_object<T: Serialize>(value: &T) -> Value {
+    match serde_json::to_value(value) {
+        Ok(Value::Object(members)) => members
+            .into_iter()
+            .map(|(name, value)| (keyward_trail::lower_camel(&name), value))
+            .collect(),
+        Ok(other) => other,
+        Err(_) => Value::Null,
+    }
 }
 
 /// A tag as it travels.

@@ -144,7 +144,8 @@ fn keys(call: &mut Call<'_>, input: &Input) -> Result<(Vec<Found>, Page), KmsErr
     let keys = keys.map_err(KmsError::internal)?;
     let (keys, page) = page(call, LIST, keys, limit, |key| key.name.key_id.to_string())?;
     let found = keys.into_iter().map(|record| {
-        Found::Key(FoundKey { record, alias: None, material: None, wrongly_claimed: false, by_ciphertext: false })
+        let state = record.state;
+        Found::Key(FoundKey::plain(record, state))
     });
     Ok((found.collect(), page))
 }

@@ -106,6 +106,7 @@ impl Operation for ReEncrypt {
                 subject: source.subject()?,
                 action: Some("ReEncryptFrom"),
                 context: Some(&input.source_encryption_context),
+                region: None,
             },
             Target {
                 action: Some("ReEncryptTo"),

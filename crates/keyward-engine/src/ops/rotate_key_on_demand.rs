@@ -4,7 +4,7 @@
 
 use super::{
     prelude::*,
-    rotation::{check_rotates, rotate},
+    rotation::{ROTATING, check_rotation_changes, rotate},
 };
 use keyward_types::{RotationType, limits};
 
@@ -22,6 +22,7 @@ pub(crate) struct Input {
 impl Operation for RotateKeyOnDemand {
     const SPEC: Spec = Spec {
         states: &[KeyState::Enabled],
+        origins: ROTATING,
         errors: &[
             ErrorCode::NotFound,
             ErrorCode::Disabled,
@@ -43,9 +44,9 @@ impl Operation for RotateKeyOnDemand {
     }
 
     fn run(call: &mut Call<'_>, _input: &Input) -> Result<KeyIdOnly, KmsError> {
-        let mut key = KeyRecord::clone(call.key()?);
+        let key = KeyRecord::clone(call.key()?);
         let key_id = key.name.to_string();
-        check_rotates(&key)?;
+        check_rotation_changes(&key)?;
         if limits::ON_DEMAND_ROTATIONS_MAX <= key.rotation.on_demand_count {
             return Err(KmsError::new(
                 ErrorCode::LimitExceeded,
@@ -61,9 +62,7 @@ impl Operation for RotateKeyOnDemand {
                 format!("{key_id} is about to be rotated automatically. Retry the request later."),
             ));
         }
-        rotate(call, &mut key, RotationType::OnDemand)?;
-        key.rotation.on_demand_count = key.rotation.on_demand_count.saturating_add(1);
-        call.put(Record::Key(key));
+        rotate(call, key, RotationType::OnDemand)?;
         Ok(KeyIdOnly { key_id })
     }
 

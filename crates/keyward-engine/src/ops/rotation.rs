@@ -4,7 +4,9 @@
 //! Source: <https://docs.aws.amazon.com/kms/latest/developerguide/rotate-keys.html>
 
 use super::prelude::*;
-use keyward_types::{MaterialOrigin, RotationType, key::MaterialInfo};
+use keyward_types::{
+    MaterialId, MaterialOrigin, MaterialState, Rotation, RotationType, key::MaterialInfo,
+};
 
 /// Days between automatic rotations when a request names none.
 pub(crate) const PERIOD_DAYS_DEFAULT: u16 = 365;
@@ -23,14 +25,13 @@ pub(crate) const ERRORS: &[ErrorCode] = &[
     ErrorCode::UnsupportedOperation,
 ];
 
-/// Asymmetric and HMAC keys do not rotate, and imported material not by itself.
+/// Origins of keys whose rotation can be scheduled.
+pub(crate) const SCHEDULED: &[MaterialOrigin] = &[MaterialOrigin::AwsKms];
+/// Origins of keys that have rotations at all.
+pub(crate) const ROTATING: &[MaterialOrigin] = &[MaterialOrigin::AwsKms, MaterialOrigin::External];
+
+/// Asymmetric and HMAC keys do not rotate.
 pub(crate) fn check_rotates(key: &KeyRecord) -> Result<(), KmsError> {
-    if key.origin != MaterialOrigin::AwsKms {
-        return Err(KmsError::new(
-            ErrorCode::UnsupportedOperation,
-            format!("{} origin is {} which is not valid for this operation.", key.name, key.origin),
-        ));
-    }
     if key.spec.is_symmetric() {
         Ok(())
     } else {
@@ -38,14 +39,108 @@ pub(crate) fn check_rotates(key: &KeyRecord) -> Result<(), KmsError> {
     }
 }
 
-/// Makes new material current and says so in the record, which the caller still has to put.
+/// What changes rotation wants: a symmetric key that customers manage; of related keys, the primary.
+pub(crate) fn check_rotation_changes(key: &KeyRecord) -> Result<(), KmsError> {
+    check_rotates(key)?;
+    if key.is_replica() { Err(wording::not_a_primary(key)) } else { Ok(()) }
+}
+
+/// Changes the settings of a key, and of the keys related to it.
+pub(crate) fn change(
+    call: &mut Call<'_>,
+    key: KeyRecord,
+    with: impl FnOnce(&mut Rotation),
+) -> Result<(), KmsError> {
+    check_rotation_changes(&key)?;
+    let mut rotation = key.rotation.clone();
+    with(&mut rotation);
+    let related = call.related(&key)?;
+    for one in core::iter::once(key).chain(related) {
+        call.put(Record::Key(KeyRecord { rotation: rotation.clone(), ..one }));
+    }
+    Ok(())
+}
+
+/// Makes the next material current, and proposes the key and its related keys: new material, or for a
+/// key of imported material the one that waits.
 pub(crate) fn rotate(
     call: &mut Call<'_>,
-    key: &mut KeyRecord,
+    mut key: KeyRecord,
     kind: RotationType,
-) -> Result<(), KmsError> {
-    let (info, _) = call.new_material(&key.name, key.spec, false)?;
-    key.current_material = Some(info.id.clone());
-    key.materials.push(MaterialInfo { rotation: Some(kind), ..info });
-    Ok(())
+) -> Result<MaterialId, KmsError> {
+    let related = call.related(&key)?;
+    let now = call.now();
+    let id = if key.origin == MaterialOrigin::External {
+        waiting(&key, &related)?
+    } else {
+        let material = call.make_material(key.spec)?;
+        let id = call.fresh_material_id();
+        for name in core::iter::once(&key).chain(&related).map(|key| key.name.clone()) {
+            let dek = call.dek(&name)?;
+            call.keep_material(&name, &dek, &material, &id)?;
+        }
+        id
+    };
+    if kind == RotationType::OnDemand {
+        key.rotation.on_demand_count = key.rotation.on_demand_count.saturating_add(1);
+    } else {
+        let period = i64::from(key.rotation.period_days);
+        // A key that was disabled for long starts a new count.
+        let on_time = key.rotation.next.map(|next| next.plus_days(period));
+        let on_time = on_time.filter(|next| now < *next);
+        key.rotation.next = Some(on_time.unwrap_or_else(|| now.plus_days(period)));
+    }
+    let rotation = key.rotation.clone();
+    for mut one in core::iter::once(key).chain(related) {
+        match one.materials.iter_mut().find(|material| material.id == id) {
+            Some(material) => {
+                material.rotation = Some(kind);
+                material.rotated = Some(now);
+            }
+            None => {
+                let made = MaterialInfo::made(id.clone(), now);
+                one.materials.push(MaterialInfo { rotation: Some(kind), ..made });
+            }
+        }
+        one.current_material = Some(id.clone());
+        one.rotation = rotation.clone();
+        call.put(Record::Key(one));
+    }
+    Ok(id)
+}
+
+/// The imported material that waits for a rotation, once every related key has it.
+fn waiting(key: &KeyRecord, related: &[KeyRecord]) -> Result<MaterialId, KmsError> {
+    let pending = key
+        .pending_material()
+        .filter(|material| core::iter::once(key).chain(related).all(|key| has(key, &material.id)));
+    pending.map(|material| material.id.clone()).ok_or_else(|| {
+        KmsError::new(
+            ErrorCode::InvalidState,
+            format!("No available key material pending rotation for the key: {}.", key.name),
+        )
+    })
+}
+
+/// Whether the material is there.
+pub(crate) fn has(key: &KeyRecord, id: &MaterialId) -> bool {
+    key.materials.iter().any(|material| material.id == *id && material.is_present())
+}
+
+/// What a material of a key is, seen from it and from its related keys.
+/// <https://docs.aws.amazon.com/kms/latest/APIReference/API_RotationsListEntry.html#KMS-Type-RotationsListEntry-KeyMaterialState>
+pub(crate) fn material_state(
+    key: &KeyRecord,
+    related: &[KeyRecord],
+    place: usize,
+) -> MaterialState {
+    let Some(material) = key.materials.get(place) else { return MaterialState::NonCurrent };
+    match key.current_place() {
+        Some(current) if place == current => MaterialState::Current,
+        Some(current) if place < current => MaterialState::NonCurrent,
+        _ if core::iter::once(key).chain(related).all(|key| has(key, &material.id)) => {
+            MaterialState::PendingRotation
+        }
+        _ => MaterialState::PendingMultiRegionImportAndRotation,
+    }
 }

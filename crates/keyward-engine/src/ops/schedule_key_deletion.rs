@@ -8,25 +8,27 @@ use keyward_types::limits;
 pub(crate) struct ScheduleKeyDeletion;
 
 /// Days when the request names none.
-const WINDOW_DAYS_DEFAULT: i64 = 30;
+pub(crate) const WINDOW_DAYS_DEFAULT: u16 = 30;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Input {
     key_id: KeyRef,
-    pending_window_in_days: Option<i64>,
+    pending_window_in_days: Option<u16>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Output {
     key_id: String,
-    deletion_date: serde_json::Number,
+    /// Absent while replicas are waited for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deletion_date: Option<serde_json::Number>,
     key_state: KeyState,
-    pending_window_in_days: i64,
+    pending_window_in_days: u16,
     /// The same date, as CloudTrail writes it.
     #[serde(skip)]
-    date: Timestamp,
+    date: Option<Timestamp>,
 }
 
 impl Operation for ScheduleKeyDeletion {
@@ -67,35 +69,45 @@ impl Operation for ScheduleKeyDeletion {
     }
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
-        let date = call.now().plus_days(input.days());
         let key = KeyRecord::clone(call.key()?);
+        let days = input.days();
+        // A primary key outlives its replicas: its own days are counted when the last one is gone.
+        let waits = !key.is_replica()
+            && key.multi_region.as_ref().is_some_and(|related| !related.replicas.is_empty());
+        let state =
+            if waits { KeyState::PendingReplicaDeletion } else { KeyState::PendingDeletion };
+        let date = (!waits).then(|| call.now().plus_days(days.into()));
         let output = Output {
             key_id: key.name.to_string(),
-            deletion_date: date.wire(),
-            key_state: KeyState::PendingDeletion,
-            pending_window_in_days: input.days(),
+            deletion_date: date.map(Timestamp::wire),
+            key_state: state,
+            pending_window_in_days: days,
             date,
         };
         call.put(Record::Key(KeyRecord {
-            state: KeyState::PendingDeletion,
-            deletion_date: Some(date),
+            state,
+            deletion_date: date,
+            pending_window_days: waits.then_some(days),
             ..key
         }));
         Ok(output)
     }
 
     fn response_elements(_call: &Call<'_>, output: &Output) -> Option<Value> {
-        Some(json!({
+        let mut elements = json!({
             "keyId": output.key_id,
             "keyState": output.key_state,
-            "deletionDate": trail_date(output.date),
             "pendingWindowInDays": output.pending_window_in_days,
-        }))
+        });
+        if let (Some(date), Some(members)) = (output.date, elements.as_object_mut()) {
+            members.insert("deletionDate".to_owned(), trail_date(date).into());
+        }
+        Some(elements)
     }
 }
 
 impl Input {
-    fn days(&self) -> i64 {
+    fn days(&self) -> u16 {
         self.pending_window_in_days.unwrap_or(WINDOW_DAYS_DEFAULT)
     }
 

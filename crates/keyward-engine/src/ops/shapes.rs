@@ -35,6 +35,7 @@ pub(crate) const MARKER: Member = optional(
         text.chars().all(|c| ('\u{20}'..='\u{ff}').contains(&c))
     }),
 );
+pub(crate) const REGION_KIND: Kind = patterned(1, 32, "^([a-z]+-){2,3}\\d+$", is_region);
 pub(crate) const POLICY_KIND: Kind =
     patterned(1, 131_072, "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+", |text| {
         !text.is_empty()
@@ -96,6 +97,13 @@ pub(crate) const RECIPIENT: Member = optional(
 /// Whether a text is made of ASCII letters, digits and these.
 pub(crate) fn only(text: &str, others: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || others.contains(c))
+}
+
+pub(crate) fn is_region(text: &str) -> bool {
+    let Some((words, number)) = text.rsplit_once('-') else { return false };
+    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase());
+    let digits = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+    digits && (2..=3).contains(&words.split('-').count()) && words.split('-').all(is_word)
 }
 
 fn is_source_arn(text: &str) -> bool {

@@ -45,7 +45,7 @@ impl Operation for UpdateAlias {
         let (old, new) = (call.key_at(0)?, call.key_at(1)?);
         let caller = call.caller();
         let (account, region) = (&caller.account, &caller.origin.region);
-        if !NOT_PENDING_DELETION.contains(&new.state) {
+        if !NOT_PENDING_DELETION.contains(&call.state_at(1)?) {
             return Err(KmsError::new(
                 ErrorCode::InvalidState,
                 format!("{} is pending deletion.", new.name),

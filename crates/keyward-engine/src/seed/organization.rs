@@ -147,7 +147,7 @@ impl Sower<'_> {
         )?;
         let stated: Stated = serde_json::from_value(body).map_err(KmsError::internal)?;
         let (engine, caller) = (self.engine, self.caller(&account, &region));
-        let mut call = crate::call::Call::new(engine, &caller, &[], self.now);
+        let mut call = crate::call::Call::new(engine, &caller, "PutOrganization", &[], self.now);
         let stated = OrganizationRecord { updated: found.updated, ..stated.admit(&mut call)? };
         let differs = (stated != *found).then_some("its tree or its policies");
         self.there_already(&format!("the organization {}", found.id), differs)

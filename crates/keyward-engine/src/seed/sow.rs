@@ -546,17 +546,13 @@ impl<'e> Sower<'e> {
         let mut keys = Vec::new();
         if let Some(name) = key {
             let record = self.find(name)?.ok_or_else(|| crate::wording::no_such_key(name))?;
-            fitness::check(&O::SPEC, &record)?;
-            keys.push(FoundKey {
-                record,
-                alias: None,
-                material: None,
-                wrongly_claimed: false,
-                by_ciphertext: false,
-            });
+            let state = record.state;
+            let found = FoundKey::plain(record, state);
+            fitness::check(&O::SPEC, &found)?;
+            keys.push(found);
         }
         let (engine, caller) = (Arc::clone(self.engine), self.caller(account, region));
-        let mut call = Call::new(&engine, &caller, &keys, self.now);
+        let mut call = Call::new(&engine, &caller, O::SPEC.name, &keys, self.now);
         call.preset = preset;
         call.proposed = std::mem::take(&mut self.proposed);
         let outcome = O::run(&mut call, &input).map(|output| O::response_elements(&call, &output));

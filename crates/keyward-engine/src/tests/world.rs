@@ -66,6 +66,7 @@ impl TestWorld {
             keyring,
             provider: Provider::default(),
             policies: PolicyEngine::new(),
+            proxies: std::sync::Arc::new(crate::NoProxies),
             metrics: Arc::new(Metrics::new(&Engine::operation_names())),
             settings: Settings {
                 grant_delay_millis,

@@ -59,6 +59,7 @@ impl Scene {
             keyring,
             provider: Provider::RustCrypto,
             policies: PolicyEngine::new(),
+            proxies: std::sync::Arc::new(keyward_engine::NoProxies),
             metrics: Arc::new(Metrics::new(&Engine::operation_names())),
             settings: Settings::new(account(ACCOUNT), Region::parse("us-east-1").unwrap()),
         });

@@ -1,0 +1,42 @@
+//! `DisconnectCustomKeyStore` <https://docs.aws.amazon.com/kms/latest/APIReference/API_DisconnectCustomKeyStore.html>
+//!
+//! Keys in the store are unavailable from then on.
+
+use super::key_store_prelude::*;
+
+pub(crate) struct DisconnectCustomKeyStore;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Input {
+    custom_key_store_id: String,
+}
+
+impl Operation for DisconnectCustomKeyStore {
+    const SPEC: Spec = store_row(
+        "DisconnectCustomKeyStore",
+        "DELETE",
+        "/v1/custom-key-stores/{CustomKeyStoreId}/connection",
+        &[STORE_ID],
+    );
+    type Input = Input;
+    type Output = Nothing;
+
+    fn targets(_input: &Input) -> Result<Vec<Target<'_>>, KmsError> {
+        Ok(vec![Target::of(Subject::Account)])
+    }
+
+    fn run(call: &mut Call<'_>, input: &Input) -> Result<Nothing, KmsError> {
+        let store = call.key_store(&input.custom_key_store_id)?;
+        if !matches!(store.state, ConnectionState::Connected | ConnectionState::Failed) {
+            return Err(wrong_state(&store, "CONNECTED or FAILED"));
+        }
+        call.note("customKeyStoreName", store.name.as_str());
+        call.put(Record::KeyStore(KeyStoreRecord {
+            state: ConnectionState::Disconnected,
+            error: None,
+            ..KeyStoreRecord::clone(&store)
+        }));
+        Ok(Nothing {})
+    }
+}
