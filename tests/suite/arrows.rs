@@ -14,6 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("keyward-watch", &["keyward-types"]),
     ("keyward-telemetry", &["keyward-types"]),
     ("keyward-sigv4", &["keyward-types"]),
+    ("keyward-xks", &["keyward-types", "keyward-sigv4"]),
     (
         "keyward-engine",
         &[
@@ -80,6 +81,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("p256", &["keyward-crypto"]),
     ("p384", &["keyward-crypto"]),
     ("getrandom", &["keyward-crypto"]),
+    ("rustls", &["keyward-xks"]),
 ];
 
 type Manifests = BTreeMap<String, toml::Table>;
