@@ -1,6 +1,8 @@
-//! What the tests share. `bodies` needs no connection; `sockets` speaks real TLS to a `server` in the process.
+//! What the tests share. `bodies` needs no connection, `sockets` speaks real TLS to a `server` in the process,
+//! `independent` speaks to a proxy that somebody else could have written.
 
 mod bodies;
+mod independent;
 mod server;
 mod sockets;
 
