@@ -37,6 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "keyward-trail",
             "keyward-engine",
             "keyward-sigv4",
+            "keyward-xks",
         ],
     ),
     (

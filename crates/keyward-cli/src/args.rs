@@ -153,6 +153,15 @@ pub(crate) struct Dev {
     /// Believe this header from clients on this machine, as one of a front: x-via=kms:ViaService
     #[arg(long, value_name = "HEADER=CONDITION_KEY", value_parser = front_header)]
     pub(crate) front_header: Vec<(String, String)>,
+    /// Trust the root certificates of this PEM file for external key store proxies
+    #[arg(long, value_name = "FILE")]
+    pub(crate) xks_ca: Option<PathBuf>,
+    /// Connect to an external key store proxy at this address: xks.example.com=127.0.0.1:8443
+    #[arg(long, value_name = "HOST=ADDRESS:PORT", value_parser = xks_connect)]
+    pub(crate) xks_connect: Vec<(String, SocketAddr)>,
+    /// Wait this long for an external key store proxy, as AWS does unless said
+    #[arg(long, value_name = "MILLISECONDS", default_value = "250")]
+    pub(crate) xks_timeout: u64,
     /// Threads that serve requests; as many as cores unless said
     #[arg(long)]
     pub(crate) workers: Option<usize>,
@@ -162,6 +171,13 @@ pub(crate) struct Dev {
 fn front_header(text: &str) -> Result<(String, String), String> {
     let (header, key) = text.split_once('=').ok_or("write HEADER=CONDITION_KEY")?;
     Ok((header.to_owned(), key.to_owned()))
+}
+
+/// Where a host is, whatever its name leads to.
+fn xks_connect(text: &str) -> Result<(String, SocketAddr), String> {
+    let wanted = || "write HOST=ADDRESS:PORT".to_owned();
+    let (host, address) = text.split_once('=').ok_or_else(wanted)?;
+    Ok((host.to_owned(), address.parse().map_err(|_| wanted())?))
 }
 
 /// Where the root key comes from.

@@ -64,6 +64,8 @@ pub struct Config {
     pub crypto: CryptoChoice,
     /// Who may state what only a front can know. Nobody, unless it is named here.
     pub trusted_front: TrustedFront,
+    /// How external key store proxies are reached.
+    pub key_store_proxies: KeyStoreProxies,
     /// Seconds in which a new grant counts only for requests that carry its token, as it can be at AWS. 0,
     /// the default, lets grants count at once; a test that wants to catch forgotten tokens sets more.
     pub grant_delay_seconds: u32,
@@ -81,6 +83,25 @@ pub struct Config {
     /// Development mode: fixed root credentials, and a root key that is made and kept with the store.
     #[serde(skip)]
     pub dev: bool,
+}
+
+/// External key store proxies: whom to believe, where to find them, and how long to wait.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KeyStoreProxies {
+    /// A PEM file of root certificates that are trusted beside the public ones.
+    pub ca: Option<PathBuf>,
+    /// Where to connect for a host instead of to what its name leads to: an endpoint at AWS has no port, and a
+    /// proxy that is tried out here often has one.
+    pub connect_to: BTreeMap<String, SocketAddr>,
+    /// Milliseconds for a whole answer. AWS waits 250.
+    pub timeout_millis: u64,
+}
+
+impl Default for KeyStoreProxies {
+    fn default() -> Self {
+        Self { ca: None, connect_to: BTreeMap::new(), timeout_millis: 250 }
+    }
 }
 
 impl Config {
@@ -111,6 +132,7 @@ impl Config {
             guardrails: None,
             crypto: CryptoChoice::Default,
             trusted_front: TrustedFront::default(),
+            key_store_proxies: KeyStoreProxies::default(),
             grant_delay_seconds: 0,
             workers: 0,
             body_bytes_max: BODY_BYTES_MAX,

@@ -8,7 +8,7 @@
 
 use crate::{
     clock::SystemClock,
-    config::{Config, ConfigError, RootCredentials, RootKeySource, Secret},
+    config::{Config, ConfigError, KeyStoreProxies, RootCredentials, RootKeySource, Secret},
     guardrails::{GuardrailFolder, GuardrailsRefused},
 };
 use keyward_crypto::{Argon2Params, CryptoError, Keyring, RootKey, SystemEntropy};
@@ -19,7 +19,8 @@ use keyward_store::{
     Verified, harden,
 };
 use keyward_telemetry::Metrics;
-use keyward_types::{Entropy, Generator, Sealer};
+use keyward_types::{Entropy, Generator, KeyStoreProxy, Sealer};
+use keyward_xks::{Trust, TrustError, XksClient};
 use rand_core::Rng as _;
 use serde_json::{Value, json};
 use std::{
@@ -28,6 +29,7 @@ use std::{
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
@@ -73,6 +75,8 @@ pub enum StartError {
     GuardrailEvent(String),
     #[error("{place}: {cause}")]
     Io { place: String, cause: io::Error },
+    #[error("the root certificates for external key store proxies: {0}")]
+    ProxyTrust(#[from] TrustError),
     #[error("cannot listen on {address}: {cause}")]
     Listen { address: std::net::SocketAddr, cause: io::Error },
     #[error("{0}")]
@@ -114,7 +118,7 @@ pub fn open(config: &Config, progress: &dyn Progress) -> Result<Opened, StartErr
         keyring,
         provider: config.crypto.into(),
         policies: PolicyEngine::new(),
-        proxies: std::sync::Arc::new(keyward_engine::NoProxies),
+        proxies: proxies(&config.key_store_proxies)?,
         metrics: Arc::new(Metrics::new(&Engine::operation_names())),
         settings: Settings {
             grant_delay_millis: i64::from(config.grant_delay_seconds) * 1_000,
@@ -133,6 +137,18 @@ pub fn open(config: &Config, progress: &dyn Progress) -> Result<Opened, StartErr
     });
     let guardrails = guardrails.transpose()?;
     Ok(Opened { engine, report: store.report, seeded, guardrails, directory, home })
+}
+
+/// The way to external key store proxies.
+fn proxies(config: &KeyStoreProxies) -> Result<Arc<dyn KeyStoreProxy>, StartError> {
+    let trust = match &config.ca {
+        None => Trust::Public,
+        Some(path) => {
+            Trust::PublicAnd(fs::read(path).map_err(|cause| StartError::io(path, cause))?)
+        }
+    };
+    let client = XksClient::new(Arc::new(SystemClock::new()), trust, config.connect_to.clone())?;
+    Ok(Arc::new(client.with_timeout(Duration::from_millis(config.timeout_millis))))
 }
 
 /// Makes a store and the first root credentials, which are shown once.

@@ -16,7 +16,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-pub use tls::{Trust, TrustError};
+pub use tls::{Routes, Trust, TrustError};
 
 use address::{Address, Target};
 use core::{fmt, time::Duration};
@@ -64,8 +64,8 @@ impl XksClient {
     ///
     /// # Errors
     /// [`TrustError`] when the additional roots are none.
-    pub fn new(clock: Arc<dyn Clock>, trust: Trust) -> Result<Self, TrustError> {
-        let connector = tls::Connector::new(Arc::clone(&clock), trust)?;
+    pub fn new(clock: Arc<dyn Clock>, trust: Trust, routes: Routes) -> Result<Self, TrustError> {
+        let connector = tls::Connector::new(Arc::clone(&clock), trust, routes)?;
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .https_only(true)

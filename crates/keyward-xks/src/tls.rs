@@ -15,7 +15,9 @@ use rustls::{
     time_provider::TimeProvider,
 };
 use std::{
+    collections::BTreeMap,
     io::{Read as _, Write as _},
+    net::SocketAddr,
     sync::Arc,
     time::Duration,
 };
@@ -59,17 +61,26 @@ pub enum TrustError {
 /// Opens a TLS connection to a proxy.
 pub(crate) struct Connector {
     config: Arc<ClientConfig>,
+    routes: Routes,
 }
 
+/// Where to connect for a host instead of to what its name leads to. The name is still the one that is asked
+/// for and that the certificate must bear.
+pub type Routes = BTreeMap<String, SocketAddr>;
+
 impl Connector {
-    pub(crate) fn new(clock: Arc<dyn Clock>, trust: Trust) -> Result<Self, TrustError> {
+    pub(crate) fn new(
+        clock: Arc<dyn Clock>,
+        trust: Trust,
+        routes: Routes,
+    ) -> Result<Self, TrustError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let config = ClientConfig::builder_with_details(provider, Arc::new(Time(clock)))
             .with_safe_default_protocol_versions()
             .map_err(|error| TrustError::Setup(error.to_string()))?
             .with_root_certificates(roots(trust)?)
             .with_no_client_auth();
-        Ok(Self { config: Arc::new(config) })
+        Ok(Self { config: Arc::new(config), routes })
     }
 
     fn handshake(
@@ -110,9 +121,16 @@ impl Connects for Connector {
         };
         let host = details.uri.host().unwrap_or_default();
         let name = ServerName::try_from(host.to_owned()).map_err(|_| Error::HostNotFound)?;
-        let addrs = DefaultResolver::default()
-            .resolve(details.uri, details.config, left(details))
-            .map_err(unreachable)?;
+        let addrs = match self.routes.get(host) {
+            Some(route) => {
+                let mut addrs = DefaultResolver::default().empty();
+                addrs.push(*route);
+                addrs
+            }
+            None => DefaultResolver::default()
+                .resolve(details.uri, details.config, left(details))
+                .map_err(unreachable)?,
+        };
         let resolved = ConnectionDetails {
             uri: details.uri,
             addrs,

@@ -9,7 +9,8 @@ use crate::{
 use keyward_server::{
     Config, StartError, Started,
     config::{
-        CryptoChoice, LogFormat, LogSettings, RootCredentials, RootKeySource, Secret, TrustedFront,
+        CryptoChoice, KeyStoreProxies, LogFormat, LogSettings, RootCredentials, RootKeySource,
+        Secret, TrustedFront,
     },
     guardrails::GuardrailFolder,
 };
@@ -39,6 +40,11 @@ pub(super) fn dev(common: &Common, dev: Dev) -> Result<Exit, CliError> {
             networks: vec!["127.0.0.0/8".to_owned(), "::1".to_owned()],
             headers: dev.front_header.into_iter().collect(),
             ..TrustedFront::default()
+        },
+        key_store_proxies: KeyStoreProxies {
+            ca: dev.xks_ca,
+            connect_to: dev.xks_connect.into_iter().collect(),
+            timeout_millis: dev.xks_timeout,
         },
         workers: dev.workers.unwrap_or(0),
         log: LogSettings { filter: "warn".to_owned(), ..LogSettings::default() },

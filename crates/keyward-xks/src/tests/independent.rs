@@ -2,7 +2,7 @@
 //! OpenSSL. Where Python or its libraries cannot be had, that is a skip, said aloud.
 
 use super::{region, request};
-use crate::{Trust, XksClient};
+use crate::{Routes, Trust, XksClient};
 use core::time::Duration;
 use keyward_types::{
     Clock, KeyStoreProxy, ProxyFailure, ProxyKey, ProxyRequest, ProxySealed, Timestamp, XksProxy,
@@ -76,7 +76,7 @@ impl Running {
     }
 
     fn client(&self) -> XksClient {
-        XksClient::new(Arc::new(Now), Trust::PublicAnd(self.read("ca.pem")))
+        XksClient::new(Arc::new(Now), Trust::PublicAnd(self.read("ca.pem")), Routes::new())
             .unwrap()
             .with_timeout(Duration::from_secs(60))
     }

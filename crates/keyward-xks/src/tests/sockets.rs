@@ -4,7 +4,7 @@ use super::{
     ACCESS_KEY_ID, SECRET, proxy, region, request,
     server::{Answer, Heard, Identity, Server, answer},
 };
-use crate::{Trust, TrustError, XksClient};
+use crate::{Routes, Trust, TrustError, XksClient};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use core::time::Duration;
 use keyward_types::{
@@ -42,7 +42,7 @@ fn pem(identity: &Identity) -> Vec<u8> {
 
 /// Trusts `identity`, and waits so long that no machine is too slow.
 fn client(identity: &Identity) -> XksClient {
-    XksClient::new(Arc::new(At(NOW)), Trust::PublicAnd(pem(identity)))
+    XksClient::new(Arc::new(At(NOW)), Trust::PublicAnd(pem(identity)), Routes::new())
         .unwrap()
         .with_timeout(Duration::from_secs(60))
 }
@@ -228,7 +228,7 @@ fn a_certificate_must_be_trusted_current_and_for_the_name() {
     let other_root = Identity::of("localhost");
     let soon = Duration::from_secs(60);
     let trusting = |trust: Trust, seconds: i64| {
-        XksClient::new(Arc::new(At(seconds)), trust).unwrap().with_timeout(soon)
+        XksClient::new(Arc::new(At(seconds)), trust, Routes::new()).unwrap().with_timeout(soon)
     };
     let in_1970 = trusting(Trust::PublicAnd(pem(&identity)), 1);
     for (client, serves) in [
@@ -272,11 +272,16 @@ fn a_file_without_roots_is_refused() {
         (broken.to_vec(), TrustError::Certificate(1)),
         ([&whole[..], no_base64].concat(), TrustError::Certificate(2)),
     ] {
-        let told = XksClient::new(clock(), Trust::PublicAnd(pem)).err();
+        let told = XksClient::new(clock(), Trust::PublicAnd(pem), Routes::new()).err();
         assert_eq!(told, Some(expected));
     }
     assert!(
-        XksClient::new(clock(), Trust::PublicAnd([&other[..], &whole, &whole].concat())).is_ok()
+        XksClient::new(
+            clock(),
+            Trust::PublicAnd([&other[..], &whole, &whole].concat()),
+            Routes::new()
+        )
+        .is_ok()
     );
 }
 
