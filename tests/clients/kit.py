@@ -34,9 +34,9 @@ REGION = "us-east-1"
 # What never leaves the service but to the caller who asked for it.
 SECRET_MEMBERS = {
     "CiphertextBlob", "GrantToken", "Mac", "Message", "Plaintext", "PrivateKeyCiphertextBlob",
-    "PrivateKeyPlaintext", "SecretAccessKey", "SessionToken", "Signature",
+    "PrivateKeyPlaintext", "EncryptedKeyMaterial", "ImportToken", "RawSecretAccessKey", "SecretAccessKey", "SessionToken", "SharedSecret", "SharedSecretCiphertextBlob", "Signature",
 }
-BLOB_MEMBERS = SECRET_MEMBERS - {"GrantToken", "SecretAccessKey", "SessionToken"}
+BLOB_MEMBERS = SECRET_MEMBERS - {"GrantToken", "RawSecretAccessKey", "SecretAccessKey", "SessionToken"}
 
 # Refusals before the caller is known: they leave no event.
 UNAUTHENTICATED = {
