@@ -1,7 +1,8 @@
 """One running service as a story sees it: clients, refusals with their explanations, the log.
 
-The clients are unmodified. boto3's own hooks note each answer's request id, and every value that may
-stand neither in the log nor on disk, so that a story cannot forget to say it.
+The clients are unmodified. botocore's own hooks note each answer's request id, and every value that may
+stand neither in the log nor on disk, so that a story cannot forget to say it: also of the clients that a
+library makes for itself.
 """
 
 import base64
@@ -27,6 +28,7 @@ import botocore.awsrequest
 import botocore.config
 import botocore.credentials
 import botocore.exceptions
+import botocore.handlers
 
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
@@ -150,6 +152,9 @@ class World:
         self.answered = collections.Counter()
         self.unauthenticated = set()
         self.cli_calls = 0
+        # What every session starts with, from here to the end of the story.
+        self._hooks = [("before-parameter-build", self._sent), ("response-received", self._received)]
+        botocore.handlers.BUILTIN_HANDLERS.extend(self._hooks)
         self.session = boto3.session.Session(region_name=REGION)
         self.clients = {}
 
@@ -157,6 +162,8 @@ class World:
         return self
 
     def __exit__(self, *_):
+        for hook in self._hooks:
+            botocore.handlers.BUILTIN_HANDLERS.remove(hook)
         self._folder.cleanup()
 
     # -- clients ---------------------------------------------------------------------------------
@@ -165,16 +172,13 @@ class World:
         """A boto3 client; the root user's unless said."""
         login = login or self.root
         if (service, login, region) not in self.clients:
-            client = self.session.client(
+            self.clients[service, login, region] = self.session.client(
                 service, region_name=region, endpoint_url=self.endpoint,
                 aws_access_key_id=login.access_key_id, aws_secret_access_key=login.secret,
                 aws_session_token=login.token,
                 # A refusal that counts as throttling is told at once.
                 config=botocore.config.Config(retries={"total_max_attempts": 1}),
             )
-            client.meta.events.register("before-parameter-build", self._sent)
-            client.meta.events.register("response-received", self._received)
-            self.clients[service, login, region] = client
         return self.clients[service, login, region]
 
     def _sent(self, params, **_):
@@ -219,7 +223,7 @@ class World:
         if done.returncode == 0:
             self.cli_calls += 1
             output = json.loads(done.stdout) if done.stdout.strip() else None
-            self._withhold_text(output)
+            self.withhold_text(output)
             return output
         told = re.search(r"An error occurred \((\S+)\) when calling the \S+ operation[^:]*: ?(.*)", done.stderr, re.S)
         assert told, f"aws {' '.join(map(str, args))} exits {done.returncode}: {done.stderr}"
@@ -228,10 +232,11 @@ class World:
         named = re.search(r"request ([0-9a-f-]{36})", message)
         raise Refusal(code, message, named.group(1) if named else None)
 
-    def _withhold_text(self, value, name=""):
+    def withhold_text(self, value, name=""):
+        """The same of JSON as it goes over the wire."""
         if isinstance(value, dict):
             for member, inner in value.items():
-                self._withhold_text(inner, member)
+                self.withhold_text(inner, member)
         elif isinstance(value, str) and name in SECRET_MEMBERS:
             self.secret(base64.b64decode(value) if name in BLOB_MEMBERS else value)
 
@@ -273,9 +278,13 @@ class World:
         url = urllib.parse.urlsplit(request.url)
         path = url.path + (f"?{url.query}" if url.query else "")
         answer = self.send(method, path, dict(request.headers.items()), request.data)
+        self.heard(answer)
+        return answer
+
+    def heard(self, answer):
+        """Notes an answer that no client of botocore read."""
         if answer.status != 413:
             self._note(answer.headers.get("x-amzn-requestid"), answer.code if answer.status >= 400 else None)
-        return answer
 
     def send(self, method, path, headers, body):
         """A request as it is."""
