@@ -55,24 +55,70 @@ mod other_options {
     }
 }
 
+/// The AWS Encryption SDK for Python and its keyrings.
+mod encryption_sdk {
+    stories! { super::encryption_sdk_py; master_keys, several_keys, files, keyrings, agreement, }
+}
+
+/// Tink for Python.
+mod tink {
+    stories! { super::tink_py; envelopes, keysets, }
+}
+
+/// The signers of The Update Framework and in-toto.
+mod update_framework {
+    stories! { super::update_framework_py; signers, release, }
+}
+
+/// MongoDB's libmongocrypt, which has its own signer and its own reader of HTTP.
+mod mongodb {
+    stories! { super::mongodb_py; fields, }
+}
+
 /// The JavaScript SDK v3 and Node's own cryptography.
 mod javascript {
     stories! { super::stories_mjs; messages, offline, errors, roles, }
 }
 
 fn stories_py() -> Result<Command, Skipped> {
+    python("stories.py")
+}
+
+/// A program of stories with a library of its own.
+macro_rules! libraries {
+    ($($name:ident: $library:literal $program:literal,)*) => {
+        $(fn $name() -> Result<Command, Skipped> {
+            let mut command = python($program)?;
+            command.env("PYTHONPATH", clients::python_library($library)?);
+            Ok(command)
+        })*
+    };
+}
+
+libraries! {
+    encryption_sdk_py: "encryption-sdk" "encryption_sdk.py",
+    tink_py: "tink" "tink_envelopes.py",
+    update_framework_py: "securesystemslib" "update_framework.py",
+    mongodb_py: "pymongocrypt" "mongodb_fields.py",
+}
+
+fn python(program: &str) -> Result<Command, Skipped> {
     let mut command = Command::new(clients::python()?.join("python"));
-    command.arg(tests_folder().join("clients/stories.py"));
+    command.arg(tests_folder().join("clients").join(program));
     Ok(command)
 }
 
 fn stories_mjs() -> Result<Command, Skipped> {
+    node("stories.mjs")
+}
+
+fn node(program: &str) -> Result<Command, Skipped> {
     let mut command = Command::new("node");
     // The SDK announces which Node.js it will need next year.
     command
         .env("NODE_NO_WARNINGS", "1")
         .env("KEYWARD_NODE", clients::node()?)
-        .arg(tests_folder().join("clients/stories.mjs"));
+        .arg(tests_folder().join("clients").join(program));
     Ok(command)
 }
 

