@@ -3,38 +3,13 @@
 
 import assert from "node:assert/strict";
 import crypto from "node:crypto";
-import { createRequire } from "node:module";
+import { ACCOUNT, REGION, bytes, call, client, kms, newKey, refused, require, run as tell, text } from "./kit.mjs";
 
-const require = createRequire(`${process.env.KEYWARD_NODE}/`);
-const kms = require("@aws-sdk/client-kms");
 const sts = require("@aws-sdk/client-sts");
 const iam = require("@aws-sdk/client-iam");
 
 const { KMSClient } = kms;
-const ACCOUNT = "000000000000";
-const REGION = "us-east-1";
 const root = { accessKeyId: "test", secretAccessKey: "test" };
-const bytes = (text) => new TextEncoder().encode(text);
-const text = (bytes) => new TextDecoder().decode(bytes);
-
-// The endpoint and the credentials come from the environment, as they would in a user's program.
-const client = new KMSClient({});
-const call = (name, input = {}, by = client) => by.send(new kms[`${name}Command`](input));
-const newKey = async (input = {}) => (await call("CreateKey", input)).KeyMetadata;
-
-async function refused(promise, name, words = "") {
-  try {
-    await promise;
-  } catch (error) {
-    assert.equal(error.name, name, `${error.name}: ${error.message}`);
-    assert.ok(error.message.includes(words), `${error.message} has no ${words}`);
-    assert.equal(error.$fault, "client");
-    assert.equal(error.$metadata.httpStatusCode, 400);
-    assert.match(error.$metadata.requestId, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
-    return error;
-  }
-  assert.fail(`expected ${name}`);
-}
 
 async function messages() {
   const key = await newKey({ Description: "from JavaScript", Tags: [{ TagKey: "Team", TagValue: "blue" }] });
@@ -166,14 +141,4 @@ async function roles() {
   await assert.rejects(run("GetUser", { UserName: "nobody" }), (error) => error instanceof iam.NoSuchEntityException && error.$metadata.httpStatusCode === 404);
 }
 
-const STORIES = { messages, offline, errors, roles };
-
-// Seconds after which a story has hung.
-setTimeout(() => process.exit(124), 240_000).unref();
-const names = process.argv.slice(2);
-if (names.length === 0) console.log(Object.keys(STORIES).join("\n"));
-for (const name of names) {
-  const started = performance.now();
-  await STORIES[name]();
-  console.log(`${name}: ${((performance.now() - started) / 1000).toFixed(1)} s`);
-}
+await tell({ messages, offline, errors, roles });

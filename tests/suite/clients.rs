@@ -80,6 +80,11 @@ mod javascript {
     stories! { super::stories_mjs; messages, offline, errors, roles, }
 }
 
+/// On top of it the AWS Encryption SDK for JavaScript, and a signer for Ethereum.
+mod javascript_libraries {
+    stories! { super::libraries_mjs; encryption_sdk, encryption_sdk_streams, ethereum, }
+}
+
 fn stories_py() -> Result<Command, Skipped> {
     python("stories.py")
 }
@@ -110,6 +115,10 @@ fn python(program: &str) -> Result<Command, Skipped> {
 
 fn stories_mjs() -> Result<Command, Skipped> {
     node("stories.mjs")
+}
+
+fn libraries_mjs() -> Result<Command, Skipped> {
+    node("libraries.mjs")
 }
 
 fn node(program: &str) -> Result<Command, Skipped> {

@@ -6,7 +6,7 @@
 //! | boto3, the AWS CLI, cryptography, PyJWT | `target/clients/venv`, from `tests/clients/requirements.txt` |
 //! | a library on top of them, such as Tink | `target/clients/LIBRARY`, from `tests/clients/LIBRARY.txt` |
 //! | AWS's managed policies | `target/clients/managed-policies`, from `tests/clients/managed-policies.txt` |
-//! | the JavaScript SDK | `target/clients/node`, from `tests/clients/package-lock.json` |
+//! | the JavaScript SDK, and libraries on top of it | `target/clients/node`, from `tests/clients/package-lock.json` |
 //!
 //! What cannot be had is [`Skipped`] with the whole reason, printed past the test runner's capture; the last
 //! such print lists all. It knows no story; those are in `tests/clients`.
