@@ -85,6 +85,11 @@ mod javascript_libraries {
     stories! { super::libraries_mjs; encryption_sdk, encryption_sdk_streams, ethereum, }
 }
 
+/// The Rust SDK.
+mod rust_sdk {
+    stories! { super::rust_stories; messages, data_keys, signatures, errors, pages, }
+}
+
 fn stories_py() -> Result<Command, Skipped> {
     python("stories.py")
 }
@@ -129,6 +134,10 @@ fn node(program: &str) -> Result<Command, Skipped> {
         .env("KEYWARD_NODE", clients::node()?)
         .arg(tests_folder().join("clients").join(program));
     Ok(command)
+}
+
+fn rust_stories() -> Result<Command, Skipped> {
+    clients::rust_sdk().map(Command::new)
 }
 
 fn tell(test: &str, program: fn() -> Result<Command, Skipped>, story: &str, options: &[&str]) {

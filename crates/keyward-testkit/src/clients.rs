@@ -7,6 +7,7 @@
 //! | a library on top of them, such as Tink | `target/clients/LIBRARY`, from `tests/clients/LIBRARY.txt` |
 //! | AWS's managed policies | `target/clients/managed-policies`, from `tests/clients/managed-policies.txt` |
 //! | the JavaScript SDK, and libraries on top of it | `target/clients/node`, from `tests/clients/package-lock.json` |
+//! | the Rust SDK | `target/clients/rust-sdk`, from `tests/clients/rust-sdk` and its own lock file |
 //!
 //! What cannot be had is [`Skipped`] with the whole reason, printed past the test runner's capture; the last
 //! such print lists all. It knows no story; those are in `tests/clients`.
@@ -364,6 +365,32 @@ pub fn node() -> Result<&'static Path, Skipped> {
         Ok(folder)
     });
     folder.as_deref().map_err(Clone::clone)
+}
+
+/// The program with the stories of the Rust SDK, built in the folder of the clients.
+///
+/// # Errors
+/// [`Skipped`] when there is no way to the crates.
+///
+/// # Panics
+/// With cargo's output, when the stories do not build though the crates are there.
+pub fn rust_sdk() -> Result<&'static Path, Skipped> {
+    static PROGRAM: OnceLock<Result<PathBuf, Skipped>> = OnceLock::new();
+    let program = PROGRAM.get_or_init(|| {
+        let manifest = tests_folder().join("clients/rust-sdk/Cargo.toml");
+        let folder = clients_folder().join("rust-sdk");
+        let cargo = |subcommand: &str| {
+            let mut cargo = Command::new(env!("CARGO"));
+            cargo.args([subcommand, "--quiet", "--locked", "--manifest-path"]).arg(&manifest);
+            cargo
+        };
+        run(&mut cargo("fetch"))?;
+        // Cargo itself knows what is up to date, and builds one at a time.
+        run(cargo("build").args(["--offline", "--target-dir"]).arg(&folder))
+            .unwrap_or_else(|Skipped(output)| panic!("the stories do not build: {output}"));
+        Ok(folder.join("debug/keyward-rust-sdk-stories"))
+    });
+    program.as_deref().map_err(Clone::clone)
 }
 
 /// Makes `folder` anew unless it was made from these very files by this very version.
