@@ -7,12 +7,13 @@ import attacks
 import enforcement
 import identities
 import limits
+import materials
 import memory
 import runner
 import surroundings
 import use
 
-MODULES = (use, limits, enforcement, identities, surroundings, memory, attacks)
+MODULES = (use, materials, limits, enforcement, identities, surroundings, memory, attacks)
 
 if __name__ == "__main__":
     runner.main(*(story for module in MODULES for story in module.STORIES))
