@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    CryptoError, EncryptionAlgorithm,
+    EncryptionAlgorithm,
     algorithm::{
         encapsulation_algorithms, encryption_algorithms, key_agreement_algorithms, mac_algorithms,
         oaep_limit, signing_algorithms,

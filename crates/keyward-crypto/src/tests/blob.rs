@@ -1,7 +1,10 @@
 //! What a CiphertextBlob promises: it names its key without a key, and yields to nothing but its own.
 
 use super::*;
-use crate::{CryptoError, ciphertext::parse};
+use crate::{
+    External,
+    ciphertext::{parse, parse_external, write_external},
+};
 use keyward_types::{EncryptionContext, limits};
 
 fn context(pairs: &[(&str, &str)]) -> Vec<u8> {
@@ -138,8 +141,161 @@ fn a_header_with_an_impossible_name_is_not_authentic() {
     };
     // The account 0xff… has thirteen digits; then a Region with a NUL, and an unknown kind of key id.
     let region_len = blob[6] as usize;
-    for refused in [changed(0, 2), changed(1, 0xff), changed(7, 0), changed(7 + region_len, 2)] {
+    for refused in [changed(0, 3), changed(1, 0xff), changed(7, 0), changed(7 + region_len, 2)] {
         assert_eq!(refused.unwrap_err(), CryptoError::NotAuthentic);
     }
     assert!(parse(&blob).is_ok());
+}
+
+/// What a manager might have answered: parts of the lengths given.
+fn external(iv: usize, tag: usize, metadata: usize, ciphertext: usize) -> External {
+    External {
+        initialization_vector: vec![1; iv],
+        authentication_tag: vec![2; tag],
+        metadata: vec![3; metadata],
+        ciphertext: vec![4; ciphertext],
+    }
+}
+
+#[test]
+fn an_external_blob_says_what_was_written() {
+    let mut names = vec![key_name(); 2];
+    names[1].key_id = KeyId::parse(&format!("mrk-{}", "0f".repeat(16))).unwrap();
+    for name in names {
+        for (iv, metadata, ciphertext) in
+            [(12, 0, 1), (16, 20, 64), (12, 1, 4160), (16, 0, limits::PLAINTEXT_BYTES_MAX + 64)]
+        {
+            let external = external(iv, 16, metadata, ciphertext);
+            let blob = write_external(&name, &material_id(), &external).unwrap();
+            assert!(blob.len() <= limits::CIPHERTEXT_BYTES_MAX, "{}", blob.len());
+            let (header, read) = parse_external(&blob).unwrap();
+            assert_eq!(parse(&blob).unwrap(), header);
+            assert_eq!((&header.key, &header.material), (&name, &material_id()));
+            assert_eq!(read, external);
+            assert_eq!(write_external(&header.key, &header.material, &read).unwrap(), blob);
+        }
+    }
+    assert_eq!(format!("{:?}", external(12, 16, 20, 1)), "External { .. }");
+}
+
+#[test]
+fn parts_that_do_not_fit_are_refused() {
+    for bad in [
+        external(0, 16, 0, 1),
+        external(11, 16, 0, 1),
+        external(13, 16, 0, 1),
+        external(268, 16, 0, 1),
+        external(12, 15, 0, 1),
+        external(12, 17, 0, 1),
+        external(12, 16, 21, 1),
+        external(12, 16, 256, 1),
+        external(12, 16, 0, 0),
+    ] {
+        let refused = write_external(&key_name(), &material_id(), &bad).unwrap_err();
+        assert!(matches!(refused, CryptoError::BadName(_)), "{refused}");
+    }
+    let bad = MaterialId("zz".repeat(32));
+    let refused = write_external(&key_name(), &bad, &external(12, 16, 0, 1)).unwrap_err();
+    assert!(matches!(refused, CryptoError::BadName(_)));
+}
+
+#[test]
+fn neither_version_passes_for_the_other() {
+    let rng = &mut *fresh();
+    let key = generated(Provider::Default, KeySpec::SymmetricDefault, rng);
+    let context = context(&[("Project", "Alpha")]);
+    let mut first = blob(&key, rng);
+    assert_eq!(parse_external(&first).unwrap_err(), CryptoError::NotAuthentic);
+    let inner = key.seal_inner(&key_name(), &material_id(), &context, b"attack at dawn", rng);
+    let inner = inner.unwrap();
+    let external = External { ciphertext: inner.clone(), ..external(12, 16, 0, 0) };
+    let second = write_external(&key_name(), &material_id(), &external).unwrap();
+    assert_eq!(key.decrypt_symmetric(&context, &second).unwrap_err(), CryptoError::NotAuthentic);
+    // The inner layer under a header of version 1, and the other way about.
+    let header_len = first.len() - inner.len();
+    let moved = [&first[..header_len], &inner].concat();
+    assert_eq!(key.decrypt_symmetric(&context, &moved).unwrap_err(), CryptoError::NotAuthentic);
+    let sealed = first.split_off(header_len);
+    let opened = key.open_inner(&key_name(), &material_id(), &context, &sealed);
+    assert_eq!(opened.unwrap_err(), CryptoError::NotAuthentic);
+    for version in [0, 3, 255] {
+        let mut changed = second.clone();
+        changed[0] = version;
+        assert_eq!(parse(&changed).unwrap_err(), CryptoError::NotAuthentic);
+    }
+}
+
+#[test]
+fn an_inner_layer_opens_under_its_names_and_context_alone() {
+    let rng = &mut *fresh();
+    let bytes = Zeroizing::new(random(rng, 32));
+    let copies = import_all(KeySpec::SymmetricDefault, &bytes).unwrap();
+    let context = context(&[("Project", "Alpha")]);
+    let plaintext = random(rng, 100);
+    let (name, id) = (key_name(), material_id());
+    let (mut other_name, other_id) = (key_name(), MaterialId("5f".repeat(32)));
+    other_name.region = Region::parse("eu-central-2").unwrap();
+    for sealer in &copies {
+        let sealed = sealer.seal_inner(&name, &id, &context, &plaintext, rng).unwrap();
+        assert_eq!(sealed.len(), plaintext.len() + 64);
+        for opener in &copies {
+            assert_eq!(*opener.open_inner(&name, &id, &context, &sealed).unwrap(), plaintext);
+            for refused in [
+                opener.open_inner(&other_name, &id, &context, &sealed),
+                opener.open_inner(&name, &other_id, &context, &sealed),
+                opener.open_inner(&name, &MaterialId(String::new()), &context, &sealed),
+                opener.open_inner(&name, &id, b"", &sealed),
+                opener.open_inner(&name, &id, &context, &sealed[1..]),
+                opener.open_inner(&name, &id, &context, b""),
+            ] {
+                assert_eq!(refused.unwrap_err(), CryptoError::NotAuthentic);
+            }
+            for at in 0..sealed.len() {
+                let mut changed = sealed.clone();
+                changed[at] ^= 1 << up_to(rng, 7);
+                let refused = opener.open_inner(&name, &id, &context, &changed).unwrap_err();
+                assert_eq!(refused, CryptoError::NotAuthentic, "{at}");
+            }
+        }
+    }
+    let other = generated(Provider::Default, KeySpec::SymmetricDefault, rng);
+    let sealed = other.seal_inner(&name, &id, &context, &plaintext, rng).unwrap();
+    assert!(copies[0].open_inner(&name, &id, &context, &sealed).is_err());
+    let refused = other.seal_inner(&name, &MaterialId(String::new()), b"", b"x", rng).unwrap_err();
+    assert!(matches!(refused, CryptoError::BadName(_)));
+}
+
+#[test]
+fn what_parses_as_external_has_that_one_form() {
+    let rng = &mut *fresh();
+    let good = write_external(&key_name(), &material_id(), &external(16, 16, 9, 40)).unwrap();
+    for len in 0..good.len() - 40 {
+        assert_eq!(parse_external(&good[..len]).unwrap_err(), CryptoError::NotAuthentic);
+        assert_eq!(parse(&good[..len]).unwrap_err(), CryptoError::NotAuthentic);
+    }
+    let mut parsed = 0;
+    for _ in 0..50_000 {
+        let mut bytes = good.clone();
+        match up_to(rng, 2) {
+            0 => {
+                let at = up_to(rng, bytes.len() - 1);
+                bytes[at] ^= 1 << up_to(rng, 7);
+            }
+            1 => bytes.truncate(up_to(rng, good.len())),
+            _ => {
+                let kept = up_to(rng, good.len());
+                bytes.truncate(kept);
+                let len = up_to(rng, 100);
+                bytes.extend(random(rng, len));
+            }
+        }
+        if bytes.first() == Some(&2) {
+            assert_eq!(parse(&bytes).is_ok(), parse_external(&bytes).is_ok());
+        }
+        if let Ok((header, external)) = parse_external(&bytes) {
+            assert_eq!(write_external(&header.key, &header.material, &external).unwrap(), bytes);
+            parsed += 1;
+        }
+    }
+    assert!(parsed > 10_000, "{parsed}");
 }

@@ -6,7 +6,10 @@
 //! AES-GCM) from the layouts that the modules document.
 
 use super::*;
-use crate::{Keyring, RootKey, ciphertext::parse};
+use crate::{
+    Keyring, RootKey, aead,
+    ciphertext::{parse, parse_external},
+};
 use keyward_types::EncryptionContext;
 
 /// The material that made [`BLOB`]: the bytes 0 to 31.
@@ -29,6 +32,16 @@ const BLOB: &str = concat!(
     "0119df6690e50975732d656173742d31001234abcd12ab34cd56ef1234567890ab5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e",
     "5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5ea0a1a2a3a4a5a6a7a8a9aaabacadaeafffa1c85df46bbe58c0438166944c9b",
     "adba82b89ef5745dbfc9d543926dac6de59cbe9bb86a6659aac653ad6831aaa1f2a51415162e110aa975ee72cdab54",
+);
+const INNER: &str = concat!(
+    "a0a1a2a3a4a5a6a7a8a9aaabacadaeafa2a56bb113d4aec722d2dbc7792f3bba07ecbb589db9aeda8d4b70bf925457c8",
+    "3dc9dd60303f7ef444e38c4686e165e2d9b293fbc04df799104ca2a2f5db",
+);
+const EXTERNAL_BLOB: &str = concat!(
+    "0219df6690e50975732d656173742d31001234abcd12ab34cd56ef1234567890ab5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e",
+    "5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e0cb0b1b2b3b4b5b6b7b8b9babb5ddb1b9f2e14b1e18d467bc22ff8bfbe0369",
+    "643146944336ad3494db79f3821c76b92770c662681503481045ecab7b65ae4c3b93c8a5d090bd354beae6d43e5ed706",
+    "68a7f7b3f33f5090f3787a60950c29cf0fe479750d238243634b2c573aa182c6",
 );
 const SEALED: &str = concat!(
     "0100000003000000000000000701020304050607080000000000000009e6bbc10eb14b30b4840177f52cd9fc2c7871ce",
@@ -65,6 +78,30 @@ fn a_ciphertext_of_version_1_opens() {
         "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
     );
     assert_eq!(header.material, material_id());
+}
+
+#[test]
+fn a_ciphertext_of_version_2_reads_and_its_inner_layer_opens() {
+    let context = EncryptionContext([("Project".into(), "Alpha".into())].into()).canonical();
+    let (header, external) = parse_external(&bytes(EXTERNAL_BLOB)).unwrap();
+    assert_eq!(header, parse(&bytes(BLOB)).unwrap());
+    assert_eq!(external.metadata, b"id1");
+    // The outer layer, as a manager whose key is 0x60 to 0x7f made it.
+    const MANAGER_KEY: [u8; 32] = *b"`abcdefghijklmnopqrstuvwxyz{|}~\x7f";
+    let manager = aead::Key::new(Backend::RustCrypto, &MANAGER_KEY);
+    let outer = [&external.ciphertext[..], &external.authentication_tag].concat();
+    let nonce = external.initialization_vector.try_into().unwrap();
+    let inner = manager.unwrap().open(nonce, b"", &outer).unwrap();
+    assert_eq!(*inner, bytes(INNER));
+    for provider in Provider::ALL {
+        let key = key(KeySpec::SymmetricDefault, *provider);
+        let opened = key.open_inner(&header.key, &header.material, &context, &inner).unwrap();
+        assert_eq!(*opened, b"attack at dawn");
+        let rng = &mut Fixed((0xa0..0xb0).collect());
+        let plain = b"attack at dawn";
+        let again = key.seal_inner(&header.key, &header.material, &context, plain, rng).unwrap();
+        assert_eq!(again, bytes(INNER));
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    CryptoError, WrappingAlgorithm,
+    WrappingAlgorithm,
     algorithm::modulus_len,
     import::{unwrap_material, wrap_material},
 };

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    CryptoError, EncryptionAlgorithm, Keyring, MacAlgorithm, RootKey,
+    EncryptionAlgorithm, Keyring, MacAlgorithm, RootKey,
     algorithm::{
         encapsulation_algorithms, encryption_algorithms, import_lengths, key_agreement_algorithms,
         mac_algorithms, modulus_len, oaep_limit, signing_algorithms,

