@@ -11,10 +11,7 @@ use crate::{CryptoError, provider::Backend};
 use aws_lc_rs::signature as lc;
 use ed25519_dalek::{
     Signature, Signer as _, SigningKey, Verifier as _, VerifyingKey,
-    pkcs8::{
-        DecodePrivateKey as _, DecodePublicKey as _, EncodePrivateKey as _, EncodePublicKey as _,
-        KeypairBytes,
-    },
+    pkcs8::{DecodePrivateKey as _, DecodePublicKey as _, EncodePublicKey as _},
 };
 use keyward_types::{Generator, KeySpec};
 use rand_core::Rng as _;
@@ -22,6 +19,12 @@ use sha2::{Digest as _, Sha512};
 use zeroize::Zeroizing;
 
 const SPEC: KeySpec = KeySpec::EccNistEdwards25519;
+
+/// What stands before the seed in PKCS#8 of version 1: SEQUENCE of version 0, the algorithm 1.3.101.112, and
+/// an OCTET STRING around an OCTET STRING of 32 bytes. Version 2 would take the public key along, and many
+/// readers do not know it.
+const PKCS8_START: [u8; 16] =
+    [0x30, 46, 0x02, 1, 0, 0x30, 5, 0x06, 3, 0x2b, 0x65, 0x70, 0x04, 34, 0x04, 32];
 
 /// A private key that has been parsed.
 pub(crate) struct EdPrivate {
@@ -47,9 +50,7 @@ pub(crate) fn generate(
         Backend::RustCrypto => {
             let mut seed = Zeroizing::new([0; 32]);
             rng.fill_bytes(&mut *seed);
-            // What takes the public key along is version 2, which many readers do not know.
-            let pair = KeypairBytes { secret_key: *seed, public_key: None };
-            pair.to_pkcs8_der().map(|der| der.to_bytes()).map_err(|_| failed)
+            Ok(Zeroizing::new([&PKCS8_START[..], seed.as_slice()].concat()))
         }
         Backend::AwsLc => lc::Ed25519KeyPair::generate()
             .and_then(|pair| pair.to_pkcs8v1())

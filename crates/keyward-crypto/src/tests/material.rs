@@ -167,8 +167,11 @@ fn messages_of_the_wrong_form_are_refused() {
     let rng = &mut *fresh();
     for provider in Provider::ALL {
         for spec in SPECS.iter().filter(|spec| **spec != KeySpec::Rsa4096) {
+            if signing_algorithms(*spec).is_empty() {
+                continue;
+            }
+            let key = generated(*provider, *spec, rng);
             for algorithm in signing_algorithms(*spec) {
-                let key = generated(*provider, *spec, rng);
                 for message_type in MessageType::ALL {
                     let good = match message_type {
                         MessageType::Raw => None,
