@@ -7,18 +7,25 @@
 //! below the order of the group, and R is, byte for byte, what the equation without the cofactor yields.
 //! Source: RFC 8032 section 5.1; RFC 8410 sections 4 and 7 (the forms of keys).
 
-use crate::{CryptoError, provider::Backend};
+use crate::{
+    CryptoError,
+    pkcs8::{self, Form},
+    provider::Backend,
+};
 use aws_lc_rs::signature as lc;
 use ed25519_dalek::{
     Signature, Signer as _, SigningKey, Verifier as _, VerifyingKey,
-    pkcs8::{DecodePrivateKey as _, DecodePublicKey as _, EncodePublicKey as _},
+    pkcs8::{DecodePublicKey as _, EncodePublicKey as _},
 };
 use keyward_types::{Generator, KeySpec};
+use p256::pkcs8::ObjectIdentifier;
 use rand_core::Rng as _;
 use sha2::{Digest as _, Sha512};
 use zeroize::Zeroizing;
 
 const SPEC: KeySpec = KeySpec::EccNistEdwards25519;
+
+const OID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
 /// What stands before the seed in PKCS#8 of version 1: SEQUENCE of version 0, the algorithm 1.3.101.112, and
 /// an OCTET STRING around an OCTET STRING of 32 bytes. Version 2 would take the public key along, and many
@@ -63,7 +70,13 @@ impl EdPrivate {
     /// Versions 1 and 2 of PKCS#8; a public key that is given has to be the private key's own.
     pub(crate) fn from_pkcs8(backend: Backend, pkcs8: &[u8]) -> Result<Self, CryptoError> {
         let bad = CryptoError::BadKey(SPEC);
-        let key = SigningKey::from_pkcs8_der(pkcs8).map_err(|_| bad)?;
+        let parsed = pkcs8::private_key(OID, pkcs8).ok_or(bad)?;
+        // RFC 8410 has one form, which looks as the second one of the lattices does.
+        let Form::Expanded(seed) = parsed.form else { return Err(bad) };
+        let key = SigningKey::from_bytes(seed.try_into().map_err(|_| bad)?);
+        if parsed.public.is_some_and(|public| public != key.verifying_key().as_bytes()) {
+            return Err(bad);
+        }
         let aws = match backend {
             Backend::RustCrypto => None,
             Backend::AwsLc => Some(

@@ -1,10 +1,12 @@
-//! How the private and public keys of ML-DSA and ML-KEM are written down.
+//! How the private and public keys of ML-DSA and ML-KEM are written down, and the private ones of Ed25519.
 //!
-//! A private key has three forms: the seed from which everything is made, the expanded key that FIPS 203
-//! and 204 describe, or both. Keys made here have the seed alone; all three are read.
+//! A private key of the lattices has three forms: the seed from which everything is made, the expanded key
+//! that FIPS 203 and 204 describe, or both. Keys made here have the seed alone; all three are read.
 //! Whether the parts of one key belong together is not known here.
 //!
-//! Source: RFC 9881 sections 4 and 6 (ML-DSA), RFC 9935 sections 4 and 6 (ML-KEM); RFC 5958.
+//! INVARIANT: a secret is borrowed from what was handed in, and copied into what is wiped; the readers of
+//! the crates behind this leave copies.
+//! Source: RFC 9881 sections 4 and 6 (ML-DSA), RFC 9935 sections 4 and 6 (ML-KEM); RFC 5958; RFC 8410.
 
 use p256::pkcs8::{
     ObjectIdentifier, PrivateKeyInfoRef, SubjectPublicKeyInfoRef,
@@ -23,8 +25,11 @@ pub(crate) struct PrivateKey<'a> {
 }
 
 pub(crate) enum Form<'a> {
+    /// `[0] IMPLICIT OCTET STRING`.
     Seed(&'a [u8]),
+    /// `OCTET STRING`, which is also the one form of Ed25519.
     Expanded(&'a [u8]),
+    /// `SEQUENCE` of two `OCTET STRING`s.
     Both { seed: &'a [u8], expanded: &'a [u8] },
 }
 
