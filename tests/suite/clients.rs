@@ -34,6 +34,7 @@ mod python {
     stories! { super::stories_py;
         messages, file_under_a_data_key, data_keys, rsa_offline, release_archive, web_token, signatures, macs, rotation,
         alias_moves, dry_run, tags, pages, regions,
+        key_agreement, encapsulation, edwards_and_lattice, imported, imported_pairs, multi_region,
         sizes, wrong_keys, names, broken_ciphertexts, malformed_bodies, bad_policies,
         encryption_context, grants, explicit_deny, silent_key_policy, account_statement,
         two_accounts with "--seed" "seeds/two-accounts.yaml", sessions, credentials_end, asking,
@@ -50,6 +51,8 @@ mod other_options {
         data_keys with "--crypto" "rustcrypto",
         signatures with "--crypto" "rustcrypto",
         sizes with "--crypto" "rustcrypto",
+        edwards_and_lattice with "--crypto" "rustcrypto",
+        imported_pairs with "--crypto" "rustcrypto",
         rotation with "--durability" "commit",
         retired_while_used with "--durability" "commit",
     }

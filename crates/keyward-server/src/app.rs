@@ -14,7 +14,7 @@ use crate::{
 use actix_web::{
     App, Error, HttpRequest, HttpResponse, Route,
     body::BoxBody,
-    dev::{ServiceFactory, ServiceRequest, ServiceResponse},
+    dev::{Service as _, ServiceFactory, ServiceRequest, ServiceResponse},
     guard,
     web::{self, Data, Payload, ServiceConfig},
 };
@@ -31,7 +31,15 @@ pub fn create_app(
         InitError = (),
     >,
 > {
-    App::new().app_data(doors).configure(configure)
+    App::new().app_data(doors).configure(configure).wrap_fn(|request, service| {
+        let answer = service.call(request);
+        async move {
+            let mut answer = answer.await?;
+            // `Content-Length` as AWS writes it: a client that reads HTTP by itself may know no other spelling.
+            answer.response_mut().head_mut().set_camel_case_headers(true);
+            Ok(answer)
+        }
+    })
 }
 
 fn configure(config: &mut ServiceConfig) {
