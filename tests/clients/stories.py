@@ -6,6 +6,7 @@
 import attacks
 import enforcement
 import identities
+import key_stores
 import limits
 import materials
 import memory
@@ -13,7 +14,7 @@ import runner
 import surroundings
 import use
 
-MODULES = (use, materials, limits, enforcement, identities, surroundings, memory, attacks)
+MODULES = (use, materials, key_stores, limits, enforcement, identities, surroundings, memory, attacks)
 
 if __name__ == "__main__":
     runner.main(*(story for module in MODULES for story in module.STORIES))

@@ -49,6 +49,7 @@ impl Scene {
         );
         let actions = match spec.name {
             "ReEncrypt" => json!(["kms:ReEncryptFrom", "kms:ReEncryptTo"]),
+            "ReplicateKey" => json!(["kms:ReplicateKey", "kms:CreateKey"]),
             _ => json!(spec.action()),
         };
         let logins = vec![
@@ -134,6 +135,10 @@ impl Scene {
             "GetAccessKeyInfo" => json!({"AccessKeyId": self.logins[1].access_key_id}),
             "WhoCan" => json!({"Action": "kms:Encrypt"}),
             "CreateAlias" => json!({"AliasName": "alias/new"}),
+            "CreateCustomKeyStore" => json!({"CloudHsmClusterId": "cluster-abcdefghijk"}),
+            "ImportKeyMaterial" => json!({"ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE"}),
+            "ReplicateKey" => json!({"ReplicaRegion": "us-west-2"}),
+            "UpdatePrimaryRegion" => json!({"PrimaryRegion": "us-west-2"}),
             "CreateGrant" => {
                 json!({"GranteePrincipal": "arn:aws:iam::000000000000:root", "Operations": ["Encrypt"]})
             }

@@ -35,6 +35,7 @@ mod python {
         messages, file_under_a_data_key, data_keys, rsa_offline, release_archive, web_token, signatures, macs, rotation,
         alias_moves, dry_run, tags, pages, regions,
         key_agreement, encapsulation, edwards_and_lattice, imported, imported_pairs, multi_region,
+        external_key_store,
         sizes, wrong_keys, names, broken_ciphertexts, malformed_bodies, bad_policies,
         encryption_context, grants, explicit_deny, silent_key_policy, account_statement,
         two_accounts with "--seed" "seeds/two-accounts.yaml", sessions, credentials_end, asking,

@@ -501,10 +501,11 @@ fn touched(
     changes
 }
 
+/// Keys that are no more, or have lost material: what is kept parsed of them goes too.
 fn deleted_keys(changes: &[Change], keys: &[FoundKey]) -> Vec<Arc<keyward_types::KeyRecord>> {
     let deleted = |key: &&FoundKey| {
         changes.iter().any(
-            |change| matches!(change, Change::Delete(Name::Key(name)) if *name == key.record.name),
+            |change| matches!(change, Change::Delete(Name::Key(name) | Name::Material(name, _)) if *name == key.record.name),
         )
     };
     keys.iter().filter(deleted).map(|key| Arc::clone(&key.record)).collect()

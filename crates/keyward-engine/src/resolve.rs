@@ -190,9 +190,8 @@ impl Lookup<'_> {
     /// The key of another Region that is related to the one named.
     fn related(&mut self, reference: &KeyRef, region: &Region) -> Result<Found, KmsError> {
         match self.key(reference)? {
-            Found::Key(key) if key.record.multi_region.is_none() => {
-                Err(wording::not_a_primary(&key.record))
-            }
+            // That it has no relations is for those to hear who may act on it.
+            Found::Key(key) if key.record.multi_region.is_none() => Ok(Found::Key(key)),
             Found::Key(key) => {
                 self.named(KeyName { region: region.clone(), ..key.record.name.clone() }, None)
             }

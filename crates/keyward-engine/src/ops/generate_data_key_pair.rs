@@ -3,6 +3,7 @@
 use super::{
     data_key::{self, DataKeyPair, KEY_PAIR_SPEC},
     prelude::*,
+    rotation::KEPT_HERE,
 };
 
 pub(crate) struct GenerateDataKeyPair;
@@ -35,6 +36,8 @@ pub(crate) const ERRORS: &[ErrorCode] = &[
 impl Operation for GenerateDataKeyPair {
     const SPEC: Spec = Spec {
         usages: &[KeyUsage::EncryptDecrypt],
+        // A key in a custom key store wraps no key pairs.
+        origins: KEPT_HERE,
         logged: &["KeyId", "EncryptionContext", "KeyPairSpec"],
         errors: ERRORS,
         ..data(

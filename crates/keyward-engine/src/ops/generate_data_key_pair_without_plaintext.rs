@@ -4,6 +4,7 @@ use super::{
     data_key::{self, DataKeyPair, KEY_PAIR_SPEC},
     generate_data_key_pair::ERRORS,
     prelude::*,
+    rotation::KEPT_HERE,
 };
 
 pub(crate) struct GenerateDataKeyPairWithoutPlaintext;
@@ -21,6 +22,8 @@ pub(crate) struct Output {
 impl Operation for GenerateDataKeyPairWithoutPlaintext {
     const SPEC: Spec = Spec {
         usages: &[KeyUsage::EncryptDecrypt],
+        // A key in a custom key store wraps no key pairs.
+        origins: KEPT_HERE,
         logged: &["KeyId", "EncryptionContext", "KeyPairSpec"],
         errors: ERRORS,
         ..data(

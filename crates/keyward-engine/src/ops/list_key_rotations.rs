@@ -5,7 +5,7 @@
 use super::{
     describe_key::expiration_model,
     prelude::*,
-    rotation::{ROTATING, check_rotates, material_state},
+    rotation::{KEPT_HERE, check_rotates, material_state},
 };
 use keyward_types::{ExpirationModel, MaterialState, RotationType, key::MaterialInfo};
 
@@ -82,7 +82,7 @@ impl RotationsListEntry {
 impl Operation for ListKeyRotations {
     const SPEC: Spec = Spec {
         read_only: true,
-        origins: ROTATING,
+        origins: KEPT_HERE,
         logged: &["KeyId", "IncludeKeyMaterial", "Limit", "Marker"],
         errors: &[
             ErrorCode::NotFound,

@@ -4,7 +4,7 @@
 
 use super::{
     prelude::*,
-    rotation::{ROTATING, check_rotation_changes, rotate},
+    rotation::{KEPT_HERE, check_rotation_changes, rotate},
 };
 use keyward_types::{RotationType, limits};
 
@@ -22,7 +22,7 @@ pub(crate) struct Input {
 impl Operation for RotateKeyOnDemand {
     const SPEC: Spec = Spec {
         states: &[KeyState::Enabled],
-        origins: ROTATING,
+        origins: KEPT_HERE,
         errors: &[
             ErrorCode::NotFound,
             ErrorCode::Disabled,

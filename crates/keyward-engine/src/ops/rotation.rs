@@ -27,8 +27,8 @@ pub(crate) const ERRORS: &[ErrorCode] = &[
 
 /// Origins of keys whose rotation can be scheduled.
 pub(crate) const SCHEDULED: &[MaterialOrigin] = &[MaterialOrigin::AwsKms];
-/// Origins of keys that have rotations at all.
-pub(crate) const ROTATING: &[MaterialOrigin] = &[MaterialOrigin::AwsKms, MaterialOrigin::External];
+/// Origins of keys whose material is here, and so can rotate or wrap a key pair.
+pub(crate) const KEPT_HERE: &[MaterialOrigin] = &[MaterialOrigin::AwsKms, MaterialOrigin::External];
 
 /// Asymmetric and HMAC keys do not rotate.
 pub(crate) fn check_rotates(key: &KeyRecord) -> Result<(), KmsError> {
