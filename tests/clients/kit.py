@@ -448,6 +448,14 @@ class World:
         lines = self.keyward("events", "list", "--limit", "1000", "-o", "json", *options, login=login).splitlines()
         return [json.loads(line) for line in lines]
 
+    def _events_of(self, reader):
+        """Newest first, unless there are more than one list holds."""
+        events = self.events(login=reader)
+        if len(events) < 1000:
+            return events
+        outcomes = ("success", "denied", "client_error", "server_error")
+        return [event for outcome in outcomes for event in self.events("--outcome", outcome, login=reader)]
+
     def event(self, request_id):
         found = [event for event in self.all_events() if event.get("requestID") == request_id]
         equal(len(found), 1, f"events of {request_id}")
@@ -455,10 +463,7 @@ class World:
 
     def all_events(self):
         """Every account's, each event once."""
-        # One list has a thousand at most, and a busy story more.
-        outcomes = ("success", "denied", "client_error", "server_error")
-        lists = (self.events("--outcome", outcome, login=reader) for reader in self.readers for outcome in outcomes)
-        by_id = {event["eventID"]: event for events in lists for event in events}
+        by_id = {event["eventID"]: event for reader in self.readers for event in self._events_of(reader)}
         return list(by_id.values())
 
     def check(self):
