@@ -38,7 +38,8 @@ REGION = "us-east-1"
 # What never leaves the service but to the caller who asked for it.
 SECRET_MEMBERS = {
     "CiphertextBlob", "GrantToken", "Mac", "Message", "Plaintext", "PrivateKeyCiphertextBlob",
-    "PrivateKeyPlaintext", "EncryptedKeyMaterial", "ImportToken", "RawSecretAccessKey", "SecretAccessKey", "SessionToken", "SharedSecret", "SharedSecretCiphertextBlob", "Signature",
+    "PrivateKeyPlaintext", "EncryptedKeyMaterial", "ImportToken", "RawSecretAccessKey", "SecretAccessKey",
+    "SessionToken", "SharedSecret", "SharedSecretCiphertextBlob", "Signature",
 }
 BLOB_MEMBERS = SECRET_MEMBERS - {"GrantToken", "RawSecretAccessKey", "SecretAccessKey", "SessionToken"}
 
@@ -156,7 +157,7 @@ def until(holds, what):
     """Asks until it holds; half a minute at most."""
     ends = time.monotonic() + 30
     while not holds():
-        assert time.monotonic() < ends, what
+        assert time.monotonic() < ends, what()
         time.sleep(0.02)
 
 
@@ -204,7 +205,7 @@ class World:
         self._deafen()
         os.environ |= {"KEYWARD_ENDPOINT": endpoint, "KEYWARD_DATA": str(data), "KEYWARD_SERVICE_LOG": str(log)}
         try:
-            until(lambda: ready(endpoint), f"the other service is ready: {log.read_text()}")
+            until(lambda: ready(endpoint), lambda: f"the other service is not ready: {log.read_text()}")
             with World() as world:
                 yield world
                 world.check()

@@ -39,8 +39,7 @@ use crate::{
     CryptoError,
     derived::{OVERHEAD, Secret},
 };
-use core::fmt;
-use keyward_types::{AccountId, Generator, KeyId, KeyName, MaterialId, Region};
+use keyward_types::{AccountId, Generator, KeyId, KeyName, MaterialId, ProxySealed, Region};
 use zeroize::Zeroizing;
 
 /// Whose ciphertext a blob claims to be.
@@ -48,27 +47,6 @@ use zeroize::Zeroizing;
 pub struct Header {
     pub key: KeyName,
     pub material: MaterialId,
-}
-
-/// What an external key manager made of an inner layer.
-///
-/// Source: <https://github.com/aws/aws-kms-xksproxy-api-spec>, Encrypt.
-#[derive(Clone, PartialEq, Eq)]
-pub struct External {
-    /// 12 or 16 bytes.
-    pub initialization_vector: Vec<u8>,
-    /// 16 bytes.
-    pub authentication_tag: Vec<u8>,
-    /// What the manager wants to see again, at most 20 bytes.
-    pub metadata: Vec<u8>,
-    /// At least one byte.
-    pub ciphertext: Vec<u8>,
-}
-
-impl fmt::Debug for External {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("External").finish_non_exhaustive()
-    }
 }
 
 /// Reads the header of a blob of any version. What it says is proven only by decrypting.
@@ -88,24 +66,24 @@ pub fn parse(blob: &[u8]) -> Result<Header, CryptoError> {
 ///
 /// # Errors
 /// [`CryptoError::NotAuthentic`], whatever the reason, a blob of version 1 included.
-pub fn parse_external(blob: &[u8]) -> Result<(Header, External), CryptoError> {
+pub fn parse_external(blob: &[u8]) -> Result<(Header, ProxySealed), CryptoError> {
     let (parts, rest) = split(blob).ok_or(CryptoError::NotAuthentic)?;
     let external = split_external(rest).filter(|_| parts.version == VERSION_EXTERNAL);
     parts.names().zip(external).ok_or(CryptoError::NotAuthentic)
 }
 
 /// Writes the blob of version 2 for an inner layer, made by [`crate::KeyMaterial::seal_inner`] for the same
-/// names, of which an external key manager has made `external`.
+/// names, of which an external key manager has made `external`; its ciphertext has at least one byte.
 ///
 /// # Errors
 /// [`CryptoError::BadName`] for names and parts that a blob cannot hold.
 pub fn write_external(
     key: &KeyName,
     material: &MaterialId,
-    external: &External,
+    external: &ProxySealed,
 ) -> Result<Vec<u8>, CryptoError> {
     let bad = CryptoError::BadName;
-    let External { initialization_vector, authentication_tag, metadata, ciphertext } = external;
+    let ProxySealed { initialization_vector, authentication_tag, metadata, ciphertext } = external;
     let iv_len = u8::try_from(initialization_vector.len())
         .ok()
         .filter(|len| IV_LENS.contains(len))
@@ -225,7 +203,7 @@ fn split(blob: &[u8]) -> Option<(Parts<'_>, &[u8])> {
 }
 
 /// What follows the header of version 2.
-fn split_external(rest: &[u8]) -> Option<External> {
+fn split_external(rest: &[u8]) -> Option<ProxySealed> {
     let ([iv_len], rest) = rest.split_first_chunk::<1>()?;
     let (initialization_vector, rest) =
         rest.split_at_checked(usize::from(*iv_len)).filter(|_| IV_LENS.contains(iv_len))?;
@@ -234,7 +212,7 @@ fn split_external(rest: &[u8]) -> Option<External> {
     let (metadata, ciphertext) = rest
         .split_at_checked(usize::from(*metadata_len))
         .filter(|(_, ciphertext)| *metadata_len <= METADATA_LEN_MAX && !ciphertext.is_empty())?;
-    Some(External {
+    Some(ProxySealed {
         initialization_vector: initialization_vector.to_vec(),
         authentication_tag: authentication_tag.to_vec(),
         metadata: metadata.to_vec(),

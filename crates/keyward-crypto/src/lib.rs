@@ -40,7 +40,7 @@ pub use algorithm::{
     EncapsulationAlgorithm, EncryptionAlgorithm, KeyAgreementAlgorithm, MacAlgorithm, MessageType,
     SigningAlgorithm, WrappingAlgorithm,
 };
-pub use ciphertext::{External, Header};
+pub use ciphertext::Header;
 pub use entropy::{SeededEntropy, SystemEntropy};
 pub use hierarchy::{Argon2Params, Dek, Keyring, RootKey};
 pub use material::KeyMaterial;

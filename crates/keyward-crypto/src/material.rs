@@ -9,7 +9,7 @@
 use crate::{
     CryptoError, Dek, EncapsulationAlgorithm, EncryptionAlgorithm, KeyAgreementAlgorithm,
     MacAlgorithm, MessageType, Provider, PublicKey, SigningAlgorithm,
-    algorithm::{Family, import_lengths, key_agreement_algorithms, mac_algorithms, mac_len},
+    algorithm::{Family, import_lengths, key_agreement_algorithms, mac_algorithms},
     ciphertext,
     derived::{Secret, keyed},
     ec::{self, EcPrivate},
@@ -59,9 +59,10 @@ impl KeyMaterial {
         rng: &mut dyn Generator,
     ) -> Result<Self, CryptoError> {
         let backend = provider.generation();
-        let bytes = match (secret_len(spec), Family::of(spec)) {
-            (Some(len), _) => {
-                let mut bytes = Zeroizing::new(vec![0; len]);
+        let bytes = match (import_lengths(spec), Family::of(spec)) {
+            // What is nothing but random bytes is made no longer than it has to be.
+            (Some(lengths), _) => {
+                let mut bytes = Zeroizing::new(vec![0; *lengths.start()]);
                 rng.fill_bytes(&mut bytes);
                 bytes
             }
@@ -446,12 +447,4 @@ fn wrapping_data(spec: KeySpec, key_name: &str, material_id: &str) -> Vec<u8> {
         data.extend_from_slice(text.as_bytes());
     }
     data
-}
-
-/// Bytes of a secret that is nothing but random bytes, where it is made here.
-fn secret_len(spec: KeySpec) -> Option<usize> {
-    match spec {
-        KeySpec::SymmetricDefault => Some(32),
-        spec => mac_algorithms(spec).first().map(|algorithm| mac_len(*algorithm)),
-    }
 }

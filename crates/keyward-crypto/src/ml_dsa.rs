@@ -208,7 +208,8 @@ impl MlDsaPrivate {
         pkcs8: &[u8],
     ) -> Result<(Self, Vec<u8>), CryptoError> {
         let bad = CryptoError::BadKey(spec);
-        let parsed = pkcs8::private_key(oid(spec)?, pkcs8).ok_or(bad)?;
+        let oid = oid(spec)?;
+        let parsed = pkcs8::private_key(oid, pkcs8).ok_or(bad)?;
         let (key, der) = match backend {
             Backend::RustCrypto => {
                 let key = expand(spec, &parsed).ok_or(bad)?;
@@ -221,8 +222,7 @@ impl MlDsaPrivate {
                 (Self::AwsLc(Box::new(AwsPrivate { pair, mu: OnceLock::new() })), der)
             }
         };
-        let public = pkcs8::public_key(oid(spec)?, &der);
-        if parsed.public.is_some() && parsed.public != public {
+        if !parsed.agrees_with(oid, &der) {
             return Err(bad);
         }
         Ok((key, der))

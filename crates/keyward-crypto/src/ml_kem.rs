@@ -194,11 +194,11 @@ impl MlKemPrivate {
         pkcs8: &[u8],
     ) -> Result<(Self, Vec<u8>), CryptoError> {
         let bad = CryptoError::BadKey(spec);
-        let parsed = pkcs8::private_key(oid(spec)?, pkcs8).ok_or(bad)?;
+        let oid = oid(spec)?;
+        let parsed = pkcs8::private_key(oid, pkcs8).ok_or(bad)?;
         let key = expand(spec, &parsed).ok_or(bad)?;
         let der = key.public_der().ok_or(bad)?;
-        let public = pkcs8::public_key(oid(spec)?, &der);
-        if parsed.public.is_some() && parsed.public != public {
+        if !parsed.agrees_with(oid, &der) {
             return Err(bad);
         }
         let key = match backend {

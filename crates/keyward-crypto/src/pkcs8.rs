@@ -33,6 +33,13 @@ pub(crate) enum Form<'a> {
     Both { seed: &'a [u8], expanded: &'a [u8] },
 }
 
+impl PrivateKey<'_> {
+    /// Whether the public key that it carries, if any, is the one in this SubjectPublicKeyInfo.
+    pub(crate) fn agrees_with(&self, oid: ObjectIdentifier, der: &[u8]) -> bool {
+        self.public.is_none_or(|public| Some(public) == public_key(oid, der))
+    }
+}
+
 /// `None` for what is no PKCS#8 of this algorithm.
 pub(crate) fn private_key(oid: ObjectIdentifier, pkcs8: &[u8]) -> Option<PrivateKey<'_>> {
     let info = PrivateKeyInfoRef::try_from(pkcs8).ok()?;

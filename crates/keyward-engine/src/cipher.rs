@@ -77,11 +77,10 @@ impl Call<'_> {
                 material.decrypt_rsa(algorithm, &blob.0, self.generator()).map_err(invalid)?;
             return Ok(Opened { plaintext: Blob(plaintext.to_vec()), material: None });
         };
-        if !key.materials.iter().any(|known| known.id == *id) {
-            return Err(KmsError::bare(ErrorCode::InvalidCiphertext));
-        }
+        let known = key.materials.iter().find(|known| known.id == *id);
+        let known = known.ok_or(KmsError::bare(ErrorCode::InvalidCiphertext))?;
         // Gone for now, or expired: imported material can come back.
-        if !key.materials.iter().any(|known| known.id == *id && known.is_present()) {
+        if !known.is_present() {
             return Err(KmsError::new(
                 ErrorCode::InvalidState,
                 format!("{} is pending import.", key.name),

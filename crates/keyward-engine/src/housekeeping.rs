@@ -231,7 +231,7 @@ fn expire(call: &mut Call<'_>, mut key: KeyRecord) -> Result<(), KmsError> {
 
 /// Rotates, and says what the event says.
 fn rotate(call: &mut Call<'_>, key: &KeyRecord) -> Result<Value, KmsError> {
-    let current = rotation::rotate(call, key.clone(), RotationType::Automatic)?;
+    let current = rotation::rotate(call, key, RotationType::Automatic)?;
     Ok(json!({
         "rotationType": RotationType::Automatic,
         "keyOrigin": key.origin,

@@ -40,10 +40,9 @@ impl Call<'_> {
         }
         let KeyStoreRecord { account, region, .. } = &*store;
         self.rest_on(Name::KeyStores(account.clone(), region.clone()));
-        let keys = self.store().keys_in_store(account, region, &store.id, usize::MAX);
-        let keys = keys.map_err(KmsError::internal)?;
-        let same = |key: &Arc<KeyRecord>| key.key_store.as_ref() == Some(place);
-        if keys.iter().any(same) {
+        let taken =
+            self.store().key_in_store(account, region, place).map_err(KmsError::internal)?;
+        if taken.is_some() {
             return Err(KmsError::new(
                 ErrorCode::XksKeyAlreadyInUse,
                 format!(
@@ -88,15 +87,9 @@ impl Call<'_> {
             let proxies = &engine.world.proxies;
             proxies.encrypt(&store.proxy, &place.external_key, request, &associated, &inner)
         });
-        let ProxySealed { initialization_vector, authentication_tag, metadata, ciphertext } =
-            sealed.map_err(for_cryptography)?;
-        let external = ciphertext::External {
-            initialization_vector,
-            authentication_tag,
-            metadata,
-            ciphertext,
-        };
-        ciphertext::write_external(&key.name, &id, &external).map(Blob).map_err(KmsError::internal)
+        ciphertext::write_external(&key.name, &id, &sealed.map_err(for_cryptography)?)
+            .map(Blob)
+            .map_err(KmsError::internal)
     }
 
     /// Opens both layers. The material is the one that the blob names.
@@ -110,15 +103,9 @@ impl Call<'_> {
     ) -> Result<Blob, KmsError> {
         let key = Arc::clone(self.key_at(n)?);
         let invalid = |_: CryptoError| KmsError::bare(ErrorCode::InvalidCiphertext);
-        let (_, external) = ciphertext::parse_external(&blob.0).map_err(invalid)?;
+        let (_, sealed) = ciphertext::parse_external(&blob.0).map_err(invalid)?;
         let material = self.material_named(n, id)?;
         let associated = associated(context)?;
-        let sealed = ProxySealed {
-            initialization_vector: external.initialization_vector,
-            authentication_tag: external.authentication_tag,
-            metadata: external.metadata,
-            ciphertext: external.ciphertext,
-        };
         let store = self.store_of(&key, place)?;
         let engine = self.engine();
         let inner = self.with_request(Some(&key.name.to_string()), |request| {

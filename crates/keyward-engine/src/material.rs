@@ -80,6 +80,12 @@ impl Call<'_> {
         Ok((MaterialInfo::made(id, self.now()), material.public_key_der()))
     }
 
+    /// A key, and after it the keys related to it: what is shared changes in all of them.
+    pub(crate) fn family(&mut self, key: &KeyRecord) -> Result<Vec<KeyRecord>, KmsError> {
+        let related = self.related(key)?;
+        Ok(core::iter::once(key.clone()).chain(related).collect())
+    }
+
     /// The records of the keys that are related to a multi-Region key. The commit rests on them.
     pub(crate) fn related(&mut self, key: &KeyRecord) -> Result<Vec<KeyRecord>, KmsError> {
         let mut found = Vec::new();

@@ -212,9 +212,10 @@ pub trait Operation: Sized + Send + Sync + 'static {
         None
     }
 
-    /// Whether this call asks another machine, and so may wait: an external key store.
-    fn remote(_input: &Self::Input, key: Option<&keyward_types::KeyRecord>) -> bool {
-        Self::SPEC.plane == Plane::Data && key.is_some_and(|key| key.key_store.is_some())
+    /// Whether this call asks another machine, and so may wait, whatever its keys. Cryptography with a key of
+    /// an external key store does so anyway.
+    fn remote(_input: &Self::Input) -> bool {
+        false
     }
 
     /// Whether this call belongs on the CPU pool: RSA, key generation.

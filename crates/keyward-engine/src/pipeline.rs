@@ -157,11 +157,10 @@ impl Prepared {
     }
 
     fn lane_of<O: Operation>(&self, input: &O::Input) -> Lane {
-        let mut keys = self.keys.iter().map(|found| &*found.record);
-        let first = keys.clone().next();
-        if O::remote(input, first) || keys.any(|key| O::remote(input, Some(key))) {
+        let in_store = |found: &FoundKey| found.record.key_store.is_some();
+        if O::remote(input) || O::SPEC.plane == Plane::Data && self.keys.iter().any(in_store) {
             Lane::Remote
-        } else if O::heavy(input, first) {
+        } else if O::heavy(input, self.keys.first().map(|found| &*found.record)) {
             Lane::Heavy
         } else {
             Lane::Light

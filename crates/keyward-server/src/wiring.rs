@@ -19,7 +19,7 @@ use keyward_store::{
     Verified, harden,
 };
 use keyward_telemetry::Metrics;
-use keyward_types::{Entropy, Generator, KeyStoreProxy, Sealer};
+use keyward_types::{Clock, Entropy, Generator, KeyStoreProxy, Sealer};
 use keyward_xks::{Trust, TrustError, XksClient};
 use rand_core::Rng as _;
 use serde_json::{Value, json};
@@ -111,14 +111,15 @@ pub fn open(config: &Config, progress: &dyn Progress) -> Result<Opened, StartErr
     }
     let (store, keyring) =
         if exists { reopen(config, options, progress)? } else { create(config, options)? };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let engine = Engine::new(World {
-        clock: Arc::new(SystemClock::new()),
+        proxies: proxies(&config.key_store_proxies, &clock)?,
+        clock,
         entropy: Arc::new(SystemEntropy),
         store: store.store,
         keyring,
         provider: config.crypto.into(),
         policies: PolicyEngine::new(),
-        proxies: proxies(&config.key_store_proxies)?,
         metrics: Arc::new(Metrics::new(&Engine::operation_names())),
         settings: Settings {
             grant_delay_millis: i64::from(config.grant_delay_seconds) * 1_000,
@@ -140,14 +141,17 @@ pub fn open(config: &Config, progress: &dyn Progress) -> Result<Opened, StartErr
 }
 
 /// The way to external key store proxies.
-fn proxies(config: &KeyStoreProxies) -> Result<Arc<dyn KeyStoreProxy>, StartError> {
+fn proxies(
+    config: &KeyStoreProxies,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<dyn KeyStoreProxy>, StartError> {
     let trust = match &config.ca {
         None => Trust::Public,
         Some(path) => {
             Trust::PublicAnd(fs::read(path).map_err(|cause| StartError::io(path, cause))?)
         }
     };
-    let client = XksClient::new(Arc::new(SystemClock::new()), trust, config.connect_to.clone())?;
+    let client = XksClient::new(Arc::clone(clock), trust, config.connect_to.clone())?;
     Ok(Arc::new(client.with_timeout(Duration::from_millis(config.timeout_millis))))
 }
 

@@ -12,7 +12,7 @@ use crate::{
 };
 use keyward_types::{
     AccessKeyRecord, AccountId, AliasName, AliasRecord, EndpointRecord, GrantId, GrantRecord,
-    GroupRecord, KeyId, KeyName, KeyRecord, KeyState, KeyStoreRecord, LastUsage,
+    GroupRecord, KeyId, KeyInStore, KeyName, KeyRecord, KeyState, KeyStoreRecord, LastUsage,
     ManagedPolicyRecord, MaterialId, MaterialRecord, MfaDeviceRecord, OrganizationRecord, Region,
     RoleRecord, UserRecord, key::DekRecord,
 };
@@ -348,6 +348,20 @@ impl Store {
     ) -> Read<Vec<Arc<KeyStoreRecord>>> {
         let prefix = tree::key_stores_prefix(account, region);
         self.shared.walk(prefix, None, listed!(KeyStore)).collect()
+    }
+
+    /// The KMS key that has this external key.
+    pub fn key_in_store(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        place: &KeyInStore,
+    ) -> Read<Option<Arc<KeyRecord>>> {
+        let mut entry = tree::keys_in_store_prefix(account, region, &place.store);
+        entry.extend_from_slice(place.external_key.as_bytes());
+        // Longer ids begin so too, and stand behind it.
+        let first = self.shared.led_to(entry, None, listed!(Key)).next().transpose()?;
+        Ok(first.filter(|key| key.key_store.as_ref() == Some(place)))
     }
 
     /// Keys in a custom key store, by the id of the external key.

@@ -142,11 +142,6 @@ impl KeySpec {
         matches!(self, Self::Rsa2048 | Self::Rsa3072 | Self::Rsa4096)
     }
 
-    /// Whether making a key takes long enough to starve others.
-    pub const fn is_slow_to_make(self) -> bool {
-        self.is_rsa()
-    }
-
     pub const fn is_ml_dsa(self) -> bool {
         matches!(self, Self::MlDsa44 | Self::MlDsa65 | Self::MlDsa87)
     }
@@ -204,9 +199,6 @@ pub struct KeyRecord {
     /// The custom key store that the key is in.
     #[serde(default)]
     pub key_store: Option<KeyInStore>,
-    /// Whether the service made it for `alias/aws/…`: nobody edits, disables or deletes it.
-    #[serde(default)]
-    pub aws_managed: bool,
 }
 
 /// A key's place in an external key store: the ids of the store and of the external key.

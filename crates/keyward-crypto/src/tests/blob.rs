@@ -1,11 +1,8 @@
 //! What a CiphertextBlob promises: it names its key without a key, and yields to nothing but its own.
 
 use super::*;
-use crate::{
-    External,
-    ciphertext::{parse, parse_external, write_external},
-};
-use keyward_types::{EncryptionContext, limits};
+use crate::ciphertext::{parse, parse_external, write_external};
+use keyward_types::{EncryptionContext, ProxySealed, limits};
 
 fn context(pairs: &[(&str, &str)]) -> Vec<u8> {
     EncryptionContext(pairs.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect()).canonical()
@@ -148,8 +145,8 @@ fn a_header_with_an_impossible_name_is_not_authentic() {
 }
 
 /// What a manager might have answered: parts of the lengths given.
-fn external(iv: usize, tag: usize, metadata: usize, ciphertext: usize) -> External {
-    External {
+fn external(iv: usize, tag: usize, metadata: usize, ciphertext: usize) -> ProxySealed {
+    ProxySealed {
         initialization_vector: vec![1; iv],
         authentication_tag: vec![2; tag],
         metadata: vec![3; metadata],
@@ -175,7 +172,7 @@ fn an_external_blob_says_what_was_written() {
             assert_eq!(write_external(&header.key, &header.material, &read).unwrap(), blob);
         }
     }
-    assert_eq!(format!("{:?}", external(12, 16, 20, 1)), "External { .. }");
+    assert_eq!(format!("{:?}", external(12, 16, 20, 1)), "ProxySealed(1 bytes)");
 }
 
 #[test]
@@ -208,7 +205,7 @@ fn neither_version_passes_for_the_other() {
     assert_eq!(parse_external(&first).unwrap_err(), CryptoError::NotAuthentic);
     let inner = key.seal_inner(&key_name(), &material_id(), &context, b"attack at dawn", rng);
     let inner = inner.unwrap();
-    let external = External { ciphertext: inner.clone(), ..external(12, 16, 0, 0) };
+    let external = ProxySealed { ciphertext: inner.clone(), ..external(12, 16, 0, 0) };
     let second = write_external(&key_name(), &material_id(), &external).unwrap();
     assert_eq!(key.decrypt_symmetric(&context, &second).unwrap_err(), CryptoError::NotAuthentic);
     // The inner layer under a header of version 1, and the other way about.

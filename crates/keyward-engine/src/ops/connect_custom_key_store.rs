@@ -8,12 +8,6 @@ use crate::key_stores::connection_error;
 
 pub(crate) struct ConnectCustomKeyStore;
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct Input {
-    custom_key_store_id: String,
-}
-
 impl Operation for ConnectCustomKeyStore {
     const SPEC: Spec = Spec {
         errors: &[
@@ -30,14 +24,14 @@ impl Operation for ConnectCustomKeyStore {
             &[STORE_ID],
         )
     };
-    type Input = Input;
+    type Input = OneStore;
     type Output = Nothing;
 
-    fn targets(_input: &Input) -> Result<Vec<Target<'_>>, KmsError> {
+    fn targets(_input: &OneStore) -> Result<Vec<Target<'_>>, KmsError> {
         Ok(vec![Target::of(Subject::Account)])
     }
 
-    fn run(call: &mut Call<'_>, input: &Input) -> Result<Nothing, KmsError> {
+    fn run(call: &mut Call<'_>, input: &OneStore) -> Result<Nothing, KmsError> {
         let store = call.key_store(&input.custom_key_store_id)?;
         if store.state != ConnectionState::Disconnected {
             return Err(wrong_state(&store, "DISCONNECTED"));
@@ -59,7 +53,7 @@ impl Operation for ConnectCustomKeyStore {
         Ok(Nothing {})
     }
 
-    fn remote(_input: &Input, _key: Option<&KeyRecord>) -> bool {
+    fn remote(_input: &OneStore) -> bool {
         true
     }
 }

@@ -114,7 +114,7 @@ impl Operation for CreateCustomKeyStore {
         Some(json!({"customKeyStoreId": output.custom_key_store_id}))
     }
 
-    fn remote(_input: &Input, _key: Option<&KeyRecord>) -> bool {
+    fn remote(_input: &Input) -> bool {
         true
     }
 }

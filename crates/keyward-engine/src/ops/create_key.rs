@@ -135,7 +135,6 @@ impl Operation for CreateKey {
             multi_region: multi_region.then(|| MultiRegion { primary: region, replicas: BTreeSet::new() }),
             pending_window_days: None,
             key_store: None,
-            aws_managed: false,
             name,
         };
         key.policy_principals = key_policy::admit(call, &key, &text, bypass)?.principals;
@@ -164,7 +163,11 @@ impl Operation for CreateKey {
     }
 
     fn heavy(input: &Input, _key: Option<&KeyRecord>) -> bool {
-        input.origin() == MaterialOrigin::AwsKms && input.spec().is_slow_to_make()
+        input.origin() == MaterialOrigin::AwsKms && input.spec().is_rsa()
+    }
+
+    fn remote(input: &Input) -> bool {
+        input.origin() == MaterialOrigin::ExternalKeyStore
     }
 }
 

@@ -31,23 +31,26 @@ pub(crate) struct Output {
     key_material_id: Option<String>,
 }
 
+/// What Decrypt and ReEncrypt may answer.
+pub(crate) const ERRORS: &[ErrorCode] = &[
+    ErrorCode::NotFound,
+    ErrorCode::Disabled,
+    ErrorCode::InvalidCiphertext,
+    ErrorCode::KeyUnavailable,
+    ErrorCode::IncorrectKey,
+    ErrorCode::InvalidKeyUsage,
+    ErrorCode::DependencyTimeout,
+    ErrorCode::InvalidGrantToken,
+    ErrorCode::Internal,
+    ErrorCode::InvalidState,
+    ErrorCode::DryRunOperation,
+];
+
 impl Operation for Decrypt {
     const SPEC: Spec = Spec {
         usages: &[KeyUsage::EncryptDecrypt],
         logged: &["KeyId", "EncryptionAlgorithm", "EncryptionContext"],
-        errors: &[
-            ErrorCode::NotFound,
-            ErrorCode::Disabled,
-            ErrorCode::InvalidCiphertext,
-            ErrorCode::KeyUnavailable,
-            ErrorCode::IncorrectKey,
-            ErrorCode::InvalidKeyUsage,
-            ErrorCode::DependencyTimeout,
-            ErrorCode::InvalidGrantToken,
-            ErrorCode::Internal,
-            ErrorCode::InvalidState,
-            ErrorCode::DryRunOperation,
-        ],
+        errors: ERRORS,
         ..data(
             "Decrypt",
             "POST",

@@ -4,12 +4,6 @@ use super::key_store_prelude::*;
 
 pub(crate) struct DeleteCustomKeyStore;
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct Input {
-    custom_key_store_id: String,
-}
-
 impl Operation for DeleteCustomKeyStore {
     const SPEC: Spec = Spec {
         errors: &[
@@ -25,14 +19,14 @@ impl Operation for DeleteCustomKeyStore {
             &[STORE_ID],
         )
     };
-    type Input = Input;
+    type Input = OneStore;
     type Output = Nothing;
 
-    fn targets(_input: &Input) -> Result<Vec<Target<'_>>, KmsError> {
+    fn targets(_input: &OneStore) -> Result<Vec<Target<'_>>, KmsError> {
         Ok(vec![Target::of(Subject::Account)])
     }
 
-    fn run(call: &mut Call<'_>, input: &Input) -> Result<Nothing, KmsError> {
+    fn run(call: &mut Call<'_>, input: &OneStore) -> Result<Nothing, KmsError> {
         let store = call.key_store(&input.custom_key_store_id)?;
         if store.state != ConnectionState::Disconnected {
             return Err(wrong_state(&store, "DISCONNECTED"));

@@ -4,7 +4,7 @@
 
 use super::{
     import_key_material::{KEY_MATERIAL_ID, KeyAndMaterial},
-    imported::{IMPORTING, take_away},
+    imported::{ERRORS, IMPORTING, take_away},
     prelude::*,
 };
 use keyward_types::MaterialId;
@@ -29,14 +29,7 @@ impl Operation for DeleteImportedKeyMaterial {
         ],
         origins: IMPORTING,
         logged: &["KeyId", "KeyMaterialId"],
-        errors: &[
-            ErrorCode::InvalidArn,
-            ErrorCode::UnsupportedOperation,
-            ErrorCode::DependencyTimeout,
-            ErrorCode::NotFound,
-            ErrorCode::Internal,
-            ErrorCode::InvalidState,
-        ],
+        errors: ERRORS,
         ..control(
             "DeleteImportedKeyMaterial",
             "DELETE",

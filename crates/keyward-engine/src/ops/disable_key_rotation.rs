@@ -28,7 +28,7 @@ impl Operation for DisableKeyRotation {
     }
 
     fn run(call: &mut Call<'_>, _input: &Input) -> Result<Empty, KmsError> {
-        let key = KeyRecord::clone(call.key()?);
+        let key = call.key()?;
         rotation::change(call, key, |rotation| {
             rotation.enabled = false;
             rotation.next = None;

@@ -41,7 +41,7 @@ impl Operation for EnableKeyRotation {
     }
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Empty, KmsError> {
-        let key = KeyRecord::clone(call.key()?);
+        let key = call.key()?;
         let next = call.now().plus_days(input.days().into());
         rotation::change(call, key, |rotation| {
             rotation.enabled = true;

@@ -3,7 +3,7 @@
 //! Each call makes a wrapping key of its own.
 
 use super::{
-    imported::{IMPORTING, Parameters, TAKING, TOKEN_HOURS, check_wrapping},
+    imported::{ERRORS, IMPORTING, Parameters, TAKING, TOKEN_HOURS, check_wrapping},
     prelude::*,
 };
 use keyward_crypto::{KeyMaterial, WrappingAlgorithm};
@@ -33,14 +33,7 @@ impl Operation for GetParametersForImport {
         origins: IMPORTING,
         read_only: true,
         logged: &["KeyId", "WrappingAlgorithm", "WrappingKeySpec"],
-        errors: &[
-            ErrorCode::InvalidArn,
-            ErrorCode::UnsupportedOperation,
-            ErrorCode::DependencyTimeout,
-            ErrorCode::NotFound,
-            ErrorCode::Internal,
-            ErrorCode::InvalidState,
-        ],
+        errors: ERRORS,
         ..control(
             "GetParametersForImport",
             "POST",

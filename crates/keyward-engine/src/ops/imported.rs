@@ -20,6 +20,16 @@ pub(crate) const IMPORTING: &[MaterialOrigin] = &[MaterialOrigin::External];
 pub(crate) const TAKING: &[KeyState] =
     &[KeyState::Enabled, KeyState::Disabled, KeyState::PendingImport];
 
+/// What GetParametersForImport and DeleteImportedKeyMaterial may answer.
+pub(crate) const ERRORS: &[ErrorCode] = &[
+    ErrorCode::InvalidArn,
+    ErrorCode::UnsupportedOperation,
+    ErrorCode::DependencyTimeout,
+    ErrorCode::NotFound,
+    ErrorCode::Internal,
+    ErrorCode::InvalidState,
+];
+
 /// Hours that parameters for an import are good for.
 pub(crate) const TOKEN_HOURS: i64 = 24;
 

@@ -95,6 +95,13 @@ fn is_vpc_service(text: &str) -> bool {
     id_fits && is_region(region)
 }
 
+/// The input of what is done to one store as it is.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct OneStore {
+    pub(crate) custom_key_store_id: String,
+}
+
 /// How a proxy knows us, as it is sent.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]

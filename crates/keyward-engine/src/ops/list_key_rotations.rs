@@ -114,7 +114,7 @@ impl Operation for ListKeyRotations {
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
         let key = call.key()?;
         check_rotates(key)?;
-        let related = call.related(key)?;
+        let family = call.family(key)?;
         let limit = page_limit(input.limit, 100, 1_000);
         let list = format!("rotations {}", key.name.key_id);
         let after =
@@ -130,7 +130,7 @@ impl Operation for ListKeyRotations {
             .skip(skipped.map_or(0, |place| place + 1))
             .filter(|(_, material)| all || material.rotation.is_some())
             .map(|(place, material)| {
-                RotationsListEntry::of(key, material, material_state(key, &related, place))
+                RotationsListEntry::of(key, material, material_state(key, &family, place))
             })
             .collect();
         let (rotations, page) =

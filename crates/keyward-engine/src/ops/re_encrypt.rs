@@ -4,7 +4,7 @@
 //! and `kms:ReEncryptTo` on the destination key, with the destination's. The plaintext never leaves.
 
 use super::{
-    decrypt::{Source, ignores_ciphertext},
+    decrypt::{ERRORS, Source, ignores_ciphertext},
     prelude::*,
 };
 use keyward_crypto::EncryptionAlgorithm;
@@ -59,19 +59,7 @@ impl Operation for ReEncrypt {
             "SourceEncryptionAlgorithm",
             "DestinationEncryptionAlgorithm",
         ],
-        errors: &[
-            ErrorCode::NotFound,
-            ErrorCode::Disabled,
-            ErrorCode::InvalidCiphertext,
-            ErrorCode::KeyUnavailable,
-            ErrorCode::IncorrectKey,
-            ErrorCode::DependencyTimeout,
-            ErrorCode::InvalidKeyUsage,
-            ErrorCode::InvalidGrantToken,
-            ErrorCode::Internal,
-            ErrorCode::InvalidState,
-            ErrorCode::DryRunOperation,
-        ],
+        errors: ERRORS,
         ..data(
             "ReEncrypt",
             "POST",

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::key_policy;
 use keyward_types::{
-    Imported, KeyName, MaterialOrigin, MultiRegion, Region, caller::Document, key::MaterialInfo,
+    Imported, KeyName, MaterialOrigin, Region, caller::Document, key::MaterialInfo,
 };
 use std::collections::BTreeMap;
 
@@ -105,13 +105,13 @@ impl Operation for ReplicateKey {
     }
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
-        let primary = KeyRecord::clone(call.key()?);
-        let Some(before) = primary.multi_region.clone().filter(|_| !primary.is_replica()) else {
-            return Err(wording::not_a_primary(&primary));
+        let primary = call.key()?;
+        let Some(mut related) = primary.multi_region.clone().filter(|_| !primary.is_replica())
+        else {
+            return Err(wording::not_a_primary(primary));
         };
         let name = KeyName { region: input.replica_region.clone(), ..primary.name.clone() };
         check_place(call, &primary.name, &name)?;
-        let mut related = MultiRegion::clone(&before);
         related.replicas.insert(name.region.clone());
         let text = input.policy.clone().unwrap_or_else(|| key_policy::default_text(&name.account));
         let external = primary.origin == MaterialOrigin::External;
@@ -124,7 +124,7 @@ impl Operation for ReplicateKey {
             tags: tag_map(&input.tags),
             multi_region: Some(related.clone()),
             name,
-            ..primary.clone()
+            ..KeyRecord::clone(primary)
         };
         let bypass = input.bypass_policy_lockout_safety_check.unwrap_or(false);
         replica.policy_principals =
@@ -139,7 +139,7 @@ impl Operation for ReplicateKey {
                 call.keep_material(&replica.name, &dek, &material, &info.id)?;
             }
         }
-        for one in call.related(&primary)?.into_iter().chain([primary]) {
+        for one in call.family(primary)? {
             call.put(Record::Key(KeyRecord { multi_region: Some(related.clone()), ..one }));
         }
         call.concern(replica.name.to_string());

@@ -44,9 +44,9 @@ impl Operation for RotateKeyOnDemand {
     }
 
     fn run(call: &mut Call<'_>, _input: &Input) -> Result<KeyIdOnly, KmsError> {
-        let key = KeyRecord::clone(call.key()?);
+        let key = call.key()?;
         let key_id = key.name.to_string();
-        check_rotation_changes(&key)?;
+        check_rotation_changes(key)?;
         if limits::ON_DEMAND_ROTATIONS_MAX <= key.rotation.on_demand_count {
             return Err(KmsError::new(
                 ErrorCode::LimitExceeded,

@@ -48,14 +48,13 @@ pub(crate) fn check_rotation_changes(key: &KeyRecord) -> Result<(), KmsError> {
 /// Changes the settings of a key, and of the keys related to it.
 pub(crate) fn change(
     call: &mut Call<'_>,
-    key: KeyRecord,
+    key: &KeyRecord,
     with: impl FnOnce(&mut Rotation),
 ) -> Result<(), KmsError> {
-    check_rotation_changes(&key)?;
+    check_rotation_changes(key)?;
     let mut rotation = key.rotation.clone();
     with(&mut rotation);
-    let related = call.related(&key)?;
-    for one in core::iter::once(key).chain(related) {
+    for one in call.family(key)? {
         call.put(Record::Key(KeyRecord { rotation: rotation.clone(), ..one }));
     }
     Ok(())
@@ -65,33 +64,33 @@ pub(crate) fn change(
 /// key of imported material the one that waits.
 pub(crate) fn rotate(
     call: &mut Call<'_>,
-    mut key: KeyRecord,
+    key: &KeyRecord,
     kind: RotationType,
 ) -> Result<MaterialId, KmsError> {
-    let related = call.related(&key)?;
+    let family = call.family(key)?;
     let now = call.now();
     let id = if key.origin == MaterialOrigin::External {
-        waiting(&key, &related)?
+        waiting(key, &family)?
     } else {
         let material = call.make_material(key.spec)?;
         let id = call.fresh_material_id();
-        for name in core::iter::once(&key).chain(&related).map(|key| key.name.clone()) {
-            let dek = call.dek(&name)?;
-            call.keep_material(&name, &dek, &material, &id)?;
+        for one in &family {
+            let dek = call.dek(&one.name)?;
+            call.keep_material(&one.name, &dek, &material, &id)?;
         }
         id
     };
+    let mut rotation = key.rotation.clone();
     if kind == RotationType::OnDemand {
-        key.rotation.on_demand_count = key.rotation.on_demand_count.saturating_add(1);
+        rotation.on_demand_count = rotation.on_demand_count.saturating_add(1);
     } else {
-        let period = i64::from(key.rotation.period_days);
+        let period = i64::from(rotation.period_days);
         // A key that was disabled for long starts a new count.
-        let on_time = key.rotation.next.map(|next| next.plus_days(period));
+        let on_time = rotation.next.map(|next| next.plus_days(period));
         let on_time = on_time.filter(|next| now < *next);
-        key.rotation.next = Some(on_time.unwrap_or_else(|| now.plus_days(period)));
+        rotation.next = Some(on_time.unwrap_or_else(|| now.plus_days(period)));
     }
-    let rotation = key.rotation.clone();
-    for mut one in core::iter::once(key).chain(related) {
+    for mut one in family {
         match one.materials.iter_mut().find(|material| material.id == id) {
             Some(material) => {
                 material.rotation = Some(kind);
@@ -109,11 +108,10 @@ pub(crate) fn rotate(
     Ok(id)
 }
 
-/// The imported material that waits for a rotation, once every related key has it.
-fn waiting(key: &KeyRecord, related: &[KeyRecord]) -> Result<MaterialId, KmsError> {
-    let pending = key
-        .pending_material()
-        .filter(|material| core::iter::once(key).chain(related).all(|key| has(key, &material.id)));
+/// The imported material that waits for a rotation, once every key of the family has it.
+fn waiting(key: &KeyRecord, family: &[KeyRecord]) -> Result<MaterialId, KmsError> {
+    let pending =
+        key.pending_material().filter(|material| family.iter().all(|one| has(one, &material.id)));
     pending.map(|material| material.id.clone()).ok_or_else(|| {
         KmsError::new(
             ErrorCode::InvalidState,
@@ -123,24 +121,18 @@ fn waiting(key: &KeyRecord, related: &[KeyRecord]) -> Result<MaterialId, KmsErro
 }
 
 /// Whether the material is there.
-pub(crate) fn has(key: &KeyRecord, id: &MaterialId) -> bool {
+fn has(key: &KeyRecord, id: &MaterialId) -> bool {
     key.materials.iter().any(|material| material.id == *id && material.is_present())
 }
 
-/// What a material of a key is, seen from it and from its related keys.
+/// What a material of a key is, seen from all keys of its family.
 /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_RotationsListEntry.html#KMS-Type-RotationsListEntry-KeyMaterialState>
-pub(crate) fn material_state(
-    key: &KeyRecord,
-    related: &[KeyRecord],
-    place: usize,
-) -> MaterialState {
+pub(crate) fn material_state(key: &KeyRecord, family: &[KeyRecord], place: usize) -> MaterialState {
     let Some(material) = key.materials.get(place) else { return MaterialState::NonCurrent };
     match key.current_place() {
         Some(current) if place == current => MaterialState::Current,
         Some(current) if place < current => MaterialState::NonCurrent,
-        _ if core::iter::once(key).chain(related).all(|key| has(key, &material.id)) => {
-            MaterialState::PendingRotation
-        }
+        _ if family.iter().all(|one| has(one, &material.id)) => MaterialState::PendingRotation,
         _ => MaterialState::PendingMultiRegionImportAndRotation,
     }
 }

@@ -103,7 +103,7 @@ impl Operation for UpdateCustomKeyStore {
         Ok(Nothing {})
     }
 
-    fn remote(_input: &Input, _key: Option<&KeyRecord>) -> bool {
+    fn remote(_input: &Input) -> bool {
         true
     }
 }

@@ -50,14 +50,14 @@ impl Operation for UpdatePrimaryRegion {
     }
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Empty, KmsError> {
-        let old = KeyRecord::clone(call.key()?);
+        let old = call.key()?;
         let Some(before) = old.multi_region.as_ref().filter(|_| !old.is_replica()) else {
-            return Err(wording::not_a_primary(&old));
+            return Err(wording::not_a_primary(old));
         };
         let primary = input.primary_region.clone();
         let others = before.regions().filter(|region| **region != primary);
         let related = MultiRegion { replicas: others.cloned().collect(), primary };
-        for one in call.related(&old)?.into_iter().chain([old]) {
+        for one in call.family(old)? {
             call.put(Record::Key(KeyRecord { multi_region: Some(related.clone()), ..one }));
         }
         Ok(Empty)
