@@ -3,19 +3,30 @@
 //! Which states an operation accepts is data in its row; what a key in another state answers is here.
 //! Source: <https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html>
 
-use crate::{operation::Spec, resolve::FoundKey, wording};
+use crate::{
+    operation::{Plane, Spec},
+    resolve::FoundKey,
+    wording,
+};
 use keyward_types::{ErrorCode, KeyState, KmsError};
 
-/// In AWS's order: usage, origin, state.
+/// In AWS's order: usage, origin, state; but cryptography is told of the state before the origin, so that
+/// GenerateDataKeyPair hears that a key in an unreachable key store is unavailable.
 pub(crate) fn check(spec: &Spec, key: &FoundKey) -> Result<(), KmsError> {
     let record = &key.record;
     if !spec.usages.is_empty() && !spec.usages.contains(&record.usage) {
         return Err(wording::wrong_usage(record, spec.name));
     }
-    if !spec.origins.is_empty() && !spec.origins.contains(&record.origin) {
-        return Err(wording::wrong_origin(record));
+    let origin = || match spec.origins {
+        [] => Ok(()),
+        origins if origins.contains(&record.origin) => Ok(()),
+        _ => Err(wording::wrong_origin(record)),
+    };
+    let state = || if spec.states.contains(&key.state) { Ok(()) } else { Err(unfit(spec, key)) };
+    match spec.plane {
+        Plane::Control => origin().and_then(|()| state()),
+        Plane::Data => state().and_then(|()| origin()),
     }
-    if spec.states.contains(&key.state) { Ok(()) } else { Err(unfit(spec, key)) }
 }
 
 fn unfit(spec: &Spec, key: &FoundKey) -> KmsError {

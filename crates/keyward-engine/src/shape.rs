@@ -91,6 +91,10 @@ pub const fn patterned(
     Kind::Text { min, max, pattern: Some(Pattern { shown, matches }) }
 }
 
+pub const fn secret_text(min: usize, max: usize) -> Kind {
+    Kind::Secret { min, max, pattern: None }
+}
+
 pub const fn secret(
     min: usize,
     max: usize,
@@ -230,9 +234,13 @@ fn violate_kind(kind: &Kind, value: &Value, path: &str, violations: &mut Vec<Str
             );
         }
         (Kind::List { of, min, max }, Value::Array(items)) => {
+            let told = |items: &[Value]| match of {
+                Kind::Secret { .. } => String::new(),
+                _ => shown(&Value::Array(items.to_vec()).to_string()),
+            };
             length_constraint(items.len(), *min, *max)
                 .into_iter()
-                .for_each(|words| say(&shown(&Value::Array(items.clone()).to_string()), words));
+                .for_each(|words| say(&told(items), words));
             for (i, item) in items.iter().enumerate() {
                 violate_item(of, item, &format!("{path}.{}.member", i + 1), violations);
             }
@@ -275,6 +283,7 @@ mod tests {
         optional("Limit", Kind::Integer { min: 1, max: 10 }),
         optional("Spec", Kind::Enum(&["A", "B"])),
         optional("Tags", Kind::List { of: &Kind::Structure(TAG), min: 0, max: 2 }),
+        optional("Tokens", Kind::List { of: &secret_text(1, 8), min: 0, max: 1 }),
     ];
 
     fn refused(body: Value) -> String {
@@ -290,6 +299,12 @@ mod tests {
              Value at 'plaintext' failed to satisfy constraint: Member must have length less than or equal to 4; \
              Value '11' at 'limit' failed to satisfy constraint: Member must have value less than or equal to 10; \
              Value 'C' at 'spec' failed to satisfy constraint: Member must satisfy enum value set: [A, B]"
+        );
+        assert_eq!(
+            refused(json!({"KeyId": "k", "Tokens": ["short", "far too long"]})),
+            "ValidationException: 2 validation errors detected: \
+             Value at 'tokens' failed to satisfy constraint: Member must have length less than or equal to 1; \
+             Value at 'tokens.2.member' failed to satisfy constraint: Member must have length less than or equal to 8"
         );
         assert_eq!(
             refused(json!({"KeyId": "k", "Tags": [{"TagKey": "", "TagValue": "v"}]})),

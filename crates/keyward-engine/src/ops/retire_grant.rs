@@ -40,7 +40,7 @@ impl Operation for RetireGrant {
             "POST",
             "/v1/retire-grant",
             &[
-                optional("GrantToken", text(1, 8_192)),
+                optional("GrantToken", GRANT_TOKEN_KIND),
                 optional("KeyId", KEY_ID_KIND),
                 optional("GrantId", GRANT_ID_KIND),
                 DRY_RUN,

@@ -2,7 +2,7 @@
 //!
 //! Source: AWS's service model (version 2014-11-01 of KMS), compared by `tests/suite/table.rs`.
 
-use crate::shape::{Kind, Member, optional, patterned, required, text};
+use crate::shape::{Kind, Member, optional, patterned, required, secret_text, text};
 use keyward_crypto::algorithm::{EncryptionAlgorithm, MessageType, SigningAlgorithm};
 use keyward_types::{GrantOperation, KeySpec, KeyUsage, MaterialOrigin};
 
@@ -11,8 +11,10 @@ pub(crate) const KEY_ID: Member = required("KeyId", KEY_ID_KIND);
 pub(crate) const TARGET_KEY_ID: Member = required("TargetKeyId", KEY_ID_KIND);
 pub(crate) const ALIAS_NAME: Member =
     required("AliasName", patterned(1, 256, "^[a-zA-Z0-9:/_-]+$", |text| only(text, ":/_-")));
+/// Whoever holds one may use or retire the grant: the model doesn't mark it, we keep it out of every answer.
+pub(crate) const GRANT_TOKEN_KIND: Kind = secret_text(1, 8_192);
 pub(crate) const GRANT_TOKENS: Member =
-    optional("GrantTokens", Kind::List { of: &text(1, 8_192), min: 0, max: 10 });
+    optional("GrantTokens", Kind::List { of: &GRANT_TOKEN_KIND, min: 0, max: 10 });
 pub(crate) const DRY_RUN: Member = optional("DryRun", Kind::Boolean);
 pub(crate) const DRY_RUN_MODIFIERS: Member = optional(
     "DryRunModifiers",

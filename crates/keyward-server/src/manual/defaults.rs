@@ -7,8 +7,8 @@
 //!   principals or addresses.
 //! - **Any Region is served.** A client's Region is in its signature; keys of one Region are not seen in
 //!   another.
-//! - **256 KiB of body.** A key policy may have 32 KiB and a plaintext 4 KiB; the rest is room for base64, tags
-//!   and imports.
+//! - **512 KiB of body.** The largest member that the API allows, 256 KiB of attestation, fits in base64, and its
+//!   own operation says what is wrong with one byte more.
 //! - **Five minutes of signature window**, as at AWS; clients correct their clocks by the `Date` of an answer.
 //! - **A worker for each core**, and as many heavy calls at once: more would only take turns.
 //! - **Thirty seconds to drain**: longer than any request takes, shorter than orchestrators wait.

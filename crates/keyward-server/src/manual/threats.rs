@@ -4,7 +4,7 @@
 //!
 //! - **Whoever reaches the port.** Nothing but health, metrics and the API description answers without a
 //!   verified signature. Requests without one are counted and leave no event, so that they cannot fill the
-//!   log. Bodies end at 256 KiB and 30 seconds, heads at 10 seconds, and connections are limited.
+//!   log. Bodies end at 512 KiB and 30 seconds, heads at 10 seconds, and connections are limited.
 //! - **Whoever listens in between.** The port speaks no TLS. Off the loopback address it asks for
 //!   `allow_remote_plaintext`, which says that something in front of it does. Signatures keep a listener from
 //!   changing a request; they do not keep it from reading one, or from sending it again within five minutes.
