@@ -138,7 +138,8 @@ fn compare_kind(model: &Value, kind: &Kind, target: &str, place: &str) {
             assert_eq!(theirs, "string", "{place}");
             let secret = matches!(kind, Kind::Secret { .. });
             // The model leaves grant tokens unmarked; no answer of ours repeats one.
-            let marked = shape["sensitive"].as_bool().unwrap_or(false) || target == "GrantTokenType";
+            let marked =
+                shape["sensitive"].as_bool().unwrap_or(false) || target == "GrantTokenType";
             assert_eq!(secret, marked, "{place}: secret");
             assert!(shape["enum"].is_null(), "{place} is an enum in the model");
             assert_eq!(i64::try_from(*min).unwrap(), bound("min").unwrap_or(0), "{place}: min");

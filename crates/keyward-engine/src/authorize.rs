@@ -18,8 +18,9 @@ use keyward_policy::{Facts, Question, Resource, Tally};
 use keyward_store::Store;
 use keyward_types::{
     Blast, Caller, CallerKind, ChangeKind, Clause, Decision, EncryptionContext, Extent,
-    GrantConstraints, GrantId, GrantOperation, GrantRecord, KeyName, KeyRecord, KmsError, Layer,
-    LayerEffect, LayerOutcome, Name, NearMiss, PolicyChange, Reach, Reason, Remedy, Timestamp,
+    GrantConstraints, GrantId, GrantOperation, GrantRecord, KeyManager, KeyName, KeyRecord,
+    KmsError, Layer, LayerEffect, LayerOutcome, Name, NearMiss, PolicyChange, Reach, Reason,
+    Remedy, Timestamp,
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -153,7 +154,11 @@ impl Asking<'_> {
         let grants: Vec<&GrantRecord> =
             grants.iter().map(AsRef::as_ref).filter(|grant| self.is_settled(grant)).collect();
         let arn = record.name.to_string();
-        let rcps = self.layers.rcps(&record.name.account);
+        // RCPs are over keys that customers manage.
+        let rcps = match record.manager {
+            KeyManager::Aws => Vec::new(),
+            KeyManager::Customer => self.layers.rcps(&record.name.account),
+        };
         Ok(ask(&Question {
             cross_account_allowed: self.cross_account,
             key_policy: Some(&record.policy),

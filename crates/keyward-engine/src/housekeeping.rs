@@ -140,7 +140,14 @@ impl Engine {
                 None
             }
         };
-        let event = event(&mut call, &key, chore, details.as_ref());
+        let elements = json!({"keyId": key.name.to_string()});
+        let deed = Deed {
+            event_name: chore.event_name(),
+            response_elements: (chore != Chore::Rotate).then_some(&elements),
+            details: details.as_ref(),
+            beside: None,
+        };
+        let event = event(&mut call, &key, &deed);
         let Proposed { changes, mut rested_on, .. } = call.proposed;
         rested_on.push(Name::Key(key.name.clone()));
         Ok(store.commit(Commit { snapshot, rested_on, changes, events: vec![event] }))
@@ -241,10 +248,26 @@ fn rotate(call: &mut Call<'_>, key: &KeyRecord) -> Result<Value, KmsError> {
     }))
 }
 
-fn event(call: &mut Call<'_>, key: &KeyRecord, chore: Chore, details: Option<&Value>) -> Event {
+/// Something that the service did by itself, as its event says it.
+pub(crate) struct Deed<'d> {
+    /// CloudTrail's `eventName`.
+    pub(crate) event_name: &'static str,
+    pub(crate) response_elements: Option<&'d Value>,
+    /// `serviceEventDetails`.
+    pub(crate) details: Option<&'d Value>,
+    /// The ARN of another resource that was concerned, such as an alias.
+    pub(crate) beside: Option<String>,
+}
+
+/// The `AwsServiceEvent` of a deed that was done to a key.
+pub(crate) fn event(call: &mut Call<'_>, key: &KeyRecord, deed: &Deed<'_>) -> Event {
     let (caller, event_id, arn) = (call.caller(), call.fresh_id(), key.name.to_string());
-    let operation = chore.event_name();
-    let elements = json!({"keyId": arn});
+    let operation = deed.event_name;
+    let account = key.name.account.as_str();
+    let resources: Vec<ResourceRef<'_>> = core::iter::once(&arn)
+        .chain(&deed.beside)
+        .map(|arn| ResourceRef { account, arn })
+        .collect();
     let nothing = Map::new();
     let record = Record {
         caller,
@@ -253,14 +276,15 @@ fn event(call: &mut Call<'_>, key: &KeyRecord, chore: Chore, details: Option<&Va
         time: call.now(),
         event_id,
         request_parameters: &nothing,
-        response_elements: (chore != Chore::Rotate).then_some(&elements),
+        response_elements: deed.response_elements,
         additional: &nothing,
-        resources: &[ResourceRef { account: key.name.account.as_str(), arn: &arn }],
+        resources: &resources,
         error: None,
         decisions: &[],
         read_only: false,
     };
-    let record = record.to_json_with(&Extra { service_event_details: details, ..Extra::default() });
+    let extra = Extra { service_event_details: deed.details, ..Extra::default() };
+    let record = record.to_json_with(&extra);
     let summary = EventSummary {
         event_id,
         request_id: caller.origin.request_id,

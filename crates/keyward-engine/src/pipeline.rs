@@ -29,8 +29,8 @@ use crate::{
 };
 use keyward_store::{Commit, StoreError, Ticket};
 use keyward_types::{
-    Caller, Change, ErrorCode, EventSummary, Fault, GrantId, KeyName, KmsError, LastUsage, Name,
-    Region,
+    AliasName, Caller, Change, ErrorCode, EventSummary, Fault, GrantId, KeyName, KeyRecord,
+    KmsError, LastUsage, Name, Region,
 };
 use serde_json::{Map, Value};
 use std::{
@@ -78,6 +78,8 @@ pub struct Prepared {
     trace: Trace,
     lane: Lane,
     dry_run: bool,
+    /// The AWS managed key that must be made before the request can be met.
+    unborn: Option<(Arc<KeyRecord>, AliasName)>,
     stage: Result<Runner, KmsError>,
 }
 
@@ -109,6 +111,7 @@ impl Prepared {
             trace: Trace::default(),
             lane: Lane::Light,
             dry_run: false,
+            unborn: None,
             stage: Err(KmsError::internal("not prepared")),
         };
         let staged = caught(engine, O::SPEC.name, || prepared.stages::<O>());
@@ -142,7 +145,9 @@ impl Prepared {
         let targets = O::targets(&input)?;
         let found = self.find(&O::SPEC, &targets)?;
         let vouched = self.check_tokens(&tokens)?;
-        self.ask::<O>(&input, &targets, &found, &vouched)?;
+        let asked = self.ask::<O>(&input, &targets, &found, &vouched);
+        self.check_born(asked.is_ok())?;
+        asked?;
         self.fit::<O>(found)?;
         self.lane = self.lane_of::<O>(&input);
         if ignore_ciphertext {
@@ -154,6 +159,24 @@ impl Prepared {
             let response_elements = O::response_elements(call, &output);
             encode(&output).map(|body| Ran { body, response_elements })
         }))
+    }
+
+    /// A request that is the first to use an AWS managed key begins anew when that is made. Who may not use
+    /// it makes none: then the alias is simply not there.
+    fn check_born(&mut self, allowed: bool) -> Result<(), KmsError> {
+        let Some(found) = self.keys.iter().find(|found| found.unborn) else { return Ok(()) };
+        let (record, Some(alias)) = (Arc::clone(&found.record), found.alias.clone()) else {
+            return Err(KmsError::internal("an AWS managed key without an alias"));
+        };
+        if !allowed {
+            let KeyName { account, region, .. } = &record.name;
+            return Err(wording::no_such_alias(account, region, &alias));
+        }
+        if self.dry_run {
+            return Err(wording::dry_run());
+        }
+        self.unborn = Some((record, alias));
+        Err(KmsError::internal("the key is to be made first"))
     }
 
     fn lane_of<O: Operation>(&self, input: &O::Input) -> Lane {
@@ -203,8 +226,7 @@ impl Prepared {
         } else {
             engine.layers(&caller)?
         };
-        let keys: Vec<&keyward_types::KeyRecord> =
-            self.keys.iter().map(|found| &*found.record).collect();
+        let keys: Vec<&KeyRecord> = self.keys.iter().map(|found| &*found.record).collect();
         let child = keys.first().and_then(|key| O::child_grant(input, &caller, &key.name));
         let now = engine.now();
         for (index, (target, found)) in targets.iter().zip(found).enumerate() {
@@ -254,13 +276,43 @@ impl Prepared {
     /// Refuses the attempt for a reason outside the pipeline, such as a full queue. It leaves its event.
     pub fn refuse(mut self, error: KmsError) -> InFlight {
         self.stage = Err(error);
+        self.unborn = None;
         // A refusal rests on nothing that could move.
         self.rested_on.clear();
         self.run()
     }
 
     /// Runs the operation and hands its changes and its event to the one writer.
-    pub fn run(self) -> InFlight {
+    pub fn run(mut self) -> InFlight {
+        if let Some((key, alias)) = self.unborn.take() {
+            let making = KeyRecord::clone(&key);
+            match self.engine.make_managed_key(making, &alias, self.snapshot) {
+                Ok(commit) => return self.after(commit),
+                Err(error) => self.stage = Err(error),
+            }
+        }
+        self.attempt()
+    }
+
+    /// The same request once more, when this commit of the service's own is durable.
+    fn after(self, commit: Commit) -> InFlight {
+        let ticket = self.engine.world.store.commit(commit);
+        InFlight {
+            summary: None,
+            deleted: Vec::new(),
+            reply: None,
+            decided_nanos: self.started_nanos,
+            ticket: Some(ticket),
+            engine: self.engine,
+            caller: self.caller,
+            operation: self.operation,
+            body: self.body,
+            attempt: self.attempt,
+            started_nanos: self.started_nanos,
+        }
+    }
+
+    fn attempt(self) -> InFlight {
         let Self {
             engine,
             caller,
@@ -312,7 +364,7 @@ impl Prepared {
             started_nanos,
             decided_nanos,
             ticket: Some(ticket),
-            summary,
+            summary: Some(summary),
             deleted,
             reply: Some(reply),
         }
@@ -331,8 +383,9 @@ pub struct InFlight {
     decided_nanos: u64,
     /// Taken only by `wait`, which has it back before it ends.
     ticket: Option<Ticket>,
-    summary: EventSummary,
-    deleted: Vec<Arc<keyward_types::KeyRecord>>,
+    /// What the attempt's own event says; `None` where the ticket is for what had to come first.
+    summary: Option<EventSummary>,
+    deleted: Vec<Arc<KeyRecord>>,
     reply: Option<Result<Reply, KmsError>>,
 }
 
@@ -349,15 +402,16 @@ impl InFlight {
         }
     }
 
-    /// The answer, or `None` when the attempt was stale and another one is in flight now.
+    /// The answer, or `None` when another attempt is in flight now: this one was stale, or something had to
+    /// come first.
     fn settle(&mut self, committed: Result<(), StoreError>) -> Option<Result<Reply, KmsError>> {
-        match committed {
-            Ok(()) => {
-                self.observe();
+        match (committed, &self.summary) {
+            (Ok(()), Some(summary)) => {
+                self.observe(summary);
                 self.deleted.iter().for_each(|key| self.engine.forget(key));
                 self.reply.take()
             }
-            Err(StoreError::Stale(_)) => {
+            (Ok(()), None) | (Err(StoreError::Stale(_)), _) => {
                 let mut again = self.operation.prepare(&self.engine, &self.caller, &self.body);
                 again.attempt = self.attempt + 1;
                 again.started_nanos = self.started_nanos;
@@ -365,7 +419,7 @@ impl InFlight {
                 *self = if goes_on { again.run() } else { again.refuse(hot()) };
                 None
             }
-            Err(error) => {
+            (Err(error), _) => {
                 self.reply = None;
                 self.engine.metrics().uncommitted();
                 Some(Err(uncommitted(error)))
@@ -373,20 +427,20 @@ impl InFlight {
         }
     }
 
-    fn observe(&self) {
+    fn observe(&self, summary: &EventSummary) {
         let nanos = |from: u64, to: u64| {
             core::time::Duration::from_nanos(to.saturating_sub(from)).as_secs_f64()
         };
         let now = self.engine.monotonic_nanos();
         self.engine.metrics().observe(
-            &self.summary,
+            summary,
             nanos(self.started_nanos, now),
             nanos(self.started_nanos, self.decided_nanos),
         );
         if let Some(Err(KmsError { code, cause: Some(cause), .. })) = &self.reply
             && code.fault() == Fault::Server
         {
-            tracing::error!(operation = self.summary.operation, request_id = %self.summary.request_id, cause, "request failed");
+            tracing::error!(operation = summary.operation, request_id = %summary.request_id, cause, "request failed");
         }
     }
 }
@@ -501,7 +555,7 @@ fn touched(
 }
 
 /// Keys that are no more, or have lost material: what is kept parsed of them goes too.
-fn deleted_keys(changes: &[Change], keys: &[FoundKey]) -> Vec<Arc<keyward_types::KeyRecord>> {
+fn deleted_keys(changes: &[Change], keys: &[FoundKey]) -> Vec<Arc<KeyRecord>> {
     let deleted = |key: &&FoundKey| {
         changes.iter().any(
             |change| matches!(change, Change::Delete(Name::Key(name) | Name::Material(name, _)) if *name == key.record.name),

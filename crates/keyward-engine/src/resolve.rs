@@ -4,7 +4,7 @@
 //! here: the caller learns that only through the same refusal that an existing key would give (P6).
 
 use crate::{
-    Engine, directory,
+    Engine, directory, managed_key,
     operation::{Service, Spec, Subject, Target},
     wording,
 };
@@ -29,6 +29,8 @@ pub(crate) struct FoundKey {
     pub(crate) wrongly_claimed: bool,
     /// Whether the ciphertext alone names it.
     pub(crate) by_ciphertext: bool,
+    /// Whether it is an AWS managed key that does not exist before this request.
+    pub(crate) unborn: bool,
 }
 
 impl FoundKey {
@@ -41,15 +43,16 @@ impl FoundKey {
             material: None,
             wrongly_claimed: false,
             by_ciphertext: false,
+            unborn: false,
         }
     }
 
     /// The ARN that a caller may hear before it was allowed anything: which key another account's alias
-    /// points to is not for outsiders.
+    /// points to is not for outsiders, and a key that is not there yet has none.
     pub(crate) fn arn_for(&self, caller: &Caller) -> String {
         let KeyName { account, region, .. } = &self.record.name;
         match &self.alias {
-            Some(alias) if *account != caller.account => alias.arn(account, region),
+            Some(alias) if self.unborn || *account != caller.account => alias.arn(account, region),
             _ => self.record.name.to_string(),
         }
     }
@@ -105,7 +108,7 @@ pub(crate) fn resolve(
     if spec.service == Service::Iam {
         directory::refuse_plain_session(caller)?;
     }
-    let mut lookup = Lookup { engine, caller, rested_on };
+    let mut lookup = Lookup { engine, caller, operation: spec.name, rested_on };
     match &target.subject {
         Subject::Key(reference) if reference.is_alias() && !spec.aliases => {
             Err(lookup.alias_refused(reference))
@@ -159,6 +162,7 @@ pub(crate) fn state(
 struct Lookup<'l> {
     engine: &'l Engine,
     caller: &'l Caller,
+    operation: &'static str,
     rested_on: &'l mut Vec<Name>,
 }
 
@@ -222,8 +226,16 @@ impl Lookup<'_> {
                     by_ciphertext: false,
                 })
             }
-            Err(error) => Err(error),
+            Err(error) => self.first_used(alias).ok_or(error),
         }
+    }
+
+    /// The AWS managed key that a request by this missing alias is the first to use.
+    fn first_used(&self, alias: &AliasName) -> Option<Found> {
+        let record = managed_key::first_used(self.engine, self.caller, self.operation, alias)?;
+        let state = record.state;
+        let found = FoundKey::plain(Arc::new(record), state);
+        Some(Found::Key(FoundKey { alias: Some(alias.clone()), unborn: true, ..found }))
     }
 
     fn alias(

@@ -126,6 +126,17 @@ aws_enum!(
     MultiRegionKeyType { Primary = "PRIMARY", Replica = "REPLICA", }
 );
 
+aws_enum!(
+    /// <https://docs.aws.amazon.com/kms/latest/developerguide/concepts.html#key-mgmt>
+    KeyManager { Aws = "AWS", Customer = "CUSTOMER", }
+);
+
+impl Default for KeyManager {
+    fn default() -> Self {
+        Self::Customer
+    }
+}
+
 impl KeyState {
     /// Whether a deletion is scheduled that can be cancelled.
     pub const fn is_pending_deletion(self) -> bool {
@@ -199,6 +210,9 @@ pub struct KeyRecord {
     /// The custom key store that the key is in.
     #[serde(default)]
     pub key_store: Option<KeyInStore>,
+    /// Who made the key and looks after it.
+    #[serde(default)]
+    pub manager: KeyManager,
 }
 
 /// A key's place in an external key store: the ids of the store and of the external key.

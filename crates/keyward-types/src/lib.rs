@@ -34,8 +34,8 @@ pub use event::{Event, EventSummary, Outcome};
 pub use grant::{GrantConstraints, GrantOperation, GrantRecord, Grantee};
 pub use id::{AccountId, AliasName, Arn, GrantId, KeyArn, KeyId, KeyName, KeyRef, Region};
 pub use key::{
-    AliasRecord, ExpirationModel, Imported, KeyInStore, KeyRecord, KeySpec, KeyState, KeyUsage,
-    LastUsage, MaterialId, MaterialOrigin, MaterialRecord, MaterialState, MultiRegion,
+    AliasRecord, ExpirationModel, Imported, KeyInStore, KeyManager, KeyRecord, KeySpec, KeyState,
+    KeyUsage, LastUsage, MaterialId, MaterialOrigin, MaterialRecord, MaterialState, MultiRegion,
     MultiRegionKeyType, Rotation, RotationType,
 };
 pub use key_store::{

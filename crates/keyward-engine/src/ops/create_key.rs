@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{key_policy, shape::patterned};
 use keyward_crypto::algorithm;
-use keyward_types::{KeyInStore, KeyName, MaterialOrigin, MultiRegion, Rotation, caller::Document};
+use keyward_types::{KeyInStore, KeyManager, KeyName, MaterialOrigin, MultiRegion, Rotation, caller::Document};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) struct CreateKey;
@@ -135,6 +135,7 @@ impl Operation for CreateKey {
             multi_region: multi_region.then(|| MultiRegion { primary: region, replicas: BTreeSet::new() }),
             pending_window_days: None,
             key_store: None,
+            manager: KeyManager::Customer,
             name,
         };
         key.policy_principals = key_policy::admit(call, &key, &text, bypass)?.principals;

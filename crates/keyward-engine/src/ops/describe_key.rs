@@ -120,7 +120,7 @@ impl KeyMetadata {
             origin: key.origin.as_str(),
             custom_key_store_id: key.key_store.as_ref().map(|place| place.store.clone()),
             expiration_model: present.map(expiration_model),
-            key_manager: "CUSTOMER",
+            key_manager: key.manager.as_str(),
             customer_master_key_spec: key.spec.as_str(),
             key_spec: key.spec.as_str(),
             encryption_algorithms: usage(KeyUsage::EncryptDecrypt, encryption_names(key.spec)),

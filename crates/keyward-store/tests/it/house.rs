@@ -112,6 +112,7 @@ pub(crate) fn key(n: u32, description: &str, state: KeyState) -> KeyRecord {
         multi_region: None,
         pending_window_days: None,
         key_store: None,
+        manager: Default::default(),
     }
 }
 
