@@ -150,6 +150,12 @@ pub(crate) struct Dev {
     /// Let a new grant count for these seconds only with its token, as it can be at AWS
     #[arg(long, value_name = "SECONDS", default_value = "0")]
     pub(crate) grant_delay: u32,
+    /// Answer ThrottlingException beyond AWS's request quotas
+    #[arg(long)]
+    pub(crate) request_quotas: bool,
+    /// A request quota of your own, in requests a second: CreateKey=1, Symmetric=50
+    #[arg(long, value_name = "QUOTA=NUMBER", value_parser = request_quota)]
+    pub(crate) request_quota: Vec<(String, u32)>,
     /// Believe this header from clients on this machine, as one of a front: x-via=kms:ViaService
     #[arg(long, value_name = "HEADER=CONDITION_KEY", value_parser = front_header)]
     pub(crate) front_header: Vec<(String, String)>,
@@ -171,6 +177,13 @@ pub(crate) struct Dev {
 fn front_header(text: &str) -> Result<(String, String), String> {
     let (header, key) = text.split_once('=').ok_or("write HEADER=CONDITION_KEY")?;
     Ok((header.to_owned(), key.to_owned()))
+}
+
+/// Which quotas there are is the configuration's to say.
+fn request_quota(text: &str) -> Result<(String, u32), String> {
+    let wanted = || "write QUOTA=NUMBER".to_owned();
+    let (quota, number) = text.split_once('=').ok_or_else(wanted)?;
+    Ok((quota.to_owned(), number.parse().map_err(|_| wanted())?))
 }
 
 /// Where a host is, whatever its name leads to.

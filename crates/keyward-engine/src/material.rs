@@ -8,11 +8,26 @@
 use crate::{call::Call, wording};
 use keyward_crypto::{CryptoError, Dek, KeyMaterial};
 use keyward_types::{
-    KeyName, KeyRecord, KeySpec, KmsError, MaterialId, MaterialRecord, Name, Record,
+    AccountId, ErrorCode, KeyName, KeyRecord, KeySpec, KmsError, MaterialId, MaterialRecord, Name,
+    Record, Region,
     key::{DekRecord, MaterialInfo},
 };
 
 impl Call<'_> {
+    /// Whether one more key may be made. Keys that are made at the same moment may go beyond by their number.
+    pub(crate) fn check_key_quota(
+        &self,
+        account: &AccountId,
+        region: &Region,
+    ) -> Result<(), KmsError> {
+        let most = self.engine().settings().quotas.keys_per_region;
+        if self.store().customer_keys(account, region) < most {
+            return Ok(());
+        }
+        let words = format!("Cannot exceed quota for KMS keys in an account and Region: {most}");
+        Err(KmsError::new(ErrorCode::LimitExceeded, words))
+    }
+
     /// New material of this spec, kept nowhere yet.
     pub(crate) fn make_material(&mut self, spec: KeySpec) -> Result<KeyMaterial, KmsError> {
         let provider = self.engine().world.provider;

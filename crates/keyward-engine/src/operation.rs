@@ -239,12 +239,13 @@ impl Serialize for Empty {
 pub trait AnyOperation: Send + Sync {
     fn spec(&self) -> &'static Spec;
 
-    /// Everything up to and including the state check.
+    /// Everything up to and including the state check, for the first time or once more.
     fn prepare(
         &self,
         engine: &std::sync::Arc<crate::Engine>,
         caller: &std::sync::Arc<Caller>,
         body: &[u8],
+        attempt: u32,
     ) -> Prepared;
 }
 
@@ -261,7 +262,8 @@ impl<O: Operation> AnyOperation for Row<O> {
         engine: &std::sync::Arc<crate::Engine>,
         caller: &std::sync::Arc<Caller>,
         body: &[u8],
+        attempt: u32,
     ) -> Prepared {
-        Prepared::new::<O>(engine, caller, body)
+        Prepared::new::<O>(engine, caller, body, attempt)
     }
 }

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | decode | [`Prepared::new`], `shape.rs` | Serialization, Validation |
 //! | resolve | `resolve.rs` | NotFound, InvalidCiphertext |
+//! | count, where request quotas are on | `quotas.rs` | Throttling |
 //! | authorize | `authorize.rs` | AccessDenied |
 //! | check state | `fitness.rs` | Disabled, KMSInvalidState, InvalidKeyUsage |
 //! | run | `ops/<operation>.rs` | what the operation says |
@@ -21,7 +22,8 @@ use crate::{
     authorize::{Asking, target_facts},
     call::{Call, Proposed},
     fitness,
-    operation::{AnyOperation, Operation, Plane, Row, Spec, Target},
+    operation::{AnyOperation, Operation, Plane, Row, Service, Spec, Target},
+    quotas,
     resolve::{Found, FoundKey, resolve},
     shape,
     trace::Trace,
@@ -96,13 +98,14 @@ impl Prepared {
         engine: &Arc<Engine>,
         caller: &Arc<Caller>,
         body: &[u8],
+        attempt: u32,
     ) -> Self {
         let mut prepared = Self {
             engine: Arc::clone(engine),
             caller: Arc::clone(caller),
             operation: const { &Row::<O>(PhantomData) },
             body: Zeroizing::new(body.to_vec()),
-            attempt: 1,
+            attempt,
             started_nanos: engine.monotonic_nanos(),
             // Read before any record: a change after it is noticed at commit.
             snapshot: engine.world.store.snapshot(),
@@ -138,12 +141,14 @@ impl Prepared {
             .is_some_and(|modifiers| !modifiers.is_empty());
         let ignore_ciphertext = modified && self.dry_run;
         let tokens = member("GrantTokens").map(grant_tokens).unwrap_or_default();
+        let pair_spec = member("KeyPairSpec").and_then(Value::as_str).map(str::to_owned);
         let input: O::Input = serde_json::from_value(Value::Object(body)).map_err(|error| {
             KmsError::new(ErrorCode::Serialization, "The request body does not fit the operation")
                 .because(error)
         })?;
         let targets = O::targets(&input)?;
         let found = self.find(&O::SPEC, &targets)?;
+        self.charge(&O::SPEC, pair_spec.as_deref())?;
         let vouched = self.check_tokens(&tokens)?;
         let asked = self.ask::<O>(&input, &targets, &found, &vouched);
         self.check_born(asked.is_ok())?;
@@ -201,6 +206,24 @@ impl Prepared {
             all.push(found);
         }
         Ok(all)
+    }
+
+    /// Takes the request from the caller's request quotas. An attempt that is made again is the same request.
+    fn charge(&self, spec: &Spec, pair_spec: Option<&str>) -> Result<(), KmsError> {
+        let Some(overrides) = &self.engine.settings().quotas.requests else { return Ok(()) };
+        if 1 < self.attempt || spec.service != Service::Kms {
+            return Ok(());
+        }
+        let keys: Vec<&KeyRecord> = self.keys.iter().map(|found| &*found.record).collect();
+        let asked = quotas::Asked {
+            account: &self.caller.account,
+            region: &self.caller.origin.region,
+            spec,
+            keys: &keys,
+            pair_spec,
+            now_nanos: self.engine.monotonic_nanos(),
+        };
+        self.engine.meters.take(&asked, overrides)
     }
 
     /// The grants that the tokens name. Unless a delay is configured grants count at once, and no token is
@@ -412,8 +435,9 @@ impl InFlight {
                 self.reply.take()
             }
             (Ok(()), None) | (Err(StoreError::Stale(_)), _) => {
-                let mut again = self.operation.prepare(&self.engine, &self.caller, &self.body);
-                again.attempt = self.attempt + 1;
+                let attempt = self.attempt + 1;
+                let mut again =
+                    self.operation.prepare(&self.engine, &self.caller, &self.body, attempt);
                 again.started_nanos = self.started_nanos;
                 let goes_on = self.attempt < ATTEMPTS_MAX;
                 *self = if goes_on { again.run() } else { again.refuse(hot()) };

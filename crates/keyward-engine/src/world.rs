@@ -3,7 +3,13 @@
 //! A struct of parts: `main` fills it with real ones, the test kit with a clock that is moved by hand,
 //! a seeded generator and a temporary directory. There are no globals.
 
-use crate::{OPERATIONS, guardrails::GuardrailStatus, operation::AnyOperation, pipeline::Prepared};
+use crate::{
+    OPERATIONS,
+    guardrails::GuardrailStatus,
+    operation::AnyOperation,
+    pipeline::Prepared,
+    quotas::{Meters, Quotas},
+};
 use keyward_crypto::{KeyMaterial, Keyring, Provider};
 use keyward_policy::PolicyEngine;
 use keyward_store::Store;
@@ -43,12 +49,13 @@ pub struct Settings {
     /// How long a new grant counts only for requests that carry its token, in milliseconds. Here grants count
     /// at once; at AWS they may take minutes, and a client that forgets tokens fails there only.
     pub grant_delay_millis: i64,
+    pub quotas: Quotas,
 }
 
 impl Settings {
     /// Everything optional is off.
-    pub const fn new(account: AccountId, region: Region) -> Self {
-        Self { account, region, grant_delay_millis: 0 }
+    pub fn new(account: AccountId, region: Region) -> Self {
+        Self { account, region, grant_delay_millis: 0, quotas: Quotas::default() }
     }
 }
 
@@ -63,6 +70,7 @@ pub struct Engine {
     pub(crate) mfa_failures: Mutex<BTreeMap<String, (u64, u32)>>,
     /// When housekeeping looks through the keys again, in milliseconds since 1970.
     pub(crate) next_look: AtomicI64,
+    pub(crate) meters: Meters,
     /// `None` where no guardrails are configured.
     pub(crate) guardrails: Mutex<Option<GuardrailStatus>>,
 }
@@ -74,6 +82,7 @@ impl Engine {
             materials: Cache::new(MATERIALS_CACHED),
             mfa_failures: Mutex::default(),
             next_look: AtomicI64::new(i64::MIN),
+            meters: Meters::default(),
             guardrails: Mutex::new(None),
         })
     }
@@ -90,7 +99,7 @@ impl Engine {
         caller: &Arc<Caller>,
         body: &[u8],
     ) -> Prepared {
-        operation.prepare(self, caller, body)
+        operation.prepare(self, caller, body, 1)
     }
 
     pub fn store(&self) -> &Store {

@@ -6,6 +6,7 @@
 //! INVARIANT: no secret stands in the file; secrets are passed in, and `Debug` does not show them.
 
 use core::fmt;
+use keyward_engine::{Quotas, request_quotas};
 use keyward_store::Durability;
 use keyward_types::{AccountId, Region};
 use serde::Deserialize;
@@ -69,6 +70,7 @@ pub struct Config {
     /// Seconds in which a new grant counts only for requests that carry its token, as it can be at AWS. 0,
     /// the default, lets grants count at once; a test that wants to catch forgotten tokens sets more.
     pub grant_delay_seconds: u32,
+    pub quotas: QuotaSettings,
     /// Threads that serve connections. 0 is one for each core.
     pub workers: usize,
     /// Bytes of a request body at most; more is answered with 413.
@@ -83,6 +85,51 @@ pub struct Config {
     /// Development mode: fixed root credentials, and a root key that is made and kept with the store.
     #[serde(skip)]
     pub dev: bool,
+}
+
+/// AWS's quotas: that of keys holds always, those of requests when they are turned on.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct QuotaSettings {
+    /// Customer managed keys of an account in a Region.
+    pub keys_per_region: u64,
+    /// Whether requests beyond AWS's request quotas answer `ThrottlingException`.
+    pub requests: bool,
+    /// Requests a second, where a quota shall differ from AWS's: by operation, such as `CreateKey`, or by what
+    /// operations share, such as `RSA`. Naming one turns request quotas on.
+    pub requests_per_second: BTreeMap<String, u32>,
+}
+
+impl Default for QuotaSettings {
+    fn default() -> Self {
+        Self {
+            keys_per_region: Quotas::default().keys_per_region,
+            requests: false,
+            requests_per_second: BTreeMap::new(),
+        }
+    }
+}
+
+impl QuotaSettings {
+    fn check(&self) -> Result<(), ConfigError> {
+        let names = request_quotas();
+        match self.requests_per_second.keys().find(|name| !names.contains(name.as_str())) {
+            None => Ok(()),
+            Some(name) => {
+                let known: Vec<&str> = names.into_iter().collect();
+                Err(ConfigError::UnknownQuota { name: name.clone(), known: known.join(", ") })
+            }
+        }
+    }
+
+    /// As the engine takes them.
+    pub(crate) fn quotas(&self) -> Quotas {
+        let on = self.requests || !self.requests_per_second.is_empty();
+        Quotas {
+            keys_per_region: self.keys_per_region,
+            requests: on.then(|| self.requests_per_second.clone()),
+        }
+    }
 }
 
 /// External key store proxies: whom to believe, where to find them, and how long to wait.
@@ -134,6 +181,7 @@ impl Config {
             trusted_front: TrustedFront::default(),
             key_store_proxies: KeyStoreProxies::default(),
             grant_delay_seconds: 0,
+            quotas: QuotaSettings::default(),
             workers: 0,
             body_bytes_max: BODY_BYTES_MAX,
             drain_seconds: 30,
@@ -157,6 +205,7 @@ impl Config {
         self.account_id()?;
         self.region_name()?;
         self.trusted_front.check()?;
+        self.quotas.check()?;
         let loopback = self.listen.ip().is_loopback();
         if self.dev && !loopback {
             return Err(ConfigError::Unsafe(
@@ -326,6 +375,8 @@ pub enum ConfigError {
     Value { name: &'static str, wanted: &'static str },
     #[error("{0}")]
     Unsafe(String),
+    #[error("there is no request quota {name}; there are {known}")]
+    UnknownQuota { name: String, known: String },
 }
 
 #[cfg(test)]
@@ -350,6 +401,12 @@ mod tests {
             drain_seconds = 5
             shutdown_delay_seconds = 1
             allow_remote_plaintext = true
+            [quotas]
+            keys_per_region = 10
+            requests = true
+            [quotas.requests_per_second]
+            CreateKey = 1
+            Symmetric = 50
             [root_key]
             file = "/etc/keyward/root.key"
             [trusted_front]
@@ -369,6 +426,8 @@ mod tests {
         assert_eq!(config.grant_delay_seconds, 5);
         assert_eq!(config.trusted_front.networks().unwrap().len(), 2);
         assert_eq!(config.log.format, LogFormat::Json);
+        let quotas = config.quotas.quotas();
+        assert_eq!((quotas.keys_per_region, quotas.requests.unwrap().len()), (10, 2));
         assert_eq!(config.guardrails.as_deref(), Some(std::path::Path::new("guardrails.d")));
         assert!(!config.dev);
     }
@@ -386,6 +445,7 @@ mod tests {
             "body_bytes_max = 1",
             "[root_key]\npassphrase = \"x\"",
             "[trusted_front]\nnetworks = [\"here\"]",
+            "[quotas.requests_per_second]\nDecrypt = 1",
         ] {
             assert!(Config::from_toml(bad).is_err(), "{bad}");
         }

@@ -123,6 +123,7 @@ pub fn open(config: &Config, progress: &dyn Progress) -> Result<Opened, StartErr
         metrics: Arc::new(Metrics::new(&Engine::operation_names())),
         settings: Settings {
             grant_delay_millis: i64::from(config.grant_delay_seconds) * 1_000,
+            quotas: config.quotas.quotas(),
             ..Settings::new(config.account_id()?, config.region_name()?)
         },
     });

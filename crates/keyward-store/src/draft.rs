@@ -9,11 +9,12 @@ use crate::{
     block::BlockHead,
     codec::{Held, encode},
     payload::Op,
-    shared::{Meta, PIECE_BYTES, Shared, entry_digest, piece_keys, split},
+    shared::{Meta, PIECE_BYTES, Shared, entry_digest, key_place, piece_keys, split},
     tree::{self, Kind},
 };
 use keyward_types::{
-    AccessKeyOwner, AccessKeyRecord, GrantRecord, Grantee, KeyName, LastUsage, Name, key::DekRecord,
+    AccessKeyOwner, AccessKeyRecord, GrantRecord, Grantee, KeyManager, KeyName, KeyRecord,
+    LastUsage, Name, key::DekRecord,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -370,14 +371,27 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
+    /// The count that a key belongs to. Keys that AWS manages are not counted.
+    fn customer_keys(&mut self, key: &KeyRecord) -> Option<&mut u64> {
+        let place = key_place(&key.name.account, &key.name.region);
+        let counts = self.meta.customer_keys.as_mut();
+        counts.filter(|_| key.manager == KeyManager::Customer).map(|c| c.entry(place).or_default())
+    }
+
     /// Keeps counts and cached lists in step with one record's change.
     fn account_for(&mut self, old: &Held, new: &Held) -> Result<(), StoreError> {
         if let Held::Key(key) = old {
             let count = self.meta.key_states.entry(key.state).or_default();
             *count = count.saturating_sub(1);
+            if let Some(count) = self.customer_keys(key) {
+                *count = count.saturating_sub(1);
+            }
         }
         if let Held::Key(key) = new {
             *self.meta.key_states.entry(key.state).or_default() += 1;
+            if let Some(count) = self.customer_keys(key) {
+                *count += 1;
+            }
         }
         for held in [old, new] {
             match held {

@@ -20,15 +20,16 @@ use crate::{
     header::FORMAT,
     journal::{self, Appender, End, Frame, Segment, frame::SEGMENT_HEAD},
     payload,
-    shared::{ByWeight, Counters, Meta, Shared, lock, read_meta, survey},
+    shared::{ByWeight, Counters, Meta, Shared, key_place, lock, read_meta, survey},
     terms::OpenBucket,
     tree::{self, Kind},
     vault::Vault,
     watch::Watch,
     writer::{Alarm, Background, Queue, Recent, Writer},
 };
-use keyward_types::Sealer;
+use keyward_types::{KeyManager, Sealer};
 use std::{
+    collections::BTreeMap,
     fmt,
     fs::{self, File, TryLockError},
     panic::{self, AssertUnwindSafe, catch_unwind},
@@ -517,6 +518,7 @@ impl Opening<'_> {
             suspect: self.path("sled.suspect"),
             is_suspect: AtomicBool::new(false),
         };
+        count_customer_keys(&shared)?;
         fill_bucket(&shared)?;
         Ok(shared)
     }
@@ -708,6 +710,23 @@ fn replay_frame(shared: &Shared, frame: &Frame) -> Result<(), StoreError> {
     draft.append_block(&payload.head, &payload.packed);
     draft.append_entries(lock(&shared.bucket).add(&payload.head, &payload.events));
     draft.finish(frame.head.last(), frame.head.chain)?.apply(shared)
+}
+
+/// Counts the customer managed keys of a store that did not count them yet.
+fn count_customer_keys(shared: &Shared) -> Result<(), StoreError> {
+    if lock(&shared.meta).customer_keys.is_some() {
+        return Ok(());
+    }
+    let mut counts = BTreeMap::new();
+    for key in shared.all_keys() {
+        let key = key?;
+        if key.manager == KeyManager::Customer {
+            let place = key_place(&key.name.account, &key.name.region);
+            *counts.entry(place).or_default() += 1;
+        }
+    }
+    lock(&shared.meta).customer_keys = Some(counts);
+    Ok(())
 }
 
 /// Reads the events of the bucket that is not yet full.

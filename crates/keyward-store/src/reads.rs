@@ -7,7 +7,7 @@ use crate::{
     Store, StoreError,
     codec::Held,
     draft::grantee_text,
-    shared::Shared,
+    shared::{Shared, key_place, lock},
     tree::{self, Kind},
 };
 use keyward_types::{
@@ -102,12 +102,19 @@ impl Store {
 
     /// Every key, by account, Region and id.
     pub fn keys_everywhere(&self) -> impl Iterator<Item = Read<Arc<KeyRecord>>> + '_ {
-        self.shared.walk(vec![Kind::Key.number()], None, listed!(Key))
+        self.shared.all_keys()
     }
 
     /// How many keys are in each state.
     pub fn key_states(&self) -> BTreeMap<KeyState, u64> {
-        crate::shared::lock(&self.shared.meta).key_states.clone()
+        lock(&self.shared.meta).key_states.clone()
+    }
+
+    /// How many customer managed keys an account has in a Region.
+    pub fn customer_keys(&self, account: &AccountId, region: &Region) -> u64 {
+        let meta = lock(&self.shared.meta);
+        let place = key_place(account, region);
+        meta.customer_keys.as_ref().and_then(|counts| counts.get(&place).copied()).unwrap_or(0)
     }
 
     pub fn material(&self, key: &KeyName, id: &MaterialId) -> Read<Option<Arc<MaterialRecord>>> {
@@ -428,6 +435,11 @@ impl Store {
 }
 
 impl Shared {
+    /// Every key, by account, Region and id.
+    pub(crate) fn all_keys(&self) -> impl Iterator<Item = Read<Arc<KeyRecord>>> + '_ {
+        self.walk(vec![Kind::Key.number()], None, listed!(Key))
+    }
+
     fn list<T>(
         &self,
         prefix: &[u8],

@@ -12,7 +12,7 @@ use crate::{
     vault::Vault,
     watch::Watch,
 };
-use keyward_types::{KeyName, KeyState};
+use keyward_types::{AccountId, KeyName, KeyState, Region};
 use quick_cache::{Weighter, sync::Cache, sync::GuardResult};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -44,6 +44,9 @@ pub(crate) struct Meta {
     pub(crate) digest: u64,
     /// Keys in each state.
     pub(crate) key_states: BTreeMap<KeyState, u64>,
+    /// Customer managed keys by account and Region. `None` in a store that was written before they were counted.
+    #[serde(default)]
+    pub(crate) customer_keys: Option<BTreeMap<String, u64>>,
 }
 
 impl Meta {
@@ -55,8 +58,14 @@ impl Meta {
             entries: 0,
             digest: 0,
             key_states: BTreeMap::new(),
+            customer_keys: Some(BTreeMap::new()),
         }
     }
+}
+
+/// Under which customer managed keys of an account and Region are counted.
+pub(crate) fn key_place(account: &AccountId, region: &Region) -> String {
+    format!("{account}/{region}")
 }
 
 /// The checksum of one entry, as it is summed in [`Meta::digest`].

@@ -6,6 +6,8 @@ pub const PLAINTEXT_BYTES_MAX: usize = 4_096;
 pub const CIPHERTEXT_BYTES_MAX: usize = 6_144;
 /// Bytes of a key policy. <https://docs.aws.amazon.com/kms/latest/developerguide/resource-limits.html>
 pub const KEY_POLICY_BYTES_MAX: usize = 32_768;
+/// Customer managed keys of an account in a Region. <https://docs.aws.amazon.com/kms/latest/developerguide/resource-limits.html>
+pub const KEYS_PER_REGION_MAX: u64 = 100_000;
 /// Aliases on one key. <https://docs.aws.amazon.com/kms/latest/developerguide/resource-limits.html>
 pub const ALIASES_PER_KEY_MAX: usize = 50;
 /// Grants on one key. <https://docs.aws.amazon.com/kms/latest/developerguide/resource-limits.html>

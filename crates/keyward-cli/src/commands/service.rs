@@ -9,8 +9,8 @@ use crate::{
 use keyward_server::{
     Config, StartError, Started,
     config::{
-        CryptoChoice, KeyStoreProxies, LogFormat, LogSettings, RootCredentials, RootKeySource,
-        Secret, TrustedFront,
+        CryptoChoice, KeyStoreProxies, LogFormat, LogSettings, QuotaSettings, RootCredentials,
+        RootKeySource, Secret, TrustedFront,
     },
     guardrails::GuardrailFolder,
 };
@@ -25,6 +25,11 @@ pub(super) fn dev(common: &Common, dev: Dev) -> Result<Exit, CliError> {
         durability: durability(dev.durability),
         account: dev.account,
         grant_delay_seconds: dev.grant_delay,
+        quotas: QuotaSettings {
+            requests: dev.request_quotas,
+            requests_per_second: dev.request_quota.into_iter().collect(),
+            ..QuotaSettings::default()
+        },
         region: common.region.clone().unwrap_or_else(|| "us-east-1".to_owned()),
         root_credentials: Some(RootCredentials {
             access_key_id: dev.root_access_key.clone(),

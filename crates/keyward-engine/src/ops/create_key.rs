@@ -112,8 +112,9 @@ impl Operation for CreateKey {
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
         let caller = call.caller();
         let multi_region = input.multi_region == Some(true);
-        let key_id = call.new_key_id(multi_region);
         let region = caller.origin.region.clone();
+        call.check_key_quota(&caller.account, &region)?;
+        let key_id = call.new_key_id(multi_region);
         let name = KeyName { account: caller.account.clone(), region: region.clone(), key_id };
         let bypass = input.bypass_policy_lockout_safety_check.unwrap_or(false);
         let text = input.policy.clone().unwrap_or_else(|| key_policy::default_text(&name.account));

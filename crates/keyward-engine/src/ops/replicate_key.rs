@@ -112,6 +112,7 @@ impl Operation for ReplicateKey {
         };
         let name = KeyName { region: input.replica_region.clone(), ..primary.name.clone() };
         check_place(call, &primary.name, &name)?;
+        call.check_key_quota(&name.account, &name.region)?;
         related.replicas.insert(name.region.clone());
         let text = input.policy.clone().unwrap_or_else(|| key_policy::default_text(&name.account));
         let external = primary.origin == MaterialOrigin::External;

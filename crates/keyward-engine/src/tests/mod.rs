@@ -20,5 +20,6 @@ mod managed_keys;
 mod organization;
 mod policies;
 mod presence;
+mod quotas;
 mod services;
 mod world;

@@ -33,7 +33,7 @@ impl Clock for TestClock {
     }
 
     fn monotonic_nanos(&self) -> u64 {
-        0
+        self.0.load(Ordering::SeqCst).unsigned_abs().saturating_mul(1_000_000)
     }
 }
 
@@ -52,8 +52,20 @@ impl TestWorld {
         Self::with_grant_delay(0)
     }
 
+    fn settings() -> Settings {
+        Settings::new(account(ACCOUNT), Region::parse(REGION).unwrap())
+    }
+
     /// A world in which new grants need their token for so many milliseconds.
     pub(super) fn with_grant_delay(grant_delay_millis: i64) -> Self {
+        Self::with(Settings { grant_delay_millis, ..Self::settings() })
+    }
+
+    pub(super) fn with_quotas(quotas: crate::Quotas) -> Self {
+        Self::with(Settings { quotas, ..Self::settings() })
+    }
+
+    fn with(settings: Settings) -> Self {
         let clock = Arc::new(TestClock(AtomicI64::new(1_790_000_000_000)));
         let entropy = Arc::new(SeededEntropy::from_number(7));
         let root = RootKey::generate(&mut *entropy.generator());
@@ -68,10 +80,7 @@ impl TestWorld {
             policies: PolicyEngine::new(),
             proxies: std::sync::Arc::new(crate::NoProxies),
             metrics: Arc::new(Metrics::new(&Engine::operation_names())),
-            settings: Settings {
-                grant_delay_millis,
-                ..Settings::new(account(ACCOUNT), Region::parse(REGION).unwrap())
-            },
+            settings,
         });
         put_access_key(&engine, ACCOUNT, "root", AccessKeyOwner::Root);
         let root = caller(&engine, "root");
