@@ -49,6 +49,8 @@ impl Scene {
         );
         let actions = match spec.name {
             "ReEncrypt" => json!(["kms:ReEncryptFrom", "kms:ReEncryptTo"]),
+            "ListKeyVersions" => json!("kms:ListKeyRotations"),
+            "InspectCiphertext" => json!("kms:DescribeKey"),
             "ReplicateKey" => json!(["kms:ReplicateKey", "kms:CreateKey"]),
             _ => json!(spec.action()),
         };
@@ -142,7 +144,9 @@ impl Scene {
             "CreateGrant" => {
                 json!({"GranteePrincipal": "arn:aws:iam::000000000000:root", "Operations": ["Encrypt"]})
             }
-            "Decrypt" | "ReEncrypt" => json!({"CiphertextBlob": self.ciphertext}),
+            "Decrypt" | "InspectCiphertext" | "ReEncrypt" => {
+                json!({"CiphertextBlob": self.ciphertext})
+            }
             "GenerateDataKey" | "GenerateDataKeyWithoutPlaintext" => json!({"KeySpec": "AES_256"}),
             "GenerateRandom" => json!({"NumberOfBytes": 8}),
             "ListRetirableGrants" => json!({"RetiringPrincipal": "arn:aws:iam::000000000000:root"}),

@@ -257,6 +257,13 @@ pub(crate) enum Key {
     List,
     /// One key: metadata, policy, rotation, last use
     Show { key: String },
+    /// The versions of a key: its materials, oldest first
+    Versions { key: String },
+    /// Which key, and which version of it, made a ciphertext, by what it says of itself
+    InspectCiphertext {
+        /// A file with the ciphertext, as bytes or as base64 text; - is stdin
+        file: PathBuf,
+    },
 }
 
 #[derive(Subcommand)]

@@ -95,7 +95,8 @@ impl Spec {
 #[derive(Clone, Debug)]
 pub struct Target<'i> {
     pub subject: Subject<'i>,
-    /// The action to authorize, when it is not the operation's own: `ReEncryptFrom`.
+    /// The action to authorize, when it is not the operation's own: `ReEncryptFrom`, or of another service
+    /// `kms:DescribeKey`.
     pub action: Option<&'static str>,
     /// The encryption context that conditions and grant constraints see.
     pub context: Option<&'i EncryptionContext>,

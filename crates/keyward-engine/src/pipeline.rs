@@ -261,8 +261,10 @@ impl Prepared {
             }
             O::facts(input, index, &mut facts);
             O::found_facts(&engine, &keys, &mut facts)?;
-            let action =
-                format!("{}:{}", O::SPEC.service.name(), target.action.unwrap_or(O::SPEC.name));
+            let action = match target.action.unwrap_or(O::SPEC.name) {
+                full if full.contains(':') => full.to_owned(),
+                name => format!("{}:{name}", O::SPEC.service.name()),
+            };
             let asking = Asking {
                 engine: &engine,
                 caller,

@@ -131,6 +131,8 @@ aws_enum!(
     KeyManager { Aws = "AWS", Customer = "CUSTOMER", }
 );
 
+// The macro derives no default, and most keys are their customers'.
+#[expect(clippy::derivable_impls, reason = "the macro's variants take no attribute")]
 impl Default for KeyManager {
     fn default() -> Self {
         Self::Customer

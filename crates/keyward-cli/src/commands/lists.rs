@@ -1,5 +1,6 @@
 //! `keyward whoami`, `key` and `grant`: what AWS's own commands need several calls for.
 
+use super::versions;
 use crate::{
     args::{Common, Grant, Key},
     client::Client,
@@ -50,6 +51,8 @@ pub(super) fn key(common: &Common, command: &Key) -> Result<Exit, CliError> {
             }));
             Ok(Exit::Ok)
         }
+        Key::Versions { key } => versions::list(common, &client, key),
+        Key::InspectCiphertext { file } => versions::inspect(common, &client, file),
     }
 }
 

@@ -11,6 +11,7 @@ mod lists;
 mod offline;
 mod policy;
 mod service;
+mod versions;
 
 use crate::{
     args::{Args, Command, Form, Policy},

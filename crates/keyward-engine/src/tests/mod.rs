@@ -22,4 +22,5 @@ mod policies;
 mod presence;
 mod quotas;
 mod services;
+mod versions;
 mod world;

@@ -10,7 +10,12 @@ pub(super) const ROOT: &str = "r-ab12";
 pub(super) const UNIT: &str = "ou-ab12-workload";
 
 impl TestWorld {
-    fn own(&self, caller: &Arc<Caller>, operation: &str, body: &Value) -> Result<Value, KmsError> {
+    pub(super) fn own(
+        &self,
+        caller: &Arc<Caller>,
+        operation: &str,
+        body: &Value,
+    ) -> Result<Value, KmsError> {
         self.call_of(Api::Keyward, caller, operation, body)
     }
 
