@@ -55,9 +55,12 @@ impl Filter {
 
 /// `success`, `denied`, `client_error` or `server_error`, as metrics call it.
 pub(crate) fn class(record: &Value) -> &'static str {
-    let Some(code) = record.get("errorCode").and_then(Value::as_str) else {
-        return Outcome::Success.class();
-    };
+    outcome_class(record.get("errorCode").and_then(Value::as_str))
+}
+
+/// The same of an `errorCode` alone.
+pub fn outcome_class(error_code: Option<&str>) -> &'static str {
+    let Some(code) = error_code else { return Outcome::Success.class() };
     let known = ErrorCode::ALL.iter().find(|known| known.trail_name() == code);
     // A code that a newer version wrote is at least a failure.
     known.map_or("client_error", |known| Outcome::Failure(*known).class())

@@ -18,7 +18,7 @@ mod trace;
 
 pub use clean::WITHHELD;
 pub use explain::explain;
-pub use filter::Filter;
+pub use filter::{Filter, outcome_class};
 pub use name::lower_camel;
 pub use record::{EVENT_VERSION, Extra, INTERNAL, Record, ResourceRef, TlsDetails};
 pub use trace::{ADDITIONAL_BYTES_MAX, Explained, decisions_of, explained_of, withhold};

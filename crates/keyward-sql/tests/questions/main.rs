@@ -1,0 +1,248 @@
+//! The pack against a plain computation of the same, plans against their absence, and hostile statements.
+
+mod hostile;
+mod log;
+mod naive;
+
+use keyward_sql::{Answer, Question, SqlError, ask, named, pack};
+use log::{ACCOUNT, Memory, NOW};
+use serde_json::{Map, Value, json};
+use std::sync::{Arc, atomic::Ordering};
+
+/// `KEYWARD_SEED=0x…` gives another; a failure prints the one that it had.
+fn seed() -> u64 {
+    let given = option_env!("KEYWARD_SEED")
+        .and_then(|text| u64::from_str_radix(text.trim_start_matches("0x"), 16).ok());
+    given.unwrap_or(0x6b65_7977_6172_6421)
+}
+
+pub(crate) fn put(source: &Arc<Memory>, sql: &str, parameters: &Value) -> Result<Answer, SqlError> {
+    let parameters = parameters.as_object().unwrap();
+    let question = Question { sql, parameters, now: NOW, rows_max: 100_000 };
+    ask(Arc::<Memory>::clone(source), &question, Arc::new(|| false))
+}
+
+fn asked(source: &Arc<Memory>, sql: &str) -> Vec<Vec<Value>> {
+    put(source, sql, &json!({})).unwrap_or_else(|error| panic!("{sql}: {error}")).rows
+}
+
+#[test]
+fn every_question_of_the_pack_answers_what_a_plain_computation_does() {
+    for seed in [seed(), 1, 2] {
+        let mut events = log::log(seed, 3_000);
+        events.iter_mut().skip(1).step_by(97).for_each(|event| event.is_hidden = true);
+        let seen: Vec<log::Ev> = events.iter().filter(|event| !event.is_hidden).cloned().collect();
+        let cases = naive::cases(&seen);
+        assert_eq!(
+            cases.iter().map(|(name, ..)| *name).collect::<Vec<_>>(),
+            pack().map(|named| named.name).collect::<Vec<_>>()
+        );
+        for is_generous in [false, true] {
+            let source = Arc::new(Memory::new(events.clone(), is_generous));
+            for (name, with, expected) in &cases {
+                let named = named(name).unwrap();
+                let values = Value::Object(named.values(with, NOW).unwrap());
+                let answer = put(&source, named.sql, &values)
+                    .unwrap_or_else(|error| panic!("{name}, seed {seed:#x}: {error}"));
+                assert!(!expected.is_empty(), "{name}, seed {seed:#x}: nothing is expected");
+                for (i, (row, wanted)) in answer.rows.iter().zip(expected).enumerate() {
+                    assert_eq!(
+                        row, wanted,
+                        "{name}, row {i}, seed {seed:#x}, {:?}",
+                        answer.columns
+                    );
+                }
+                assert_eq!(answer.rows.len(), expected.len(), "{name}, seed {seed:#x}");
+                assert!(!answer.truncated);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_an_index_knows_is_not_read_in_full() {
+    let source = Arc::new(Memory::new(log::log(seed(), 3_000), false));
+    let events = &source.events;
+    let keys = format!("key = '{}'", log::key(2));
+    let day = NOW.0 - 86_400_000;
+    let text = chrono::DateTime::from_timestamp_millis(day).unwrap().format("%Y-%m-%d").to_string();
+    let with_key = events.iter().filter(|e| e.keys[0] == log::key(2)).count();
+    let with_any = events.iter().filter(|e| e.keys.contains(&log::key(2))).count();
+    let midnight = day - day.rem_euclid(86_400_000);
+    let count = |test: &dyn Fn(&log::Ev) -> bool| events.iter().filter(|e| test(e)).count();
+    for (table, condition, expected, most) in [
+        ("events", keys.as_str(), with_key, with_any),
+        ("event_keys", keys.as_str(), with_any, with_any),
+        (
+            "events",
+            "principal = 'arn:aws:iam::111122223333:user/ann'",
+            count(&|e| e.who.principal.ends_with("/ann")),
+            900,
+        ),
+        (
+            "events",
+            "name = 'Sign' AND outcome = 'denied'",
+            count(&|e| e.name == "Sign" && e.outcome() == "denied"),
+            100,
+        ),
+        (
+            "events",
+            "name IN ('Sign', 'ListGrants')",
+            count(&|e| ["Sign", "ListGrants"].contains(&e.name)),
+            900,
+        ),
+        (
+            "events",
+            "error_code = 'IncorrectKeyException'",
+            count(&|e| e.error == Some("IncorrectKeyException")),
+            300,
+        ),
+        (
+            "events",
+            &format!("account = '{ACCOUNT}' AND time_ms > {day}"),
+            count(&|e| day < e.ms),
+            200,
+        ),
+        ("events", &format!("time >= '{text}'"), count(&|e| midnight <= e.ms), 300),
+        (
+            "events",
+            &format!("time < '{text}' AND name = 'Sign'"),
+            count(&|e| e.ms < midnight && e.name == "Sign"),
+            600,
+        ),
+        ("events", "seq = 77", 1, 1),
+        ("events", "rowid = 77", 1, 1),
+        ("events", "seq BETWEEN 100 AND 109", 10, 64),
+        ("events", "seq > 2990", 9, 64),
+        ("events", "seq < 0", 0, 1),
+        ("events", "seq = 3000", 0, 0),
+        // What no index knows, or knows otherwise, is filtered by SQLite.
+        ("events", "name = 'sign' COLLATE NOCASE", count(&|e| e.name == "Sign"), 3_000),
+        (
+            "events",
+            "principal = 'backup.amazonaws.com'",
+            count(&|e| e.who.kind == "AWSService"),
+            3_000,
+        ),
+        ("events", "seq > 2990.5", 9, 3_000),
+        ("events", "seq = '77'", 1, 3_000),
+        (
+            "event_keys",
+            &format!("{keys} OR seq < 50"),
+            count(&|e| e.keys.contains(&log::key(2)) && 50 <= e.seq)
+                + events.iter().take(50).map(|e| e.keys.len()).sum::<usize>(),
+            6_000,
+        ),
+    ] {
+        source.handed_over.store(0, Ordering::Relaxed);
+        let rows = asked(&source, &format!("SELECT count(*) FROM {table} WHERE {condition}"));
+        let read = source.handed_over.load(Ordering::Relaxed);
+        assert_eq!(rows, [[json!(expected)]], "{condition}, seed {:#x}", seed());
+        assert!(read <= most, "{condition} read {read} events");
+    }
+}
+
+#[test]
+fn order_comes_from_the_log_and_a_limit_ends_the_reading() {
+    let source = Arc::new(Memory::new(log::log(seed(), 3_000), false));
+    let newest = asked(&source, "SELECT seq FROM events ORDER BY seq DESC LIMIT 3");
+    assert_eq!(newest, [[json!(2999)], [json!(2998)], [json!(2997)]]);
+    assert!(source.handed_over.load(Ordering::Relaxed) <= 64);
+    assert_eq!(asked(&source, "SELECT seq FROM events LIMIT 2"), [[json!(0)], [json!(1)]]);
+    let both = asked(
+        &source,
+        "SELECT seq FROM events WHERE name IN ('Sign', 'Decrypt') ORDER BY seq DESC",
+    );
+    assert!(both.windows(2).all(|pair| pair[1][0].as_i64() < pair[0][0].as_i64()));
+    assert!(100 < both.len());
+}
+
+#[test]
+fn a_join_by_number_reads_the_log_about_twice() {
+    let source = Arc::new(Memory::new(log::log(seed(), 3_000), false));
+    let sql = "SELECT count(*) FROM event_keys AS k JOIN events AS e ON e.seq = k.seq";
+    let keys: usize = source.events.iter().map(|e| e.keys.len()).sum();
+    assert_eq!(asked(&source, sql), [[json!(keys)]]);
+    let read = source.handed_over.load(Ordering::Relaxed);
+    assert!(read <= 7_000, "{read}");
+}
+
+#[test]
+fn columns_say_what_the_record_says() {
+    let source = Arc::new(Memory::new(log::log(seed(), 3_000), false));
+    let columns: Vec<&str> = keyward_sql::columns().map(|(name, ..)| name).collect();
+    let sql = format!("SELECT {} FROM events", columns.join(", "));
+    for (row, event) in asked(&source, &sql).iter().zip(&source.events) {
+        let said: Map<String, Value> =
+            columns.iter().map(|name| (*name).to_owned()).zip(row.iter().cloned()).collect();
+        let record = event.record();
+        let json = |value: &Value| (!value.is_null()).then(|| value.to_string());
+        let is_session = event.who.kind == "AssumedRole";
+        let matched = &record["additionalEventData"]["policyDecision"][0]["layers"][0];
+        let denied = event.outcome() == "denied";
+        let expected = json!({
+            "seq": event.seq, "time": event.time(), "time_ms": event.ms,
+            "event_id": record["eventID"], "request_id": record["requestID"],
+            "source": "kms.amazonaws.com", "name": event.name, "region": "eu-west-1",
+            "account": ACCOUNT, "principal_account": event.who.account,
+            "principal_type": event.who.kind, "principal": event.who.principal,
+            "principal_id": (event.who.kind != "AWSService").then_some("AIDA"), "role": event.who.role,
+            "session": is_session.then(|| event.who.principal.rsplit('/').next().unwrap()),
+            "mfa": event.who.mfa.map(i64::from), "access_key_id": event.who.access_key,
+            "source_ip": event.ip, "user_agent": "aws-cli/2", "read_only": i64::from(event.read_only),
+            "error_code": event.error, "error_message": event.error.map(|_| "it was not to be"),
+            "outcome": event.outcome(), "key": event.keys[0], "keys": json!(event.keys).to_string(),
+            "grant_id": event.grant_id, "used_grant": event.used_grant,
+            "statements": json!([{
+                "layer": matched["layer"], "source": matched["matched"][0]["source"],
+                "sid": matched["matched"][0]["sid"], "index": 0, "allow": true,
+            }]).to_string(),
+            "reason": if denied { "NotAllowed KeyPolicy" } else { "DelegatedToIam" },
+            "encryption_context": event.context_json(), "parameters": json(&record["requestParameters"]),
+            "response": json(&record["responseElements"]), "record": record.to_string(),
+        });
+        assert_eq!(Value::Object(said), expected, "seed {:#x}", seed());
+    }
+    let pairs: Vec<Vec<Value>> = source
+        .events
+        .iter()
+        .flat_map(|e| {
+            e.context.iter().map(|(name, value)| vec![json!(e.seq), json!(name), json!(value)])
+        })
+        .collect();
+    assert_eq!(asked(&source, "SELECT seq, name, value FROM contexts"), pairs);
+    assert!(100 < pairs.len());
+}
+
+#[test]
+fn parameters_are_all_given_and_all_used() {
+    let source = Arc::new(Memory::new(log::log(seed(), 100), false));
+    let rows = put(
+        &source,
+        "SELECT :a, :b, :c, :d, :now",
+        &json!({"a": "x' OR 1", "b": 7, "c": null, "d": 1.5}),
+    );
+    assert_eq!(
+        rows.unwrap().rows,
+        [[json!("x' OR 1"), json!(7), Value::Null, json!(1.5), json!(NOW.0)]]
+    );
+    for (sql, with) in [
+        ("SELECT :a", json!({})),
+        ("SELECT 1", json!({"a": 1})),
+        ("SELECT ?", json!({})),
+        ("SELECT ?1", json!({"1": 1})),
+        ("SELECT :a", json!({"a": [1]})),
+    ] {
+        assert!(matches!(put(&source, sql, &with), Err(SqlError::Invalid(_))), "{sql} {with}");
+    }
+    let timeline = named("key-timeline").unwrap();
+    for bad in [
+        json!({}),
+        json!({"key": 1, "color": "red"}),
+        json!({"key": "k", "since": "soon"}),
+        json!({"key": []}),
+    ] {
+        assert!(timeline.values(bad.as_object().unwrap(), NOW).is_err(), "{bad}");
+    }
+    assert!(named("no-such").is_none());
+}
