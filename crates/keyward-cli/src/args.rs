@@ -311,6 +311,8 @@ pub(crate) enum Events {
     },
     /// One, by event id or request id
     Show { id: String },
+    /// A question in SQL over events, event_keys and contexts: your own, or one of the pack
+    Sql(EventsSql),
     /// Every event of a stopped store, oldest first, one JSON record a line
     Export {
         #[arg(long)]
@@ -318,6 +320,33 @@ pub(crate) enum Events {
         #[command(flatten)]
         root: RootKeyArgs,
     },
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct EventsSql {
+    /// One SELECT, as SQLite understands it
+    #[arg(required_unless_present_any = ["name", "list"], conflicts_with = "name")]
+    pub(crate) query: Option<String>,
+    /// A question of the pack; --list says which there are
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// A value for :NAME in the question, as text, or as NAME:=json; again for more
+    #[arg(long = "param", value_name = "NAME=VALUE")]
+    pub(crate) parameters: Vec<String>,
+    /// Rows at most
+    #[arg(long, default_value_t = 1_000)]
+    pub(crate) limit: usize,
+    /// The tables' columns, and the questions of the pack with their parameters
+    #[arg(long, conflicts_with_all = ["query", "name"])]
+    pub(crate) list: bool,
+    /// Comma-separated values, with the columns' names first
+    #[arg(long)]
+    pub(crate) csv: bool,
+    /// Ask a stopped store instead of the service
+    #[arg(long)]
+    pub(crate) data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) root: RootKeyArgs,
 }
 
 #[derive(ClapArgs)]

@@ -27,6 +27,9 @@ use uuid::Uuid;
 /// How long a client may take to send a body.
 const BODY_TIME_MAX: Duration = Duration::from_secs(30);
 
+/// Ten seconds: an incident's window is answered in less, and nobody waits longer without a doubt.
+const QUESTION_NANOS_MAX: u64 = 10_000_000_000;
+
 /// The state behind the one port.
 pub struct Doors {
     pub(crate) engine: Arc<Engine>,
@@ -35,6 +38,8 @@ pub struct Doors {
     pub(crate) growth: Growth,
     pub(crate) census: Census,
     pub(crate) body_bytes_max: usize,
+    /// How long a question in SQL may run.
+    pub(crate) question_nanos_max: u64,
     /// When this was made, in seconds since 1970, and how many events the log had then.
     pub(crate) started_seconds: i64,
     pub(crate) events_before: u64,
@@ -55,6 +60,7 @@ impl Doors {
             events_before: engine.store().events_total(),
             engine,
             body_bytes_max,
+            question_nanos_max: QUESTION_NANOS_MAX,
             openapi: OnceLock::new(),
             draining: AtomicBool::new(false),
         }

@@ -5,6 +5,8 @@
 //! answer keeps nobody else waiting.
 //! It does not decide what is heavy: the operation's row does.
 //!
+//! Questions in SQL have a lane too, since one may run for seconds: it would hold up every signature.
+//!
 //! INVARIANT: no more heavy calls run at once than there are cores, no more remote ones than `REMOTE_MAX`,
 //! and no more wait for either than `QUEUE_MAX`.
 //! INVARIANT: a call that finds the queue full leaves an event like any other refusal.
@@ -31,20 +33,45 @@ const QUEUE_MAX: usize = 1_024;
 /// is 256 calls a second.
 const REMOTE_MAX: usize = 64;
 
+/// Questions that may wait. Each may run for seconds, so that more would wait in vain.
+const QUESTIONS_WAITING_MAX: usize = 16;
+
 pub(crate) struct Lanes {
     heavy: Pool,
     remote: Pool,
+    questions: Pool,
 }
 
 /// So many at once, on threads that may block.
 struct Pool {
     running: Arc<Semaphore>,
     waiting: AtomicUsize,
+    waiting_max: usize,
 }
 
 impl Lanes {
     pub(crate) fn new(cores: usize) -> Self {
-        Self { heavy: Pool::new(cores.max(1)), remote: Pool::new(REMOTE_MAX) }
+        Self {
+            heavy: Pool::new(cores.max(1)),
+            remote: Pool::new(REMOTE_MAX),
+            // Half of the cores stay with the requests.
+            questions: Pool { waiting_max: QUESTIONS_WAITING_MAX, ..Pool::new((cores / 2).max(1)) },
+        }
+    }
+
+    /// Answers a question on a thread that may block. Nothing but reading is done so: it leaves no event.
+    pub(crate) async fn question<T: Send + 'static>(
+        &self,
+        engine: &Engine,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, KmsError> {
+        let place = self.questions.place().ok_or_else(throttled)?;
+        let answered = self.questions.blocking(place, work).await?;
+        answered.map_err(|_panic| {
+            engine.metrics().panicked();
+            tracing::error!("a question panicked; this is a defect");
+            KmsError::internal("a question panicked")
+        })
     }
 
     /// One attempt of a caller, from the row to the answer that may leave.
@@ -68,17 +95,33 @@ impl Lanes {
 
 impl Pool {
     fn new(most: usize) -> Self {
-        Self { running: Arc::new(Semaphore::new(most)), waiting: AtomicUsize::new(0) }
+        Self {
+            running: Arc::new(Semaphore::new(most)),
+            waiting: AtomicUsize::new(0),
+            waiting_max: QUEUE_MAX,
+        }
     }
 
     async fn run(&self, prepared: Prepared) -> Result<Result<InFlight, Panicked>, KmsError> {
-        let Some(place) = Place::take(&self.waiting) else {
+        let Some(place) = self.place() else {
             return Ok(guard(|| prepared.refuse(throttled())));
         };
+        self.blocking(place, || prepared.run()).await
+    }
+
+    fn place(&self) -> Option<Place<'_>> {
+        Place::take(&self.waiting, self.waiting_max)
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        place: Place<'_>,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<Result<T, Panicked>, KmsError> {
         let permit = Arc::clone(&self.running).acquire_owned().await.map_err(KmsError::internal)?;
         drop(place);
         let ran = tokio::task::spawn_blocking(move || {
-            let ran = guard(|| prepared.run());
+            let ran = guard(work);
             drop(permit);
             ran
         });
@@ -90,10 +133,10 @@ impl Pool {
 struct Place<'q>(&'q AtomicUsize);
 
 impl<'q> Place<'q> {
-    fn take(waiting: &'q AtomicUsize) -> Option<Self> {
+    fn take(waiting: &'q AtomicUsize, most: usize) -> Option<Self> {
         let place = Self(waiting);
         // Dropping the place takes the addition back.
-        (waiting.fetch_add(1, Ordering::Relaxed) < QUEUE_MAX).then_some(place)
+        (waiting.fetch_add(1, Ordering::Relaxed) < most).then_some(place)
     }
 }
 
@@ -142,8 +185,8 @@ mod tests {
     #[test]
     fn the_queue_is_bounded_and_given_back() {
         let waiting = AtomicUsize::new(0);
-        let places: Vec<_> = (0..QUEUE_MAX).map(|_| Place::take(&waiting).unwrap()).collect();
-        assert!(Place::take(&waiting).is_none());
+        let places: Vec<_> = (0..QUEUE_MAX).map(|_| Place::take(&waiting, QUEUE_MAX).unwrap()).collect();
+        assert!(Place::take(&waiting, QUEUE_MAX).is_none());
         assert_eq!(waiting.load(Ordering::Relaxed), QUEUE_MAX);
         drop(places);
         assert_eq!(waiting.load(Ordering::Relaxed), 0);

@@ -34,6 +34,7 @@ pub mod wiring;
 pub use app::create_app;
 pub use config::{Config, ConfigError};
 pub use doors::Doors;
+pub use events::sql::LogSource;
 pub use openapi::document;
 pub use serve::{DoorSettings, Running, Started, run, serve_engine, serve_with, start};
 pub use wiring::{Opened, StartError, initialise, open, verify};

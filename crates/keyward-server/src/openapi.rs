@@ -59,6 +59,9 @@ pub fn document() -> OpenApi {
     for route in events::ROUTES {
         paths.add_path_operation(route.path, vec![HttpMethod::Get], event_route(route));
     }
+    let question = &events::sql::ROUTE;
+    let posted = event_route(question).request_body(Some(question_body()));
+    paths.add_path_operation(question.path, vec![HttpMethod::Post], posted);
     let scheme = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(
         "Authorization",
         "AWS Signature Version 4 with service kms; the Region of the scope is the Region of the keys.",
@@ -213,6 +216,18 @@ fn event_route(route: &events::Route) -> OperationBuilder {
         operation = operation.parameter(parameter(name, ParameterIn::Query, false, text().into()));
     }
     operation
+}
+
+/// A statement or the name of one, and its parameters.
+fn question_body() -> utoipa::openapi::request_body::RequestBody {
+    let of = |kind: Type| ObjectBuilder::new().schema_type(kind);
+    let body = ObjectBuilder::new()
+        .property("Query", of(Type::String))
+        .property("Name", of(Type::String).enum_values(Some(keyward_sql::pack().map(|q| q.name))))
+        .property("Parameters", of(Type::Object))
+        .property("Limit", of(Type::Integer).minimum(Some(1)).maximum(Some(10_000)));
+    let content = ContentBuilder::new().schema(Some(body)).build();
+    RequestBodyBuilder::new().content(answer::JSON, content).required(Some(Required::True)).build()
 }
 
 fn schema(kind: &Kind) -> RefOr<Schema> {

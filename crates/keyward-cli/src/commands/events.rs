@@ -19,6 +19,7 @@ pub(super) fn events(common: &Common, command: &Events) -> Result<Exit, CliError
             output::json(&event);
             Ok(Exit::Ok)
         }
+        Events::Sql(asked) => super::sql::sql(common, asked),
         Events::Export { data, root } => offline::export(data, root),
     }
 }

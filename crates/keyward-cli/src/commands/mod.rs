@@ -11,6 +11,7 @@ mod lists;
 mod offline;
 mod policy;
 mod service;
+mod sql;
 mod versions;
 
 use crate::{

@@ -10,6 +10,7 @@
 mod asked;
 pub(crate) mod lookup;
 mod permission;
+pub(crate) mod sql;
 mod tail;
 
 pub(crate) use tail::Growth;
@@ -92,6 +93,7 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
     config
         .route("/v1/events", web::get().to(list))
         .route("/v1/events/tail", web::get().to(tail))
+        .route(sql::ROUTE.path, web::post().to(sql::serve))
         .route("/v1/events/{id}", web::get().to(show))
         .route("/v1/explain/{id}", web::get().to(explain));
 }
@@ -202,7 +204,18 @@ async fn admitted(
     action: Action,
     request_id: Uuid,
 ) -> Result<Arc<Caller>, KmsError> {
-    let caller = doors.admit(request, b"", "kms", request_id)?;
+    admitted_with(request, doors, action, b"", request_id).await
+}
+
+/// The same of a request with a body.
+async fn admitted_with(
+    request: &HttpRequest,
+    doors: &Doors,
+    action: Action,
+    body: &[u8],
+    request_id: Uuid,
+) -> Result<Arc<Caller>, KmsError> {
+    let caller = doors.admit(request, body, "kms", request_id)?;
     permission::check(&doors.engine, &caller, action).await?;
     Ok(caller)
 }

@@ -137,9 +137,9 @@ fn what_does_not_end_is_ended() {
         "SELECT count(*) FROM events a JOIN events b ON a.record < b.record JOIN events c ON b.record < c.record JOIN events d",
         "SELECT (SELECT count(*) FROM events b WHERE b.record LIKE '%' || a.name || '%' AND (SELECT count(*) FROM events c, events d WHERE c.seq + d.seq + b.seq > a.seq) > 0) FROM events a",
     ] {
-        let (answer, looks) = bounded(sql, 2_000);
+        let (answer, looks) = bounded(sql, 300);
         assert!(matches!(answer, Err(SqlError::Expired)), "{sql}: {answer:?}");
-        assert!(looks <= 2_010, "{sql} went on for {looks} looks");
+        assert!(looks <= 310, "{sql} went on for {looks} looks");
     }
 }
 
@@ -171,37 +171,6 @@ fn no_single_step_takes_long() {
         let so_far = begun.elapsed();
         assert!(so_far < Duration::from_secs(60), "{step}");
     }
-}
-
-#[test]
-fn memory_and_answers_are_bounded() {
-    let source = source();
-    for sql in [
-        // A text of a gigabyte, a sort of gigabytes, a table of gigabytes.
-        "SELECT printf('%.*c', 1000000000, 'x')",
-        "SELECT replace(printf('%.*c', 400000, 'x'), 'x', printf('%.*c', 400000, 'y'))",
-        "WITH RECURSIVE n(t) AS (SELECT 'x' UNION ALL SELECT t || t FROM n) SELECT max(length(t)) FROM n",
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100000) SELECT i FROM n ORDER BY printf('%.*c', 100000, 'x') || i",
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100000), t AS MATERIALIZED (SELECT i, printf('%.*c', 100000, 'x') AS x FROM n) SELECT count(*) FROM t a, t b WHERE a.i = b.i",
-    ] {
-        let answer = put(&source, sql, &json!({}));
-        assert!(
-            matches!(answer, Err(SqlError::TooLarge)),
-            "{sql}: {:?}",
-            answer.map(|a| a.rows.len())
-        );
-    }
-    let question = |sql: &str, rows_max| {
-        let parameters = Map::new();
-        let question = Question { sql, parameters: &parameters, now: log::NOW, rows_max };
-        ask(Arc::<log::Memory>::clone(&source), &question, Arc::new(|| false)).unwrap()
-    };
-    let cut = question("SELECT seq FROM events", 10);
-    assert!(cut.truncated && cut.rows.len() == 10);
-    let whole = question("SELECT seq FROM events", 500);
-    assert!(!whole.truncated && whole.rows.len() == 500);
-    let wide = question("SELECT printf('%.*c', 400000, 'x') FROM events", 500);
-    assert!(wide.truncated && wide.rows.len() < 50, "{} rows", wide.rows.len());
 }
 
 /// A log that cannot be read.

@@ -28,8 +28,9 @@ fn asked(source: &Arc<Memory>, sql: &str) -> Vec<Vec<Value>> {
 
 #[test]
 fn every_question_of_the_pack_answers_what_a_plain_computation_does() {
-    for seed in [seed(), 1, 2] {
-        let mut events = log::log(seed, 3_000);
+    const EVENTS: u64 = 1_500;
+    for (first, seed) in [(true, seed()), (false, 1), (false, 2)] {
+        let mut events = log::log(seed, EVENTS);
         events.iter_mut().skip(1).step_by(97).for_each(|event| event.is_hidden = true);
         let seen: Vec<log::Ev> = events.iter().filter(|event| !event.is_hidden).cloned().collect();
         let cases = naive::cases(&seen);
@@ -38,6 +39,9 @@ fn every_question_of_the_pack_answers_what_a_plain_computation_does() {
             pack().map(|named| named.name).collect::<Vec<_>>()
         );
         for is_generous in [false, true] {
+            if is_generous && !first {
+                continue;
+            }
             let source = Arc::new(Memory::new(events.clone(), is_generous));
             for (name, with, expected) in &cases {
                 let named = named(name).unwrap();

@@ -1,0 +1,220 @@
+//! `POST /v1/events/sql`: questions in SQL, an asker's own or one of the pack.
+//!
+//! Who may is said by `keyward:ListEvents`, and what is seen is what a listing shows: the events of the
+//! caller's account, without policy text unless `keyward:ExplainDecision` allows.
+//! A question runs on a lane of its own for so many seconds at most, and ends when its asker goes away.
+
+use super::{LIST, Route, admitted_with, is_of, permission, shown};
+use crate::{answer, doors::Doors};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::StatusCode,
+    web::{Data, Payload},
+};
+use keyward_engine::Engine;
+use keyward_sql::{Answer, EventSource, Page, Question, Scan, SourceError, SourceEvent, SqlError, Term};
+use keyward_store::{EventQuery, EventTerm};
+use keyward_types::{Caller, ErrorCode, KmsError};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+use uuid::Uuid;
+
+const ROWS_DEFAULT: usize = 1_000;
+const ROWS_MAX: usize = 10_000;
+
+pub(crate) const ROUTE: Route = Route {
+    name: "QueryEvents",
+    path: "/v1/events/sql",
+    summary: "A question in SQL over the account's events (Query, or Name for one of the pack; Parameters, Limit)",
+    query: &[],
+    content_type: answer::JSON,
+};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Input {
+    query: Option<String>,
+    name: Option<String>,
+    #[serde(default)]
+    parameters: Map<String, Value>,
+    limit: Option<usize>,
+}
+
+/// A statement that is ready to run.
+struct Ready {
+    sql: String,
+    parameters: Map<String, Value>,
+    rows_max: usize,
+}
+
+pub(super) async fn serve(
+    request: HttpRequest,
+    payload: Payload,
+    doors: Data<Doors>,
+) -> HttpResponse {
+    let answer = async {
+        let request_id = doors.engine.fresh_id();
+        let body = match doors.body(payload).await {
+            Ok(body) => body,
+            Err(error) => return error.answer(request_id),
+        };
+        match answered(&request, &body, &doors, request_id).await {
+            Ok(body) => answer::begin(StatusCode::OK, answer::JSON, request_id).body(body),
+            Err(error) => answer::rest_error(&error, request_id),
+        }
+    };
+    doors.guarded(answer, answer::rest_error).await
+}
+
+async fn answered(
+    request: &HttpRequest,
+    body: &[u8],
+    doors: &Doors,
+    request_id: Uuid,
+) -> Result<String, KmsError> {
+    let caller = admitted_with(request, doors, LIST, body, request_id).await?;
+    let ready = ready(body, &doors.engine)?;
+    let source = LogSource::of(&doors.engine, &caller)?;
+    let asker = Asker::new();
+    let expired = asker.expired(doors);
+    let now = doors.engine.now();
+    let asked = doors.lanes.question(&doors.engine, move || {
+        let Ready { sql, parameters, rows_max } = &ready;
+        let question = Question { sql, parameters, now, rows_max: *rows_max };
+        keyward_sql::ask(Arc::new(source), &question, expired).map(|answer| written(&answer))
+    });
+    asked.await?.map_err(|error| match error {
+        SqlError::Source(error) => KmsError::internal(error),
+        error => KmsError::validation(error.to_string()),
+    })
+}
+
+/// Somebody who waits for an answer; once this is dropped, nobody does.
+struct Asker(Arc<AtomicBool>);
+
+impl Asker {
+    fn new() -> Self {
+        Self(Arc::new(AtomicBool::new(false)))
+    }
+
+    /// The time begins when the question first looks at it: waiting for the lane costs nothing.
+    fn expired(&self, doors: &Doors) -> Arc<dyn Fn() -> bool + Send + Sync> {
+        let (left, engine) = (Arc::clone(&self.0), Arc::clone(&doors.engine));
+        let nanos_max = doors.question_nanos_max;
+        let begun = std::sync::OnceLock::new();
+        Arc::new(move || {
+            let now = engine.monotonic_nanos();
+            let begun = *begun.get_or_init(|| now);
+            left.load(Ordering::Relaxed) || nanos_max < now.saturating_sub(begun)
+        })
+    }
+}
+
+impl Drop for Asker {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+fn ready(body: &[u8], engine: &Engine) -> Result<Ready, KmsError> {
+    let input: Input = serde_json::from_slice(body).map_err(|error| {
+        let place = format!("line {} column {}", error.line(), error.column());
+        KmsError::new(
+            ErrorCode::Serialization,
+            format!("The request body does not fit QueryEvents: {place}"),
+        )
+    })?;
+    let rows_max = input.limit.unwrap_or(ROWS_DEFAULT);
+    if !(1..=ROWS_MAX).contains(&rows_max) {
+        return Err(KmsError::validation("Limit must be from 1 to 10000."));
+    }
+    match (input.query, input.name) {
+        (Some(sql), None) => Ok(Ready { sql, parameters: input.parameters, rows_max }),
+        (None, Some(name)) => {
+            let named = keyward_sql::named(&name).ok_or_else(|| {
+                let names: Vec<&str> = keyward_sql::pack().map(|named| named.name).collect();
+                KmsError::validation(format!("Name must be one of {}.", names.join(", ")))
+            })?;
+            let parameters =
+                named.values(&input.parameters, engine.now()).map_err(KmsError::validation)?;
+            Ok(Ready { sql: named.sql.to_owned(), parameters, rows_max })
+        }
+        _ => Err(KmsError::validation("Give Query or Name, and not both.")),
+    }
+}
+
+fn written(answer: &Answer) -> String {
+    json!({"Columns": answer.columns, "Rows": answer.rows, "Truncated": answer.truncated}).to_string()
+}
+
+/// The log as one reader sees it.
+pub struct LogSource {
+    engine: Arc<Engine>,
+    /// Whose events; everybody's without one.
+    account: Option<String>,
+    explains: bool,
+}
+
+impl LogSource {
+    /// The whole log with everything in it, for who holds the store itself.
+    pub fn whole(engine: &Arc<Engine>) -> Self {
+        Self { engine: Arc::clone(engine), account: None, explains: true }
+    }
+
+    fn of(engine: &Arc<Engine>, caller: &Caller) -> Result<Self, KmsError> {
+        Ok(Self {
+            account: Some(caller.account.to_string()),
+            explains: permission::may_explain(engine, caller)?,
+            engine: Arc::clone(engine),
+        })
+    }
+}
+
+impl EventSource for LogSource {
+    fn total(&self) -> u64 {
+        self.engine.store().events_total()
+    }
+
+    fn scan(&self, scan: &Scan<'_>) -> Result<Page, SourceError> {
+        let account = self.account.as_deref().map(EventTerm::Account);
+        let query = EventQuery {
+            newest_first: scan.newest_first,
+            after: scan.after,
+            limit: scan.limit,
+            from: scan.from,
+            to: scan.to,
+            terms: account.into_iter().chain(scan.terms.iter().map(term)).collect(),
+        };
+        let found = self.engine.store().events(&query);
+        let mut events = found.map_err(|error| SourceError(error.to_string()))?;
+        let is_more = scan.limit <= events.len();
+        let next = events.last().map(|event| event.seq).filter(|_| is_more);
+        if let Some(account) = self.account.as_deref().filter(|_| !self.explains) {
+            events.retain_mut(|event| {
+                shown(event, false).is_some_and(|record| is_of(&record, account))
+            });
+        }
+        let event = |event: keyward_store::StoredEvent| SourceEvent {
+            seq: event.seq,
+            time: event.time,
+            record: event.record,
+        };
+        Ok(Page { events: events.into_iter().map(event).collect(), next })
+    }
+}
+
+fn term(term: &Term) -> EventTerm<'_> {
+    match term {
+        Term::Key(key) => EventTerm::Key(key),
+        Term::Principal(principal) => EventTerm::Principal(principal),
+        Term::Account(account) => EventTerm::Account(account),
+        Term::Service(service) => EventTerm::Service(service),
+        Term::Operation(operation) => EventTerm::Operation(operation),
+        Term::Outcome(outcome) => EventTerm::Outcome(outcome),
+        Term::Error(error) => EventTerm::Error(error),
+    }
+}
