@@ -185,7 +185,8 @@ mod tests {
     #[test]
     fn the_queue_is_bounded_and_given_back() {
         let waiting = AtomicUsize::new(0);
-        let places: Vec<_> = (0..QUEUE_MAX).map(|_| Place::take(&waiting, QUEUE_MAX).unwrap()).collect();
+        let places: Vec<_> =
+            (0..QUEUE_MAX).map(|_| Place::take(&waiting, QUEUE_MAX).unwrap()).collect();
         assert!(Place::take(&waiting, QUEUE_MAX).is_none());
         assert_eq!(waiting.load(Ordering::Relaxed), QUEUE_MAX);
         drop(places);

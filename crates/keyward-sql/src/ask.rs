@@ -96,6 +96,9 @@ fn told(error: &Error) -> SqlError {
     match error {
         Error::SqliteFailure(code, text) => match code.code {
             ErrorCode::OutOfMemory | ErrorCode::TooBig => SqlError::TooLarge,
+            ErrorCode::AuthorizationForStatementDenied => SqlError::Invalid(
+                "a question reads its own tables, by functions of their values alone".to_owned(),
+            ),
             _ => SqlError::Invalid(text.clone().unwrap_or_else(|| code.to_string())),
         },
         Error::SqlInputError { msg, .. } => SqlError::Invalid(msg.clone()),

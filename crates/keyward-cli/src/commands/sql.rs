@@ -164,7 +164,9 @@ fn list(format: Format) {
         Format::Json => keyward_sql::pack().for_each(|named| output::json_line(&described(&named))),
         Format::Text => {
             output::line("event_keys(seq, time_ms, key): a row for each key of an event");
-            output::line("contexts(seq, time_ms, name, value): a row for each pair of its encryption context");
+            output::line(
+                "contexts(seq, time_ms, name, value): a row for each pair of its encryption context",
+            );
             output::line("events:");
             for (name, kind, about) in keyward_sql::columns() {
                 output::line(&format!("  {name:<20}{kind:<9}{about}"));
@@ -172,7 +174,8 @@ fn list(format: Format) {
             for named in keyward_sql::pack() {
                 output::line(&format!("\n--name {}\n  {}", named.name, named.answers));
                 for parameter in &named.parameters {
-                    let default = parameter.default.map_or(String::new(), |text| format!(" = {text}"));
+                    let default =
+                        parameter.default.map_or(String::new(), |text| format!(" = {text}"));
                     let (name, kind) = (parameter.name, parameter.kind.as_str());
                     let said = format!("{name} {kind}{default}");
                     output::line(&format!("  --param {said:<26}{}", parameter.about));

@@ -12,7 +12,9 @@ use actix_web::{
     web::{Data, Payload},
 };
 use keyward_engine::Engine;
-use keyward_sql::{Answer, EventSource, Page, Question, Scan, SourceError, SourceEvent, SqlError, Term};
+use keyward_sql::{
+    Answer, EventSource, Page, Question, Scan, SourceError, SourceEvent, SqlError, Term,
+};
 use keyward_store::{EventQuery, EventTerm};
 use keyward_types::{Caller, ErrorCode, KmsError};
 use serde::Deserialize;
@@ -148,7 +150,8 @@ fn ready(body: &[u8], engine: &Engine) -> Result<Ready, KmsError> {
 }
 
 fn written(answer: &Answer) -> String {
-    json!({"Columns": answer.columns, "Rows": answer.rows, "Truncated": answer.truncated}).to_string()
+    json!({"Columns": answer.columns, "Rows": answer.rows, "Truncated": answer.truncated})
+        .to_string()
 }
 
 /// The log as one reader sees it.

@@ -108,11 +108,22 @@ impl Desk {
         Self::behind(&TrustedFront::default())
     }
 
+    /// A service whose questions in SQL may run this long.
+    pub(super) fn with_question_nanos(nanos: u64) -> Self {
+        Self::made(&TrustedFront::default(), |doors| doors.question_nanos_max = nanos)
+    }
+
     /// A service that believes a front.
     pub(super) fn behind(front: &TrustedFront) -> Self {
+        Self::made(front, |_| {})
+    }
+
+    fn made(front: &TrustedFront, change: impl FnOnce(&mut Doors)) -> Self {
         let opened = wiring::open(&Config::dev(), &keyward_store::Silent).unwrap();
         let front = Front::new(front).unwrap();
-        let doors = Doors::new(Arc::clone(&opened.engine), front, crate::config::BODY_BYTES_MAX);
+        let mut doors =
+            Doors::new(Arc::clone(&opened.engine), front, crate::config::BODY_BYTES_MAX);
+        change(&mut doors);
         Self { doors: Data::new(doors), opened }
     }
 
@@ -124,6 +135,10 @@ impl Desk {
 
     pub(super) fn events(&self) -> u64 {
         self.opened.engine.store().events_total()
+    }
+
+    pub(super) fn monotonic_nanos(&self) -> u64 {
+        self.opened.engine.monotonic_nanos()
     }
 
     pub(super) fn drain(&self) {

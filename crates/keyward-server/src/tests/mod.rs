@@ -2,6 +2,7 @@
 
 mod desk;
 mod front;
+mod sql;
 
 use crate::answer;
 use actix_web::http::StatusCode;

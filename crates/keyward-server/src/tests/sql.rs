@@ -1,0 +1,157 @@
+//! Questions in SQL through the REST door: who may, what is seen, and what it costs the others.
+
+use super::desk::{Answer, Desk, TARGET};
+use actix_web::http::StatusCode;
+use serde_json::{Value, json};
+
+const PARTNER: &str = include_str!("../../../../tests/seeds/two-accounts.yaml");
+
+async fn ask(desk: &Desk, login: (&str, &str), body: &Value) -> Answer {
+    let asked = desk.request("POST", "/v1/events/sql").body(&body.to_string());
+    desk.send(asked.login(login.0, login.1)).await
+}
+
+async fn root(desk: &Desk, sql: &str) -> Value {
+    let answer = ask(desk, ("test", "test"), &json!({"Query": sql})).await;
+    assert_eq!(answer.status, StatusCode::OK, "{sql}: {}", answer.text);
+    answer.json()
+}
+
+#[actix_web::test]
+async fn questions_are_answered_and_leave_no_event() {
+    let desk = Desk::open();
+    let key = desk.kms("CreateKey", "{}").await.json()["KeyMetadata"]["Arn"].clone();
+    let context = json!({"KeyId": key, "Plaintext": "aGk=", "EncryptionContext": {"tenant": "a"}});
+    desk.kms("Encrypt", &context.to_string()).await;
+    let events = desk.events();
+    let answer =
+        root(&desk, "SELECT name, key, read_only FROM events WHERE name = 'Encrypt'").await;
+    let expected = json!({
+        "Columns": ["name", "key", "read_only"],
+        "Rows": [["Encrypt", key, 1]],
+        "Truncated": false,
+    });
+    assert_eq!(answer, expected);
+    let body = json!({"Name": "key-timeline", "Parameters": {"key": key}, "Limit": 1});
+    let answer = ask(&desk, ("test", "test"), &body).await.json();
+    assert_eq!((&answer["Rows"][0][2], &answer["Truncated"]), (&json!("CreateKey"), &json!(true)));
+    let body =
+        json!({"Query": "SELECT seq FROM contexts WHERE value = :v", "Parameters": {"v": "a"}});
+    assert_eq!(
+        ask(&desk, ("test", "test"), &body).await.json()["Rows"].as_array().unwrap().len(),
+        1
+    );
+    assert_eq!(desk.events(), events);
+}
+
+#[actix_web::test]
+async fn what_cannot_be_asked_is_said_to_be() {
+    let desk = Desk::open();
+    for (body, code) in [
+        (json!([]), "SerializationException"),
+        (json!({"Question": "SELECT 1"}), "SerializationException"),
+        (json!({}), "ValidationException"),
+        (json!({"Query": "SELECT 1", "Name": "last-use"}), "ValidationException"),
+        (json!({"Query": "SELECT 1", "Limit": 0}), "ValidationException"),
+        (json!({"Query": "SELECT 1", "Limit": 10_001}), "ValidationException"),
+        (json!({"Query": "SELEC 1"}), "ValidationException"),
+        (json!({"Query": "DELETE FROM events"}), "ValidationException"),
+        (json!({"Query": "ATTACH '/tmp/x' AS x"}), "ValidationException"),
+        (json!({"Query": "SELECT :a"}), "ValidationException"),
+        (json!({"Name": "no-such"}), "ValidationException"),
+        (json!({"Name": "key-timeline"}), "ValidationException"),
+    ] {
+        let answer = ask(&desk, ("test", "test"), &body).await;
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (StatusCode::BAD_REQUEST, code),
+            "{body}: {}",
+            answer.text
+        );
+    }
+    let unsigned = desk.request("POST", "/v1/events/sql").body("{}").unsigned();
+    assert_eq!(desk.send(unsigned).await.code(), "MissingAuthenticationTokenException");
+}
+
+#[actix_web::test]
+async fn a_question_shows_what_a_listing_shows() {
+    let desk = Desk::open();
+    let user = desk.user("joe").await;
+    let joe = (user.0.as_str(), user.1.as_str());
+    let events = desk.events();
+    let denied = ask(&desk, joe, &json!({"Query": "SELECT 1"})).await;
+    assert_eq!(
+        (denied.status, denied.code().as_str()),
+        (StatusCode::FORBIDDEN, "AccessDeniedException")
+    );
+    assert_eq!(desk.events(), events + 1, "a refused question leaves an event");
+    let policy = |actions: &[&str]| {
+        json!({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Action": actions, "Resource": "*"},
+            {"Sid": "SecretSid", "Effect": "Allow", "Action": "kms:Encrypt", "Resource": "*",
+             "Condition": {"StringEquals": {"kms:EncryptionContext:Team": "SecretTeam"}}},
+        ]})
+    };
+    desk.policy("joe", &policy(&["keyward:ListEvents"])).await;
+    let key = desk.kms("CreateKey", "{}").await.json()["KeyMetadata"]["KeyId"].clone();
+    let body = json!({"KeyId": key, "Plaintext": "aGk="}).to_string();
+    let encrypt = desk.request("POST", "/").header(TARGET, "TrentService.Encrypt").body(&body);
+    assert_eq!(desk.send(encrypt.login(joe.0, joe.1)).await.code(), "AccessDeniedException");
+
+    let records = json!({"Query": "SELECT record, statements, used_grant, reason FROM events WHERE name = 'Encrypt'"});
+    let search = json!({"Query": "SELECT count(*) FROM events WHERE name = 'Encrypt' AND record LIKE '%Secret%'"});
+    let seen = ask(&desk, joe, &records).await;
+    assert!(seen.text.contains("IMPLICIT_DENY") && seen.text.contains("withheld"), "{}", seen.text);
+    for secret in ["Secret", "remedies", "matched", "Enable IAM"] {
+        assert!(!seen.text.contains(secret), "{secret}: {}", seen.text);
+    }
+    assert_eq!(ask(&desk, joe, &search).await.json()["Rows"], json!([[0]]));
+    desk.policy("joe", &policy(&["keyward:ListEvents", "keyward:ExplainDecision"])).await;
+    assert!(ask(&desk, joe, &records).await.text.contains("SecretTeam"));
+    assert_eq!(ask(&desk, joe, &search).await.json()["Rows"], json!([[1]]));
+}
+
+#[actix_web::test]
+async fn an_account_sees_its_own_events_alone() {
+    let desk = Desk::open();
+    desk.seed(PARTNER);
+    desk.kms("CreateKey", "{}").await;
+    let sql = "SELECT DISTINCT account, json_extract(record, '$.recipientAccountId') FROM events";
+    assert_eq!(root(&desk, sql).await["Rows"], json!([["000000000000", "000000000000"]]));
+    let by_number =
+        "SELECT count(*) FROM (SELECT value AS n FROM json_each(:all)) JOIN events ON seq = n";
+    let all: Vec<u64> = (0..desk.events()).collect();
+    let body = json!({"Query": by_number, "Parameters": {"all": json!(all).to_string()}});
+    let found = ask(&desk, ("test", "test"), &body).await.json();
+    assert_eq!(found["Rows"], root(&desk, "SELECT count(*) FROM events").await["Rows"]);
+    let others = root(&desk, "SELECT count(*) FROM events WHERE account = '111122223333'").await;
+    assert_eq!(others["Rows"], json!([[0]]));
+    assert!(
+        found["Rows"][0][0].as_u64().unwrap() < desk.events(),
+        "the seed leaves events of both"
+    );
+}
+
+#[actix_web::test]
+async fn a_question_without_end_is_ended_and_holds_up_nobody() {
+    let desk = Desk::with_question_nanos(700_000_000);
+    let bomb = json!({"Query": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"});
+    let others = async {
+        let answer = desk.kms("ListKeys", "{}").await;
+        assert_eq!(answer.status, StatusCode::OK);
+        desk.monotonic_nanos()
+    };
+    let bombed = async {
+        let answer = ask(&desk, ("test", "test"), &bomb).await;
+        (answer, desk.monotonic_nanos())
+    };
+    // On one thread: were the question asked on it, the other request would come after.
+    let ((ended, ended_at), served_at) = tokio::join!(bombed, others);
+    assert_eq!(
+        (ended.status, ended.code().as_str()),
+        (StatusCode::BAD_REQUEST, "ValidationException")
+    );
+    assert!(ended.text.contains("took longer"), "{}", ended.text);
+    assert!(served_at < ended_at);
+    assert_eq!(root(&desk, "SELECT 1").await["Rows"], json!([[1]]));
+}
