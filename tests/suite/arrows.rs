@@ -14,6 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("keyward-watch", &["keyward-types"]),
     ("keyward-telemetry", &["keyward-types"]),
     ("keyward-sigv4", &["keyward-types"]),
+    ("keyward-sql", &["keyward-types", "keyward-trail"]),
     ("keyward-xks", &["keyward-types", "keyward-sigv4"]),
     (
         "keyward-engine",
@@ -37,6 +38,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "keyward-trail",
             "keyward-engine",
             "keyward-sigv4",
+            "keyward-sql",
             "keyward-xks",
         ],
     ),
@@ -49,6 +51,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "keyward-policy",
             "keyward-server",
             "keyward-sigv4",
+            "keyward-sql",
             "keyward-store",
             "keyward-trail",
         ],
@@ -82,6 +85,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("p256", &["keyward-crypto"]),
     ("p384", &["keyward-crypto"]),
     ("getrandom", &["keyward-crypto"]),
+    ("rusqlite", &["keyward-sql"]),
     ("rustls", &["keyward-xks"]),
 ];
 

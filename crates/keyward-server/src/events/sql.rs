@@ -2,7 +2,7 @@
 //!
 //! Who may is said by `keyward:ListEvents`, and what is seen is what a listing shows: the events of the
 //! caller's account, without policy text unless `keyward:ExplainDecision` allows.
-//! A question runs on a lane of its own for so many seconds at most, and ends when its asker goes away.
+//! A question runs on a lane of its own for so many seconds at most.
 
 use super::{LIST, Route, admitted_with, is_of, permission, shown};
 use crate::{answer, doors::Doors};
@@ -19,10 +19,7 @@ use keyward_store::{EventQuery, EventTerm};
 use keyward_types::{Caller, ErrorCode, KmsError};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::{Arc, OnceLock};
 use uuid::Uuid;
 
 const ROWS_DEFAULT: usize = 1_000;
@@ -75,14 +72,13 @@ pub(super) async fn serve(
 async fn answered(
     request: &HttpRequest,
     body: &[u8],
-    doors: &Doors,
+    doors: &Data<Doors>,
     request_id: Uuid,
 ) -> Result<String, KmsError> {
     let caller = admitted_with(request, doors, LIST, body, request_id).await?;
     let ready = ready(body, &doors.engine)?;
     let source = LogSource::of(&doors.engine, &caller)?;
-    let asker = Asker::new();
-    let expired = asker.expired(doors);
+    let expired = expired(doors);
     let now = doors.engine.now();
     let asked = doors.lanes.question(&doors.engine, move || {
         let Ready { sql, parameters, rows_max } = &ready;
@@ -95,31 +91,16 @@ async fn answered(
     })
 }
 
-/// Somebody who waits for an answer; once this is dropped, nobody does.
-struct Asker(Arc<AtomicBool>);
-
-impl Asker {
-    fn new() -> Self {
-        Self(Arc::new(AtomicBool::new(false)))
-    }
-
-    /// The time begins when the question first looks at it: waiting for the lane costs nothing.
-    fn expired(&self, doors: &Doors) -> Arc<dyn Fn() -> bool + Send + Sync> {
-        let (left, engine) = (Arc::clone(&self.0), Arc::clone(&doors.engine));
-        let nanos_max = doors.question_nanos_max;
-        let begun = std::sync::OnceLock::new();
-        Arc::new(move || {
-            let now = engine.monotonic_nanos();
-            let begun = *begun.get_or_init(|| now);
-            left.load(Ordering::Relaxed) || nanos_max < now.saturating_sub(begun)
-        })
-    }
-}
-
-impl Drop for Asker {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
+/// Says when a question has had its time, or the service is stopping. The time begins with the first look:
+/// waiting for the lane costs nothing. That an asker went away is not noticed while nothing is sent.
+fn expired(doors: &Data<Doors>) -> Arc<dyn Fn() -> bool + Send + Sync> {
+    let doors = Data::clone(doors);
+    let begun = OnceLock::new();
+    Arc::new(move || {
+        let now = doors.engine.monotonic_nanos();
+        let begun = *begun.get_or_init(|| now);
+        doors.is_draining() || doors.question_nanos_max < now.saturating_sub(begun)
+    })
 }
 
 fn ready(body: &[u8], engine: &Engine) -> Result<Ready, KmsError> {

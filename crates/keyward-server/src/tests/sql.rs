@@ -155,3 +155,12 @@ async fn a_question_without_end_is_ended_and_holds_up_nobody() {
     assert!(served_at < ended_at);
     assert_eq!(root(&desk, "SELECT 1").await["Rows"], json!([[1]]));
 }
+
+#[actix_web::test]
+async fn a_service_that_stops_waits_for_no_question() {
+    let desk = Desk::open();
+    desk.drain();
+    let answer =
+        ask(&desk, ("test", "test"), &json!({"Query": "SELECT count(*) FROM events"})).await;
+    assert!(answer.text.contains("took longer"), "{}", answer.text);
+}
