@@ -118,7 +118,7 @@ fn answer(question: &Question<'_>, shared: &Arc<Shared>) -> Result<Answer, Faile
         return Err(invalid("only SELECT is answered"));
     }
     bind(&mut statement, question)?;
-    let columns = statement.column_names().into_iter().map(str::to_owned).collect::<Vec<_>>();
+    let columns = statement.column_names().map(str::to_owned).collect::<Vec<_>>();
     let mut answer = Answer { columns, ..Answer::default() };
     let mut bytes = 0;
     let mut rows = statement.raw_query();

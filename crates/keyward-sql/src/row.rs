@@ -2,9 +2,12 @@
 //!
 //! The plain columns are read in one pass over the record's text; the record as a tree is made when a column
 //! with JSON in it is asked for, and then once. A record that does not parse has its number and time alone.
+//!
+//! INVARIANT: policy text stands in `additionalEventData` alone, of which no plain column is made; where it is to
+//! be withheld, the tree is made without it, and the text of the record is that of the tree.
 
 use crate::source::SourceEvent;
-use keyward_trail::outcome_class;
+use keyward_trail::{outcome_class, withhold};
 use rusqlite::{Result, vtab::Context};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -160,6 +163,7 @@ pub(crate) struct Row {
     pub(crate) seq: u64,
     time_ms: i64,
     text: String,
+    is_withheld: bool,
     facts: Facts,
     tree: OnceLock<Value>,
 }
@@ -167,8 +171,9 @@ pub(crate) struct Row {
 impl Row {
     pub(crate) fn new(event: SourceEvent) -> Self {
         let facts = serde_json::from_slice(&event.record).unwrap_or_default();
-        let text = String::from_utf8(event.record).unwrap_or_default();
-        Self { seq: event.seq, time_ms: event.time.0, text, facts, tree: OnceLock::new() }
+        let SourceEvent { seq, time, record, is_withheld } = event;
+        let text = String::from_utf8(record).unwrap_or_default();
+        Self { seq, time_ms: time.0, text, is_withheld, facts, tree: OnceLock::new() }
     }
 
     pub(crate) fn seq_value(&self) -> i64 {
@@ -195,7 +200,13 @@ impl Row {
     }
 
     fn tree(&self) -> &Value {
-        self.tree.get_or_init(|| serde_json::from_str(&self.text).unwrap_or_default())
+        self.tree.get_or_init(|| {
+            let mut tree = serde_json::from_str(&self.text).unwrap_or_default();
+            if self.is_withheld {
+                withhold(&mut tree);
+            }
+            tree
+        })
     }
 
     fn member(&self, pointer: &str) -> Option<&Value> {
@@ -317,6 +328,7 @@ impl Row {
             C::Key => self.keys().next(),
             C::GrantId => self.grant_id(),
             C::UsedGrant => self.used_grant(),
+            C::Record if self.is_withheld => return context.set_result(self.tree().to_string()),
             C::Record => Some(self.text.as_str()),
         };
         context.set_result(text)

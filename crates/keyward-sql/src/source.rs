@@ -1,7 +1,7 @@
 //! Where events come from: a port that the server and the command line fill with their store.
 //!
-//! INVARIANT: what a source hands over may be shown to whoever asks: it keeps to one account where it must,
-//! and policy text is withheld already.
+//! INVARIANT: what a source hands over may be shown to whoever asks: it keeps to one account where it must, and
+//! says of each record whether its policy text is to be withheld.
 
 use keyward_types::Timestamp;
 
@@ -68,6 +68,8 @@ pub struct SourceEvent {
     pub time: Timestamp,
     /// The record as JSON.
     pub record: Vec<u8>,
+    /// Whether who asks may not read policy text.
+    pub is_withheld: bool,
 }
 
 /// Why a log cannot be read; the text is for the operator.

@@ -46,6 +46,8 @@ pub(crate) struct Shared {
     expired: Arc<dyn Fn() -> bool + Send + Sync>,
     stopped: AtomicBool,
     failure: Mutex<Option<SourceError>>,
+    /// The event to which a reading came last. In a join by number it is the one that is looked up.
+    here: Mutex<Option<Arc<Row>>>,
     window: Mutex<Window>,
 }
 
@@ -75,6 +77,7 @@ impl Shared {
             expired,
             stopped: AtomicBool::new(false),
             failure: Mutex::default(),
+            here: Mutex::default(),
             window: Mutex::default(),
         }
     }
@@ -107,6 +110,9 @@ impl Shared {
 
     /// One event by its number.
     fn event(&self, seq: u64) -> Result<Option<Arc<Row>>> {
+        if let Some(row) = locked(&self.here).as_ref().filter(|row| row.seq == seq) {
+            return Ok(Some(Arc::clone(row)));
+        }
         let mut window = locked(&self.window);
         let last = window.last.replace(seq);
         if !(window.covers.0..window.covers.1).contains(&seq) {
@@ -287,7 +293,11 @@ impl Cursor {
             let inside = page.events.into_iter().filter(|event| bounds.contains(&event.seq));
             self.rows.extend(inside.map(|event| Arc::new(Row::new(event))));
         }
-        Ok(self.rows.pop_front())
+        let row = self.rows.pop_front();
+        if let Some(row) = &row {
+            *locked(&self.shared.here) = Some(Arc::clone(row));
+        }
+        Ok(row)
     }
 }
 

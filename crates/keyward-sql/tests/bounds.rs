@@ -21,7 +21,12 @@ impl EventSource for Silence {
 
     fn scan(&self, scan: &Scan<'_>) -> Result<Page, SourceError> {
         let first = scan.after.map_or(0, |after| after + 1);
-        let event = |seq| SourceEvent { seq, time: Timestamp(0), record: b"{}".to_vec() };
+        let event = |seq| SourceEvent {
+            seq,
+            time: Timestamp(0),
+            record: b"{}".to_vec(),
+            is_withheld: false,
+        };
         let events: Vec<SourceEvent> = (first..EVENTS).take(scan.limit).map(event).collect();
         let next = events.last().map(|event| event.seq).filter(|seq| seq + 1 < EVENTS);
         Ok(Page { events, next })

@@ -4,7 +4,7 @@
 //! caller's account, without policy text unless `keyward:ExplainDecision` allows.
 //! A question runs on a lane of its own for so many seconds at most.
 
-use super::{LIST, Route, admitted_with, is_of, permission, shown};
+use super::{LIST, Route, admitted_with, permission};
 use crate::{answer, doors::Doors};
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -15,7 +15,7 @@ use keyward_engine::Engine;
 use keyward_sql::{
     Answer, EventSource, Page, Question, Scan, SourceError, SourceEvent, SqlError, Term,
 };
-use keyward_store::{EventQuery, EventTerm};
+use keyward_store::{EventQuery, EventTerm, StoredEvent};
 use keyward_types::{Caller, ErrorCode, KmsError};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -174,18 +174,14 @@ impl EventSource for LogSource {
             terms: account.into_iter().chain(scan.terms.iter().map(term)).collect(),
         };
         let found = self.engine.store().events(&query);
-        let mut events = found.map_err(|error| SourceError(error.to_string()))?;
+        let events = found.map_err(|error| SourceError(error.to_string()))?;
         let is_more = scan.limit <= events.len();
         let next = events.last().map(|event| event.seq).filter(|_| is_more);
-        if let Some(account) = self.account.as_deref().filter(|_| !self.explains) {
-            events.retain_mut(|event| {
-                shown(event, false).is_some_and(|record| is_of(&record, account))
-            });
-        }
-        let event = |event: keyward_store::StoredEvent| SourceEvent {
+        let event = |event: StoredEvent| SourceEvent {
             seq: event.seq,
             time: event.time,
             record: event.record,
+            is_withheld: !self.explains,
         };
         Ok(Page { events: events.into_iter().map(event).collect(), next })
     }

@@ -361,6 +361,7 @@ impl EventSource for Memory {
             seq: number as u64,
             time: Timestamp(self.events[number].ms),
             record: self.records[number].clone(),
+            is_withheld: false,
         };
         let next = found.last().filter(|_| found.len() == scan.limit).map(|last| *last as u64);
         Ok(Page { events: found.into_iter().map(event).collect(), next })
