@@ -227,3 +227,36 @@ fn a_log_that_is_damaged_is_said_to_be() {
         [json!(null), json!(null), json!("Sign")]
     );
 }
+
+/// Statements that are short, and double with each of their levels or tables while they are prepared.
+#[test]
+fn what_expands_is_ended_too() {
+    let levels = |levels: usize, part: &str| {
+        let part = |level: usize| {
+            part.replace("HERE", &format!("a{level}")).replace("BELOW", &format!("a{}", level - 1))
+        };
+        let parts: Vec<String> = (1..levels).map(part).collect();
+        format!("WITH a0(x) AS (SELECT 1), {} SELECT x FROM a{}", parts.join(", "), levels - 1)
+    };
+    let tables: Vec<String> = (0..60).map(|i| format!("events e{i}")).collect();
+    let pair = |i: usize| format!("e{i}.seq = e{}.seq AND e{i}.name = e{}.name", i + 1, i * 7 % 60);
+    let pairs: Vec<String> = (0..45).map(pair).collect();
+    let mut statements =
+        vec![format!("SELECT 1 FROM {} WHERE {}", tables.join(", "), pairs.join(" AND "))];
+    for part in [
+        "HERE(x) AS (SELECT max(p.x) FROM BELOW p JOIN BELOW q ON p.x = q.x GROUP BY q.x)",
+        "HERE(x) AS (SELECT x FROM BELOW UNION SELECT x + 1 FROM BELOW)",
+        "HERE(x) AS (SELECT (SELECT x FROM BELOW) + (SELECT x FROM BELOW))",
+    ] {
+        statements.extend([4, 8, 16, 32].map(|number| levels(number, part)));
+    }
+    for sql in statements {
+        #[expect(clippy::disallowed_methods, reason = "a test of how long something takes")]
+        let begun = std::time::Instant::now();
+        let (answer, _) = bounded(&sql, 300);
+        let took = begun.elapsed();
+        let is_fine = matches!(&answer, Ok(_) | Err(SqlError::Expired | SqlError::Invalid(_)));
+        assert!(is_fine, "{sql}: {answer:?}");
+        assert!(took < Duration::from_secs(5), "{sql} took {took:?}");
+    }
+}

@@ -325,13 +325,14 @@ pub(crate) struct Memory {
     records: Vec<Vec<u8>>,
     /// Hands over what the terms leave out too, as a source may.
     pub(crate) is_generous: bool,
+    pub(crate) is_withheld: bool,
     pub(crate) handed_over: AtomicUsize,
 }
 
 impl Memory {
     pub(crate) fn new(events: Vec<Ev>, is_generous: bool) -> Self {
         let records = events.iter().map(|event| event.record().to_string().into_bytes()).collect();
-        Self { events, records, is_generous, handed_over: AtomicUsize::new(0) }
+        Self { events, records, is_generous, is_withheld: false, handed_over: AtomicUsize::new(0) }
     }
 }
 
@@ -361,7 +362,7 @@ impl EventSource for Memory {
             seq: number as u64,
             time: Timestamp(self.events[number].ms),
             record: self.records[number].clone(),
-            is_withheld: false,
+            is_withheld: self.is_withheld,
         };
         let next = found.last().filter(|_| found.len() == scan.limit).map(|last| *last as u64);
         Ok(Page { events: found.into_iter().map(event).collect(), next })
