@@ -25,7 +25,7 @@ pub(super) fn sql(common: &Common, asked: &EventsSql) -> Result<Exit, CliError> 
         None => of_service(common, asked, &parameters)?,
     };
     match common.output {
-        _ if asked.csv => csv(&answer),
+        _ if asked.csv => csv(&answer).iter().for_each(|line| output::line(line)),
         Format::Json => objects(&answer).iter().for_each(output::json_line),
         Format::Text => {
             let headings: Vec<&str> = answer.columns.iter().map(String::as_str).collect();
@@ -138,8 +138,8 @@ fn cell(value: &Value) -> String {
     text.chars().map(spelled).collect()
 }
 
-/// <https://www.rfc-editor.org/rfc/rfc4180>
-fn csv(answer: &Answer) {
+/// The columns' names and the rows, a line each. <https://www.rfc-editor.org/rfc/rfc4180>
+fn csv(answer: &Answer) -> Vec<String> {
     let quoted = |text: &str| {
         if text.contains([',', '"', '\n', '\r']) {
             format!("\"{}\"", text.replace('"', "\"\""))
@@ -153,10 +153,8 @@ fn csv(answer: &Answer) {
         other => other.to_string(),
     };
     let heading: Vec<String> = answer.columns.iter().map(|name| quoted(name)).collect();
-    output::line(&heading.join(","));
-    for row in &answer.rows {
-        output::line(&row.iter().map(text).collect::<Vec<_>>().join(","));
-    }
+    let rows = answer.rows.iter().map(|row| row.iter().map(text).collect::<Vec<_>>().join(","));
+    core::iter::once(heading.join(",")).chain(rows).collect()
 }
 
 fn list(format: Format) {
@@ -200,4 +198,40 @@ fn described(named: &Named) -> Value {
         "Parameters": parameters.collect::<Vec<_>>(),
         "Query": named.sql,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer() -> Answer {
+        Answer {
+            columns: ["a", "b,c", "a"].map(str::to_owned).into(),
+            rows: vec![
+                vec![json!(1), json!("x"), Value::Null],
+                vec![json!(1.5), json!("say \"no\",\nplease"), json!("")],
+            ],
+            truncated: false,
+        }
+    }
+
+    #[test]
+    fn every_form_tells_values_apart() {
+        assert_eq!(csv(&answer()), ["a,\"b,c\",a", "1,x,", "1.5,\"say \"\"no\"\",\nplease\","]);
+        let first = json!({"a": 1, "b,c": "x", "a_3": null});
+        assert_eq!(objects(&answer()).first(), Some(&first));
+        assert_eq!(cell(&json!("a\u{1b}[2Jb\n")), "a\\u{1b}[2Jb\\n");
+        assert_eq!((cell(&Value::Null), cell(&json!(7))), ("-".to_owned(), "7".to_owned()));
+    }
+
+    #[test]
+    fn parameters_are_texts_or_json() {
+        let read = |text: &str| parameters(&[text.to_owned()]);
+        assert_eq!(read("key=a=b").unwrap(), *json!({"key": "a=b"}).as_object().unwrap());
+        assert_eq!(read("n:=5").unwrap(), *json!({"n": 5}).as_object().unwrap());
+        assert_eq!(read("n=5").unwrap(), *json!({"n": "5"}).as_object().unwrap());
+        for bad in ["key", "n:=five"] {
+            assert_eq!(read(bad).unwrap_err().exit, Exit::Usage, "{bad}");
+        }
+    }
 }

@@ -164,3 +164,63 @@ async fn a_service_that_stops_waits_for_no_question() {
         ask(&desk, ("test", "test"), &json!({"Query": "SELECT count(*) FROM events"})).await;
     assert!(answer.text.contains("took longer"), "{}", answer.text);
 }
+
+/// The pack over what the engine itself writes, a grant made under a grant among it.
+#[actix_web::test]
+async fn the_pack_understands_the_records_of_the_engine() {
+    let desk = Desk::open();
+    let user = desk.user("joe").await;
+    let joe = "arn:aws:iam::000000000000:user/joe";
+    let key = desk.kms("CreateKey", "{}").await.json()["KeyMetadata"]["Arn"].clone();
+    let grant =
+        json!({"KeyId": key, "GranteePrincipal": joe, "Operations": ["Encrypt", "CreateGrant"]});
+    let above = desk.kms("CreateGrant", &grant.to_string()).await.json()["GrantId"].clone();
+    let as_joe = async |operation: &str, body: Value| {
+        let asked = desk.request("POST", "/").header(TARGET, &format!("TrentService.{operation}"));
+        desk.send(asked.body(&body.to_string()).login(&user.0, &user.1)).await.json()
+    };
+    let context = json!({"tenant": "a"});
+    let text = context.to_string();
+    as_joe("Encrypt", json!({"KeyId": key, "Plaintext": "aGk=", "EncryptionContext": context}))
+        .await;
+    let grant = json!({"KeyId": key, "GranteePrincipal": joe, "Operations": ["Encrypt"]});
+    let below = as_joe("CreateGrant", grant).await["GrantId"].clone();
+    as_joe("Decrypt", json!({"KeyId": key, "CiphertextBlob": "AAAA"})).await;
+    as_joe("DescribeKey", json!({"KeyId": key})).await;
+    desk.kms("RevokeGrant", &json!({"KeyId": key, "GrantId": above}).to_string()).await;
+    desk.kms("ScheduleKeyDeletion", &json!({"KeyId": key, "PendingWindowInDays": 9}).to_string())
+        .await;
+
+    let named = async |name: &str, parameters: Value| {
+        let answer =
+            ask(&desk, ("test", "test"), &json!({"Name": name, "Parameters": parameters})).await;
+        assert_eq!(answer.status, StatusCode::OK, "{name}: {}", answer.text);
+        answer.json()["Rows"].as_array().unwrap().clone()
+    };
+    for question in keyward_sql::pack() {
+        let needed = question.parameters.iter().filter(|parameter| parameter.default.is_none());
+        let given: serde_json::Map<String, Value> =
+            needed.map(|parameter| (parameter.name.to_owned(), json!("x"))).collect();
+        named(question.name, Value::Object(given)).await;
+    }
+    let chain = named("grant-chain", json!({"grant": below})).await;
+    let told: Vec<_> =
+        chain.iter().map(|row| (&row[0], &row[3], &row[4], &row[6], &row[8])).collect();
+    let (joe, revoked) = (json!(joe), json!("RevokeGrant"));
+    let expected = [
+        (&json!(-1), &above, &Value::Null, &joe, &revoked),
+        (&json!(0), &below, &above, &joe, &Value::Null),
+    ];
+    assert_eq!(told, expected);
+    let reached = named("blast-radius", json!({"who": joe})).await;
+    assert!(reached.iter().any(|row| row[0] == key && row[1] == text.as_str()), "{reached:?}");
+    assert_eq!(named("deletions-not-cancelled", json!({})).await[0][5], 9);
+    let root = named("root-usage", json!({})).await;
+    assert!(root.iter().any(|row| row[0] == "CreateKey"), "{root:?}");
+    let denied = named("denied-map", json!({})).await;
+    let refused = json!([joe, "DescribeKey", "AccessDenied"]);
+    assert_eq!(denied[0].as_array().unwrap()[..3], refused.as_array().unwrap()[..]);
+    assert_eq!(named("last-use", json!({})).await[0][2], 1);
+    let changes = named("admin-without-mfa", json!({})).await;
+    assert!(changes.iter().any(|row| row[2] == "ScheduleKeyDeletion"), "{changes:?}");
+}
