@@ -162,6 +162,69 @@ fn what_an_index_knows_is_not_read_in_full() {
     }
 }
 
+/// One comparison of a column with a value that some event has, or nearly.
+fn comparison(luck: &mut log::Luck, events: &[log::Ev], table: &str) -> String {
+    let event = luck.pick(events).clone();
+    let op = *luck.pick(&["=", "=", "=", "<", "<=", ">", ">=", "<>", "IS NOT"]);
+    let near = i64::try_from(luck.below(3)).unwrap() - 1;
+    let of_both = luck.below(4);
+    let text = |column: &str, value: &str| format!("{column} {op} '{value}'");
+    match (table, of_both) {
+        (_, 0) => format!("seq {op} {}", i64::try_from(event.seq).unwrap() + near),
+        (_, 1) => format!("time_ms {op} {}", event.ms + near),
+        ("event_keys", _) => text("key", &event.keys[0]),
+        ("contexts", 2) => text("name", "tenant"),
+        ("contexts", _) => text("value", "t1"),
+        _ => match luck.below(9) {
+            0 => text("key", &event.keys[0]),
+            1 => text("principal", &event.who.principal),
+            2 => text("name", event.name),
+            3 => text("outcome", event.outcome()),
+            4 => text("error_code", event.error.unwrap_or("AccessDenied")),
+            5 => text("account", ACCOUNT),
+            6 => text("time", event.time().get(..*luck.pick(&[4, 10, 13, 19, 20])).unwrap()),
+            7 => format!("name IN ('{}', '{}')", event.name, luck.pick(events).name),
+            _ => format!("rowid {op} {}", event.seq),
+        },
+    }
+}
+
+#[test]
+fn a_plan_finds_what_a_full_reading_finds() {
+    let source = Arc::new(Memory::new(log::log(seed(), 300), false));
+    let mut luck = log::Luck(seed() | 1);
+    for _ in 0..200 {
+        let table = *luck.pick(&["events", "events", "event_keys", "contexts"]);
+        let mut condition = comparison(&mut luck, &source.events, table);
+        for _ in 0..luck.below(4) {
+            let joint = if luck.one_in(3) { "OR" } else { "AND" };
+            let more = comparison(&mut luck, &source.events, table);
+            condition = format!("({condition}) {joint} {more}");
+        }
+        let order = *luck.pick(&["seq", "seq DESC", "time_ms, seq", "seq, time_ms DESC"]);
+        // Rows of one event come in no order of their own: of them only how many there are is asked.
+        let more = if table == "events" { "" } else { ", count(*) OVER (PARTITION BY seq)" };
+        let columns = format!("seq, time_ms{more}");
+        let planned = format!("SELECT {columns} FROM {table} WHERE {condition} ORDER BY {order}");
+        let of_table = match table {
+            "events" => "seq, time_ms, time, key, principal, name, outcome, error_code, account",
+            "event_keys" => "seq, time_ms, key",
+            _ => "seq, time_ms, name, value",
+        };
+        // A row id is none outside of the table.
+        let full = format!(
+            "WITH whole AS MATERIALIZED (SELECT {of_table}, rowid AS rowid FROM {table}) \
+             SELECT {columns} FROM whole WHERE {condition} ORDER BY {order}"
+        );
+        assert_eq!(
+            asked(&source, &planned),
+            asked(&source, &full),
+            "{planned}, seed {:#x}",
+            seed()
+        );
+    }
+}
+
 #[test]
 fn order_comes_from_the_log_and_a_limit_ends_the_reading() {
     let source = Arc::new(Memory::new(log::log(seed(), 3_000), false));
