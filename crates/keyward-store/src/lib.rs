@@ -29,6 +29,7 @@ mod events;
 pub mod harden;
 mod header;
 mod journal;
+mod merkle;
 mod open;
 mod options;
 mod payload;

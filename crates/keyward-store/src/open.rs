@@ -19,17 +19,17 @@ use crate::{
     harden,
     header::FORMAT,
     journal::{self, Appender, End, Frame, Segment, frame::SEGMENT_HEAD},
+    merkle::Edge,
     payload,
-    shared::{ByWeight, Counters, Meta, Shared, key_place, lock, read_meta, survey},
+    shared::{ByWeight, Counters, LAYOUT, Meta, Shared, lock, read_meta, survey},
     terms::OpenBucket,
     tree::{self, Kind},
     vault::Vault,
     watch::Watch,
     writer::{Alarm, Background, Queue, Recent, Writer},
 };
-use keyward_types::{KeyManager, Sealer};
+use keyward_types::Sealer;
 use std::{
-    collections::BTreeMap,
     fmt,
     fs::{self, File, TryLockError},
     panic::{self, AssertUnwindSafe, catch_unwind},
@@ -457,6 +457,9 @@ impl Opening<'_> {
             }
             return Ok(Some("it is ahead of the journal".to_owned()));
         }
+        if meta.layout != LAYOUT {
+            return Ok(Some(format!("its layout is {}, and {LAYOUT} is wanted", meta.layout)));
+        }
         let chain = chain_at(since(&evidence.segments, meta.sequence), meta.sequence)?;
         Ok((chain != Some(meta.chain)).then(|| "it does not follow this journal".to_owned()))
     }
@@ -509,6 +512,7 @@ impl Opening<'_> {
             ),
             vault: Mutex::new(vault),
             bucket: Mutex::new(OpenBucket::default()),
+            leaves: crate::merkle::Leaves::new(crate::merkle::LEAVES_CACHED),
             published: AtomicU64::new(meta.sequence),
             events: AtomicU64::new(meta.events),
             meta: Mutex::new(meta),
@@ -518,7 +522,6 @@ impl Opening<'_> {
             suspect: self.path("sled.suspect"),
             is_suspect: AtomicBool::new(false),
         };
-        count_customer_keys(&shared)?;
         fill_bucket(&shared)?;
         Ok(shared)
     }
@@ -712,27 +715,11 @@ fn replay_frame(shared: &Shared, frame: &Frame) -> Result<(), StoreError> {
     draft.finish(frame.head.last(), frame.head.chain)?.apply(shared)
 }
 
-/// Counts the customer managed keys of a store that did not count them yet.
-fn count_customer_keys(shared: &Shared) -> Result<(), StoreError> {
-    if lock(&shared.meta).customer_keys.is_some() {
-        return Ok(());
-    }
-    let mut counts = BTreeMap::new();
-    for key in shared.all_keys() {
-        let key = key?;
-        if key.manager == KeyManager::Customer {
-            let place = key_place(&key.name.account, &key.name.region);
-            *counts.entry(place).or_default() += 1;
-        }
-    }
-    lock(&shared.meta).customer_keys = Some(counts);
-    Ok(())
-}
-
 /// Reads the events of the bucket that is not yet full.
 fn fill_bucket(shared: &Shared) -> Result<(), StoreError> {
     let next = shared.events.load(Ordering::Acquire);
     let mut bucket = OpenBucket::at(next);
+    bucket.edge = Edge::at(shared, bucket.number)?;
     let mut at = bucket.number * crate::terms::BUCKET_EVENTS;
     while at < next {
         let (head, sealed) = shared.block_of(at)?;
