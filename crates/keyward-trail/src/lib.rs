@@ -12,6 +12,7 @@ mod clean;
 mod explain;
 mod filter;
 mod identity;
+pub mod merkle;
 mod name;
 mod record;
 mod trace;
