@@ -8,14 +8,18 @@
 //! bytes is written, even when it is handed over.
 //! Source: <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html>
 
+pub mod checkpoint;
 mod clean;
 mod explain;
 mod filter;
 mod identity;
 pub mod merkle;
 mod name;
+pub mod note;
+pub mod proof;
 mod record;
 mod trace;
+pub mod witness;
 
 pub use clean::WITHHELD;
 pub use explain::explain;
