@@ -10,6 +10,7 @@
 //! | `store.json` | what must be known before the root key is (`header.rs`) |
 //! | `journal/NNNNNNNN.seg` | what was acknowledged (`journal/`) |
 //! | `sled/` | what is queried (`tree.rs`, `draft.rs`) |
+//! | `checkpoints` | what the log said of itself, signed (`checkpoints.rs`) |
 //! | `deks.log` | data-encryption keys (`vault.rs`) |
 //! | `anchor` | how far the journal must go (`anchor.rs`) |
 //! | `clean` | there after a clean stop, empty |
@@ -21,6 +22,7 @@
 mod anchor;
 mod block;
 mod bytes;
+mod checkpoints;
 mod codec;
 mod disk;
 mod draft;
@@ -44,6 +46,7 @@ mod watch;
 mod writer;
 
 pub use block::EventTerm;
+pub use checkpoints::{KeptCheckpoint, read as read_checkpoints};
 pub use disk::{DiskCall, DiskHook, Verdict};
 pub use error::StoreError;
 pub use events::{EventQuery, StoredEvent};
@@ -101,6 +104,8 @@ pub struct Store {
     options: Options,
     disk: Disk,
     anchor: Arc<Mutex<Anchor>>,
+    tail: writer::SharedTail,
+    checkpoints: Mutex<checkpoints::Checkpoints>,
     alarm: Arc<Alarm>,
     writer: Option<JoinHandle<Appender>>,
     background: Option<JoinHandle<()>>,

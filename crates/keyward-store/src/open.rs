@@ -13,6 +13,7 @@ use crate::{
     Durability, Options, Progress, Stage, Store, StoreError, StoreHeader,
     anchor::{self, Anchor, Anchored},
     block::BlockHead,
+    checkpoints::Checkpoints,
     codec::{Vaulting, encode},
     disk::{Disk, copy_directory, directory_bytes},
     draft::Draft,
@@ -577,6 +578,7 @@ impl Opening<'_> {
         let journal =
             Appender::open(disk.clone(), journal, header.store_id, options.segment_bytes, &end)?;
         lock(&anchor).advance(Anchored { sequence: end.sequence, chain: end.chain })?;
+        let checkpoints = Checkpoints::open(disk.clone(), &options.directory)?;
         shared.watch.publish(shared.events.load(Ordering::Acquire));
         let (shared, queue) = (Arc::new(shared), Arc::new(Queue::default()));
         let tail = Arc::new(Mutex::new(journal.tail().clone()));
@@ -594,7 +596,7 @@ impl Opening<'_> {
             shared: Arc::clone(&shared),
             queue: Arc::clone(&queue),
             journal,
-            tail,
+            tail: Arc::clone(&tail),
             recent: Recent::new(options.recent_names_max, end.sequence),
             disk: disk.clone(),
             options: options.clone(),
@@ -620,6 +622,8 @@ impl Opening<'_> {
             options,
             disk,
             anchor,
+            tail,
+            checkpoints: Mutex::new(checkpoints),
             alarm,
             writer: Some(writer),
             background,

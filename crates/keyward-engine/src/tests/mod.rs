@@ -16,6 +16,7 @@ mod grants;
 mod housekeeping;
 mod keys;
 mod lists;
+mod log;
 mod managed_keys;
 mod organization;
 mod policies;
