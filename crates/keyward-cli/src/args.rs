@@ -464,8 +464,35 @@ pub(crate) enum Audit {
     Verify {
         #[arg(long)]
         data: PathBuf,
+        /// A checkpoint that was kept elsewhere, to hold the log against; again for more
+        #[arg(long, value_name = "FILE")]
+        checkpoint: Vec<PathBuf>,
         #[command(flatten)]
         root: RootKeyArgs,
+    },
+    /// The public key by which the log's checkpoints are checked
+    Key,
+    /// The log's newest checkpoint, signed now: keep it elsewhere
+    Checkpoint,
+    /// The proof that an event is in the log, by its id or its request's
+    Prove { id: String },
+    /// Check a proof offline, and print the event; 9 when it does not hold
+    CheckProof {
+        file: PathBuf,
+        /// The log's public key, as `audit key` prints it
+        #[arg(long)]
+        key: String,
+        /// The event's record, where the proof does not bring it along
+        #[arg(long, value_name = "FILE")]
+        record: Option<PathBuf>,
+    },
+    /// Check that the running log continues a checkpoint that was kept; 9 when it does not
+    Consistent {
+        /// The checkpoint
+        file: PathBuf,
+        /// The log's public key, as `audit key` printed it when the checkpoint was kept
+        #[arg(long)]
+        key: String,
     },
 }
 

@@ -76,6 +76,11 @@ impl Proof {
         Ok(self)
     }
 
+    /// The same proof alone.
+    pub fn without_extra(self) -> Self {
+        Self { extra: Vec::new(), ..self }
+    }
+
     pub fn parse(bytes: &[u8]) -> Result<Self, ProofError> {
         if bytes.len() > PROOF_BYTES_MAX {
             return Err(ProofError::TooLarge);

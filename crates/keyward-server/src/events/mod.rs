@@ -10,6 +10,7 @@
 mod asked;
 pub(crate) mod lookup;
 mod permission;
+mod proof;
 mod tail;
 
 pub(crate) use tail::Growth;
@@ -84,11 +85,40 @@ pub(crate) const ROUTES: &[Route] = &[
         query: &[],
         content_type: answer::JSON,
     },
+    Route {
+        name: "GetLogKey",
+        path: "/v1/log/key",
+        summary: "The public key by which the log's checkpoints are checked",
+        query: &[],
+        content_type: answer::JSON,
+    },
+    Route {
+        name: "GetLogCheckpoint",
+        path: "/v1/log/checkpoint",
+        summary: "The log's newest checkpoint, a signed note (c2sp.org/tlog-checkpoint)",
+        query: &["new"],
+        content_type: answer::TEXT,
+    },
+    Route {
+        name: "GetLogConsistency",
+        path: "/v1/log/consistency",
+        summary: "The hashes that show that the log only grew from one size to another",
+        query: &["from", "to"],
+        content_type: answer::JSON,
+    },
+    Route {
+        name: "GetLogProof",
+        path: "/v1/log/proof/{id}",
+        summary: "The proof that an event is in the log (c2sp.org/tlog-proof), by its id or its request's",
+        query: &[],
+        content_type: answer::TEXT,
+    },
 ];
 
 const EVENT_STREAM: &str = "text/event-stream";
 
 pub(crate) fn configure(config: &mut ServiceConfig) {
+    proof::configure(config);
     config
         .route("/v1/events", web::get().to(list))
         .route("/v1/events/tail", web::get().to(tail))
