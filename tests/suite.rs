@@ -19,8 +19,12 @@ mod suite {
     mod arrows;
     mod licences;
     mod tidy;
-    // The operation table against AWS's service model and its own golden print.
+    // AWS's service model as the tests read it, and the operation table against it and its own golden print.
+    mod aws_model;
     mod table;
+    // A request of each operation, and everything that can be wrong with one.
+    mod bad_input;
+    mod requests;
     // Transcripts through every door.
     mod scenarios;
     // Who may do what, printed as a matrix.
