@@ -4,7 +4,7 @@
 //! after it was deleted; a symmetric key takes new material too, which waits for a rotation.
 
 use super::{
-    imported::{IMPORTING, Parameters, TAKING},
+    imported::{IMPORTING, Parameters},
     prelude::*,
 };
 use crate::shape::patterned;
@@ -66,7 +66,13 @@ impl KeyAndMaterial {
 
 impl Operation for ImportKeyMaterial {
     const SPEC: Spec = Spec {
-        states: TAKING,
+        // A key whose primary Region is moving takes material, and hands out no parameters for it.
+        states: &[
+            KeyState::Enabled,
+            KeyState::Disabled,
+            KeyState::PendingImport,
+            KeyState::Updating,
+        ],
         origins: IMPORTING,
         logged: &[
             "KeyId",
