@@ -25,6 +25,8 @@ mod suite {
     // A request of each operation, and everything that can be wrong with one.
     mod bad_input;
     mod requests;
+    // Every operation with every kind of key and every algorithm.
+    mod key_use;
     // What is answered for a key in each state, against the reference's table.
     mod states;
     // Transcripts through every door.
