@@ -24,6 +24,7 @@ mod suite {
     mod table;
     // A request of each operation, and everything that can be wrong with one.
     mod bad_input;
+    mod refusals;
     mod requests;
     // Every operation with every kind of key and every algorithm.
     mod key_use;

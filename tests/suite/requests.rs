@@ -5,7 +5,10 @@
 use super::aws_model;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use keyward_crypto::{EncryptionAlgorithm, Provider, PublicKey, SeededEntropy};
-use keyward_testkit::{StubProxy, TestService, doors::Answer};
+use keyward_testkit::{
+    StubProxy, TestService,
+    doors::{Answer, Door, call},
+};
 use keyward_types::{
     AccountId, Entropy as _, KeyRecord, KeySpec, KeyStoreRecord, LastUsage, Record, Region,
 };
@@ -271,6 +274,45 @@ impl Contents {
         let stores = store.key_stores(&account, &region).unwrap();
         Self { keys, of_keys, usage, stores }
     }
+}
+
+/// What came of a request: code and words, and what no request may do.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    /// `200` for a success.
+    pub(super) code: String,
+    pub(super) words: String,
+    /// The log has not one event more, or a refusal changed something.
+    pub(super) odd: Option<&'static str>,
+}
+
+impl Outcome {
+    /// How it differs from what is expected; `None` stands for any words.
+    pub(super) fn differs(&self, code: &str, words: Option<&str>) -> Option<String> {
+        let fits = self.code == code
+            && words.is_none_or(|words| words == self.words)
+            && self.odd.is_none();
+        (!fits)
+            .then(|| format!("{} {:?} {:?}, not {code} {words:?}", self.code, self.words, self.odd))
+    }
+}
+
+/// Makes a request of the root user's through a door.
+pub(super) fn attempt(service: &TestService, door: Door, operation: &str, body: &Value) -> Outcome {
+    let store = service.engine.store();
+    let (before, events) = (Contents::of(service), store.events_total());
+    let answer = call(service, door, &service.root(), operation, &body.to_string());
+    let refused = matches!(answer, Answer::Refusal { .. });
+    let odd = if store.events_total() != events + 1 {
+        Some("not one event")
+    } else {
+        (refused && Contents::of(service) != before).then_some("something changed")
+    };
+    let (code, words) = match answer {
+        Answer::Success(_) => ("200".to_owned(), String::new()),
+        Answer::Refusal { code, message } => (code, message.unwrap_or_default()),
+    };
+    Outcome { code, words, odd }
 }
 
 #[test]

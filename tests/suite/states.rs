@@ -7,14 +7,10 @@
 
 use super::{
     aws_model,
-    requests::{Contents, ROOT, expect, import, key, key_store, merged},
+    requests::{Outcome, ROOT, attempt, expect, import, key, key_store, merged},
 };
 use keyward_store::Commit;
-use keyward_testkit::{
-    StubProxy, TestService,
-    doors::{Answer, Door, call},
-    golden,
-};
+use keyward_testkit::{StubProxy, TestService, doors::Door, golden};
 use keyward_types::{
     AliasName, AliasRecord, Change, ConnectionState, GrantRecord, KeyName, KeyRecord, KeyRef,
     KeyState, MaterialOrigin, Name, Record, Timestamp,
@@ -549,30 +545,18 @@ struct Cell {
 
 impl Scene {
     fn ask(&self, row: &Row, column: Column) -> Cell {
-        let (service, root) = (&self.service, self.service.root());
+        let service = &self.service;
         let subject = self.subject_of(row.kind, column);
         self.prepare(subject, Column { connected: true, ..column });
-        let body = self.body(row.label, subject).to_string();
+        let body = self.body(row.label, subject);
         let ask = |door| {
             self.prepare(subject, column);
-            let store = service.engine.store();
-            let (before, events) = (Contents::of(service), store.events_total());
-            let answer = call(service, door, &root, row.operation(), &body);
-            let refused = matches!(answer, Answer::Refusal { .. });
-            let odd = if store.events_total() != events + 1 {
-                Some("not one event")
-            } else {
-                (refused && Contents::of(service) != before).then_some("something changed")
-            };
-            let words = match answer {
-                Answer::Success(_) => ("200".to_owned(), String::new()),
-                Answer::Refusal { code, message } => (code, message.unwrap_or_default()),
-            };
-            (words, odd)
+            attempt(service, door, row.operation(), &body)
         };
-        let ((by_rest, odd), (answer, more)) = (ask(Door::Rest), ask(Door::AwsJson));
-        let odd = odd.or(more).or((by_rest != answer).then_some("the doors differ"));
-        let (code, words) = answer;
+        let (by_rest, answer) = (ask(Door::Rest), ask(Door::AwsJson));
+        let differ = by_rest.differs(&answer.code, Some(&answer.words));
+        let Outcome { code, words, odd } = answer;
+        let odd = odd.or(by_rest.odd).or(differ.map(|_| "the doors differ"));
         let state = service.engine.store().key(&subject.name).unwrap().unwrap().state;
         Cell { code, words: words.replace(&subject.arn, "<key>"), state, odd }
     }
