@@ -449,3 +449,83 @@ fn key_stores_are_refused_by_their_state_and_name() {
     judge.expect("CreateCustomKeyStore", &path, "XksProxyUriInUseException", None);
     judge.verdict();
 }
+
+/// All violations of the model in one answer; a wrong type before them, and both before anything of keys.
+#[test]
+fn the_model_speaks_first_and_of_everything_at_once() {
+    let ready = Ready::new(20);
+    let mut judge = Judge::new(&ready);
+    for operation in aws_model::operations() {
+        let violating = json!({"Marker": "", "Limit": 0, "GrantTokens": [""], "Policy": "", "Name": "", "Tags": [{"TagKey": ""}], "KeySpec": "x", "Message": "", "Plaintext": "", "CustomKeyStoreId": ""});
+        let members = aws_model::input_shape(operation)["members"].as_object().unwrap();
+        let mut body = json!({});
+        let own =
+            violating.as_object().unwrap().iter().filter(|(name, _)| members.contains_key(*name));
+        body.as_object_mut()
+            .unwrap()
+            .extend(own.map(|(name, value)| (name.clone(), value.clone())));
+        let expected = aws_model::violations(operation, &body);
+        if expected.is_empty() {
+            continue;
+        }
+        let outcome = attempt(&ready.service, Door::AwsJson, operation, &body);
+        let errors = if expected.len() == 1 { "error" } else { "errors" };
+        let begins = format!("{} validation {errors} detected: ", expected.len());
+        let said = outcome.words.starts_with(&begins)
+            && expected.iter().all(|one| outcome.words.contains(one));
+        if outcome.code != VALIDATION || outcome.odd.is_some() || !said {
+            judge.failures.push(format!("{operation} {body}: {outcome:?}"));
+        }
+        for member in members.keys().filter(|member| body.get(member).is_none()).take(1) {
+            let typed = merged(&body, &json!({member: [[]]}));
+            let outcome = attempt(&ready.service, Door::AwsJson, operation, &typed);
+            let differs = outcome.differs("SerializationException", None);
+            judge.failures.extend(differs.map(|how| format!("{operation} {typed}: {how}")));
+        }
+    }
+    judge.verdict();
+}
+
+/// Section 4d: after the model come the key, authorization, the key's usage, its state, the algorithm, the sizes.
+#[test]
+fn of_two_things_wrong_the_first_is_said() {
+    let ready = Ready::new(21);
+    let service = &ready.service;
+    let nobody = service.user("nobody", &json!({}));
+    let new = |spec: &str, usage: &str| key(service, &json!({"KeySpec": spec, "KeyUsage": usage}));
+    let (signing, sealing) = (new("ECC_NIST_P256", "SIGN_VERIFY"), key(service, &json!({})));
+    for id in [&signing, &sealing] {
+        expect(service, "DisableKey", &json!({"KeyId": id}));
+    }
+    let sign = |id: &str, algorithm: &str| json!({"KeyId": id, "SigningAlgorithm": algorithm, "MessageType": "DIGEST", "Message": "aGk="});
+    let rows = [
+        ("the key before authorization", &nobody, sign(ABSENT_KEY, "ECDSA_SHA_256"), NOT_FOUND),
+        (
+            "authorization before usage",
+            &nobody,
+            sign(&sealing, "ECDSA_SHA_256"),
+            "AccessDeniedException",
+        ),
+        (
+            "authorization before state",
+            &nobody,
+            sign(&signing, "ECDSA_SHA_256"),
+            "AccessDeniedException",
+        ),
+    ];
+    for (what, login, body, code) in rows {
+        assert_eq!(service.kms(login, "Sign", &body).code(), code, "{what}");
+    }
+    let mut judge = Judge::new(&ready);
+    let usage = "InvalidKeyUsageException";
+    let words = format!("{sealing} key usage is ENCRYPT_DECRYPT which is not valid for Sign.");
+    judge.expect("Sign", &sign(&sealing, "ECDSA_SHA_256"), usage, Some(&words));
+    let words = format!("{signing} is disabled.");
+    judge.expect("Sign", &sign(&signing, "ECDSA_SHA_384"), "DisabledException", Some(&words));
+    let enabled = ready.request("Sign")["KeyId"].as_str().unwrap();
+    let words = "Algorithm ECDSA_SHA_384 is incompatible with key spec ECC_NIST_P256.";
+    judge.expect("Sign", &sign(enabled, "ECDSA_SHA_384"), usage, Some(words));
+    let words = "Digest is invalid length for algorithm ECDSA_SHA_256.";
+    judge.expect("Sign", &sign(enabled, "ECDSA_SHA_256"), VALIDATION, Some(words));
+    judge.verdict();
+}
