@@ -31,7 +31,10 @@ const ROOTS: [&str; 8] = [
 ];
 
 fn bytes(hex: &str) -> Vec<u8> {
-    (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap()).collect()
+    (0..hex.len())
+        .step_by(2)
+        .map(|i| u8::from_str_radix(hex.get(i..i + 2).unwrap(), 16).unwrap())
+        .collect()
 }
 
 fn hash(hex: &str) -> Hash {
@@ -393,7 +396,7 @@ fn the_first_difference_is_found_and_named() {
 fn both(sizes: &[u8]) -> (Nodes, MemoryBackedTree<Sha256, Vec<u8>>) {
     let (mut ours, mut theirs) = (Nodes::default(), MemoryBackedTree::new());
     for (i, len) in sizes.iter().enumerate() {
-        let leaf = vec![i as u8; usize::from(*len)];
+        let leaf = vec![u8::try_from(i % 251).unwrap(); usize::from(*len)];
         ours.append(leaf_hash(&leaf)).unwrap();
         theirs.push(leaf);
     }
