@@ -40,8 +40,9 @@ impl From<&Filter> for Query {
     fn from(filter: &Filter) -> Self {
         let literal = |text: &String| Pattern::literal(text);
         let part = |text: &String| Pattern::part(text);
-        // An id is compared whole, the rest of an ARN is looked for.
-        let principal = |text: &String| if text.contains('/') { part(text) } else { literal(text) };
+        // The start of an ARN, or `role/`, would be compared whole in a query.
+        let of_arn = |text: &String| text.starts_with("arn:") || text.contains('/');
+        let principal = |text: &String| if of_arn(text) { part(text) } else { literal(text) };
         let conditions = [
             (Field::Operation, filter.operation.as_ref().map(literal)),
             (Field::Id, filter.id.as_ref().map(literal)),
@@ -114,6 +115,10 @@ mod tests {
             (false, Filter { outcome: some("success"), ..all() }),
             (false, Filter { outcome: some("server_error"), ..all() }),
             (true, Filter { principal: some("role/team/App"), ..all() }),
+            (true, Filter { principal: some("arn:aws:sts::111122223333:"), ..all() }),
+            (true, Filter { principal: some("role/team/A"), ..all() }),
+            (true, Filter { principal: some("AROA1:worker"), ..all() }),
+            (false, Filter { principal: some("AROA1:wor"), ..all() }),
             (true, Filter { principal: some("ASIA1"), ..all() }),
             (false, Filter { principal: some("ASIA"), ..all() }),
             (true, Filter { key: some("alias/app"), ..all() }),

@@ -48,6 +48,14 @@ pub fn first_difference<A: NodeSource, B: NodeSource<Error = A::Error>>(
     Ok(None)
 }
 
+/// The first place in which two runs of leaves differ, and what happened there; `None` when they are the
+/// same.
+pub fn compare(trusted: &[Hash], found: &[Hash]) -> Option<(usize, Difference)> {
+    let same = trusted.iter().zip(found).take_while(|(trusted, found)| trusted == found).count();
+    let (trusted, found) = (trusted.get(same..)?, found.get(same..)?);
+    Some((same, classify(trusted, found)?))
+}
+
 /// What happened at the first difference, from the hashes of the leaves that stand there on both sides:
 /// the one that differs and the next. A log that ends there has none.
 ///

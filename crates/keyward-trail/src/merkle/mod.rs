@@ -15,13 +15,15 @@ mod differ;
 mod frontier;
 mod hash;
 mod prove;
+mod range;
 mod source;
 mod verify;
 
-pub use differ::{Difference, classify, first_difference};
+pub use differ::{Difference, classify, compare, first_difference};
 pub use frontier::{Frontier, FrontierError, Node, TreeFull};
 pub use hash::{EMPTY_ROOT, Hash, leaf_hash, node_hash};
 pub use prove::{ProveError, consistency_proof, inclusion_proof, root_at};
+pub use range::{RangeError, RangeProof};
 pub use source::{NodeSource, Nodes};
 pub use verify::{
     ConsistencyError, InclusionError, root_of_inclusion, verify_consistency, verify_inclusion,

@@ -301,6 +301,46 @@ fn completed_nodes_are_all_stored_nodes() {
     });
 }
 
+#[test]
+fn a_run_of_leaves_is_shown_to_stand_where_it_does() {
+    let nodes = numbered(21);
+    let leaves: Vec<Hash> = (0..21_u64).map(|i| leaf_hash(&i.to_be_bytes())).collect();
+    for (start, end) in (0..=21_u64).flat_map(|end| (0..=end).map(move |start| (start, end))) {
+        let proof = RangeProof::new(&nodes, start, end, 21).unwrap();
+        assert_eq!(proof.start(), start);
+        let run = &leaves[usize::try_from(start).unwrap()..usize::try_from(end).unwrap()];
+        let check = |run: &[Hash]| proof.verify(run.iter().copied(), 21, &nodes.root());
+        assert_eq!(check(run), Ok(()), "{start} to {end}");
+        if end == 0 {
+            // Nothing is said of the empty run at the start.
+            continue;
+        }
+        for at in 0..run.len() {
+            let mut other = run.to_vec();
+            other[at] = flipped(&other[at]);
+            assert!(check(&other).is_err(), "changed");
+            other.remove(at);
+            assert!(check(&other).is_err(), "removed");
+            let mut other = run.to_vec();
+            other.insert(at, [7; 32]);
+            assert!(check(&other).is_err(), "added");
+            if at > 0 {
+                let mut other = run.to_vec();
+                other.swap(at - 1, at);
+                assert!(check(&other).is_err(), "swapped");
+            }
+        }
+        // The same leaves do not pass for a run elsewhere.
+        if start > 0 {
+            let moved = Frontier::at(&nodes, start - 1).unwrap();
+            let moved = RangeProof::of(moved, proof.path().to_vec());
+            assert!(moved.verify(run.iter().copied(), 21, &nodes.root()).is_err());
+        }
+    }
+    assert!(matches!(RangeProof::new(&nodes, 3, 2, 21), Err(ProveError::OldIsLarger { .. })));
+    assert!(matches!(RangeProof::new(&nodes, 3, 22, 21), Err(ProveError::OldIsLarger { .. })));
+}
+
 /// A tree of any size whose leaves are all the same: each level has one hash.
 struct Uniform {
     asked: RefCell<Vec<(u8, u64)>>,
@@ -369,7 +409,9 @@ fn the_first_difference_is_found_and_named() {
         let at = first_difference(&tree(&leaves), &tree(found), size as u64).unwrap();
         let at = at.map_or(size, |at| usize::try_from(at).unwrap());
         let next = |of: &[Hash]| of.get(at..(at + 2).min(of.len())).unwrap().to_vec();
-        (at, classify(&next(&leaves), &next(found)))
+        let what = classify(&next(&leaves), &next(found));
+        assert_eq!(compare(&leaves, found), what.map(|what| (at, what)));
+        (at, what)
     };
     assert_eq!(told(&leaves), (23, None));
     for at in 0..22 {
