@@ -6,11 +6,27 @@
 use super::{
     Condition, Field, Pattern, Query, Term, Window,
     matches::{address, is_whole_principal},
+    pattern::folded,
     read,
 };
 use keyward_types::Timestamp;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
+
+/// Fields that records are filed by, beside encryption contexts and addresses.
+const FILED: &[Field] = &[
+    Field::Principal,
+    Field::Operation,
+    Field::Result,
+    Field::Key,
+    Field::Id,
+    Field::Grant,
+    Field::Statement,
+    Field::Region,
+    Field::Account,
+    Field::Service,
+    Field::ReadOnly,
+];
 
 /// A name under which a record is filed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,33 +56,31 @@ impl Query {
     }
 }
 
-/// The terms under which a record is to be filed, so that [`Narrowing`] finds it. Encryption contexts are
-/// filed with all their names; agents and free text are not filed.
+/// The terms under which a record is to be filed, so that [`Narrowing`] finds it.
 pub fn index_terms(record: &Value) -> BTreeSet<IndexTerm> {
-    let mut fields = vec![
-        Field::Principal,
-        Field::Operation,
-        Field::Result,
-        Field::Key,
-        Field::Id,
-        Field::Grant,
-        Field::Statement,
-        Field::Region,
-        Field::Account,
-        Field::Service,
-        Field::ReadOnly,
-    ];
-    let names = read::contexts(record).flat_map(|context| context.keys());
-    fields.extend(names.map(|name| Field::Context(name.clone())));
     let mut terms = BTreeSet::new();
-    for field in fields {
-        read::says(record, &field, &mut |name| {
-            terms.insert(filed(&field, &name));
-        });
-    }
-    let address = address(record);
-    terms.extend(address.map(|ip| filed(&Field::Ip, &ip.to_string())));
+    each_index_term(record, &mut |field, value| {
+        terms.insert(IndexTerm { field: field.clone(), value: value.to_owned() });
+    });
     terms
+}
+
+/// The same one after another, some more than once, for an index that keeps no text. Encryption contexts
+/// are filed with all their names; agents and free text are not filed.
+pub fn each_index_term(record: &Value, file: &mut dyn FnMut(&Field, &str)) {
+    let mut of = |field: &Field| {
+        let ignores_case = field.ignores_case();
+        read::says(record, field, &mut |name| {
+            file(field, &if ignores_case { folded(&name) } else { Cow::Borrowed(&*name) });
+        });
+    };
+    FILED.iter().for_each(&mut of);
+    for name in read::contexts(record).flat_map(|context| context.keys()) {
+        of(&Field::Context(name.clone()));
+    }
+    if let Some(address) = address(record) {
+        file(&Field::Ip, &address.to_string());
+    }
 }
 
 /// `None` when only reading the record tells.
@@ -100,6 +114,6 @@ fn exact(field: &Field, pattern: &Pattern) -> Option<IndexTerm> {
 }
 
 fn filed(field: &Field, value: &str) -> IndexTerm {
-    let value = if field.ignores_case() { value.to_lowercase() } else { value.to_owned() };
-    IndexTerm { field: field.clone(), value }
+    let value = if field.ignores_case() { folded(value) } else { value.into() };
+    IndexTerm { field: field.clone(), value: value.into_owned() }
 }

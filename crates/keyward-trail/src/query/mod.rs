@@ -46,7 +46,7 @@ mod tests;
 
 pub use error::QueryError;
 pub use field::Field;
-pub use index::{IndexTerm, Narrowing, index_terms};
+pub use index::{IndexTerm, Narrowing, each_index_term, index_terms};
 pub use moment::{Moment, Window};
 pub use parse::{QUERY_BYTES_MAX, TERMS_MAX, VALUES_MAX};
 pub use pattern::Pattern;

@@ -2,6 +2,8 @@
 //!
 //! INVARIANT: two patterns are equal when they match the same texts.
 
+use std::borrow::Cow;
+
 /// Text in which any number of places stand for any text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
@@ -55,21 +57,23 @@ impl Pattern {
 
     /// Whether the whole text is of this form.
     pub fn is(&self, text: &str, ignore_case: bool) -> bool {
-        if ignore_case {
-            whole(&self.folded, &text.to_lowercase())
-        } else {
-            whole(&self.pieces, text)
-        }
+        if ignore_case { whole(&self.folded, &folded(text)) } else { whole(&self.pieces, text) }
     }
 
     /// Whether something in the text is of this form.
     pub fn is_in(&self, text: &str, ignore_case: bool) -> bool {
         if ignore_case {
-            in_order(&self.folded, &text.to_lowercase()).is_some()
+            in_order(&self.folded, &folded(text)).is_some()
         } else {
             in_order(&self.pieces, text).is_some()
         }
     }
+}
+
+/// In lower case; most texts are already.
+pub(super) fn folded(text: &str) -> Cow<'_, str> {
+    let is_folded = text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
+    if is_folded { text.into() } else { text.to_lowercase().into() }
 }
 
 fn whole(pieces: &[String], text: &str) -> bool {
