@@ -4,8 +4,8 @@
 //! - *Reading:* [`explained_of`], [`explain`], and [`query`], of which [`Filter`] is a small form.
 //!   [`withhold`] takes the policy text out for those who may not read it.
 //! - *Proving:* [`merkle`] is the tree over the stored bytes, [`checkpoint`] the log's signed word on its
-//!   size and root, [`proof`] the proof of one event as text, [`witness`] the judgement of somebody who
-//!   remembers; [`note`] is the form of what is signed.
+//!   size and root, [`proof`] the proof of one event as text, [`audit`] the walk that checks a whole log,
+//!   [`witness`] the judgement of somebody who remembers; [`note`] is the form of what is signed.
 //!
 //! It stores nothing, signs nothing by itself, and reads no clock: nodes, keys and times come in.
 //!
@@ -14,6 +14,7 @@
 //! INVARIANT: what is read from outside is read strictly, within limits, and never panics.
 //! Source: <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html>
 
+pub mod audit;
 pub mod checkpoint;
 mod clean;
 mod explain;

@@ -162,11 +162,20 @@ fn a_cosignature_is_over_the_time_and_the_text() {
     let plain = [witness.verifier("witness.example.com/w1", KeyKind::Ed25519)];
     assert_eq!(note.verify(&plain, &ed25519), Err(NoteError::NotSigned));
     assert_eq!(cosign(text, "w", &witness, 1 << 63), Err(NoteError::Time));
+    // Made by hand, a later time than there may be is refused although its signature is right.
+    let late = format!("cosignature/v1\ntime {}\n{text}", 1_u64 << 63);
+    let id = trusted[0].id().to_be_bytes();
+    let bytes =
+        [&id[..], &(1_u64 << 63).to_be_bytes(), &witness.0.sign(late.as_bytes()).to_bytes()];
+    let encoded = base64::engine::general_purpose::STANDARD.encode(bytes.concat());
+    let line = format!("\u{2014} witness.example.com/w1 {encoded}\n");
+    let late = SignedNote::parse(format!("{text}\n{line}").as_bytes()).unwrap();
+    let bad = NoteError::BadSignature("witness.example.com/w1".to_owned());
+    assert_eq!(late.verify(&trusted, &ed25519), Err(bad.clone()));
     // A second one of the same key counts once, and must verify too.
     note.push(cosign(text, "witness.example.com/w1", &witness, 5).unwrap()).unwrap();
     assert_eq!(note.verify(&trusted, &ed25519).unwrap().len(), 1);
     note.push(cosign("other\n", "witness.example.com/w1", &witness, 6).unwrap()).unwrap();
-    let bad = NoteError::BadSignature("witness.example.com/w1".to_owned());
     assert_eq!(note.verify(&trusted, &ed25519), Err(bad));
 }
 
@@ -243,6 +252,20 @@ fn two_trusted_keys_under_one_name_and_id_are_not_guessed_between() {
     let note = SignedNote::parse(SPEC_NOTE.as_bytes()).unwrap();
     let twice = [key(SPEC_KEY), key(SPEC_KEY)];
     assert_eq!(note.verify(&twice, &ed25519).unwrap().len(), 1);
+
+    // Two numbers that, taken as public keys, have one id under this name.
+    let numbered = |number: u32| {
+        let mut public = [0; 32];
+        public[28..].copy_from_slice(&number.to_be_bytes());
+        VerifierKey::new("twin", KeyKind::Ed25519, public).unwrap()
+    };
+    let twins = [numbered(48_221), numbered(128_134)];
+    assert_eq!((twins[0].id(), twins[1].id()), (0x2498_0d16, 0x2498_0d16));
+    let note = SignedNote::parse("text\n\n\u{2014} twin JJgNFgE=\n".as_bytes()).unwrap();
+    let ambiguous = Err(NoteError::AmbiguousKey("twin".to_owned()));
+    assert_eq!(note.verify(&twins, &ed25519), ambiguous);
+    let bad = Err(NoteError::BadSignature("twin".to_owned()));
+    assert_eq!(note.verify(&twins[..1], &ed25519), bad);
 }
 
 const ORIGIN: &str = "keyward.example/log";

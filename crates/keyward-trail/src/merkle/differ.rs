@@ -1,6 +1,6 @@
 //! The first leaf in which two trees differ, found by their nodes, and what happened there.
 
-use super::{Hash, NodeSource, ProveError};
+use super::{Hash, NodeSource, ProveError, node_hash};
 
 /// What became of an event, seen from the log that is trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,32 +20,50 @@ pub enum Difference {
 }
 
 /// The first leaf in which two trees of at least this size differ; `None` when their leaves are the same.
-/// Asks each side for some 128 nodes at most.
+/// Asks each side for some 192 nodes at most.
+///
+/// Fails with [`ProveError::Contradiction`] when the nodes of the trusted side do not hash to each other on
+/// the way down. So when [`super::root_at`] of that side is a checkpoint's root, the answer rests on that
+/// checkpoint alone, whoever could write the nodes.
 pub fn first_difference<A: NodeSource, B: NodeSource<Error = A::Error>>(
     trusted: &A,
     found: &B,
     size: u64,
 ) -> Result<Option<u64>, ProveError<A::Error>> {
-    let differs = |level: u8, index: u64| {
-        let trusted = node(trusted, level, index)?;
-        Ok(trusted != node(found, level, index)?)
-    };
     let mut start = 0_u64;
     for level in (0..64_u8).rev().filter(|level| size & (1 << level) != 0) {
-        if !differs(level, start >> level)? {
-            start = start.saturating_add(1 << level);
-            continue;
+        let index = start >> level;
+        let parent = node(trusted, level, index)?;
+        if parent != node(found, level, index)? {
+            return descend(trusted, found, level, index, parent).map(Some);
         }
-        let mut index = start >> level;
-        for below in (0..level).rev() {
-            index <<= 1;
-            if !differs(below, index)? {
-                index += 1;
-            }
-        }
-        return Ok(Some(index));
+        start = start.saturating_add(1 << level);
     }
     Ok(None)
+}
+
+/// The first leaf below a node that differs.
+fn descend<A: NodeSource, B: NodeSource<Error = A::Error>>(
+    trusted: &A,
+    found: &B,
+    level: u8,
+    mut index: u64,
+    mut parent: Hash,
+) -> Result<u64, ProveError<A::Error>> {
+    for below in (0..level).rev() {
+        let (left, right) =
+            (node(trusted, below, index << 1)?, node(trusted, below, (index << 1) + 1)?);
+        if node_hash(&left, &right) != parent {
+            return Err(ProveError::Contradiction { level: below + 1, index });
+        }
+        index <<= 1;
+        parent = left;
+        if left == node(found, below, index)? {
+            index += 1;
+            parent = right;
+        }
+    }
+    Ok(index)
 }
 
 /// The first place in which two runs of leaves differ, and what happened there; `None` when they are the

@@ -13,6 +13,8 @@ pub enum ProveError<E> {
     OldIsLarger { old: u64, new: u64 },
     #[error("stored node {index} of level {level} is missing")]
     Missing { level: u8, index: u64 },
+    #[error("stored node {index} of level {level} is not the hash of the two below it")]
+    Contradiction { level: u8, index: u64 },
     #[error("stored nodes cannot be read: {0}")]
     Source(E),
 }

@@ -395,6 +395,21 @@ fn the_largest_sizes_do_not_overflow() {
     assert_eq!(full, before);
 }
 
+/// A tree in whose store one node was overwritten.
+struct Forged {
+    nodes: Nodes,
+    at: (u8, u64),
+    hash: Hash,
+}
+
+impl NodeSource for Forged {
+    type Error = std::convert::Infallible;
+
+    fn node(&self, level: u8, index: u64) -> Result<Option<Hash>, Self::Error> {
+        if self.at == (level, index) { Ok(Some(self.hash)) } else { self.nodes.node(level, index) }
+    }
+}
+
 #[test]
 fn the_first_difference_is_found_and_named() {
     use Difference::{Added, Appended, Changed, Removed, Swapped, Truncated};
@@ -431,6 +446,14 @@ fn the_first_difference_is_found_and_named() {
     }
     let more = [&leaves[..], &[[9; 32]]].concat();
     assert_eq!(told(&more), (23, Some(Appended)));
+    let mut other = leaves.clone();
+    other[9] = [9; 32];
+    let forged = Forged { nodes: tree(&leaves), at: (1, 4), hash: [1; 32] };
+    let trusted = first_difference(&forged, &tree(&other), 23);
+    assert_eq!(trusted, Err(ProveError::Contradiction { level: 2, index: 2 }));
+    let forged = Forged { nodes: tree(&leaves), at: (0, 9), hash: [1; 32] };
+    let trusted = first_difference(&forged, &tree(&other), 23);
+    assert_eq!(trusted, Err(ProveError::Contradiction { level: 1, index: 4 }));
     let short = first_difference(&tree(&leaves), &tree(&leaves[..4]), 5);
     assert_eq!(short, Err(ProveError::Missing { level: 0, index: 4 }));
 }
