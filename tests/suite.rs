@@ -41,6 +41,8 @@ mod suite {
     // Real clients against the real binary, and the README run as written.
     mod clients;
     mod readme;
+    // The command that measures: each of its rows, without a word on speed.
+    mod bench;
     // An operator's Cedar policies, changed while requests come.
     mod guardrails;
     // Documents of other people, and the command that says what is wrong with one.

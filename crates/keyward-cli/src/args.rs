@@ -503,9 +503,15 @@ pub(crate) struct Bench {
     pub(crate) seconds: u64,
     #[arg(long, default_value_t = 64)]
     pub(crate) connections: usize,
-    /// Only these, by name
-    #[arg(long, value_delimiter = ',')]
+    /// Stop a measurement after that many requests a connection, without a warm-up
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) requests: Option<u64>,
+    /// Only these rows or groups, such as `rsa,ecdsa`; `all` for every one
+    #[arg(long, value_delimiter = ',', value_parser = crate::bench::parse_choice)]
     pub(crate) only: Vec<String>,
+    /// What the library alone is measured with: say what the service runs with
+    #[arg(long, value_enum, default_value_t = Crypto::Default)]
+    pub(crate) crypto: Crypto,
 }
 
 #[derive(ClapArgs)]
