@@ -32,6 +32,8 @@ mod suite {
     mod states;
     // Transcripts through every door.
     mod scenarios;
+    // Mistakes of other implementations, and where each is shown not to be made.
+    mod pitfalls;
     // Who may do what, printed as a matrix.
     mod authz_matrix;
     // Questions about what principals may, against what their requests get.

@@ -22,7 +22,7 @@ const rsaSignatures = hashes.flatMap((hash) => [
 const signers = [
   ...sizes.map((modulusLength) => ({ spec: `RSA_${modulusLength}`, pair: ["rsa", { modulusLength }], ways: rsaSignatures })),
   ...[
-    ["ECC_NIST_P256", "P-256", "256"], ["ECC_NIST_P384", "P-384", "384"], ["ECC_NIST_P521", "P-521", "512"], ["ECC_SECG_P256K1", "secp256k1", "256"],
+    ["ECC_NIST_P256", "prime256v1", "256"], ["ECC_NIST_P384", "secp384r1", "384"], ["ECC_NIST_P521", "secp521r1", "512"], ["ECC_SECG_P256K1", "secp256k1", "256"],
   ].map(([spec, namedCurve, bits]) => ({ spec, pair: ["ec", { namedCurve }], ways: [{ algorithm: `ECDSA_SHA_${bits}`, hash: `sha${bits}`, options: {} }] })),
   { spec: "ECC_NIST_EDWARDS25519", pair: ["ed25519", {}], ways: [{ algorithm: "ED25519_SHA_512", hash: null, options: {} }] },
 ];
@@ -75,9 +75,12 @@ async function signAndVerify(KeyId, publicKey, { algorithm: SigningAlgorithm, ha
 }
 
 async function signatures() {
-  for (const { spec: KeySpec, ways } of signers) {
+  for (const { spec: KeySpec, pair: [kind, { modulusLength, namedCurve }], ways } of signers) {
     const { KeyId } = await newKey({ KeySpec, KeyUsage: "SIGN_VERIFY" });
     const key = await fetched(KeyId);
+    assert.equal(key.asymmetricKeyType, kind);
+    assert.equal(key.asymmetricKeyDetails.namedCurve, namedCurve);
+    assert.equal(key.asymmetricKeyDetails.modulusLength, modulusLength);
     for (const way of ways) await signAndVerify(KeyId, key, way);
   }
 }

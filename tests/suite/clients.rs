@@ -81,7 +81,7 @@ mod mongodb {
 
 /// The JavaScript SDK v3.
 mod javascript {
-    stories! { super::stories_mjs; messages, offline, errors, roles, }
+    stories! { super::stories_mjs; messages, offline, errors, wrong_clock, roles, }
 }
 
 /// Node's own cryptography, both ways, for every algorithm that it knows.
