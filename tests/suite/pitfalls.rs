@@ -235,10 +235,7 @@ const PITFALLS: &[Row] = &[
     (
         63,
         "no plaintext leaves where the answer was to be for an attested environment alone: Recipient is refused by name",
-        &[Test(
-            "crates/keyward-engine/src/tests/cryptography.rs",
-            "data_keys_are_refused_as_aws_refuses_them",
-        )],
+        &[Scenario("crypto/recipient.kms")],
     ),
     (
         64,
