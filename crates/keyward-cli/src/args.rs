@@ -275,6 +275,8 @@ pub(crate) enum Grant {
 /// Which events.
 #[derive(ClapArgs, Clone, Default)]
 pub(crate) struct EventFilter {
+    /// The query language: 'op:Decrypt,GenerateDataKey result:denied -key:alias/demo ctx.tenant:acme since:6h'
+    pub(crate) query: Vec<String>,
     /// Such as Decrypt
     #[arg(long)]
     pub(crate) operation: Option<String>,
@@ -302,6 +304,17 @@ pub(crate) enum Events {
         #[command(flatten)]
         filter: EventFilter,
         #[arg(long, default_value_t = 50)]
+        limit: usize,
+    },
+    /// What events add up to: by field how often, when first and last; and a time line
+    Stats {
+        #[command(flatten)]
+        filter: EventFilter,
+        /// Fields, such as principal,op,key,statement,grant,ip,ctx.NAME
+        #[arg(long, value_name = "FIELDS")]
+        by: Option<String>,
+        /// Values of each field
+        #[arg(long, default_value_t = 10)]
         limit: usize,
     },
     /// As they come

@@ -2,7 +2,7 @@
 //! anywhere leaves the same kind of record as one that succeeds.
 
 use crate::{Engine, operation::Spec, resolve::Found, shape::Kind};
-use keyward_trail::{Extra, Record, ResourceRef};
+use keyward_trail::{Extra, Record, ResourceRef, query::is_filed_as_written};
 use keyward_types::{
     Caller, CallerKind, Decision, Event, EventSummary, KmsError, Outcome, Timestamp,
 };
@@ -106,9 +106,12 @@ impl Trace {
             .filter(|arn| arn.contains(":key/"))
             .cloned()
             .collect();
+        let (terms, record) = (record.terms(&extra), record.to_json_with(&extra));
+        debug_assert!(is_filed_as_written(&record, &terms), "a record is not found as it reads");
         Event {
-            record: record.to_json_with(&extra),
             summary: summary(spec, (caller, account), event_id, time, error, keys),
+            record,
+            terms,
         }
     }
 }

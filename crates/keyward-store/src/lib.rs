@@ -45,7 +45,6 @@ mod verify;
 mod watch;
 mod writer;
 
-pub use block::EventTerm;
 pub use checkpoints::{KeptCheckpoint, read as read_checkpoints};
 pub use disk::{DiskCall, DiskHook, Verdict};
 pub use error::StoreError;

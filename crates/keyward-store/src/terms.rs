@@ -41,6 +41,14 @@ impl Bits {
         both
     }
 
+    pub(crate) fn or(&self, other: &Self) -> Self {
+        let mut either = *self;
+        for (mine, theirs) in either.0.iter_mut().zip(other.0) {
+            *mine |= theirs;
+        }
+        either
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.iter().all(|word| *word == 0)
     }
@@ -155,10 +163,11 @@ impl OpenBucket {
         terms.chain([(tree::event_bucket(full.number), times)]).chain(nodes).collect()
     }
 
-    /// Which events of this bucket have all of the terms.
-    pub(crate) fn matching(&self, terms: &[u64]) -> Bits {
-        terms.iter().fold(Bits::ALL, |bits, term| {
-            bits.and(&self.terms.get(term).copied().unwrap_or_default())
+    /// Which events of this bucket have a term of every clause.
+    pub(crate) fn matching(&self, clauses: &[Vec<u64>]) -> Bits {
+        clauses.iter().fold(Bits::ALL, |bits, clause| {
+            let found = clause.iter().filter_map(|term| self.terms.get(term));
+            bits.and(&found.fold(Bits::default(), |either, other| either.or(other)))
         })
     }
 }

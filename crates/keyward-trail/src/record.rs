@@ -97,6 +97,11 @@ impl Record<'_> {
         to_vec(&wire)
     }
 
+    /// The digests under which the written record is filed; see [`crate::query`].
+    pub fn terms(&self, extra: &Extra<'_>) -> Vec<u64> {
+        crate::query::terms(self, extra)
+    }
+
     fn wire<'w>(&'w self, extra: &Extra<'w>) -> Wire<'w> {
         let Self { caller, .. } = self;
         let origin = &caller.origin;

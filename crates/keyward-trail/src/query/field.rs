@@ -124,7 +124,7 @@ impl Field {
 
     /// Whether its values are, or can be, part of what explains a decision. Free text looks at what the
     /// record shows, and no index serves it.
-    pub(super) fn reads_decisions(&self) -> bool {
+    pub fn reads_decisions(&self) -> bool {
         matches!(self, Self::Grant | Self::Statement)
     }
 }

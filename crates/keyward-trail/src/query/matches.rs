@@ -53,7 +53,7 @@ pub(super) fn is_whole_principal(text: &str) -> bool {
 
 /// The address that a record came from, in one spelling; services have none.
 pub(super) fn address(record: &Value) -> Option<IpAddr> {
-    Some(text(record, "sourceIPAddress").parse::<IpAddr>().ok()?.to_canonical())
+    read::address_of(text(record, "sourceIPAddress"))
 }
 
 fn says(record: &Value, field: &Field, patterns: &[Pattern]) -> bool {

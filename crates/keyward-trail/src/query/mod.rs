@@ -34,6 +34,7 @@
 mod error;
 pub mod facets;
 mod field;
+mod filed;
 mod index;
 mod matches;
 mod moment;
@@ -46,6 +47,8 @@ mod tests;
 
 pub use error::QueryError;
 pub use field::Field;
+pub(crate) use filed::terms;
+pub use filed::{filed_as, filed_as_many, is_filed, is_filed_as_written};
 pub use index::{IndexTerm, Narrowing, each_index_term, index_terms};
 pub use moment::{Moment, Window};
 pub use parse::{QUERY_BYTES_MAX, TERMS_MAX, VALUES_MAX};
@@ -115,6 +118,15 @@ impl Term {
 
     pub fn is_negated(&self) -> bool {
         self.negated
+    }
+
+    /// The field that it asks about.
+    pub fn field(&self) -> Option<&Field> {
+        match &self.condition {
+            Condition::Says(field, _) => Some(field),
+            Condition::From(_) => Some(&Field::Ip),
+            Condition::ReadOnly(_) => Some(&Field::ReadOnly),
+        }
     }
 
     pub fn condition(&self) -> &Condition {

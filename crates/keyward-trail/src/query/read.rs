@@ -5,7 +5,7 @@
 use super::Field;
 use crate::filter::{class, text};
 use serde_json::{Map, Value};
-use std::borrow::Cow;
+use std::{borrow::Cow, net::IpAddr};
 
 /// Gives each name to `visit`; some come more than once.
 pub(super) fn says<'r>(record: &'r Value, field: &Field, visit: &mut dyn FnMut(Cow<'r, str>)) {
@@ -96,7 +96,7 @@ pub(super) fn counted(record: &Value, field: &Field) -> Vec<String> {
         }
         Field::Service => first(&["/eventSource"]).into_iter().collect(),
         Field::Statement => {
-            deciding(record).filter(|matched| !is_grant(matched)).map(statement_name).collect()
+            deciding(record).filter(|matched| !is_grant(matched)).map(statement_of).collect()
         }
         _ => {
             let mut names = Vec::new();
@@ -121,11 +121,7 @@ fn counted_keys(record: &Value) -> Vec<String> {
 
 fn principal<'r>(record: &'r Value, visit: &mut dyn FnMut(Cow<'r, str>)) {
     for arn in principal_arns(record) {
-        visit(arn.into());
-        if let Some(resource) = resource_of(arn) {
-            visit(resource.into());
-            short_name(resource).into_iter().for_each(|name| visit(name.into()));
-        }
+        principal_names(arn, &mut |name| visit(name.to_owned().into()));
     }
     let identity = record.get("userIdentity").unwrap_or(&Value::Null);
     let issuer = identity.pointer("/sessionContext/sessionIssuer").unwrap_or(&Value::Null);
@@ -139,6 +135,15 @@ fn principal<'r>(record: &'r Value, visit: &mut dyn FnMut(Cow<'r, str>)) {
         .chain(others)
         .filter(|name| !name.is_empty())
         .for_each(|name| visit(name.into()));
+}
+
+/// An ARN, or a service's name, and the short names that its ARN has.
+pub(super) fn principal_names(arn: &str, visit: &mut dyn FnMut(&str)) {
+    visit(arn);
+    if let Some(resource) = resource_of(arn) {
+        visit(resource);
+        short_name(resource).into_iter().for_each(|name| visit(&name));
+    }
 }
 
 /// `role/App` for `role/team/App`, and `assumed-role/App` for any session of it.
@@ -164,15 +169,8 @@ pub(super) fn principal_arns(record: &Value) -> impl Iterator<Item = &str> {
 
 fn key<'r>(record: &'r Value, say: &mut dyn FnMut(&'r str)) {
     for resource in resources(record) {
-        let arn = text(resource, "ARN");
-        say(arn);
-        if let Some(resource) = resource_of(arn) {
-            say(resource);
-            resource.strip_prefix("key/").into_iter().for_each(&mut *say);
-        }
+        key_names(text(resource, "ARN"), say);
     }
-    let names_key =
-        |member: &str| member.to_ascii_lowercase().ends_with("keyid") || member == "aliasName";
     let written = record.get("requestParameters").and_then(Value::as_object);
     written
         .into_iter()
@@ -182,12 +180,33 @@ fn key<'r>(record: &'r Value, say: &mut dyn FnMut(&'r str)) {
         .for_each(say);
 }
 
+/// A resource's ARN, and the names that it has without its account.
+pub(super) fn key_names<'r>(arn: &'r str, say: &mut dyn FnMut(&'r str)) {
+    say(arn);
+    if let Some(resource) = resource_of(arn) {
+        say(resource);
+        resource.strip_prefix("key/").into_iter().for_each(say);
+    }
+}
+
+/// Whether a request parameter names a key.
+pub(super) fn names_key(member: &str) -> bool {
+    member.to_ascii_lowercase().ends_with("keyid") || member == "aliasName"
+}
+
+/// Request parameters that are encryption contexts.
+pub(super) const CONTEXTS: &[&str] =
+    &["encryptionContext", "sourceEncryptionContext", "destinationEncryptionContext"];
+
+/// An address in one spelling; a service's name is none.
+pub(super) fn address_of(text: &str) -> Option<IpAddr> {
+    Some(text.parse::<IpAddr>().ok()?.to_canonical())
+}
+
 /// The request's encryption contexts; those of a grant's constraints are none.
 pub(super) fn contexts(record: &Value) -> impl Iterator<Item = &Map<String, Value>> {
     let parameters = record.get("requestParameters");
-    ["encryptionContext", "sourceEncryptionContext", "destinationEncryptionContext"]
-        .into_iter()
-        .filter_map(move |member| parameters?.get(member)?.as_object())
+    CONTEXTS.iter().filter_map(move |member| parameters?.get(*member)?.as_object())
 }
 
 fn resources(record: &Value) -> impl Iterator<Item = &Value> {
@@ -227,16 +246,15 @@ fn statement<'r>(matched: &'r Value, visit: &mut dyn FnMut(Cow<'r, str>)) {
             visit(name.into());
         }
     }
-    visit(statement_name(matched).into());
+    visit(statement_of(matched).into());
+}
+
+fn statement_of(matched: &Value) -> String {
+    let index = matched.get("index").and_then(Value::as_u64).unwrap_or_default();
+    statement_name(text(matched, "source"), text(matched, "sid"), index)
 }
 
 /// `key policy#EnableIAM`, or with the place of a statement without Sid: `inline:AppUse#2`.
-fn statement_name(matched: &Value) -> String {
-    let (source, sid) = (text(matched, "source"), text(matched, "sid"));
-    if sid.is_empty() {
-        let index = matched.get("index").and_then(Value::as_u64).unwrap_or_default();
-        format!("{source}#{index}")
-    } else {
-        format!("{source}#{sid}")
-    }
+pub(super) fn statement_name(source: &str, sid: &str, index: u64) -> String {
+    if sid.is_empty() { format!("{source}#{index}") } else { format!("{source}#{sid}") }
 }
