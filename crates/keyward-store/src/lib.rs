@@ -139,6 +139,24 @@ impl Store {
         ticket
     }
 
+    /// Refuses what the disk has no room for, so that nothing is done that could not be remembered. A ticket that is
+    /// answered already; `None` while there is room for what is under way and a group more. It asks the disk anew
+    /// only while there is none, so that it costs nothing else, and ends by itself when space returns.
+    pub fn without_room(&self) -> Option<Ticket> {
+        let room = self.options.free_bytes_min.saturating_add(self.options.group_bytes_max as u64);
+        if room <= self.shared.free_bytes.load(Ordering::Relaxed) {
+            return None;
+        }
+        let error = match self.disk.free_bytes(&self.options.directory) {
+            Ok(free) => {
+                self.shared.free_bytes.store(free, Ordering::Relaxed);
+                (free < room).then_some(StoreError::NoSpace)?
+            }
+            Err(error) => error,
+        };
+        Some(Ticket::answered(Err(error)))
+    }
+
     /// The header of this run, with its generation.
     pub fn header(&self) -> &StoreHeader {
         &self.header

@@ -176,9 +176,22 @@ impl Store {
     /// # Errors
     /// As for [`Store::create`].
     pub fn temporary(sealer: Arc<dyn Sealer>, durability: Durability) -> Result<Self, StoreError> {
+        Self::temporary_on(sealer, durability, None)
+    }
+
+    /// The same on a disk that a hook judges.
+    ///
+    /// # Errors
+    /// As [`Store::temporary`].
+    #[doc(hidden)]
+    pub fn temporary_on(
+        sealer: Arc<dyn Sealer>,
+        durability: Durability,
+        disk_hook: Option<crate::DiskHook>,
+    ) -> Result<Self, StoreError> {
         let home = tempfile::tempdir()
             .map_err(|e| StoreError::io(Path::new("temporary directory"), &e))?;
-        let options = Options { durability, ..Options::at(home.path()) };
+        let options = Options { durability, disk_hook, ..Options::at(home.path()) };
         let new =
             NewStore { store_id: [0; 16], root_check: [0; 32], root: serde_json::Value::Null };
         let mut opened = Self::create(options, new, sealer, &crate::Silent)?;
@@ -514,6 +527,7 @@ impl Opening<'_> {
             vault: Mutex::new(vault),
             bucket: Mutex::new(OpenBucket::default()),
             leaves: crate::merkle::Leaves::new(crate::merkle::LEAVES_CACHED),
+            free_bytes: AtomicU64::new(self.disk.free_bytes(&self.options.directory)?),
             published: AtomicU64::new(meta.sequence),
             events: AtomicU64::new(meta.events),
             meta: Mutex::new(meta),

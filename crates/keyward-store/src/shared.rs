@@ -142,6 +142,8 @@ pub(crate) struct Shared {
     pub(crate) meta: Mutex<Meta>,
     pub(crate) bucket: Mutex<crate::terms::OpenBucket>,
     pub(crate) leaves: crate::merkle::Leaves,
+    /// Bytes that were free when the disk was last asked.
+    pub(crate) free_bytes: AtomicU64,
     pub(crate) published: AtomicU64,
     pub(crate) events: AtomicU64,
     pub(crate) counters: Counters,

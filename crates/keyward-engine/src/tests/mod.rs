@@ -22,6 +22,7 @@ mod organization;
 mod policies;
 mod presence;
 mod quotas;
+mod room;
 mod services;
 mod versions;
 mod world;
