@@ -383,12 +383,12 @@ impl Prepared {
             }
             Err(error) => (Err(error), Vec::new()),
         };
-        let event = trace.event(&engine, spec, &caller, event_id, reply.as_ref().err());
+        let events = trace.events(&engine, spec, &caller, event_id, reply.as_ref().err());
         let decided_nanos = engine.monotonic_nanos();
-        let summary = event.summary.clone();
+        // Copies for other accounts stand behind it, and are no attempts of their own.
+        let summary = events.first().map(|event| event.summary.clone());
         let deleted = deleted_keys(&changes, &keys);
-        let ticket =
-            engine.world.store.commit(Commit { snapshot, rested_on, changes, events: vec![event] });
+        let ticket = engine.world.store.commit(Commit { snapshot, rested_on, changes, events });
         InFlight {
             engine,
             caller,
@@ -398,7 +398,7 @@ impl Prepared {
             started_nanos,
             decided_nanos,
             ticket: Some(ticket),
-            summary: Some(summary),
+            summary,
             deleted,
             reply: Some(reply),
         }

@@ -11,6 +11,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod copies;
 mod cryptography;
 mod grants;
 mod housekeeping;

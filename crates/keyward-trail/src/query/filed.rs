@@ -83,7 +83,11 @@ fn each(record: &Record<'_>, extra: &Extra<'_>, say: &mut dyn FnMut(&Field, &str
     say(&Field::Service, record.service);
     say(&Field::Service, &format!("{}.amazonaws.com", record.service));
     result(record, say);
-    principal(record, say);
+    if extra.outsider {
+        ids(&record.caller.user_id, &mut |id| say(&Field::Principal, id));
+    } else {
+        principal(record, say);
+    }
     accounts(record, extra, say);
     keys(record, say);
     contexts(record, say);
@@ -110,6 +114,14 @@ fn result(record: &Record<'_>, say: &mut dyn FnMut(&Field, &str)) {
     }
 }
 
+/// A principal's id; `AROA…:worker` is a session of `AROA…`.
+fn ids(text: &str, say: &mut dyn FnMut(&str)) {
+    say(text);
+    if let Some((id, _)) = text.split_once(':') {
+        say(id);
+    }
+}
+
 fn principal(record: &Record<'_>, say: &mut dyn FnMut(&Field, &str)) {
     let caller = record.caller;
     let mut one = |text: &str| {
@@ -124,19 +136,13 @@ fn principal(record: &Record<'_>, say: &mut dyn FnMut(&Field, &str)) {
     if let Some(via) = caller.origin.trusted_facts.get("kms:viaservice") {
         read::principal_names(via, &mut one);
     }
-    let id = |text: &str, one: &mut dyn FnMut(&str)| {
-        one(text);
-        if let Some((id, _)) = text.split_once(':') {
-            one(id);
-        }
-    };
-    id(&caller.user_id, &mut one);
+    ids(&caller.user_id, &mut one);
     one(&caller.access_key_id);
     match &caller.kind {
         CallerKind::User { name } => one(name),
         CallerKind::RoleSession { role_name, role_arn, role_id, .. } => {
             read::principal_names(role_arn, &mut one);
-            id(role_id, &mut one);
+            ids(role_id, &mut one);
             one(role_name);
         }
         CallerKind::Federated { user_arn: Some(arn), .. } => {
