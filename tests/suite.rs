@@ -51,6 +51,8 @@ mod suite {
     mod policies;
     // Kills, power cuts and damaged files.
     mod crash;
+    // What the log proves of itself, and each way to lie about it.
+    mod audit;
     // Hostile input: fuzz targets over their corpus, and the worst policies through the doors.
     mod fuzz;
     mod hostile;
