@@ -29,7 +29,8 @@ mod serve;
 mod strangers;
 #[cfg(test)]
 mod tests;
-pub mod wiring;
+pub mod verify;
+mod wiring;
 
 pub use app::create_app;
 pub use config::{Config, ConfigError};
@@ -37,4 +38,5 @@ pub use doors::Doors;
 pub use events::sql::LogSource;
 pub use openapi::document;
 pub use serve::{DoorSettings, Running, Started, run, serve_engine, serve_with, start};
-pub use wiring::{Opened, StartError, initialise, open, verify};
+pub use verify::{VerifiedLog, verify};
+pub use wiring::{Opened, StartError, initialise, open};

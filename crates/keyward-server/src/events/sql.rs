@@ -15,8 +15,9 @@ use keyward_engine::Engine;
 use keyward_sql::{
     Answer, EventSource, Page, Question, Scan, SourceError, SourceEvent, SqlError, Term,
 };
-use keyward_store::{EventQuery, EventTerm, StoredEvent};
-use keyward_types::{Caller, ErrorCode, KmsError};
+use keyward_store::{EventQuery, StoredEvent};
+use keyward_trail::query::{Field, Query, Term as QueryTerm, filed_as, filed_as_many, log_term};
+use keyward_types::{Caller, ErrorCode, KmsError, Timestamp};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::sync::{Arc, OnceLock};
@@ -164,37 +165,45 @@ impl EventSource for LogSource {
     }
 
     fn scan(&self, scan: &Scan<'_>) -> Result<Page, SourceError> {
-        let account = self.account.as_deref().map(EventTerm::Account);
+        let account = self.account.as_deref().map(|account| vec![log_term(account)]);
         let query = EventQuery {
             newest_first: scan.newest_first,
             after: scan.after,
             limit: scan.limit,
             from: scan.from,
             to: scan.to,
-            terms: account.into_iter().chain(scan.terms.iter().map(term)).collect(),
+            clauses: account.into_iter().chain(scan.terms.iter().filter_map(clause)).collect(),
         };
         let found = self.engine.store().events(&query);
         let events = found.map_err(|error| SourceError(error.to_string()))?;
         let is_more = scan.limit <= events.len();
         let next = events.last().map(|event| event.seq).filter(|_| is_more);
+        // An index tells by a digest; whose event it is is told by its record.
+        let own = |event: &StoredEvent| {
+            self.account.as_deref().is_none_or(|account| super::is_in_log(&event.record, account))
+        };
         let event = |event: StoredEvent| SourceEvent {
             seq: event.seq,
             time: event.time,
             record: event.record,
             is_withheld: !self.explains,
         };
-        Ok(Page { events: events.into_iter().map(event).collect(), next })
+        Ok(Page { events: events.into_iter().filter(own).map(event).collect(), next })
     }
 }
 
-fn term(term: &Term) -> EventTerm<'_> {
-    match term {
-        Term::Key(key) => EventTerm::Key(key),
-        Term::Principal(principal) => EventTerm::Principal(principal),
-        Term::Account(account) => EventTerm::Account(account),
-        Term::Service(service) => EventTerm::Service(service),
-        Term::Operation(operation) => EventTerm::Operation(operation),
-        Term::Outcome(outcome) => EventTerm::Outcome(outcome),
-        Term::Error(error) => EventTerm::Error(error),
-    }
+/// Digests of which events with this term have one; `None` where the index has nothing to say.
+fn clause(term: &Term) -> Option<Vec<u64>> {
+    let (field, value) = match term {
+        Term::Key(value) => (Field::Key, value),
+        Term::Principal(value) => (Field::Principal, value),
+        Term::Account(value) => (Field::Account, value),
+        Term::Service(value) => (Field::Service, value),
+        Term::Operation(value) => (Field::Operation, value),
+        Term::Outcome(value) | Term::Error(value) => (Field::Result, value),
+    };
+    let query = Query::new().with(QueryTerm::counted(&field, value)?);
+    let clauses = query.narrowing(Timestamp(0)).clauses;
+    let clause = clauses.first()?;
+    Some(clause.iter().map(filed_as).chain([filed_as_many()]).collect())
 }
