@@ -2,7 +2,8 @@
 //!
 //! One way in, [`Record::to_json`]; three ways to read what came of it: [`explained_of`], [`explain`]
 //! and [`Filter`]. [`withhold`] takes the policy text out for those who may not read it.
-//! It stores nothing, and proves nothing about order or completeness: that is the log's business.
+//! [`files`] is the log as files, with digests that prove them.
+//! It stores nothing, and proves nothing about the log itself: that is the log's business.
 //!
 //! INVARIANT: no member that could hold plaintext, ciphertext, a message, a signature, a token or key
 //! bytes is written, even when it is handed over.
@@ -10,6 +11,7 @@
 
 mod clean;
 mod explain;
+pub mod files;
 mod filter;
 mod identity;
 mod name;
