@@ -22,5 +22,5 @@ pub use clean::WITHHELD;
 pub use explain::explain;
 pub use filter::Filter;
 pub use name::lower_camel;
-pub use record::{EVENT_VERSION, Extra, INTERNAL, Record, ResourceRef, TlsDetails};
+pub use record::{EVENT_VERSION, Extra, INTERNAL, Record, ResourceRef, TlsDetails, iso_seconds};
 pub use trace::{ADDITIONAL_BYTES_MAX, Explained, decisions_of, explained_of, withhold};

@@ -51,11 +51,7 @@ pub fn gunzip(bytes: &[u8]) -> Result<Vec<u8>, BadGzip> {
     if UNPACKED_BYTES_MAX < unpacked.len() as u64 {
         return Err(BadGzip::TooLarge);
     }
-    if decoder.into_inner().into_inner().is_empty() {
-        Ok(unpacked)
-    } else {
-        Err(BadGzip::Trailing)
-    }
+    if decoder.into_inner().into_inner().is_empty() { Ok(unpacked) } else { Err(BadGzip::Trailing) }
 }
 
 /// In lower-case hex.

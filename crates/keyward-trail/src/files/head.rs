@@ -30,6 +30,8 @@ pub struct Head {
     pub next_event: u64,
     /// Seconds since 1970 at which the digests that are open began. `None` before the first event.
     pub digest_start: Option<i64>,
+    /// Where digests end that are being written, in seconds since 1970.
+    pub closing: Option<i64>,
     /// The newest event time that was seen, in seconds since 1970.
     pub log_time: i64,
     /// By `ACCOUNT/REGION`.
@@ -81,6 +83,7 @@ impl Head {
             public_key_fingerprint: fingerprint.to_owned(),
             next_event,
             digest_start: None,
+            closing: None,
             log_time: 0,
             streams: BTreeMap::new(),
         }

@@ -5,7 +5,7 @@
 //! Source: <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/get-and-view-cloudtrail-log-files.html>
 
 use chrono::{DateTime, NaiveDateTime, Utc};
-use keyward_types::Timestamp;
+use keyward_types::{Region, Timestamp};
 
 const LOG: &str = "CloudTrail";
 const DIGEST: &str = "CloudTrail-Digest";
@@ -33,9 +33,7 @@ impl Stream {
         let (account, region) = text.split_once('/')?;
         let is_account = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
         let is_region = !region.is_empty()
-            && region
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+            && region.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         (is_account && is_region)
             .then(|| Self { account: account.to_owned(), region: region.to_owned() })
     }
@@ -54,8 +52,17 @@ pub struct Place {
 /// What a key says of the object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Named {
-    Log { prefix: Option<String>, stream: Stream },
-    Digest { prefix: Option<String>, stream: Stream, trail: String, home_region: String, end: Timestamp },
+    Log {
+        prefix: Option<String>,
+        stream: Stream,
+    },
+    Digest {
+        prefix: Option<String>,
+        stream: Stream,
+        trail: String,
+        home_region: String,
+        end: Timestamp,
+    },
 }
 
 /// Whether a key is one that is ever written here: segments of letters, digits and `_-.=`, none of which begins
@@ -111,7 +118,8 @@ impl Place {
     }
 
     pub fn trail_arn(&self, account: &str) -> String {
-        format!("arn:aws:cloudtrail:{}:{account}:trail/{}", self.home_region, self.trail)
+        let partition = Region::parse(&self.home_region).map_or("aws", |region| region.partition());
+        format!("arn:{partition}:cloudtrail:{}:{account}:trail/{}", self.home_region, self.trail)
     }
 }
 
@@ -128,9 +136,8 @@ impl Named {
         let (account, kind, region) = (parts.next()?, parts.next()?, parts.next()?);
         let stream = Stream::parse(&format!("{account}/{region}"))?;
         let name = parts.nth(3).filter(|_| parts.next().is_none())?;
-        let last = name
-            .strip_suffix(EXTENSION)?
-            .strip_prefix(&format!("{account}_{kind}_{region}_"))?;
+        let last =
+            name.strip_suffix(EXTENSION)?.strip_prefix(&format!("{account}_{kind}_{region}_"))?;
         let (named, again) = match kind {
             LOG => {
                 let (minute, _) = last.split_once('_')?;
@@ -166,8 +173,9 @@ fn under(prefix: Option<&str>, rest: &str) -> String {
 fn file(prefix: Option<&str>, stream: &Stream, kind: &str, time: Timestamp, last: &str) -> String {
     let Stream { account, region } = stream;
     let day = calendar(time).format("%Y/%m/%d");
-    let rest =
-        format!("{ROOT}{account}/{kind}/{region}/{day}/{account}_{kind}_{region}_{last}{EXTENSION}");
+    let rest = format!(
+        "{ROOT}{account}/{kind}/{region}/{day}/{account}_{kind}_{region}_{last}{EXTENSION}"
+    );
     under(prefix, &rest)
 }
 
@@ -235,7 +243,18 @@ mod tests {
 
     #[test]
     fn keys_that_could_lead_elsewhere_are_none() {
-        for key in ["", "/etc/passwd", "a/../b", "a//b", ".metadata/a", "a/.b", "a/", "a%2fb", "a\\b", "a\0b"] {
+        for key in [
+            "",
+            "/etc/passwd",
+            "a/../b",
+            "a//b",
+            ".metadata/a",
+            "a/.b",
+            "a/",
+            "a%2fb",
+            "a\\b",
+            "a\0b",
+        ] {
             assert!(!is_plain_key(key), "{key}");
         }
         assert!(is_plain_key("AWSLogs/1/CloudTrail-Digest/a_b=c.json.gz"));

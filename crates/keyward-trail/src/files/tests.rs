@@ -47,8 +47,13 @@ impl Folder {
             home_region: "us-east-1".to_owned(),
         };
         let stream = Stream::parse("111122223333/us-east-1").unwrap();
-        let mut folder =
-            Self { memory: Memory::default(), place, stream, digests: Vec::new(), logs: Vec::new() };
+        let mut folder = Self {
+            memory: Memory::default(),
+            place,
+            stream,
+            digests: Vec::new(),
+            logs: Vec::new(),
+        };
         let mut head = Head::new(&folder.place, "f", 7);
         let mut previous = None;
         for (hour, files) in [2, 0, 1, 1].into_iter().enumerate() {
@@ -211,13 +216,17 @@ fn what_awss_command_lets_pass() {
     for (digest, witness) in [(0, Some(1)), (3, None)] {
         let mut folder = Folder::new();
         let (key, log) = (folder.digests[digest].clone(), folder.logs[digest].clone());
-        let body = log_body([br#"{"eventID":"e","awsRegion":"us-east-1","recipientAccountId":"111122223333"}"#.as_slice()]);
+        let body = log_body([
+            br#"{"eventID":"e","awsRegion":"us-east-1","recipientAccountId":"111122223333"}"#
+                .as_slice(),
+        ]);
         folder.put(&log, Object { bytes: gzip(&body).unwrap(), ..Object::default() });
         folder.sign_again(&key, |digest| {
             let file = digest.log_files.iter_mut().find(|file| file.s3_object == log).unwrap();
             file.hash_value = sha256(&body);
         });
-        let witness = witness.map_or("the head".to_owned(), |next: usize| folder.digests.swap_remove(next));
+        let witness =
+            witness.map_or("the head".to_owned(), |next: usize| folder.digests.swap_remove(next));
         assert_eq!(folder.first(), (key, Problem::HashDiffers(witness)));
     }
 

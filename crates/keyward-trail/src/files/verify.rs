@@ -153,7 +153,10 @@ impl Verifier<'_> {
     fn head(&self, keys: &[String], checked: &mut Checked) -> Result<Option<Head>, ObjectsError> {
         let [key] = keys else {
             let key = keys.first().map_or("keyward/head.json", String::as_str);
-            checked.find(key, if keys.is_empty() { Problem::HeadMissing } else { Problem::HeadForged });
+            checked.find(
+                key,
+                if keys.is_empty() { Problem::HeadMissing } else { Problem::HeadForged },
+            );
             return Ok(None);
         };
         let bytes = self.objects.get(key)?.unwrap_or_default().bytes;
