@@ -37,6 +37,8 @@ pub enum ExportError {
     Objects(#[from] ObjectsError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("{0}")]
+    Destination(String),
     #[error("signing: {0}")]
     Signing(String),
     #[error("{0} is not what this export wrote; it is left as it is")]

@@ -11,10 +11,12 @@ mod folder;
 mod rows;
 #[cfg(test)]
 mod tests;
+mod to;
 
 pub use cloudtrail::{ExportError, Exported, Exporter, SigningKey, Until};
 pub use folder::Folder;
 pub use rows::{COLUMNS, Column, csv_header, csv_row};
+pub use to::{S3, To, to};
 
 use keyward_trail::files::{Object, Objects, ObjectsError};
 

@@ -9,7 +9,7 @@
 
 mod asked;
 pub(crate) mod lookup;
-mod permission;
+pub(crate) mod permission;
 mod tail;
 
 pub(crate) use tail::Growth;
@@ -29,7 +29,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 const LIST: Action = Action { service: "keyward", operation: "ListEvents" };
-const EXPLAIN: Action = Action { service: "keyward", operation: "ExplainDecision" };
+pub(crate) const EXPLAIN: Action = Action { service: "keyward", operation: "ExplainDecision" };
 const LOOKUP: Action = Action { service: "cloudtrail", operation: "LookupEvents" };
 
 /// What the OpenAPI document says of one of these paths.

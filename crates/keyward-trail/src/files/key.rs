@@ -65,14 +65,14 @@ pub enum Named {
     },
 }
 
-/// Whether a key is one that is ever written here: segments of letters, digits and `_-.=`, none of which begins
+/// Whether a key is one that is ever written here: segments of letters, digits and `_-.`, none of which begins
 /// with a dot. What is not has no file.
 pub fn is_plain_key(key: &str) -> bool {
     key.len() <= 1_024
         && key.split('/').all(|segment| {
             !segment.is_empty()
                 && !segment.starts_with('.')
-                && segment.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.=".contains(&b))
+                && segment.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b))
         })
 }
 
@@ -252,11 +252,12 @@ mod tests {
             "a/.b",
             "a/",
             "a%2fb",
+            "a=b",
             "a\\b",
             "a\0b",
         ] {
             assert!(!is_plain_key(key), "{key}");
         }
-        assert!(is_plain_key("AWSLogs/1/CloudTrail-Digest/a_b=c.json.gz"));
+        assert!(is_plain_key("AWSLogs/1/CloudTrail-Digest/a_b-c.json.gz"));
     }
 }
