@@ -1,6 +1,6 @@
 //! `keyward audit`: whether the log and the store are what was written.
 
-use super::offline;
+use super::{offline, verify_files};
 use crate::{
     args::{Audit, Common},
     exit::{CliError, Exit},
@@ -12,7 +12,12 @@ use serde_json::json;
 
 /// 0 when all holds, 9 when anything was changed.
 pub(super) fn audit(common: &Common, command: &Audit) -> Result<Exit, CliError> {
-    let Audit::Verify { data, root } = command;
+    let (data, root) = match command {
+        Audit::Verify { data, root } => (data, root),
+        Audit::VerifyFiles { folder, public_key, until } => {
+            return verify_files::verify_files(common, folder, public_key, until.as_deref());
+        }
+    };
     let progress = offline::Bar::new();
     let verified = keyward_server::verify(&offline::config(data, root), &progress);
     progress.done();

@@ -1,6 +1,6 @@
 //! `keyward events`: the log, listed, followed, shown and exported.
 
-use super::offline;
+use super::export;
 use crate::{
     args::{Common, EventFilter, Events},
     client::{Client, encoded},
@@ -19,7 +19,7 @@ pub(super) fn events(common: &Common, command: &Events) -> Result<Exit, CliError
             output::json(&event);
             Ok(Exit::Ok)
         }
-        Events::Export { data, root } => offline::export(data, root),
+        Events::Export(options) => export::export(common, options),
     }
 }
 

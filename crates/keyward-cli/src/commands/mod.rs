@@ -6,11 +6,13 @@ mod call;
 mod doctor;
 mod events;
 mod explain;
+mod export;
 mod lint;
 mod lists;
 mod offline;
 mod policy;
 mod service;
+mod verify_files;
 mod versions;
 
 use crate::{

@@ -9,8 +9,8 @@ use crate::{
 use keyward_server::{
     Config, StartError, Started,
     config::{
-        CryptoChoice, KeyStoreProxies, LogFormat, LogSettings, QuotaSettings, RootCredentials,
-        RootKeySource, Secret, TrustedFront,
+        CloudTrailFiles, CryptoChoice, KeyStoreProxies, LogFormat, LogSettings, QuotaSettings,
+        RootCredentials, RootKeySource, Secret, TrustedFront,
     },
     guardrails::GuardrailFolder,
 };
@@ -37,6 +37,10 @@ pub(super) fn dev(common: &Common, dev: Dev) -> Result<Exit, CliError> {
         }),
         seed: dev.seed,
         guardrails: dev.guardrails,
+        cloudtrail_files: dev.cloudtrail_files.map(|to| CloudTrailFiles {
+            period_seconds: dev.cloudtrail_files_period,
+            ..CloudTrailFiles::at(to)
+        }),
         crypto: match dev.crypto {
             Crypto::Default => CryptoChoice::Default,
             Crypto::Rustcrypto => CryptoChoice::Rustcrypto,

@@ -13,6 +13,7 @@ const LIMIT_MAX: usize = 1_000;
 pub(super) struct Asked {
     pub(super) filter: Filter,
     pub(super) limit: usize,
+    pub(super) oldest_first: bool,
     /// Goes on beyond this event.
     pub(super) after: Option<u64>,
     /// Whether more is asked than the filter says, so that each record must be read.
@@ -37,6 +38,7 @@ impl Asked {
                 "text" => filter.text = Some(value),
                 "since" => filter.since = Some(time(name, &value, now)?),
                 "until" => filter.until = Some(time(name, &value, now)?),
+                "order" => asked.oldest_first = oldest_first(&value)?,
                 "limit" => asked.limit = limit(&value)?,
                 "after" => {
                     asked.after = Some(
@@ -72,6 +74,14 @@ impl Asked {
             && outcome.as_deref().is_none_or(|text| outcome_term(text).is_some())
             && principal.as_deref().is_none_or(is_whole_principal)
             && key.as_deref().is_none_or(is_whole_key)
+    }
+}
+
+fn oldest_first(text: &str) -> Result<bool, KmsError> {
+    match text {
+        "newest" => Ok(false),
+        "oldest" => Ok(true),
+        _ => Err(bad("order", "newest or oldest")),
     }
 }
 

@@ -100,7 +100,8 @@ fn asked(input: &Input) -> Result<(Asked, Option<OfRecord>), KmsError> {
         [attribute] => attribute.narrow(&mut filter)?,
         _ => return Err(KmsError::validation("LookupAttributes must hold one attribute at most.")),
     };
-    Ok((Asked { filter, limit, after, reads_records: of_record.is_some() }, of_record))
+    let reads_records = of_record.is_some();
+    Ok((Asked { filter, limit, after, oldest_first: false, reads_records }, of_record))
 }
 
 #[expect(

@@ -48,7 +48,7 @@ pub(crate) const ROUTES: &[Route] = &[
     Route {
         name: LIST.operation,
         path: "/v1/events",
-        summary: "Events of the account, newest first",
+        summary: "Events of the account, newest first unless order=oldest",
         query: &[
             "operation",
             "principal",
@@ -58,6 +58,7 @@ pub(crate) const ROUTES: &[Route] = &[
             "since",
             "until",
             "text",
+            "order",
             "limit",
             "after",
         ],
@@ -211,7 +212,7 @@ async fn admitted(
 const SCANNED_MAX: usize = 100_000;
 const SCANNED_AT_ONCE: usize = 500;
 
-/// Matching events, newest first, and where to go on: beyond the last one that was looked at.
+/// Matching events, newest first unless asked otherwise, and where to go on: beyond the last one that was looked at.
 fn search(
     doors: &Doors,
     caller: &Caller,
@@ -225,7 +226,7 @@ fn search(
     loop {
         let limit = if asked.is_indexed() { asked.limit } else { SCANNED_AT_ONCE };
         let query = EventQuery {
-            newest_first: true,
+            newest_first: !asked.oldest_first,
             after,
             limit,
             from: asked.filter.since,
@@ -248,7 +249,8 @@ fn search(
             }
         }
         if is_last {
-            return Ok((found, None));
+            // Oldest first, more comes as it is written.
+            return Ok((found, after.filter(|_| asked.oldest_first)));
         }
         if SCANNED_MAX <= scanned {
             return Ok((found, after));
