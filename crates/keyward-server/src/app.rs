@@ -36,7 +36,9 @@ pub fn create_app(
         async move {
             let mut answer = answer.await?;
             // `Content-Length` as AWS writes it: a client that reads HTTP by itself may know no other spelling.
-            answer.response_mut().head_mut().set_camel_case_headers(true);
+            // A name of an S3 object's metadata is the client's own text, and stays as it is.
+            let plain = answer.headers().contains_key(files::SIGNATURE_HEADER);
+            answer.response_mut().head_mut().set_camel_case_headers(!plain);
             Ok(answer)
         }
     })

@@ -9,7 +9,7 @@ mod s3;
 mod trails;
 
 pub use key::{TrailKey, TrailKeys};
-pub(crate) use s3::serve as serve_s3;
+pub(crate) use s3::{SIGNATURE_HEADER, serve as serve_s3};
 pub(crate) use trails::{Call, call, serve};
 
 use crate::config::CloudTrailFiles;

@@ -34,6 +34,9 @@ const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
 const PAGE_MAX: usize = 1_000;
 const GZIP: &str = "application/x-gzip";
 
+/// The header by which an answer with metadata is known.
+pub(crate) const SIGNATURE_HEADER: &str = "x-amz-meta-signature";
+
 /// What is asked.
 #[derive(Debug, PartialEq, Eq)]
 enum Asked<'a> {
