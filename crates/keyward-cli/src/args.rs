@@ -328,6 +328,8 @@ pub(crate) enum ExportForm {
     Jsonl,
     /// One row an event, of the members that people look at
     Csv,
+    /// The same rows as a Parquet file
+    Parquet,
     /// Gzip files in AWS's folder layout, with signed digests; a second run goes on where the first ended
     Cloudtrail,
 }

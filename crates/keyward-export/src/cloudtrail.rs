@@ -11,8 +11,8 @@ use keyward_trail::files::{
     Schedule, Stream, StreamHead, gunzip, gzip, log_body, sha256, unique,
 };
 use keyward_types::Timestamp;
-use serde_json::Value;
-use std::{collections::BTreeMap, sync::Arc};
+use serde::Deserialize;
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 /// Events read at once.
 const PAGE: usize = 1_000;
@@ -348,9 +348,14 @@ fn whole(time: Timestamp) -> Timestamp {
 
 /// Whose event it is. Every record says so.
 fn stream_of(event: &StoredEvent) -> Option<Stream> {
-    let record: Value = serde_json::from_slice(&event.record).ok()?;
-    let text = |name: &str| record.get(name)?.as_str();
-    Stream::parse(&format!("{}/{}", text("recipientAccountId")?, text("awsRegion")?))
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Record<'r> {
+        recipient_account_id: Cow<'r, str>,
+        aws_region: Cow<'r, str>,
+    }
+    let record: Record<'_> = serde_json::from_slice(&event.record).ok()?;
+    Stream::parse(&format!("{}/{}", record.recipient_account_id, record.aws_region))
 }
 
 fn packed(body: &[u8]) -> Result<Object, ExportError> {

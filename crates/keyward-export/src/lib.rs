@@ -6,15 +6,23 @@
 //! INVARIANT: what was written once is never written differently.
 //! INVARIANT: a process that is killed leaves a destination that the next run finishes.
 
+#[cfg(feature = "s3")]
+mod bucket;
 mod cloudtrail;
 mod folder;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod rows;
 #[cfg(test)]
 mod tests;
 mod to;
 
+#[cfg(feature = "s3")]
+pub use bucket::Bucket;
 pub use cloudtrail::{ExportError, Exported, Exporter, SigningKey, Until};
 pub use folder::Folder;
+#[cfg(feature = "parquet")]
+pub use parquet::ParquetRows;
 pub use rows::{COLUMNS, Column, csv_header, csv_row};
 pub use to::{S3, To, to};
 

@@ -333,3 +333,27 @@ fn a_folder_holds_an_export() {
     let checked = Verifier { objects: &folder, verify: &verify, until: None }.check().unwrap();
     assert_eq!((checked.findings, checked.events), (vec![], 7));
 }
+
+#[cfg(feature = "s3")]
+#[test]
+fn a_bucket_holds_an_export() {
+    let log = Log::busy();
+    let store: Arc<dyn object_store::ObjectStore> = Arc::new(object_store::memory::InMemory::new());
+    let bucket = Arc::new(crate::Bucket::of(store).unwrap());
+    let open = || {
+        let destination: Arc<dyn Destination> = bucket.clone();
+        let key = Arc::new(Key("f"));
+        Exporter::open(&log.store, destination, key, place(), Schedule::default(), None).unwrap()
+    };
+    let done = open().catch_up(&log.store, Until::End(None)).unwrap().exported();
+    assert_eq!((done.events, done.digests), (7, 11));
+    let again = open().catch_up(&log.store, Until::End(None)).unwrap().exported();
+    assert_eq!(again, Exported::default());
+    let verify =
+        |_: &str, message: &[u8], signature: &[u8]| Some(Key("f").verify(message, signature));
+    let checked = Verifier { objects: &*bucket, verify: &verify, until: None }.check().unwrap();
+    assert_eq!((checked.findings, checked.events), (vec![], 7));
+    let keys = bucket.list("p/AWSLogs/111122223333/CloudTrail-D").unwrap();
+    assert!(keys.iter().all(|key| key.contains("/CloudTrail-Digest/")) && !keys.is_empty());
+    assert_eq!(bucket.get("p/nothing").unwrap(), None);
+}

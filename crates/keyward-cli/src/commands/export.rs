@@ -22,6 +22,9 @@ use std::{
 };
 
 pub(super) fn export(common: &Common, options: &Export) -> Result<Exit, CliError> {
+    if options.follow && options.format == ExportForm::Parquet {
+        return Err(CliError::new(Exit::Usage, "a Parquet file ends; it cannot follow"));
+    }
     match (&options.data, options.format) {
         (Some(data), ExportForm::Cloudtrail) => cloudtrail(common, options, data),
         (None, ExportForm::Cloudtrail) => Err(CliError::new(
@@ -33,40 +36,82 @@ pub(super) fn export(common: &Common, options: &Export) -> Result<Exit, CliError
     }
 }
 
-/// Where rows go.
-struct Rows {
-    to: Box<dyn Write>,
-    csv: bool,
+/// Where rows go, and how.
+enum Rows {
+    Lines {
+        to: Box<dyn Write + Send>,
+        csv: bool,
+    },
+    #[cfg(feature = "parquet")]
+    Parquet(keyward_export::ParquetRows<Box<dyn Write + Send>>),
 }
 
 impl Rows {
     fn open(options: &Export) -> Result<Self, CliError> {
-        let to: Box<dyn Write> = match &options.to {
-            None => Box::new(BufWriter::new(io::stdout().lock())),
+        let to: Box<dyn Write + Send> = match &options.to {
+            None => Box::new(BufWriter::new(io::stdout())),
             Some(path) => {
                 let file = File::create(path);
                 let failed = |error| CliError::failure(format!("{path}: {error}"));
                 Box::new(BufWriter::new(file.map_err(failed)?))
             }
         };
-        let mut rows = Self { to, csv: options.format == ExportForm::Csv };
-        if rows.csv {
+        if options.format == ExportForm::Parquet {
+            return Self::parquet(to);
+        }
+        let csv = options.format == ExportForm::Csv;
+        let mut rows = Self::Lines { to, csv };
+        if csv {
             rows.line(&csv_header())?;
         }
         Ok(rows)
     }
 
+    #[cfg(feature = "parquet")]
+    fn parquet(to: Box<dyn Write + Send>) -> Result<Self, CliError> {
+        keyward_export::ParquetRows::new(to).map(Self::Parquet).map_err(CliError::failure)
+    }
+
+    #[cfg(not(feature = "parquet"))]
+    fn parquet(_: Box<dyn Write + Send>) -> Result<Self, CliError> {
+        Err(CliError::new(
+            Exit::Usage,
+            "this build writes no Parquet; build it with the feature `parquet`",
+        ))
+    }
+
     fn event(&mut self, record: &Value) -> Result<(), CliError> {
-        let line = if self.csv { csv_row(record) } else { record.to_string() };
-        self.line(&line)
+        match self {
+            Self::Lines { csv: true, .. } => self.line(&csv_row(record)),
+            Self::Lines { csv: false, .. } => self.line(&record.to_string()),
+            #[cfg(feature = "parquet")]
+            Self::Parquet(rows) => rows.event(record).map_err(CliError::failure),
+        }
     }
 
     fn line(&mut self, text: &str) -> Result<(), CliError> {
-        writeln!(self.to, "{text}").map_err(CliError::failure)
+        match self {
+            Self::Lines { to, .. } => writeln!(to, "{text}").map_err(CliError::failure),
+            #[cfg(feature = "parquet")]
+            Self::Parquet(_) => Ok(()),
+        }
     }
 
     fn flush(&mut self) -> Result<(), CliError> {
-        self.to.flush().map_err(CliError::failure)
+        match self {
+            Self::Lines { to, .. } => to.flush().map_err(CliError::failure),
+            #[cfg(feature = "parquet")]
+            Self::Parquet(_) => Ok(()),
+        }
+    }
+
+    fn finish(mut self) -> Result<Exit, CliError> {
+        self.flush()?;
+        #[cfg(feature = "parquet")]
+        if let Self::Parquet(rows) = self {
+            rows.finish().map_err(CliError::failure)?;
+        }
+        Ok(Exit::Ok)
     }
 }
 
@@ -99,8 +144,7 @@ fn stopped(options: &Export, data: &Path) -> Result<Exit, CliError> {
         }
         after = Some(last);
     }
-    rows.flush()?;
-    Ok(Exit::Ok)
+    rows.finish()
 }
 
 /// Events of the caller's account, as the service shows them.
@@ -126,11 +170,11 @@ fn running(common: &Common, options: &Export) -> Result<Exit, CliError> {
             continue;
         }
         rows.flush()?;
-        let Some(news) = &mut news else { return Ok(Exit::Ok) };
+        let Some(news) = &mut news else { return rows.finish() };
         // An event, or a comment that says that there was none.
         let mut line = String::new();
         if news.read_line(&mut line).map_err(CliError::failure)? == 0 {
-            return Ok(Exit::Ok);
+            return rows.finish();
         }
     }
 }

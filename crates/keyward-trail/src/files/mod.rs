@@ -22,7 +22,7 @@ pub use digest::{Digest, HASH_ALGORITHM, LogFile, SIGNATURE_ALGORITHM, SignedDig
 pub use head::{Head, Link, Pending, StreamHead};
 pub use key::{Named, Place, Stream, is_plain_key};
 pub use schedule::Schedule;
-pub use verify::{Checked, Finding, Problem, Verifier};
+pub use verify::{Checked, Finding, Problem, Verifier, Verify};
 
 use std::collections::BTreeMap;
 

@@ -89,11 +89,14 @@ pub struct Checked {
     pub findings: Vec<Finding>,
 }
 
+/// Whether a signature is SHA256withRSA by the key of a fingerprint; `None` for a key that is not known. It is told
+/// the fingerprint, what was signed, and the signature.
+pub type Verify<'a> = dyn Fn(&str, &[u8], &[u8]) -> Option<bool> + 'a;
+
 /// A folder, and what is believed.
 pub struct Verifier<'a> {
     pub objects: &'a dyn Objects,
-    /// Whether a signature is SHA256withRSA by the key of this fingerprint; `None` for a key that is not known.
-    pub verify: &'a dyn Fn(&str, &[u8], &[u8]) -> Option<bool>,
+    pub verify: &'a Verify<'a>,
     /// Digests of every stream must reach until then.
     pub until: Option<Timestamp>,
 }
