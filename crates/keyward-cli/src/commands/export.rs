@@ -43,7 +43,7 @@ enum Rows {
         csv: bool,
     },
     #[cfg(feature = "parquet")]
-    Parquet(keyward_export::ParquetRows<Box<dyn Write + Send>>),
+    Parquet(Box<keyward_export::ParquetRows<Box<dyn Write + Send>>>),
 }
 
 impl Rows {
@@ -69,7 +69,8 @@ impl Rows {
 
     #[cfg(feature = "parquet")]
     fn parquet(to: Box<dyn Write + Send>) -> Result<Self, CliError> {
-        keyward_export::ParquetRows::new(to).map(Self::Parquet).map_err(CliError::failure)
+        let rows = keyward_export::ParquetRows::new(to).map_err(CliError::failure)?;
+        Ok(Self::Parquet(Box::new(rows)))
     }
 
     #[cfg(not(feature = "parquet"))]

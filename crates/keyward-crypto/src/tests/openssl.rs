@@ -357,8 +357,8 @@ fn ml_dsa_and_ml_kem_go_both_ways() {
 #[test]
 fn openssl_reads_the_pkcs1_form_and_we_read_its_own() {
     let Some(bench) = Bench::new() else { return };
-    let mut rng = rng();
-    let key = KeyMaterial::generate(Provider::Default, KeySpec::Rsa2048, &mut rng).unwrap();
+    let mut rng = fresh();
+    let key = KeyMaterial::generate(Provider::Default, KeySpec::Rsa2048, &mut *rng).unwrap();
     let public = key.public_key().unwrap();
     let pem = bench.0.path().join("pkcs1.pem");
     fs::write(&pem, public.pkcs1_pem().unwrap()).unwrap();
