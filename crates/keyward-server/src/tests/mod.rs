@@ -2,6 +2,7 @@
 
 mod desk;
 mod front;
+mod trail;
 
 use crate::answer;
 use actix_web::http::StatusCode;
