@@ -3,13 +3,16 @@ untouched and after each tampering."""
 
 import base64
 import contextlib
+import csv
 import gzip
 import hashlib
 import http.server
+import io
 import json
 import os
 import pathlib
 import shutil
+import subprocess
 import sys
 import threading
 
@@ -137,12 +140,14 @@ def trail_files(world):
 
         until(enough, lambda: f"only {files.keys('AWSLogs')}")
         equal(validated(live)[0], 0, "while they are written")
+        rows(live, key)
     # It was killed. A stopped store's export finishes what was begun, and a second run has nothing to do.
     data = world.folder / "another"
     export = ("events", "export", "--data", data, "--format", "cloudtrail", "--to", files.path, "-o", "json")
     world.keyward(*export)
     equal(json.loads(world.keyward(*export)), {"Events": 0, "LogFiles": 0, "DigestFiles": 0})
     log = [json.loads(line) for line in world.keyward("events", "export", "--data", data).splitlines()]
+    equal(world.keyward("events", "export", "--data", data, "--until", "2000-01-01T00:00:00Z"), "")
     equal(sorted(files.records(), key=lambda record: record["eventID"]), sorted(log, key=lambda record: record["eventID"]), "records")
     public_key = next((files.path / "keyward/public-keys").iterdir())
     public_key = pathlib.Path(shutil.copy(public_key, world.folder / "public-key.pem"))
@@ -153,6 +158,29 @@ def trail_files(world):
         equal(len(files.records()), len(log))
         tampered(served, files, public_key)
         permissions(served, files)
+
+
+def rows(world, key):
+    """The same events as rows, of the running service."""
+    lines = [json.loads(line) for line in world.keyward("events", "export").splitlines()]
+    newest_first = world.events()
+    equal(lines, list(reversed(newest_first)), "oldest first")
+    table = list(csv.DictReader(io.StringIO(world.keyward("events", "export", "--format", "csv"))))
+    equal([row["eventID"] for row in table], [line["eventID"] for line in lines])
+    path = world.folder / "events.parquet"
+    world.keyward("events", "export", "--format", "parquet", "--to", path)
+    equal((path.read_bytes()[:4], path.read_bytes()[-4:]), (b"PAR1", b"PAR1"))
+    follow = subprocess.Popen([os.environ["KEYWARD_BINARY"], "events", "export", "--follow"], stdout=subprocess.PIPE, text=True)
+    watchdog = threading.Timer(30, follow.kill)
+    watchdog.start()
+    try:
+        equal([json.loads(follow.stdout.readline()) for _ in lines], lines, "what there was")
+        asked = world.client().describe_key(KeyId=key)["ResponseMetadata"]["RequestId"]
+        equal(json.loads(follow.stdout.readline())["requestID"], asked, "what came")
+    finally:
+        watchdog.cancel()
+        follow.kill()
+        follow.wait()
 
 
 def tampered(world, files, public_key):

@@ -14,7 +14,17 @@ use tokio::runtime::{Builder, Runtime};
 
 pub struct Bucket {
     store: Arc<dyn ObjectStore>,
-    runtime: Runtime,
+    /// `None` only while it is dropped.
+    runtime: Option<Runtime>,
+}
+
+impl Drop for Bucket {
+    fn drop(&mut self) {
+        // Waiting for it would panic on a thread of another runtime.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl Bucket {
@@ -48,7 +58,17 @@ impl Bucket {
             .enable_all()
             .build()
             .map_err(|error| ExportError::Destination(error.to_string()))?;
-        Ok(Self { store, runtime })
+        Ok(Self { store, runtime: Some(runtime) })
+    }
+
+    fn run<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        match &self.runtime {
+            Some(runtime) => runtime.block_on(work),
+            None => Err(Error::NotImplemented {
+                operation: "a call".to_owned(),
+                implementer: "a bucket that was dropped".to_owned(),
+            }),
+        }
     }
 }
 
@@ -61,7 +81,7 @@ impl Objects for Bucket {
         // The library lists whole folders.
         let folder = prefix.rsplit_once('/').map(|(folder, _)| Path::from(folder));
         let listed = self.store.list(folder.as_ref()).map_ok(|found| found.location.to_string());
-        let keys: Result<Vec<String>, Error> = self.runtime.block_on(listed.try_collect());
+        let keys: Result<Vec<String>, Error> = self.run(listed.try_collect());
         let mut keys = keys.map_err(|error| failed(prefix, &error))?;
         keys.retain(|key| key.starts_with(prefix));
         keys.sort();
@@ -70,7 +90,7 @@ impl Objects for Bucket {
 
     fn get(&self, key: &str) -> Result<Option<Object>, ObjectsError> {
         let path = Path::from(key);
-        let got = self.runtime.block_on(async {
+        let got = self.run(async {
             let found = self.store.get_opts(&path, GetOptions::default()).await?;
             let attributes = found.attributes.clone();
             Ok((attributes, found.bytes().await?))
@@ -105,8 +125,7 @@ impl Destination for Bucket {
             .collect();
         let (path, payload) = (Path::from(key), PutPayload::from(object.bytes.clone()));
         let options = PutOptions::from(attributes);
-        self.runtime
-            .block_on(self.store.put_opts(&path, payload, options))
+        self.run(self.store.put_opts(&path, payload, options))
             .map(drop)
             .map_err(|error| failed(key, &error))
     }

@@ -122,11 +122,28 @@ impl Exporter {
     /// Goes as far as it can.
     ///
     /// # Errors
+    /// As [`Exporter::advance`].
+    pub fn catch_up(self, store: &Store, until: Until) -> Result<Self, ExportError> {
+        Ok(self.advance(store, until, usize::MAX)?.0)
+    }
+
+    /// Goes on by so many files and digests at most; whether there is more to do.
+    ///
+    /// # Errors
     /// When something cannot be read or written. What was written stays, and whoever opens the destination again
     /// goes on; this exporter is gone, because it does not know how far it came.
-    pub fn catch_up(mut self, store: &Store, until: Until) -> Result<Self, ExportError> {
-        while self.step(store, until)? {}
-        Ok(self)
+    pub fn advance(
+        mut self,
+        store: &Store,
+        until: Until,
+        steps: usize,
+    ) -> Result<(Self, bool), ExportError> {
+        for _ in 0..steps {
+            if !self.step(store, until)? {
+                return Ok((self, false));
+            }
+        }
+        Ok((self, true))
     }
 
     /// One file or one digest; `false` when there is nothing to do.

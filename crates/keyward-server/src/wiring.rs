@@ -121,7 +121,8 @@ impl Opened {
     ) -> Result<Option<Arc<TrailFiles>>, StartError> {
         let Some(settings) = &config.cloudtrail_files else { return Ok(None) };
         let files = self.trail_files_at(config, settings)?;
-        match files.export(&self.engine, None, Until::Clock(self.engine.now())) {
+        // Opened alone: what there is to write comes while the service runs.
+        match files.advance(&self.engine, None, Until::Clock(self.engine.now()), 0) {
             Ok(_) => {}
             Err(ExportError::Objects(error)) => {
                 tracing::error!(%error, "CloudTrail files are not written yet");

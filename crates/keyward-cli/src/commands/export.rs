@@ -196,13 +196,10 @@ fn cloudtrail(common: &Common, options: &Export, data: &Path) -> Result<Exit, Cl
     let settings = CloudTrailFiles {
         trail: options.trail.clone(),
         period_seconds: options.period,
-        s3: S3 {
-            endpoint: options.s3_endpoint.clone(),
-            region: common.region.clone(),
-            access_key_id: common.access_key_id.clone(),
-            secret_access_key: common.secret_access_key.clone(),
-            session_token: common.session_token.clone(),
-        },
+        s3: super::service::s3_credentials(
+            common,
+            S3 { endpoint: options.s3_endpoint.clone(), ..S3::default() },
+        ),
         ..CloudTrailFiles::at(to)
     };
     let done = opened

@@ -32,7 +32,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, CliError> {
     };
     match args.command {
         Command::Dev(dev) => service::dev(&common, dev),
-        Command::Serve(serve) => service::serve(serve),
+        Command::Serve(serve) => service::serve(&common, serve),
         Command::Init(init) => service::init(&common, init),
         Command::Env(env) => service::env(&common, env.shell),
         Command::Whoami => lists::whoami(&common),

@@ -74,7 +74,7 @@ impl TrailFiles {
         &self.place
     }
 
-    /// Goes on with the destination. After a failure it is looked at anew.
+    /// Goes on with the destination as far as it can. After a failure it is looked at anew.
     ///
     /// # Errors
     /// When something cannot be read or written; what was written stays.
@@ -84,6 +84,17 @@ impl TrailFiles {
         since: Option<Timestamp>,
         until: Until,
     ) -> Result<Exported, ExportError> {
+        Ok(self.advance(engine, since, until, usize::MAX)?.0)
+    }
+
+    /// By so many files and digests at most; what was written so far, and whether there is more to do.
+    pub(crate) fn advance(
+        &self,
+        engine: &Engine,
+        since: Option<Timestamp>,
+        until: Until,
+        steps: usize,
+    ) -> Result<(Exported, bool), ExportError> {
         let mut kept = self.exporter.lock().unwrap_or_else(PoisonError::into_inner);
         let exporter = match kept.take() {
             Some(exporter) => exporter,
@@ -96,10 +107,10 @@ impl TrailFiles {
                 since,
             )?,
         };
-        let exporter = exporter.catch_up(engine.store(), until)?;
+        let (exporter, more) = exporter.advance(engine.store(), until, steps)?;
         let done = exporter.exported();
         *kept = Some(exporter);
-        Ok(done)
+        Ok((done, more))
     }
 
     /// How long to rest between two looks.
@@ -108,23 +119,32 @@ impl TrailFiles {
     }
 }
 
+/// Files and digests at once, so that a service that has much to catch up with still stops soon.
+const STEPS: usize = 32;
+
 /// Writes what is over, again and again, off the threads that serve.
 pub(crate) async fn follow(engine: Arc<Engine>, files: Arc<TrailFiles>) {
     let mut interval = tokio::time::interval(files.rest());
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         interval.tick().await;
-        let (engine, files) = (Arc::clone(&engine), Arc::clone(&files));
-        let exported = tokio::task::spawn_blocking(move || {
-            let until = Until::Clock(engine.now());
-            files.export(&engine, None, until)
-        });
-        match exported.await {
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => {
-                tracing::error!(%error, "CloudTrail files are not written; the log is whole, and they will be");
-            }
-            Err(error) => tracing::error!(%error, "writing CloudTrail files panicked"),
-        }
+        while catch_up(&engine, &files).await {}
     }
+}
+
+/// Whether there is more to do at once.
+async fn catch_up(engine: &Arc<Engine>, files: &Arc<TrailFiles>) -> bool {
+    let (engine, files) = (Arc::clone(engine), Arc::clone(files));
+    let exported = tokio::task::spawn_blocking(move || {
+        let until = Until::Clock(engine.now());
+        files.advance(&engine, None, until, STEPS)
+    });
+    match exported.await {
+        Ok(Ok((_, more))) => return more,
+        Ok(Err(error)) => {
+            tracing::error!(%error, "CloudTrail files are not written; the log is whole, and they will be");
+        }
+        Err(error) => tracing::error!(%error, "writing CloudTrail files panicked"),
+    }
+    false
 }
