@@ -284,3 +284,29 @@ fn a_record_of_somebody_else_is_named() {
     let found = Problem::ForeignRecord { index: 0, id: (start + 300).to_string() };
     assert_eq!(folder.first(), (key, found));
 }
+
+#[test]
+fn a_changed_byte_anywhere_is_found() {
+    let folder = Folder::new();
+    for key in folder.memory.list("").unwrap() {
+        let whole = folder.memory.get(&key).unwrap().unwrap();
+        let opens_to = |bytes: &[u8]| gunzip(bytes).unwrap_or_else(|_| bytes.to_vec());
+        for at in 0..whole.bytes.len() {
+            let mut changed = whole.clone();
+            changed.bytes[at] ^= 1;
+            // Time and system in the header of gzip are nobody's content.
+            let is_same = opens_to(&changed.bytes) == opens_to(&whole.bytes);
+            folder.put(&key, changed);
+            let found = folder.check().findings;
+            assert_eq!(found.is_empty(), is_same, "byte {at} of {key}: {found:?}");
+        }
+        for name in whole.metadata.keys() {
+            let mut changed = whole.clone();
+            changed.metadata.get_mut(name).unwrap().push('0');
+            folder.put(&key, changed);
+            assert_ne!(folder.check().findings, [], "{name} of {key}");
+        }
+        folder.put(&key, whole);
+    }
+    assert_eq!(folder.check().findings, []);
+}
