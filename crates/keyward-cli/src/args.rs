@@ -137,7 +137,8 @@ pub(crate) struct Dev {
     /// A folder of Cedar policies that forbid; read again when it changes, and on SIGHUP
     #[arg(long)]
     pub(crate) guardrails: Option<PathBuf>,
-    /// Write CloudTrail files with signed digests into this folder, for aws cloudtrail validate-logs
+    /// Write CloudTrail files with signed digests into this folder, for aws cloudtrail validate-logs; with --data,
+    /// or the next run cannot go on there
     #[arg(long, value_name = "DIR")]
     pub(crate) cloudtrail_files: Option<String>,
     /// Seconds of log files and digests alike

@@ -52,9 +52,9 @@ pub enum ExportError {
     #[error("event {0} of the log says no account and Region")]
     Stray(u64),
     #[error(
-        "the destination holds {exported} events and the log only {logged}: the log is an older one"
+        "the destination holds events of the log up to number {exported}, and the log has not the last of them: the log is an older one, or lost its end"
     )]
-    Ahead { exported: u64, logged: u64 },
+    Ahead { exported: u64 },
 }
 
 /// How far to go.
@@ -104,9 +104,11 @@ impl Exporter {
             }
             None => return Err(ExportError::NoHead(place.head_key())),
         };
-        let logged = store.events_total();
-        if logged < head.next_event {
-            return Err(ExportError::Ahead { exported: head.next_event, logged });
+        if let Some(hash) = &head.last_record {
+            let last = page(store, head.next_event.saturating_sub(1), 1)?.pop();
+            if last.is_none_or(|event| sha256(&event.record) != *hash) {
+                return Err(ExportError::Ahead { exported: head.next_event });
+            }
         }
         let mut exporter =
             Self { destination, place, schedule, key, head, done: Exported::default() };
@@ -225,6 +227,8 @@ impl Exporter {
             self.done.events += events.len() as u64;
         }
         self.head.next_event = next;
+        let last = streams.values().flatten().max_by_key(|event| event.seq);
+        self.head.last_record = last.map(|event| sha256(&event.record));
         self.head.log_time = log_time.seconds();
         self.put_head()?;
         for (key, object) in files {

@@ -28,6 +28,9 @@ pub struct Head {
     pub public_key_fingerprint: String,
     /// The number in the log of the first event that is in no file.
     pub next_event: u64,
+    /// The hash of the record before that, so that a log that lost its end in a power cut and grew again is
+    /// noticed.
+    pub last_record: Option<String>,
     /// Seconds since 1970 at which the digests that are open began. `None` before the first event.
     pub digest_start: Option<i64>,
     /// Where digests end that are being written, in seconds since 1970.
@@ -82,6 +85,7 @@ impl Head {
             home_region: place.home_region.clone(),
             public_key_fingerprint: fingerprint.to_owned(),
             next_event,
+            last_record: None,
             digest_start: None,
             closing: None,
             log_time: 0,
