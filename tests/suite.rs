@@ -19,10 +19,21 @@ mod suite {
     mod arrows;
     mod licences;
     mod tidy;
-    // The operation table against AWS's service model and its own golden print.
+    // AWS's service model as the tests read it, and the operation table against it and its own golden print.
+    mod aws_model;
     mod table;
+    // A request of each operation, and everything that can be wrong with one.
+    mod bad_input;
+    mod refusals;
+    mod requests;
+    // Every operation with every kind of key and every algorithm.
+    mod key_use;
+    // What is answered for a key in each state, against the reference's table.
+    mod states;
     // Transcripts through every door.
     mod scenarios;
+    // Mistakes of other implementations, and where each is shown not to be made.
+    mod pitfalls;
     // Who may do what, printed as a matrix.
     mod authz_matrix;
     // Questions about what principals may, against what their requests get.
@@ -32,12 +43,16 @@ mod suite {
     // Real clients against the real binary, and the README run as written.
     mod clients;
     mod readme;
+    // The command that measures: each of its rows, without a word on speed.
+    mod bench;
     // An operator's Cedar policies, changed while requests come.
     mod guardrails;
     // Documents of other people, and the command that says what is wrong with one.
     mod policies;
     // Kills, power cuts and damaged files.
     mod crash;
+    // What the log proves of itself, and each way to lie about it.
+    mod audit;
     // Hostile input: fuzz targets over their corpus, and the worst policies through the doors.
     mod fuzz;
     mod hostile;

@@ -96,6 +96,15 @@ async function errors() {
   await refused(call("ListKeys", {}, forger), "InvalidSignatureException", "The request signature we calculated does not match");
 }
 
+// A client whose clock is an hour slow reads the right time from the refusal, and tries again with it.
+async function wrong_clock() {
+  const slow = new KMSClient({ systemClockOffset: -3_600_000 });
+  assert.equal((await call("ListKeys", {}, slow)).Truncated, false);
+  assert.ok(Math.abs(slow.config.systemClockOffset) < 60_000, `${slow.config.systemClockOffset} ms`);
+  const never = new KMSClient({ systemClockOffset: -3_600_000, maxAttempts: 1 });
+  await refused(call("ListKeys", {}, never), "InvalidSignatureException", "Signature expired: ");
+}
+
 async function roles() {
   const admin = new iam.IAMClient({});
   const run = (name, input) => admin.send(new iam[`${name}Command`](input));
@@ -141,4 +150,4 @@ async function roles() {
   await assert.rejects(run("GetUser", { UserName: "nobody" }), (error) => error instanceof iam.NoSuchEntityException && error.$metadata.httpStatusCode === 404);
 }
 
-await tell({ messages, offline, errors, roles });
+await tell({ messages, offline, errors, wrong_clock, roles });

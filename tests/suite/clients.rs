@@ -80,12 +80,19 @@ mod mongodb {
     stories! { super::mongodb_py; fields, }
 }
 
-/// The JavaScript SDK v3 and Node's own cryptography.
+/// The JavaScript SDK v3.
 mod javascript {
-    stories! { super::stories_mjs; messages, offline, errors, roles, }
+    stories! { super::stories_mjs; messages, offline, errors, wrong_clock, roles, }
 }
 
-/// On top of it the AWS Encryption SDK for JavaScript, and a signer for Ethereum.
+/// Node's own cryptography, both ways, for every algorithm that it knows.
+mod node_crypto {
+    stories! { super::node_crypto_mjs;
+        signatures, own_signers, envelopes, agreements, codes, data_key_pairs, lattices,
+    }
+}
+
+/// On top of the JavaScript SDK the AWS Encryption SDK for JavaScript, and a signer for Ethereum.
 mod javascript_libraries {
     stories! { super::libraries_mjs; encryption_sdk, encryption_sdk_streams, ethereum, }
 }
@@ -125,6 +132,10 @@ fn python(program: &str) -> Result<Command, Skipped> {
 
 fn stories_mjs() -> Result<Command, Skipped> {
     node("stories.mjs")
+}
+
+fn node_crypto_mjs() -> Result<Command, Skipped> {
+    node("node_crypto.mjs")
 }
 
 fn libraries_mjs() -> Result<Command, Skipped> {

@@ -60,13 +60,13 @@ impl Random {
 }
 
 /// The service in a process of its own, over a store that outlives it.
-struct Service {
+pub(super) struct Service {
     child: Child,
-    address: String,
+    pub(super) address: String,
 }
 
 impl Service {
-    fn start(data: &Path) -> Self {
+    pub(super) fn start(data: &Path) -> Self {
         Self::try_start(data).unwrap_or_else(|log| panic!("the service does not start:\n{log}"))
     }
 
@@ -95,12 +95,12 @@ impl Service {
         Err(format!("not ready after a minute: {}", fs::read_to_string(&log).unwrap()))
     }
 
-    fn kill(mut self) {
+    pub(super) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    fn stop(mut self) {
+    pub(super) fn stop(mut self) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
         assert!(self.child.wait().unwrap().success(), "a stop is orderly");
@@ -114,7 +114,7 @@ pub(super) struct Client {
 }
 
 impl Client {
-    fn of(service: &Service) -> Self {
+    pub(super) fn of(service: &Service) -> Self {
         Self::at(service.address.clone())
     }
 

@@ -11,12 +11,17 @@
 //! what names the default port means that one. `cargo run --release -- …` is `keyward …`, which is on the
 //! path, as are the clients that the stories use. `cargo test …` is not run: it is what runs this.
 //! The commands see the repository's files, and what they make lands in a temporary folder.
+//!
+//! The tables of what is answered are written from the table of operations and the table of algorithms.
 
+use keyward_crypto::algorithm;
+use keyward_engine::{OPERATIONS, Plane, Service, Spec};
 use keyward_testkit::{
     clients::{self, Dev, Skipped},
-    golden::tests_folder,
+    golden::{self, tests_folder},
 };
-use std::{env, fs, os::unix::fs::symlink, path::Path, process::Command};
+use keyward_types::{KeySpec, KeyUsage};
+use std::{env, fmt::Write as _, fs, os::unix::fs::symlink, path::Path, process::Command};
 
 /// Where the README says that the service listens.
 const DEFAULT_PORT: &str = ":8480";
@@ -173,4 +178,114 @@ fn blocks_are_read_as_described() {
     assert!(steps("```rust\n```\n").unwrap_err().starts_with("1: "));
     assert!(steps("```sh\necho 'open\n```\n").unwrap_err().starts_with("2: "));
     assert!(steps("```sh\n").is_err());
+}
+
+/// What a family is called, and what the REST path of its operations holds. The first that fits counts.
+const FAMILIES: &[(&str, &[&str])] = &[
+    ("aliases", &["/aliases"]),
+    ("custom key stores", &["/custom-key-stores"]),
+    ("grants", &["grant"]),
+    ("imported material", &["/material", "/import-parameters"]),
+    ("key policies", &["/policy", "/policies"]),
+    ("multi-Region", &["/replicas", "/primary-region"]),
+    ("rotation", &["/rotat"]),
+    ("tags", &["/tags"]),
+];
+
+fn family(spec: &Spec) -> &'static str {
+    let holds = |parts: &[&str]| parts.iter().any(|part| spec.route.1.contains(part));
+    match spec.service {
+        Service::Keyward => "Keyward's own, through REST",
+        Service::Sts => "STS",
+        Service::Iam => "IAM",
+        Service::Kms if spec.plane == Plane::Data => "use of keys",
+        Service::Kms => {
+            FAMILIES.iter().find(|(_, parts)| holds(parts)).map_or("keys", |(family, _)| family)
+        }
+    }
+}
+
+/// What the README says of the operations. IAM has too many to name: they are counted.
+fn operations() -> String {
+    let all = || OPERATIONS.iter().map(|operation| operation.spec());
+    let mut text = "| family | operations |\n|---|---|\n".to_owned();
+    let named = FAMILIES.iter().map(|(family, _)| *family);
+    let families = ["keys", "use of keys"].into_iter().chain(named);
+    for row in families.chain(["STS", "IAM", "Keyward's own, through REST"]) {
+        let names: Vec<&str> =
+            all().filter(|spec| family(spec) == row).map(|spec| spec.name).collect();
+        assert!(!names.is_empty(), "{row} has no operation");
+        let cell = match row {
+            "IAM" => {
+                format!("{}, in [the list of all](tests/golden/operations.txt)", names.len())
+            }
+            _ => names.join(", "),
+        };
+        writeln!(text, "| {row} | {cell} |").unwrap();
+    }
+    text
+}
+
+/// What a spec is used for, and with which algorithms; empty for one that can only be named.
+fn uses(spec: KeySpec) -> String {
+    macro_rules! names {
+        ($algorithms:ident) => {
+            algorithm::$algorithms(spec).iter().map(|one| one.as_str()).collect::<Vec<_>>()
+        };
+    }
+    let used = |usage: &KeyUsage| {
+        let algorithms = match usage {
+            KeyUsage::EncryptDecrypt => names!(encryption_algorithms),
+            KeyUsage::SignVerify => names!(signing_algorithms),
+            KeyUsage::GenerateVerifyMac => names!(mac_algorithms),
+            KeyUsage::KeyAgreement => names!(key_agreement_algorithms),
+            KeyUsage::EncapsulateDecapsulate => names!(encapsulation_algorithms),
+        };
+        (!algorithms.is_empty()).then(|| format!("{usage}: {}", folded(&algorithms)))
+    };
+    algorithm::usages(spec).iter().filter_map(used).collect::<Vec<_>>().join("; ")
+}
+
+/// `A_1, A_2, B_1` is `A_1/2, B_1`.
+fn folded(names: &[&str]) -> String {
+    let mut text = String::new();
+    let mut before = "";
+    for name in names {
+        let (stem, last) = name.rsplit_once('_').unwrap_or((name, ""));
+        match (before == stem, text.is_empty()) {
+            (true, _) => text.push_str(&format!("/{last}")),
+            (false, true) => text.push_str(name),
+            (false, false) => text.push_str(&format!(", {name}")),
+        }
+        before = stem;
+    }
+    text
+}
+
+/// What the README says of key specs: those with the same uses in one row.
+fn key_specs() -> String {
+    let mut rows: Vec<(Vec<&str>, String)> = Vec::new();
+    for spec in KeySpec::ALL {
+        let uses = uses(*spec);
+        match rows.iter_mut().find(|(_, others)| *others == uses) {
+            Some((specs, _)) => specs.push(spec.as_str()),
+            None => rows.push((vec![spec.as_str()], uses)),
+        }
+    }
+    let mut text = "| key spec | usage and algorithms |\n|---|---|\n".to_owned();
+    for (specs, uses) in rows {
+        let uses = if uses.is_empty() { "refused" } else { &uses };
+        writeln!(text, "| {} | {uses} |", specs.join(", ")).unwrap();
+    }
+    text
+}
+
+#[test]
+fn it_says_what_is_answered() {
+    let readme = tests_folder().join("../README.md");
+    golden::check_block(&readme, "operations", &operations());
+    golden::check_block(&readme, "key-specs", &key_specs());
+    let kms = OPERATIONS.iter().filter(|operation| operation.spec().service == Service::Kms);
+    let sentence = format!("All {} operations of AWS's model of KMS", kms.count());
+    assert!(fs::read_to_string(readme).unwrap().contains(&sentence), "{sentence}");
 }

@@ -1,14 +1,10 @@
 //! The operation table against AWS's service model, and printed for review.
 
+use super::aws_model::{input_shape, model};
 use keyward_engine::{OPERATIONS, Service, Spec, shape::Kind};
 use keyward_testkit::golden;
 use serde_json::Value;
-use std::{collections::BTreeSet, fmt::Write as _, fs};
-
-fn model() -> Value {
-    let path = golden::tests_folder().join("vectors/aws-model/kms-2014-11-01.json");
-    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
-}
+use std::{collections::BTreeSet, fmt::Write as _};
 
 fn kms() -> impl Iterator<Item = &'static Spec> {
     OPERATIONS.iter().map(|operation| operation.spec()).filter(|spec| spec.service == Service::Kms)
@@ -100,7 +96,7 @@ fn secrets_are_never_logged() {
 fn members_are_those_of_the_model() {
     let model = model();
     for spec in kms() {
-        let shape = input_shape(&model, spec.name);
+        let shape = input_shape(spec.name);
         let required: BTreeSet<&str> =
             shape["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let theirs: BTreeSet<&str> =
@@ -116,15 +112,8 @@ fn members_are_those_of_the_model() {
         assert_eq!(needed, required, "{}: required members", spec.name);
         for member in spec.members {
             let target = shape["members"][member.name]["shape"].as_str().unwrap();
-            compare_kind(&model, &member.kind, target, &format!("{}.{}", spec.name, member.name));
+            compare_kind(model, &member.kind, target, &format!("{}.{}", spec.name, member.name));
         }
-    }
-}
-
-fn input_shape<'m>(model: &'m Value, operation: &str) -> &'m Value {
-    match model["operations"][operation]["input"]["shape"].as_str() {
-        Some(name) => &model["shapes"][name],
-        None => panic!("{operation} has no input in the model"),
     }
 }
 

@@ -282,6 +282,8 @@ pub(crate) enum Grant {
 /// Which events.
 #[derive(ClapArgs, Clone, Default)]
 pub(crate) struct EventFilter {
+    /// The query language: 'op:Decrypt,GenerateDataKey result:denied -key:alias/demo ctx.tenant:acme since:6h'
+    pub(crate) query: Vec<String>,
     /// Such as Decrypt
     #[arg(long)]
     pub(crate) operation: Option<String>,
@@ -309,6 +311,17 @@ pub(crate) enum Events {
         #[command(flatten)]
         filter: EventFilter,
         #[arg(long, default_value_t = 50)]
+        limit: usize,
+    },
+    /// What events add up to: by field how often, when first and last; and a time line
+    Stats {
+        #[command(flatten)]
+        filter: EventFilter,
+        /// Fields, such as principal,op,key,statement,grant,ip,ctx.NAME
+        #[arg(long, value_name = "FIELDS")]
+        by: Option<String>,
+        /// Values of each field
+        #[arg(long, default_value_t = 10)]
         limit: usize,
     },
     /// As they come
@@ -511,6 +524,9 @@ pub(crate) enum Audit {
     Verify {
         #[arg(long)]
         data: PathBuf,
+        /// A checkpoint that was kept elsewhere, to hold the log against; again for more
+        #[arg(long, value_name = "FILE")]
+        checkpoint: Vec<PathBuf>,
         #[command(flatten)]
         root: RootKeyArgs,
     },
@@ -524,6 +540,30 @@ pub(crate) enum Audit {
         #[arg(long, value_name = "TIME")]
         until: Option<String>,
     },
+    /// The public key by which the log's checkpoints are checked
+    Key,
+    /// The log's newest checkpoint, signed now: keep it elsewhere
+    Checkpoint,
+    /// The proof that an event is in the log, by its id or its request's
+    Prove { id: String },
+    /// Check a proof offline, and print the event; 9 when it does not hold
+    CheckProof {
+        file: PathBuf,
+        /// The log's public key, as `audit key` prints it
+        #[arg(long)]
+        key: String,
+        /// The event's record, where the proof does not bring it along
+        #[arg(long, value_name = "FILE")]
+        record: Option<PathBuf>,
+    },
+    /// Check that the running log continues a checkpoint that was kept; 9 when it does not
+    Consistent {
+        /// The checkpoint
+        file: PathBuf,
+        /// The log's public key, as `audit key` printed it when the checkpoint was kept
+        #[arg(long)]
+        key: String,
+    },
 }
 
 #[derive(ClapArgs)]
@@ -533,9 +573,15 @@ pub(crate) struct Bench {
     pub(crate) seconds: u64,
     #[arg(long, default_value_t = 64)]
     pub(crate) connections: usize,
-    /// Only these, by name
-    #[arg(long, value_delimiter = ',')]
+    /// Stop a measurement after that many requests a connection, without a warm-up
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) requests: Option<u64>,
+    /// Only these rows or groups, such as `rsa,ecdsa`; `all` for every one
+    #[arg(long, value_delimiter = ',', value_parser = crate::bench::parse_choice)]
     pub(crate) only: Vec<String>,
+    /// What the library alone is measured with: say what the service runs with
+    #[arg(long, value_enum, default_value_t = Crypto::Default)]
+    pub(crate) crypto: Crypto,
 }
 
 #[derive(ClapArgs)]

@@ -64,6 +64,20 @@ impl<'c> Client<'c> {
         self.rest("GET", &with_query(path, query), b"")
     }
 
+    /// Reads a REST resource that is text.
+    pub(crate) fn read_text(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+    ) -> Result<String, CliError> {
+        let answer = self.send("GET", &with_query(path, query), &[], b"")?;
+        if answer.status < 300 {
+            return Ok(answer.text());
+        }
+        let body = answer.json()?;
+        Err(of_rest(answer.status, &body))
+    }
+
     /// Posts to a REST resource.
     pub(crate) fn post(&self, path: &str, input: &Value) -> Result<Value, CliError> {
         self.rest("POST", path, input.to_string().as_bytes())
@@ -75,9 +89,7 @@ impl<'c> Client<'c> {
         if answer.status < 300 {
             return Ok(body);
         }
-        let error = body.get("error").cloned().unwrap_or_default();
-        let text = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or("").to_owned();
-        Err(CliError::of_answer(answer.status, &text("code"), &text("message")))
+        Err(of_rest(answer.status, &body))
     }
 
     /// Opens a stream of server-sent events.
@@ -203,6 +215,13 @@ impl Answer {
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
+}
+
+/// An error as REST answers it.
+fn of_rest(status: u16, body: &Value) -> CliError {
+    let error = body.get("error").cloned().unwrap_or_default();
+    let text = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or("").to_owned();
+    CliError::of_answer(status, &text("code"), &text("message"))
 }
 
 fn with_query(path: &str, query: &[(&str, String)]) -> String {

@@ -19,6 +19,11 @@ pub(crate) fn line(text: &str) {
     drop(writeln!(io::stdout().lock(), "{text}"));
 }
 
+/// Writes text that has its own line ends.
+pub(crate) fn text(text: &str) {
+    drop(write!(io::stdout().lock(), "{text}"));
+}
+
 pub(crate) fn json(value: &Value) {
     let text = if io::stdout().is_terminal() {
         serde_json::to_string_pretty(value)

@@ -73,10 +73,16 @@ impl EdPrivate {
         let parsed = pkcs8::private_key(OID, pkcs8).ok_or(bad)?;
         // RFC 8410 has one form, which looks as the second one of the lattices does.
         let Form::Expanded(seed) = parsed.form else { return Err(bad) };
-        let key = SigningKey::from_bytes(seed.try_into().map_err(|_| bad)?);
-        if parsed.public.is_some_and(|public| public != key.verifying_key().as_bytes()) {
-            return Err(bad);
+        let private = Self::from_seed(backend, seed.try_into().map_err(|_| bad)?)?;
+        match parsed.public {
+            Some(public) if public != private.public() => Err(bad),
+            _ => Ok(private),
         }
+    }
+
+    pub(crate) fn from_seed(backend: Backend, seed: &[u8; 32]) -> Result<Self, CryptoError> {
+        let bad = CryptoError::BadKey(SPEC);
+        let key = SigningKey::from_bytes(seed);
         let aws = match backend {
             Backend::RustCrypto => None,
             Backend::AwsLc => Some(
@@ -88,6 +94,11 @@ impl EdPrivate {
             ),
         };
         Ok(Self { key, aws })
+    }
+
+    /// The 32 bytes of RFC 8032.
+    pub(crate) fn public(&self) -> [u8; 32] {
+        self.key.verifying_key().to_bytes()
     }
 
     pub(crate) fn public_der(&self) -> Result<Vec<u8>, CryptoError> {
@@ -115,7 +126,17 @@ impl EdPrivate {
 impl EdPublic {
     pub(crate) fn from_der(backend: Backend, der: &[u8]) -> Result<Self, CryptoError> {
         let bad = CryptoError::BadKey(SPEC);
-        let key = VerifyingKey::from_public_key_der(der).map_err(|_| bad)?;
+        Self::of(backend, VerifyingKey::from_public_key_der(der).map_err(|_| bad)?)
+    }
+
+    /// Of the 32 bytes of RFC 8032.
+    pub(crate) fn from_raw(backend: Backend, raw: &[u8; 32]) -> Result<Self, CryptoError> {
+        let key = VerifyingKey::from_bytes(raw).map_err(|_| CryptoError::BadKey(SPEC))?;
+        Self::of(backend, key)
+    }
+
+    fn of(backend: Backend, key: VerifyingKey) -> Result<Self, CryptoError> {
+        let bad = CryptoError::BadKey(SPEC);
         // Another form of the same point would hash to another challenge, and not in every
         // implementation; under a point of small order one signature fits many messages.
         if key.to_edwards().compress().to_bytes() != key.to_bytes() || key.is_weak() {

@@ -271,6 +271,11 @@ impl Keyring {
         mac.finalize().into_bytes().into()
     }
 
+    /// What the root key makes for one purpose of this store.
+    pub(crate) fn expand(&self, purpose: &[u8]) -> Zeroizing<[u8; 32]> {
+        self.root.expand(purpose, &[])
+    }
+
     fn wrapping(&self, term: u32) -> Secret {
         Secret::new(BACKEND, &self.root.expand(b"wrap", &term.to_be_bytes()))
     }

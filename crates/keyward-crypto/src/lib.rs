@@ -24,6 +24,7 @@ mod hash;
 pub mod hierarchy;
 pub mod import;
 mod key_wrap;
+mod log_key;
 mod mac;
 mod material;
 mod ml_dsa;
@@ -43,6 +44,7 @@ pub use algorithm::{
 pub use ciphertext::Header;
 pub use entropy::{SeededEntropy, SystemEntropy};
 pub use hierarchy::{Argon2Params, Dek, Keyring, RootKey};
+pub use log_key::{LogKey, verify_log_signature};
 pub use material::KeyMaterial;
 pub use provider::Provider;
 pub use public::PublicKey;

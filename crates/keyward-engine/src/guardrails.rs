@@ -91,8 +91,8 @@ impl Engine {
             decisions: &[],
             read_only: false,
         };
-        let record = record
-            .to_json_with(&Extra { service_event_details: Some(&details), ..Extra::default() });
+        let extra = Extra { service_event_details: Some(&details), ..Extra::default() };
+        let (terms, record) = (record.terms(&extra), record.to_json_with(&extra));
         let summary = EventSummary {
             event_id,
             request_id: caller.origin.request_id,
@@ -104,6 +104,6 @@ impl Engine {
             principal_arn: INTERNAL.to_owned(),
             keys: Vec::new(),
         };
-        Event { summary, record }
+        Event { summary, record, terms }
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     ops::{WINDOW_DAYS_DEFAULT, imported, rotation},
 };
 use keyward_store::{Commit, Ticket};
-use keyward_trail::{Extra, INTERNAL, Record, ResourceRef};
+use keyward_trail::{Extra, INTERNAL, Record, ResourceRef, query::is_filed_as_written};
 use keyward_types::{
     AccountId, Caller, CallerKind, Event, EventSummary, KeyRecord, KeyState, KmsError, Name,
     Origin, Outcome, Region, RotationType, Timestamp, key::MaterialInfo,
@@ -284,7 +284,8 @@ pub(crate) fn event(call: &mut Call<'_>, key: &KeyRecord, deed: &Deed<'_>) -> Ev
         read_only: false,
     };
     let extra = Extra { service_event_details: deed.details, ..Extra::default() };
-    let record = record.to_json_with(&extra);
+    let (terms, record) = (record.terms(&extra), record.to_json_with(&extra));
+    debug_assert!(is_filed_as_written(&record, &terms), "a record is not found as it reads");
     let summary = EventSummary {
         event_id,
         request_id: caller.origin.request_id,
@@ -296,5 +297,5 @@ pub(crate) fn event(call: &mut Call<'_>, key: &KeyRecord, deed: &Deed<'_>) -> Ev
         principal_arn: INTERNAL.to_owned(),
         keys: vec![arn],
     };
-    Event { summary, record }
+    Event { summary, record, terms }
 }

@@ -19,6 +19,7 @@ mod identity;
 mod key_policy;
 mod key_stores;
 mod layers;
+pub mod log;
 mod managed_key;
 mod material;
 mod mfa;

@@ -15,6 +15,7 @@
 //!
 //! INVARIANT (P2): an authenticated attempt leaves exactly one event, however it ends.
 //! INVARIANT (P4): an answer leaves only after its event is durable: [`InFlight`] yields it then.
+//! INVARIANT: without room for its event nothing runs: no cryptography, no change.
 //! INVARIANT (P5): a commit names what it rested on; if one of those moved, the attempt is made again.
 
 use crate::{
@@ -309,6 +310,9 @@ impl Prepared {
 
     /// Runs the operation and hands its changes and its event to the one writer.
     pub fn run(mut self) -> InFlight {
+        if let Some(refused) = self.engine.world.store.without_room() {
+            return self.waiting_for(refused);
+        }
         if let Some((key, alias)) = self.unborn.take() {
             let making = KeyRecord::clone(&key);
             match self.engine.make_managed_key(making, &alias, self.snapshot) {
@@ -322,6 +326,11 @@ impl Prepared {
     /// The same request once more, when this commit of the service's own is durable.
     fn after(self, commit: Commit) -> InFlight {
         let ticket = self.engine.world.store.commit(commit);
+        self.waiting_for(ticket)
+    }
+
+    /// Nothing was done yet: the ticket is for something that comes first, or is refused.
+    fn waiting_for(self, ticket: Ticket) -> InFlight {
         InFlight {
             summary: None,
             deleted: Vec::new(),
@@ -374,12 +383,12 @@ impl Prepared {
             }
             Err(error) => (Err(error), Vec::new()),
         };
-        let event = trace.event(&engine, spec, &caller, event_id, reply.as_ref().err());
+        let events = trace.events(&engine, spec, &caller, event_id, reply.as_ref().err());
         let decided_nanos = engine.monotonic_nanos();
-        let summary = event.summary.clone();
+        // Copies for other accounts stand behind it, and are no attempts of their own.
+        let summary = events.first().map(|event| event.summary.clone());
         let deleted = deleted_keys(&changes, &keys);
-        let ticket =
-            engine.world.store.commit(Commit { snapshot, rested_on, changes, events: vec![event] });
+        let ticket = engine.world.store.commit(Commit { snapshot, rested_on, changes, events });
         InFlight {
             engine,
             caller,
@@ -389,7 +398,7 @@ impl Prepared {
             started_nanos,
             decided_nanos,
             ticket: Some(ticket),
-            summary: Some(summary),
+            summary,
             deleted,
             reply: Some(reply),
         }

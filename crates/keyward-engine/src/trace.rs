@@ -1,12 +1,13 @@
 //! What the event will say about a request, gathered stage by stage, so that a request that fails
 //! anywhere leaves the same kind of record as one that succeeds.
 
-use crate::{Engine, operation::Spec, resolve::Found, shape::Kind};
-use keyward_trail::{Extra, Record, ResourceRef};
+use crate::{Engine, authorize::is_owners, operation::Spec, resolve::Found, shape::Kind};
+use keyward_trail::{Extra, Record, ResourceRef, query::is_filed_as_written};
 use keyward_types::{
-    Caller, CallerKind, Decision, Event, EventSummary, KmsError, Outcome, Timestamp,
+    Caller, CallerKind, Decision, ErrorCode, Event, EventSummary, KmsError, Outcome, Timestamp,
 };
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 #[derive(Default)]
@@ -71,16 +72,69 @@ impl Trace {
         owner.filter(|owner| !owner.is_empty()).unwrap_or(caller.account.as_str())
     }
 
-    /// The event, as of now.
-    pub(crate) fn event(
+    /// The event, as of now; and behind it a copy for each other account whose key was used, which it shares an id
+    /// with. Who was refused is the caller's account's business alone.
+    pub(crate) fn events(
         &self,
         engine: &Engine,
         spec: &Spec,
         caller: &Caller,
         event_id: Uuid,
         error: Option<&KmsError>,
+    ) -> Vec<Event> {
+        let (time, account) = (engine.now(), self.account(caller));
+        let refused = error.is_some_and(|error| error.code == ErrorCode::AccessDenied);
+        let owners: BTreeSet<&str> = self
+            .resources
+            .iter()
+            .filter(|(arn, owner)| !refused && arn.contains(":key/") && owner != account)
+            .map(|(_, owner)| owner.as_str())
+            .collect();
+        let shared = (!owners.is_empty()).then(|| engine.fresh_id());
+        let told = Told { account, outsider: false, shared };
+        let mut events = vec![self.event(spec, caller, (event_id, time), error, &told)];
+        for account in owners {
+            let told = Told { account, outsider: true, shared };
+            let id = engine.fresh_id();
+            events.push(self.for_owner(account).event(spec, caller, (id, time), error, &told));
+        }
+        events
+    }
+
+    /// What the owner of a key may know: its own resources, and of decisions its own side.
+    fn for_owner(&self, account: &str) -> Self {
+        let own = |arn: &str| {
+            self.resources.iter().any(|(known, owner)| known == arn && owner == account)
+        };
+        let decisions = self.decisions.iter().filter(|decision| own(&decision.resource));
+        let of_owner = |decision: &Decision| {
+            let mut decision = decision.clone();
+            decision.layers.retain(|outcome| is_owners(outcome.layer));
+            decision.remedies.clear();
+            decision
+        };
+        Self {
+            request_parameters: self.request_parameters.clone(),
+            response_elements: self.response_elements.clone(),
+            additional: self.additional.clone(),
+            resources: self
+                .resources
+                .iter()
+                .filter(|(_, owner)| owner == account)
+                .cloned()
+                .collect(),
+            decisions: decisions.map(of_owner).collect(),
+        }
+    }
+
+    fn event(
+        &self,
+        spec: &Spec,
+        caller: &Caller,
+        (event_id, time): (Uuid, Timestamp),
+        error: Option<&KmsError>,
+        told: &Told<'_>,
     ) -> Event {
-        let time = engine.now();
         let resources: Vec<ResourceRef<'_>> =
             self.resources.iter().map(|(arn, account)| ResourceRef { account, arn }).collect();
         let record = Record {
@@ -97,8 +151,13 @@ impl Trace {
             decisions: &self.decisions,
             read_only: spec.read_only,
         };
-        let account = self.account(caller);
-        let extra = Extra { recipient_account: Some(account), ..Extra::default() };
+        let Told { account, outsider, shared } = *told;
+        let extra = Extra {
+            recipient_account: Some(account),
+            outsider,
+            shared_event_id: shared,
+            ..Extra::default()
+        };
         let keys = self
             .resources
             .iter()
@@ -106,11 +165,24 @@ impl Trace {
             .filter(|arn| arn.contains(":key/"))
             .cloned()
             .collect();
+        let (terms, record) = (record.terms(&extra), record.to_json_with(&extra));
+        debug_assert!(is_filed_as_written(&record, &terms), "a record is not found as it reads");
         Event {
-            record: record.to_json_with(&extra),
             summary: summary(spec, (caller, account), event_id, time, error, keys),
+            record,
+            terms,
         }
     }
+}
+
+/// Who is told, and how.
+struct Told<'t> {
+    /// Whose log the event stands in.
+    account: &'t str,
+    /// Whether the caller is of another account.
+    outsider: bool,
+    /// The id that the copies share.
+    shared: Option<Uuid>,
 }
 
 fn summary(

@@ -71,6 +71,8 @@ pub struct Engine {
     /// When housekeeping looks through the keys again, in milliseconds since 1970.
     pub(crate) next_look: AtomicI64,
     pub(crate) meters: Meters,
+    /// Held while a checkpoint is made.
+    pub(crate) checkpointing: Mutex<()>,
     /// `None` where no guardrails are configured.
     pub(crate) guardrails: Mutex<Option<GuardrailStatus>>,
 }
@@ -83,6 +85,7 @@ impl Engine {
             mfa_failures: Mutex::default(),
             next_look: AtomicI64::new(i64::MIN),
             meters: Meters::default(),
+            checkpointing: Mutex::default(),
             guardrails: Mutex::new(None),
         })
     }

@@ -72,7 +72,7 @@ fn event(number: u64) -> Event {
         principal_arn: arn.to_owned(),
         keys: Vec::new(),
     };
-    Event { summary, record: record.to_string().into_bytes() }
+    Event { summary, record: record.to_string().into_bytes(), terms: Vec::new() }
 }
 
 #[expect(clippy::disallowed_methods, reason = "a measurement")]

@@ -115,7 +115,7 @@ impl Log {
             principal_arn: "p".to_owned(),
             keys: Vec::new(),
         };
-        let event = Event { summary, record: record.clone().into_bytes() };
+        let event = Event { summary, record: record.clone().into_bytes(), terms: Vec::new() };
         let commit = Commit {
             snapshot: self.store.snapshot(),
             rested_on: Vec::new(),

@@ -30,11 +30,13 @@ mod serve;
 mod strangers;
 #[cfg(test)]
 mod tests;
-pub mod wiring;
+pub mod verify;
+mod wiring;
 
 pub use app::create_app;
 pub use config::{Config, ConfigError};
 pub use doors::Doors;
 pub use openapi::document;
 pub use serve::{DoorSettings, Running, Started, run, serve_engine, serve_with, start};
-pub use wiring::{Opened, StartError, initialise, open, verify};
+pub use verify::{VerifiedLog, verify};
+pub use wiring::{Opened, StartError, initialise, open};

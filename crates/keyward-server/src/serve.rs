@@ -111,6 +111,9 @@ pub fn run(
         served.map_err(|cause| StartError::Listen { address, cause })
     });
     let failure = engine.store().failure();
+    if failure.is_none() {
+        checkpoint(&engine);
+    }
     drop(engine);
     // The last reference closes the store; then a temporary directory goes.
     let Opened { engine, home, .. } = opened;
@@ -288,14 +291,25 @@ async fn watch(engine: Arc<Engine>, folder: Arc<GuardrailFolder>) {
     }
 }
 
-/// Housekeeping, once a minute, off the threads that serve.
+/// Signs what the log has come to. That it is not what it was is told by the engine.
+fn checkpoint(engine: &Engine) {
+    if let Err(error) = engine.checkpoint() {
+        tracing::error!(%error, "no checkpoint was signed");
+    }
+}
+
+/// Housekeeping and a checkpoint, once a minute, off the threads that serve.
 async fn tick(doors: Data<Doors>) {
     let mut interval = tokio::time::interval(TICK);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         interval.tick().await;
         let engine = Arc::clone(&doors.engine);
-        let ticked = tokio::task::spawn_blocking(move || engine.tick()).await;
+        let ticked = tokio::task::spawn_blocking(move || {
+            engine.tick();
+            checkpoint(&engine);
+        })
+        .await;
         if let Err(error) = ticked {
             tracing::error!(%error, "housekeeping panicked");
         }

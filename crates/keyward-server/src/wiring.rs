@@ -21,7 +21,7 @@ use keyward_export::{ExportError, Until};
 use keyward_policy::PolicyEngine;
 use keyward_store::{
     Durability, Finding, NewStore, Options, Progress, Silent, Store, StoreError, StoreHeader,
-    Verified, harden,
+    harden,
 };
 use keyward_telemetry::Metrics;
 use keyward_types::{Clock, Entropy, Generator, KeyStoreProxy, Sealer};
@@ -40,7 +40,7 @@ use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 /// The term of every store: root keys are not re-wrapped yet.
-const TERM: u32 = 0;
+pub(crate) const TERM: u32 = 0;
 
 /// Seconds to wait for another process to let go of the store: after `kill -9` the kernel takes some.
 const LOCK_PATIENCE_SECONDS: u32 = 5;
@@ -92,6 +92,9 @@ pub enum StartError {
     Listen { address: std::net::SocketAddr, cause: io::Error },
     #[error("{0}")]
     Sync(String),
+    /// The log is not what one of its checkpoints says.
+    #[error("{0}")]
+    Log(String),
     #[error("the root user's access key could not be stored: {0}")]
     RootCredentials(String),
 }
@@ -224,29 +227,8 @@ pub fn initialise(config: &Config) -> Result<RootCredentials, StartError> {
     Ok(credentials)
 }
 
-/// Verifies a stopped store without changing it; see [`Store::verify`].
-pub fn verify(config: &Config, progress: &dyn Progress) -> Result<Verified, StartError> {
-    let directory = config
-        .data
-        .clone()
-        .ok_or(ConfigError::Value { name: "data", wanted: "the directory of a store" })?;
-    let header = StoreHeader::read(&directory)?
-        .ok_or_else(|| StoreError::Absent(directory.display().to_string()))?;
-    let mut generator = SystemEntropy.generator();
-    let root = root_key(config, &directory, &Told::from_json(&header.root), &mut *generator)?;
-    let sealer_for = |header: &StoreHeader| {
-        let keyring =
-            Keyring::new(&root, header.store_id, TERM, header.generation, &mut *generator);
-        if bool::from(keyring.check_value().ct_eq(&header.root_check)) {
-            Ok(keyring.sealer())
-        } else {
-            Err(WRONG_ROOT_KEY.to_owned())
-        }
-    };
-    Ok(Store::verify(&options(config, &directory), sealer_for, progress)?)
-}
-
-const WRONG_ROOT_KEY: &str = "it is not the one that the store was made with; nothing was changed";
+pub(crate) const WRONG_ROOT_KEY: &str =
+    "it is not the one that the store was made with; nothing was changed";
 
 fn check_sync(durability: Durability) -> Result<(), StartError> {
     match (harden::make_sync_real(), durability) {
@@ -278,7 +260,7 @@ fn directory(config: &Config) -> Result<(PathBuf, Option<tempfile::TempDir>), St
     Ok((home.path().to_owned(), Some(home)))
 }
 
-fn options(config: &Config, directory: &Path) -> Options {
+pub(crate) fn options(config: &Config, directory: &Path) -> Options {
     Options { durability: config.durability, ..Options::at(directory) }
         .patient_seconds(LOCK_PATIENCE_SECONDS)
 }
@@ -327,7 +309,7 @@ fn reopen(
 }
 
 /// What stands beside a store about its root key, in clear: how a passphrase becomes one.
-struct Told {
+pub(crate) struct Told {
     argon2: Option<Argon2Params>,
 }
 
@@ -342,7 +324,7 @@ impl Told {
         })
     }
 
-    fn from_json(value: &Value) -> Self {
+    pub(crate) fn from_json(value: &Value) -> Self {
         let params = || {
             let argon2 = value.get("argon2id")?;
             let number = |name: &str| u32::try_from(argon2.get(name)?.as_u64()?).ok();
@@ -357,7 +339,7 @@ impl Told {
     }
 }
 
-fn root_key(
+pub(crate) fn root_key(
     config: &Config,
     directory: &Path,
     told: &Told,

@@ -17,7 +17,7 @@
 use keyward_store::{Commit, Durability, NewStore, Options, Silent, Store, harden};
 use keyward_types::{
     AccountId, Change, KeyId, KeyName, LastUsage, Name, Outcome, Region, Sealer, Timestamp,
-    event::{Event, EventSummary},
+    event::{Event, EventSummary, term},
 };
 use std::{
     sync::{
@@ -77,8 +77,22 @@ fn one(n: u64, keys: u64, snapshot: u64) -> Commit {
             Name::User(key.account.clone(), "app".to_owned()),
         ],
         changes: vec![Change::Touch(key, usage)],
-        events: vec![Event { summary, record: record.into_bytes() }],
+        events: vec![Event { terms: terms(&summary), summary, record: record.into_bytes() }],
     }
+}
+
+/// The terms of a usual event: about twenty, of which one is its own.
+fn terms(summary: &EventSummary) -> Vec<u64> {
+    let key = summary.keys.first().map(String::as_str).unwrap_or_default();
+    let mut terms: Vec<u64> = (0..16).map(|n| term("statement", &n.to_string())).collect();
+    terms.extend([
+        term("op", summary.operation),
+        term("principal", &summary.principal_arn),
+        term("key", key),
+        term("ctx.request", &summary.request_id.to_string()),
+    ]);
+    terms.sort_unstable();
+    terms
 }
 
 fn main() {

@@ -7,60 +7,7 @@ use crate::{
     StoreError,
     bytes::{Cursor, push_blob},
 };
-use keyward_types::{EventSummary, Outcome, Timestamp, event::Event};
-use sha2::{Digest as _, Sha256};
-
-/// Something an event can be found by, exactly as it stands in the event's summary.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum EventTerm<'a> {
-    /// A key's ARN.
-    Key(&'a str),
-    /// A principal's ARN.
-    Principal(&'a str),
-    Account(&'a str),
-    /// `kms`, `iam` or `sts`.
-    Service(&'a str),
-    /// Such as `Decrypt`.
-    Operation(&'a str),
-    /// `success`, `denied`, `client_error` or `server_error`.
-    Outcome(&'a str),
-    /// An error as the log spells it, such as `AccessDenied`.
-    Error(&'a str),
-}
-
-impl EventTerm<'_> {
-    /// Sixty-four bits of a digest. Two terms that share them are told apart by reading the record.
-    pub(crate) fn digest(&self) -> u64 {
-        let (tag, text) = match self {
-            Self::Key(text) => (b'k', text),
-            Self::Principal(text) => (b'p', text),
-            Self::Account(text) => (b'a', text),
-            Self::Service(text) => (b's', text),
-            Self::Operation(text) => (b'o', text),
-            Self::Outcome(text) => (b'c', text),
-            Self::Error(text) => (b'e', text),
-        };
-        let hash: [u8; 32] =
-            Sha256::new().chain_update([tag]).chain_update(text.as_bytes()).finalize().into();
-        u64::from_be_bytes(hash.first_chunk::<8>().copied().unwrap_or_default())
-    }
-}
-
-/// The terms of an event.
-fn terms(summary: &EventSummary) -> Vec<u64> {
-    let mut terms = vec![
-        EventTerm::Operation(summary.operation).digest(),
-        EventTerm::Outcome(summary.outcome.class()).digest(),
-        EventTerm::Principal(&summary.principal_arn).digest(),
-        EventTerm::Account(&summary.account).digest(),
-        EventTerm::Service(summary.service).digest(),
-    ];
-    if let Outcome::Failure(code) = summary.outcome {
-        terms.push(EventTerm::Error(code.trail_name()).digest());
-    }
-    terms.extend(summary.keys.iter().take(64).map(|key| EventTerm::Key(key).digest()));
-    terms
-}
+use keyward_types::{EventSummary, Timestamp, event::Event};
 
 /// An event as it stands in a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,9 +21,9 @@ pub(crate) struct PackedEvent {
 
 impl From<Event> for PackedEvent {
     fn from(event: Event) -> Self {
-        let terms = terms(&event.summary);
-        let EventSummary { event_id, request_id, time, .. } = event.summary;
-        Self { event_id, request_id, time, terms, record: event.record }
+        let Event { summary, record, terms } = event;
+        let EventSummary { event_id, request_id, time, .. } = summary;
+        Self { event_id, request_id, time, terms, record }
     }
 }
 

@@ -374,8 +374,8 @@ impl<'a> Draft<'a> {
     /// The count that a key belongs to. Keys that AWS manages are not counted.
     fn customer_keys(&mut self, key: &KeyRecord) -> Option<&mut u64> {
         let place = key_place(&key.name.account, &key.name.region);
-        let counts = self.meta.customer_keys.as_mut();
-        counts.filter(|_| key.manager == KeyManager::Customer).map(|c| c.entry(place).or_default())
+        let counted = key.manager == KeyManager::Customer;
+        counted.then(|| self.meta.customer_keys.entry(place).or_default())
     }
 
     /// Keeps counts and cached lists in step with one record's change.

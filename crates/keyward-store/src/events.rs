@@ -4,7 +4,7 @@
 
 use crate::{
     Store, StoreError,
-    block::{BLOCK_HEAD, BlockHead, EventTerm, PackedEvent, unpack},
+    block::{BLOCK_HEAD, BlockHead, PackedEvent, unpack},
     bytes::Cursor,
     shared::{Shared, lock},
     terms::{BUCKET_EVENTS, Bits},
@@ -30,7 +30,7 @@ pub struct StoredEvent {
 
 /// Which events to read.
 #[derive(Clone, Debug, Default)]
-pub struct EventQuery<'a> {
+pub struct EventQuery {
     pub newest_first: bool,
     /// Goes on beyond this event number, in the direction of reading.
     pub after: Option<u64>,
@@ -40,8 +40,8 @@ pub struct EventQuery<'a> {
     pub from: Option<Timestamp>,
     /// Inclusive.
     pub to: Option<Timestamp>,
-    /// All must hold; each is found by an index.
-    pub terms: Vec<EventTerm<'a>>,
+    /// Digests of terms ([`keyward_types::event::term`]): an event is to be filed under one of each clause.
+    pub clauses: Vec<Vec<u64>>,
 }
 
 /// Event numbers to look at: from, and up to but without.
@@ -51,11 +51,12 @@ struct Span {
     to: u64,
 }
 
-impl EventQuery<'_> {
-    fn admits(&self, event: &PackedEvent, terms: &[u64]) -> bool {
+impl EventQuery {
+    fn admits(&self, event: &PackedEvent) -> bool {
+        let filed = |clause: &Vec<u64>| clause.iter().any(|term| event.terms.contains(term));
         self.from.is_none_or(|from| from <= event.time)
             && self.to.is_none_or(|to| event.time <= to)
-            && terms.iter().all(|term| event.terms.contains(term))
+            && self.clauses.iter().all(filed)
     }
 }
 
@@ -69,7 +70,7 @@ impl Store {
     ///
     /// # Errors
     /// `Corrupt` when a block is not what was written.
-    pub fn events(&self, query: &EventQuery<'_>) -> Result<Vec<StoredEvent>, StoreError> {
+    pub fn events(&self, query: &EventQuery) -> Result<Vec<StoredEvent>, StoreError> {
         let mut span = Span { from: 0, to: self.events_total() };
         match query.after {
             Some(after) if query.newest_first => span.to = span.to.min(after),
@@ -88,10 +89,14 @@ impl Store {
         if query.limit == 0 || span.from >= span.to {
             return Ok(Vec::new());
         }
-        if query.terms.is_empty() { self.in_order(query, span) } else { self.by_terms(query, span) }
+        if query.clauses.is_empty() {
+            self.in_order(query, span)
+        } else {
+            self.by_terms(query, span)
+        }
     }
 
-    fn in_order(&self, query: &EventQuery<'_>, span: Span) -> Result<Vec<StoredEvent>, StoreError> {
+    fn in_order(&self, query: &EventQuery, span: Span) -> Result<Vec<StoredEvent>, StoreError> {
         let mut found = Vec::new();
         let mut at = if query.newest_first { span.to - 1 } else { span.from };
         loop {
@@ -105,7 +110,7 @@ impl Store {
                     .filter(|(seq, _)| span.from <= *seq && *seq < span.to);
                 let room = query.limit - found.len();
                 let fits = |(seq, event): (u64, PackedEvent)| {
-                    query.admits(&event, &[]).then(|| stored(seq, event))
+                    query.admits(&event).then(|| stored(seq, event))
                 };
                 if query.newest_first {
                     let mut events: Vec<_> = numbered.collect();
@@ -124,19 +129,18 @@ impl Store {
         }
     }
 
-    fn by_terms(&self, query: &EventQuery<'_>, span: Span) -> Result<Vec<StoredEvent>, StoreError> {
-        let terms: Vec<u64> = query.terms.iter().map(EventTerm::digest).collect();
+    fn by_terms(&self, query: &EventQuery, span: Span) -> Result<Vec<StoredEvent>, StoreError> {
         let (open, open_bits) = {
             let bucket = lock(&self.shared.bucket);
-            (bucket.number, bucket.matching(&terms))
+            (bucket.number, bucket.matching(&query.clauses))
         };
-        let mut search =
-            Search { store: self, query, terms: &terms, span, block: None, found: Vec::new() };
+        let mut search = Search { store: self, query, span, block: None, found: Vec::new() };
         if query.newest_first && search.take(open, &open_bits)? {
             return Ok(search.found);
         }
-        let mut walks: Vec<Walk> =
-            terms.iter().map(|term| Walk::new(*term, query.newest_first, span, open)).collect();
+        let walk = |term: &u64| Walk::new(*term, query.newest_first, span, open);
+        let mut walks: Vec<Union> =
+            query.clauses.iter().map(|clause| Union(clause.iter().map(walk).collect())).collect();
         while let Some((bucket, bits)) = common(&self.shared, &mut walks)? {
             if search.take(bucket, &bits)? {
                 return Ok(search.found);
@@ -204,8 +208,7 @@ fn stored(seq: u64, event: PackedEvent) -> StoredEvent {
 /// Collects what candidate numbers turn out to be.
 struct Search<'a> {
     store: &'a Store,
-    query: &'a EventQuery<'a>,
-    terms: &'a [u64],
+    query: &'a EventQuery,
     span: Span,
     block: Option<(BlockHead, Vec<PackedEvent>)>,
     found: Vec<StoredEvent>,
@@ -225,7 +228,7 @@ impl Search<'_> {
         }
         for seq in numbers {
             let Some(event) = self.event(seq)? else { continue };
-            if self.query.admits(&event, self.terms) {
+            if self.query.admits(&event) {
                 self.found.push(stored(seq, event));
             }
             if self.found.len() >= self.query.limit {
@@ -301,26 +304,63 @@ impl Walk {
     }
 }
 
-/// The next bucket in which some event has all terms.
-fn common(shared: &Shared, walks: &mut [Walk]) -> Result<Option<(u64, Bits)>, StoreError> {
-    let newest_first = walks.first().is_some_and(|walk| walk.newest_first);
+/// A walk over the full buckets that have any of some terms.
+struct Union(Vec<Walk>);
+
+impl Union {
+    fn is_newest_first(&self) -> bool {
+        self.0.first().is_some_and(|walk| walk.newest_first)
+    }
+
+    /// The first bucket at or beyond `bound`, in the direction of the walk.
+    fn seek(&mut self, shared: &Shared, bound: u64) -> Result<Option<u64>, StoreError> {
+        let newest_first = self.is_newest_first();
+        let mut first: Option<u64> = None;
+        for walk in &mut self.0 {
+            let found = walk.seek(shared, bound)?;
+            first = match (first, found) {
+                (Some(one), Some(other)) if newest_first => Some(one.max(other)),
+                (Some(one), Some(other)) => Some(one.min(other)),
+                (one, other) => one.or(other),
+            };
+        }
+        Ok(first)
+    }
+
+    fn is_at(&self, bucket: u64) -> bool {
+        self.0.iter().any(|walk| walk.here.is_some_and(|(here, _)| here == bucket))
+    }
+
+    /// Which events of the bucket have any of the terms.
+    fn bits(&self, bucket: u64) -> Bits {
+        let here = self.0.iter().filter_map(|walk| walk.here).filter(|(here, _)| *here == bucket);
+        here.fold(Bits::default(), |bits, (_, other)| bits.or(&other))
+    }
+
+    /// Leaves a bucket behind.
+    fn leave(&mut self, bucket: u64) {
+        for walk in self.0.iter_mut().filter(|w| w.here.is_some_and(|(here, _)| here == bucket)) {
+            walk.here = None;
+        }
+    }
+}
+
+/// The next bucket in which some event has a term of every clause.
+fn common(shared: &Shared, walks: &mut [Union]) -> Result<Option<(u64, Bits)>, StoreError> {
+    let newest_first = walks.first().is_some_and(Union::is_newest_first);
     let mut bound = if newest_first { u64::MAX } else { 0 };
     loop {
         for walk in walks.iter_mut() {
             let Some(bucket) = walk.seek(shared, bound)? else { return Ok(None) };
             bound = bucket;
         }
-        if !walks.iter().all(|walk| walk.here.is_some_and(|(bucket, _)| bucket == bound)) {
+        if !walks.iter().all(|walk| walk.is_at(bound)) {
             continue;
         }
-        let bits = walks
-            .iter()
-            .fold(Bits::ALL, |bits, walk| walk.here.map_or(bits, |(_, other)| bits.and(&other)));
+        let bits = walks.iter().fold(Bits::ALL, |bits, walk| bits.and(&walk.bits(bound)));
         let next = if newest_first { bound.checked_sub(1) } else { bound.checked_add(1) };
         if !bits.is_empty() {
-            for walk in walks.iter_mut() {
-                walk.here = None;
-            }
+            walks.iter_mut().for_each(|walk| walk.leave(bound));
             return Ok(Some((bound, bits)));
         }
         match next {

@@ -10,6 +10,7 @@
 //! | `store.json` | what must be known before the root key is (`header.rs`) |
 //! | `journal/NNNNNNNN.seg` | what was acknowledged (`journal/`) |
 //! | `sled/` | what is queried (`tree.rs`, `draft.rs`) |
+//! | `checkpoints` | what the log said of itself, signed (`checkpoints.rs`) |
 //! | `deks.log` | data-encryption keys (`vault.rs`) |
 //! | `anchor` | how far the journal must go (`anchor.rs`) |
 //! | `clean` | there after a clean stop, empty |
@@ -21,6 +22,7 @@
 mod anchor;
 mod block;
 mod bytes;
+mod checkpoints;
 mod codec;
 mod disk;
 mod draft;
@@ -29,6 +31,7 @@ mod events;
 pub mod harden;
 mod header;
 mod journal;
+mod merkle;
 mod open;
 mod options;
 mod payload;
@@ -42,7 +45,7 @@ mod verify;
 mod watch;
 mod writer;
 
-pub use block::EventTerm;
+pub use checkpoints::{KeptCheckpoint, read as read_checkpoints};
 pub use disk::{DiskCall, DiskHook, Verdict};
 pub use error::StoreError;
 pub use events::{EventQuery, StoredEvent};
@@ -100,6 +103,8 @@ pub struct Store {
     options: Options,
     disk: Disk,
     anchor: Arc<Mutex<Anchor>>,
+    tail: writer::SharedTail,
+    checkpoints: Mutex<checkpoints::Checkpoints>,
     alarm: Arc<Alarm>,
     writer: Option<JoinHandle<Appender>>,
     background: Option<JoinHandle<()>>,
@@ -132,6 +137,24 @@ impl Store {
         }
         self.queue.push(pending, self.options.queue_commits_max);
         ticket
+    }
+
+    /// Refuses what the disk has no room for, so that nothing is done that could not be remembered. A ticket that is
+    /// answered already; `None` while there is room for what is under way and a group more. It asks the disk anew
+    /// only while there is none, so that it costs nothing else, and ends by itself when space returns.
+    pub fn without_room(&self) -> Option<Ticket> {
+        let room = self.options.free_bytes_min.saturating_add(self.options.group_bytes_max as u64);
+        if room <= self.shared.free_bytes.load(Ordering::Relaxed) {
+            return None;
+        }
+        let error = match self.disk.free_bytes(&self.options.directory) {
+            Ok(free) => {
+                self.shared.free_bytes.store(free, Ordering::Relaxed);
+                (free < room).then_some(StoreError::NoSpace)?
+            }
+            Err(error) => error,
+        };
+        Some(Ticket::answered(Err(error)))
     }
 
     /// The header of this run, with its generation.

@@ -13,23 +13,24 @@ use crate::{
     Durability, Options, Progress, Stage, Store, StoreError, StoreHeader,
     anchor::{self, Anchor, Anchored},
     block::BlockHead,
+    checkpoints::Checkpoints,
     codec::{Vaulting, encode},
     disk::{Disk, copy_directory, directory_bytes},
     draft::Draft,
     harden,
     header::FORMAT,
     journal::{self, Appender, End, Frame, Segment, frame::SEGMENT_HEAD},
+    merkle::Edge,
     payload,
-    shared::{ByWeight, Counters, Meta, Shared, key_place, lock, read_meta, survey},
+    shared::{ByWeight, Counters, LAYOUT, Meta, Shared, lock, read_meta, survey},
     terms::OpenBucket,
     tree::{self, Kind},
     vault::Vault,
     watch::Watch,
     writer::{Alarm, Background, Queue, Recent, Writer},
 };
-use keyward_types::{KeyManager, Sealer};
+use keyward_types::Sealer;
 use std::{
-    collections::BTreeMap,
     fmt,
     fs::{self, File, TryLockError},
     panic::{self, AssertUnwindSafe, catch_unwind},
@@ -175,9 +176,22 @@ impl Store {
     /// # Errors
     /// As for [`Store::create`].
     pub fn temporary(sealer: Arc<dyn Sealer>, durability: Durability) -> Result<Self, StoreError> {
+        Self::temporary_on(sealer, durability, None)
+    }
+
+    /// The same on a disk that a hook judges.
+    ///
+    /// # Errors
+    /// As [`Store::temporary`].
+    #[doc(hidden)]
+    pub fn temporary_on(
+        sealer: Arc<dyn Sealer>,
+        durability: Durability,
+        disk_hook: Option<crate::DiskHook>,
+    ) -> Result<Self, StoreError> {
         let home = tempfile::tempdir()
             .map_err(|e| StoreError::io(Path::new("temporary directory"), &e))?;
-        let options = Options { durability, ..Options::at(home.path()) };
+        let options = Options { durability, disk_hook, ..Options::at(home.path()) };
         let new =
             NewStore { store_id: [0; 16], root_check: [0; 32], root: serde_json::Value::Null };
         let mut opened = Self::create(options, new, sealer, &crate::Silent)?;
@@ -457,6 +471,9 @@ impl Opening<'_> {
             }
             return Ok(Some("it is ahead of the journal".to_owned()));
         }
+        if meta.layout != LAYOUT {
+            return Ok(Some(format!("its layout is {}, and {LAYOUT} is wanted", meta.layout)));
+        }
         let chain = chain_at(since(&evidence.segments, meta.sequence), meta.sequence)?;
         Ok((chain != Some(meta.chain)).then(|| "it does not follow this journal".to_owned()))
     }
@@ -509,6 +526,8 @@ impl Opening<'_> {
             ),
             vault: Mutex::new(vault),
             bucket: Mutex::new(OpenBucket::default()),
+            leaves: crate::merkle::Leaves::new(crate::merkle::LEAVES_CACHED),
+            free_bytes: AtomicU64::new(self.disk.free_bytes(&self.options.directory)?),
             published: AtomicU64::new(meta.sequence),
             events: AtomicU64::new(meta.events),
             meta: Mutex::new(meta),
@@ -518,7 +537,6 @@ impl Opening<'_> {
             suspect: self.path("sled.suspect"),
             is_suspect: AtomicBool::new(false),
         };
-        count_customer_keys(&shared)?;
         fill_bucket(&shared)?;
         Ok(shared)
     }
@@ -574,6 +592,7 @@ impl Opening<'_> {
         let journal =
             Appender::open(disk.clone(), journal, header.store_id, options.segment_bytes, &end)?;
         lock(&anchor).advance(Anchored { sequence: end.sequence, chain: end.chain })?;
+        let checkpoints = Checkpoints::open(disk.clone(), &options.directory)?;
         shared.watch.publish(shared.events.load(Ordering::Acquire));
         let (shared, queue) = (Arc::new(shared), Arc::new(Queue::default()));
         let tail = Arc::new(Mutex::new(journal.tail().clone()));
@@ -591,7 +610,7 @@ impl Opening<'_> {
             shared: Arc::clone(&shared),
             queue: Arc::clone(&queue),
             journal,
-            tail,
+            tail: Arc::clone(&tail),
             recent: Recent::new(options.recent_names_max, end.sequence),
             disk: disk.clone(),
             options: options.clone(),
@@ -617,6 +636,8 @@ impl Opening<'_> {
             options,
             disk,
             anchor,
+            tail,
+            checkpoints: Mutex::new(checkpoints),
             alarm,
             writer: Some(writer),
             background,
@@ -712,27 +733,11 @@ fn replay_frame(shared: &Shared, frame: &Frame) -> Result<(), StoreError> {
     draft.finish(frame.head.last(), frame.head.chain)?.apply(shared)
 }
 
-/// Counts the customer managed keys of a store that did not count them yet.
-fn count_customer_keys(shared: &Shared) -> Result<(), StoreError> {
-    if lock(&shared.meta).customer_keys.is_some() {
-        return Ok(());
-    }
-    let mut counts = BTreeMap::new();
-    for key in shared.all_keys() {
-        let key = key?;
-        if key.manager == KeyManager::Customer {
-            let place = key_place(&key.name.account, &key.name.region);
-            *counts.entry(place).or_default() += 1;
-        }
-    }
-    lock(&shared.meta).customer_keys = Some(counts);
-    Ok(())
-}
-
 /// Reads the events of the bucket that is not yet full.
 fn fill_bucket(shared: &Shared) -> Result<(), StoreError> {
     let next = shared.events.load(Ordering::Acquire);
     let mut bucket = OpenBucket::at(next);
+    bucket.edge = Edge::at(shared, bucket.number)?;
     let mut at = bucket.number * crate::terms::BUCKET_EVENTS;
     while at < next {
         let (head, sealed) = shared.block_of(at)?;

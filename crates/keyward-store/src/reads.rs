@@ -102,7 +102,7 @@ impl Store {
 
     /// Every key, by account, Region and id.
     pub fn keys_everywhere(&self) -> impl Iterator<Item = Read<Arc<KeyRecord>>> + '_ {
-        self.shared.all_keys()
+        self.shared.walk(vec![Kind::Key.number()], None, listed!(Key))
     }
 
     /// How many keys are in each state.
@@ -114,7 +114,7 @@ impl Store {
     pub fn customer_keys(&self, account: &AccountId, region: &Region) -> u64 {
         let meta = lock(&self.shared.meta);
         let place = key_place(account, region);
-        meta.customer_keys.as_ref().and_then(|counts| counts.get(&place).copied()).unwrap_or(0)
+        meta.customer_keys.get(&place).copied().unwrap_or(0)
     }
 
     pub fn material(&self, key: &KeyName, id: &MaterialId) -> Read<Option<Arc<MaterialRecord>>> {
@@ -435,11 +435,6 @@ impl Store {
 }
 
 impl Shared {
-    /// Every key, by account, Region and id.
-    pub(crate) fn all_keys(&self) -> impl Iterator<Item = Read<Arc<KeyRecord>>> + '_ {
-        self.walk(vec![Kind::Key.number()], None, listed!(Key))
-    }
-
     fn list<T>(
         &self,
         prefix: &[u8],

@@ -44,10 +44,16 @@ pub(crate) struct Meta {
     pub(crate) digest: u64,
     /// Keys in each state.
     pub(crate) key_states: BTreeMap<KeyState, u64>,
-    /// Customer managed keys by account and Region. `None` in a store that was written before they were counted.
+    /// Customer managed keys by account and Region.
     #[serde(default)]
-    pub(crate) customer_keys: Option<BTreeMap<String, u64>>,
+    pub(crate) customer_keys: BTreeMap<String, u64>,
+    /// Which entries there are: [`LAYOUT`].
+    #[serde(default)]
+    pub(crate) layout: u32,
 }
+
+/// What is derived from the journal, and how. A store of another layout is built again.
+pub(crate) const LAYOUT: u32 = 1;
 
 impl Meta {
     pub(crate) fn empty() -> Self {
@@ -58,7 +64,8 @@ impl Meta {
             entries: 0,
             digest: 0,
             key_states: BTreeMap::new(),
-            customer_keys: Some(BTreeMap::new()),
+            customer_keys: BTreeMap::new(),
+            layout: LAYOUT,
         }
     }
 }
@@ -134,6 +141,9 @@ pub(crate) struct Shared {
     pub(crate) vault: Mutex<Vault>,
     pub(crate) meta: Mutex<Meta>,
     pub(crate) bucket: Mutex<crate::terms::OpenBucket>,
+    pub(crate) leaves: crate::merkle::Leaves,
+    /// Bytes that were free when the disk was last asked.
+    pub(crate) free_bytes: AtomicU64,
     pub(crate) published: AtomicU64,
     pub(crate) events: AtomicU64,
     pub(crate) counters: Counters,

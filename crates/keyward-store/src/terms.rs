@@ -7,6 +7,7 @@
 use crate::{
     block::{BlockHead, PackedEvent},
     bytes::Cursor,
+    merkle::{self, Edge, Hash},
     tree,
 };
 use std::collections::BTreeMap;
@@ -38,6 +39,14 @@ impl Bits {
             *mine &= theirs;
         }
         both
+    }
+
+    pub(crate) fn or(&self, other: &Self) -> Self {
+        let mut either = *self;
+        for (mine, theirs) in either.0.iter_mut().zip(other.0) {
+            *mine |= theirs;
+        }
+        either
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -96,6 +105,10 @@ pub(crate) struct OpenBucket {
     time_min: i64,
     time_max: i64,
     filled: u64,
+    /// The hashes of its events.
+    pub(crate) leaves: Vec<Hash>,
+    /// The tree's right edge without this bucket.
+    pub(crate) edge: Edge,
 }
 
 impl OpenBucket {
@@ -130,24 +143,31 @@ impl OpenBucket {
         self.time_min = self.time_min.min(event.time.0);
         self.time_max = self.time_max.max(event.time.0);
         self.filled += 1;
+        self.leaves.push(merkle::leaf(&event.record));
     }
 
     fn close(&mut self) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let full = std::mem::take(self);
+        let mut full = std::mem::take(self);
+        let mut nodes = Vec::new();
+        if let Some(root) = merkle::root(&full.leaves) {
+            nodes = full.edge.push(full.number, root);
+        }
         self.number = full.number + 1;
+        self.edge = full.edge;
         let mut times = full.time_min.to_be_bytes().to_vec();
         times.extend_from_slice(&full.time_max.to_be_bytes());
         let terms = full
             .terms
             .iter()
             .map(|(term, bits)| (tree::event_term(*term, full.number), bits.bytes()));
-        terms.chain([(tree::event_bucket(full.number), times)]).collect()
+        terms.chain([(tree::event_bucket(full.number), times)]).chain(nodes).collect()
     }
 
-    /// Which events of this bucket have all of the terms.
-    pub(crate) fn matching(&self, terms: &[u64]) -> Bits {
-        terms.iter().fold(Bits::ALL, |bits, term| {
-            bits.and(&self.terms.get(term).copied().unwrap_or_default())
+    /// Which events of this bucket have a term of every clause.
+    pub(crate) fn matching(&self, clauses: &[Vec<u64>]) -> Bits {
+        clauses.iter().fold(Bits::ALL, |bits, clause| {
+            let found = clause.iter().filter_map(|term| self.terms.get(term));
+            bits.and(&found.fold(Bits::default(), |either, other| either.or(other)))
         })
     }
 }

@@ -76,6 +76,8 @@ kinds! {
     EventTerm = 41,
     /// bucket: earliest and latest time
     EventBucket = 42,
+    /// level, index: a node of the log's Merkle tree
+    TreeNode = 43,
     /// owner's key, sequence number, piece number: a piece of a sealed record of more than 4 KiB
     Chunk = 50,
 }
@@ -283,6 +285,10 @@ pub(crate) fn event_bucket(bucket: u64) -> Vec<u8> {
     KeyMaker::new(Kind::EventBucket).number(bucket).done()
 }
 
+pub(crate) fn tree_node(level: u8, index: u64) -> Vec<u8> {
+    KeyMaker::new(Kind::TreeNode).raw(&[level]).number(index).done()
+}
+
 pub(crate) fn chunk_prefix(owner: &[u8], sequence: u64) -> Vec<u8> {
     KeyMaker::new(Kind::Chunk).raw(owner).number(sequence).done()
 }
@@ -351,7 +357,7 @@ mod tests {
             known,
             [
                 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 20, 21, 22, 23, 24, 25, 26,
-                27, 28, 29, 40, 41, 42, 50
+                27, 28, 29, 40, 41, 42, 43, 50
             ]
         );
         assert!(known.iter().all(|n| Kind::from_number(*n).unwrap().number() == *n));

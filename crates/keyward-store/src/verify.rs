@@ -59,6 +59,19 @@ impl Store {
         sealer_for: impl FnOnce(&StoreHeader) -> Result<Arc<dyn Sealer>, String>,
         progress: &dyn Progress,
     ) -> Result<Verified, StoreError> {
+        Self::verify_each(options, sealer_for, progress, &mut |_, _| Ok(()))
+    }
+
+    /// Verifies a stopped store, and hands every record of the log to `each`, by number, as the journal has it.
+    ///
+    /// # Errors
+    /// As [`Store::verify`], and what `each` says.
+    pub fn verify_each(
+        options: &Options,
+        sealer_for: impl FnOnce(&StoreHeader) -> Result<Arc<dyn Sealer>, String>,
+        progress: &dyn Progress,
+        each: &mut dyn FnMut(u64, &[u8]) -> Result<(), StoreError>,
+    ) -> Result<Verified, StoreError> {
         let header = StoreHeader::read(&options.directory)?.ok_or_else(|| absent(options))?;
         let _lock = take_lock(options)?;
         let sealer = sealer_for(&header).map_err(StoreError::RootKey)?;
@@ -72,7 +85,8 @@ impl Store {
         copy_directory(&options.directory.join("sled"), &copy, &mut |_| ())?;
         let db = open_guarded(options, &copy)?;
         let checked = quietly(|| {
-            Verifying { options, header: &header, vaulting: &vaulting, tree: &db, progress }.run()
+            Verifying { options, header: &header, vaulting: &vaulting, tree: &db, progress }
+                .run(each)
         });
         checked.unwrap_or_else(|| Err(StoreError::bad_value("a page cannot be read")))
     }
@@ -106,7 +120,10 @@ struct Wanted {
 }
 
 impl Verifying<'_> {
-    fn run(&self) -> Result<Verified, StoreError> {
+    fn run(
+        &self,
+        each: &mut dyn FnMut(u64, &[u8]) -> Result<(), StoreError>,
+    ) -> Result<Verified, StoreError> {
         let directory = &self.options.directory;
         let (segments, half) =
             journal::segments(&directory.join("journal"), &self.header.store_id)?;
@@ -128,6 +145,9 @@ impl Verifying<'_> {
                     frame.offset,
                     "events are not numbered on",
                 ));
+            }
+            for (number, event) in (payload.head.first..).zip(&payload.events) {
+                each(number, &event.record)?;
             }
             verified.events += u64::from(payload.head.count);
             for (ops, sequence) in payload.commits.into_iter().zip(frame.head.first..) {
@@ -255,7 +275,9 @@ impl Verifying<'_> {
                     }
                     records += 1;
                 }
-                Some(Kind::Events | Kind::EventTerm | Kind::EventBucket) => event_entries += 1,
+                Some(Kind::Events | Kind::EventTerm | Kind::EventBucket | Kind::TreeNode) => {
+                    event_entries += 1
+                }
                 Some(_) => {
                     found_indexes.insert(key.to_vec(), value.to_vec());
                 }

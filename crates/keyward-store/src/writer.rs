@@ -271,8 +271,10 @@ impl Writer {
             return Some(error);
         }
         match self.disk.free_bytes(&self.options.directory) {
-            Ok(free) if free < self.options.free_bytes_min => Some(StoreError::NoSpace),
-            Ok(_) => None,
+            Ok(free) => {
+                self.shared.free_bytes.store(free, Ordering::Relaxed);
+                (free < self.options.free_bytes_min).then_some(StoreError::NoSpace)
+            }
             Err(error) => Some(error),
         }
     }

@@ -2,7 +2,10 @@
 //!
 //! `BLESS=1` rewrites a file instead of comparing. CI never sets it.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 /// The folder of the cross-crate tests.
 pub fn tests_folder() -> PathBuf {
@@ -36,6 +39,26 @@ pub fn check(name: &str, actual: &str) {
         actual.lines().count(),
         "{name} has another number of lines; read the difference, then BLESS=1"
     );
+}
+
+/// Compares `actual` with what stands between the lines `<!-- name … -->` and `<!-- /name -->` of a
+/// document; `BLESS=1` writes it there.
+///
+/// # Panics
+/// When they differ, or the document has no such lines.
+#[track_caller]
+pub fn check_block(document: &Path, name: &str, actual: &str) {
+    let text = fs::read_to_string(document).expect("the document can be read");
+    let (head, rest) = text.split_once(&format!("<!-- {name} ")).expect("the block begins");
+    let (mark, rest) = rest.split_once("-->\n").expect("its first line ends");
+    let end = format!("<!-- /{name} -->");
+    let (block, tail) = rest.split_once(&end).expect("the block ends");
+    if option_env_at_run_time("BLESS") {
+        let whole = format!("{head}<!-- {name} {mark}-->\n{actual}{end}{tail}");
+        fs::write(document, whole).expect("the document can be written");
+        return;
+    }
+    assert_eq!(block, actual, "{}: {name}; read the difference, then BLESS=1", document.display());
 }
 
 #[expect(

@@ -15,7 +15,9 @@
 pub mod clients;
 pub mod doors;
 pub mod golden;
+mod proxy;
 pub mod scenario;
 mod world;
 
+pub use proxy::StubProxy;
 pub use world::{ACCOUNT, Login, REGION, TestClock, TestService};

@@ -24,7 +24,8 @@
 //! | `log Operation outcome…` | the newest event |
 //! | `decided PATTERN` | the last decision of the newest event, as `keyward explain -o json` shows it |
 //!
-//! In a pattern `"$name"` stands for any value at first and for the same value afterwards, `"*"` for any value.
+//! In a pattern `"$name"` stands for any value at first and for the same value afterwards, `"*"` for any value,
+//! and `null` for a member that is not there.
 //! In a request and in a policy `$name` is replaced.
 
 use crate::doors::Answer;
@@ -214,9 +215,11 @@ impl Bindings {
             (Value::Object(wanted), Value::Object(given)) => {
                 wanted.iter().try_for_each(|(name, wanted)| {
                     let path = format!("{path}/{name}");
-                    match given.get(name) {
-                        Some(given) => self.matches(wanted, given, &path),
-                        None => Err(format!("{path} is missing")),
+                    match (wanted, given.get(name)) {
+                        (Value::Null, None) => Ok(()),
+                        (Value::Null, Some(given)) => Err(format!("{path} is there: {given}")),
+                        (wanted, Some(given)) => self.matches(wanted, given, &path),
+                        (_, None) => Err(format!("{path} is missing")),
                     }
                 })
             }
@@ -257,6 +260,8 @@ mod tests {
         bindings.expect("200", r#"{"A": "$n", "B": "$n"}"#, &answer).unwrap();
         assert!(bindings.expect("200", r#"{"C": "$n"}"#, &answer).is_err());
         assert!(bindings.expect("200", r#"{"D": "*"}"#, &answer).is_err());
+        bindings.expect("200", r#"{"D": null}"#, &answer).unwrap();
+        assert!(bindings.expect("200", r#"{"C": null}"#, &answer).is_err());
         assert!(bindings.expect("DisabledException", "", &answer).is_err());
         assert_eq!(bindings.fill("k=$n"), "k=x");
     }

@@ -8,12 +8,14 @@ use crate::{
     scenario::{Action, Bindings, Step, Who},
 };
 use keyward_crypto::{Keyring, Provider, RootKey, SeededEntropy};
-use keyward_engine::{Engine, Service, Settings, World};
+use keyward_engine::{Engine, NoProxies, Service, Settings, World};
 use keyward_policy::PolicyEngine;
 use keyward_sigv4::{Credentials, Request, Scope, sign};
 use keyward_store::{Durability, NewStore, Options, Silent, Store};
 use keyward_telemetry::Metrics;
-use keyward_types::{AccountId, Caller, Clock, Entropy as _, KmsError, Origin, Region, Timestamp};
+use keyward_types::{
+    AccountId, Caller, Clock, Entropy as _, KeyStoreProxy, KmsError, Origin, Region, Timestamp,
+};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
@@ -85,6 +87,8 @@ pub struct TestService {
     pub clock: Arc<TestClock>,
     pub directory: Arc<tempfile::TempDir>,
     http: OnceLock<keyward_server::Running>,
+    /// Keeps its connections: a test may make thousands of requests.
+    agent: ureq::Agent,
 }
 
 impl TestService {
@@ -98,6 +102,14 @@ impl TestService {
     /// # Panics
     /// When it does not start; that is a failed test.
     pub fn seeded(seed: u64) -> Self {
+        Self::seeded_with(seed, Arc::new(NoProxies))
+    }
+
+    /// The same, with a way to external key store proxies.
+    ///
+    /// # Panics
+    /// As [`TestService::seeded`].
+    pub fn seeded_with(seed: u64, proxies: Arc<dyn KeyStoreProxy>) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let entropy = Arc::new(SeededEntropy::from_number(seed));
         let root = RootKey::generate(&mut *entropy.generator());
@@ -118,14 +130,17 @@ impl TestService {
             keyring,
             provider: Provider::RustCrypto,
             policies: PolicyEngine::new(),
-            proxies: std::sync::Arc::new(keyward_engine::NoProxies),
+            proxies,
             metrics: Arc::new(Metrics::new(&Engine::operation_names())),
             settings: Settings::new(
                 AccountId::parse(ACCOUNT).expect("twelve digits"),
                 Region::parse(REGION).expect("a Region"),
             ),
         });
-        let service = Self { engine, clock, directory: Arc::new(directory), http: OnceLock::new() };
+        let agent =
+            ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().into();
+        let service =
+            Self { engine, clock, directory: Arc::new(directory), http: OnceLock::new(), agent };
         service.root_of(ACCOUNT);
         service
     }
@@ -259,10 +274,8 @@ impl TestService {
         {
             builder = builder.header(name, value);
         }
-        let agent: ureq::Agent =
-            ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().into();
-        let mut response =
-            agent.run(builder.body(body.to_vec()).expect("a request")).expect("the server answers");
+        let request = builder.body(body.to_vec()).expect("a request");
+        let mut response = self.agent.run(request).expect("the server answers");
         (response.status().as_u16(), response.body_mut().read_to_string().expect("a body"))
     }
 

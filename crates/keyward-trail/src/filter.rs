@@ -1,7 +1,8 @@
 //! Which records a reader asks for: what `keyward events list` and the event pages filter by.
 //!
-//! It reads one record at a time; narrowing by index is the store's business.
+//! It is a small form of a [`Query`], and is evaluated as one.
 
+use crate::query::{Condition, Field, Moment, Pattern, Query, Term};
 use keyward_types::{ErrorCode, Outcome, Timestamp};
 use serde_json::Value;
 
@@ -27,29 +28,40 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// Whether all conditions hold. For many records, make the query once.
     pub fn matches(&self, record: &Value) -> bool {
-        let holds = |condition: &Option<String>, test: fn(&Value, &str) -> bool| {
-            condition.as_deref().is_none_or(|wanted| test(record, wanted))
-        };
-        holds(&self.operation, operation)
-            && holds(&self.id, id)
-            && self.in_time(record)
-            && holds(&self.outcome, outcome)
-            && holds(&self.principal, principal)
-            && holds(&self.key, key)
-            && self.text.as_ref().is_none_or(|text| contains(record, &text.to_lowercase()))
+        // A filter has no spans back from now, so that any time will do.
+        Query::from(self).matches(record, Timestamp(0))
     }
+}
 
-    fn in_time(&self, record: &Value) -> bool {
-        if self.since.is_none() && self.until.is_none() {
-            return true;
+/// A filter is a query of a few fields, of which a principal and a key may be named in part.
+impl From<&Filter> for Query {
+    fn from(filter: &Filter) -> Self {
+        let literal = |text: &String| Pattern::literal(text);
+        let part = |text: &String| Pattern::part(text);
+        // The start of an ARN, or `role/`, would be compared whole in a query.
+        let of_arn = |text: &String| text.starts_with("arn:") || text.contains('/');
+        let principal = |text: &String| if of_arn(text) { part(text) } else { literal(text) };
+        let conditions = [
+            (Field::Operation, filter.operation.as_ref().map(literal)),
+            (Field::Id, filter.id.as_ref().map(literal)),
+            (Field::Result, filter.outcome.as_ref().map(literal)),
+            (Field::Principal, filter.principal.as_ref().map(principal)),
+            (Field::Key, filter.key.as_ref().map(part)),
+            (Field::Text, filter.text.as_ref().map(literal)),
+        ];
+        let terms = conditions
+            .into_iter()
+            .filter_map(|(field, pattern)| Term::new(Condition::Says(field, vec![pattern?])));
+        let mut query = terms.fold(Self::new(), Self::with);
+        if let Some(since) = filter.since {
+            query = query.since(Moment::at(since));
         }
-        let time = chrono::DateTime::parse_from_rfc3339(text(record, "eventTime"));
-        time.is_ok_and(|time| {
-            let seconds = time.timestamp();
-            self.since.is_none_or(|since| since.seconds() <= seconds)
-                && self.until.is_none_or(|until| seconds <= until.seconds())
-        })
+        if let Some(until) = filter.until {
+            query = query.until(Moment::at(until));
+        }
+        query
     }
 }
 
@@ -65,59 +77,6 @@ pub(crate) fn class(record: &Value) -> &'static str {
 
 pub(crate) fn text<'r>(record: &'r Value, member: &str) -> &'r str {
     record.get(member).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn operation(record: &Value, wanted: &str) -> bool {
-    text(record, "eventName").eq_ignore_ascii_case(wanted)
-}
-
-fn id(record: &Value, wanted: &str) -> bool {
-    ["eventID", "requestID"].iter().any(|member| text(record, member).eq_ignore_ascii_case(wanted))
-}
-
-fn outcome(record: &Value, wanted: &str) -> bool {
-    let class = class(record);
-    class.eq_ignore_ascii_case(wanted)
-        || (wanted.eq_ignore_ascii_case("failure") && class != "success")
-        || (class != "success" && text(record, "errorCode").eq_ignore_ascii_case(wanted))
-}
-
-fn principal(record: &Value, wanted: &str) -> bool {
-    let at = |pointer: &str| record.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    [
-        "/userIdentity/arn",
-        "/userIdentity/sessionContext/sessionIssuer/arn",
-        "/userIdentity/invokedBy",
-    ]
-    .iter()
-    .any(|pointer| at(pointer).contains(wanted))
-        || ["/userIdentity/principalId", "/userIdentity/accessKeyId"]
-            .iter()
-            .any(|pointer| at(pointer) == wanted)
-}
-
-fn key(record: &Value, wanted: &str) -> bool {
-    let resources = record.get("resources").and_then(Value::as_array);
-    let named = record.get("requestParameters").and_then(Value::as_object);
-    let names_key =
-        |member: &str| member.to_ascii_lowercase().ends_with("keyid") || member == "aliasName";
-    resources.into_iter().flatten().any(|resource| text(resource, "ARN").contains(wanted))
-        || named
-            .into_iter()
-            .flatten()
-            .any(|(member, value)| names_key(member) && value.as_str() == Some(wanted))
-}
-
-fn contains(value: &Value, lower: &str) -> bool {
-    match value {
-        Value::String(text) => text.to_lowercase().contains(lower),
-        Value::Array(items) => items.iter().any(|item| contains(item, lower)),
-        Value::Object(map) => {
-            map.iter().any(|(k, v)| k.to_lowercase().contains(lower) || contains(v, lower))
-        }
-        Value::Number(number) => number.to_string().contains(lower),
-        Value::Null | Value::Bool(_) => false,
-    }
 }
 
 #[cfg(test)]
@@ -156,6 +115,10 @@ mod tests {
             (false, Filter { outcome: some("success"), ..all() }),
             (false, Filter { outcome: some("server_error"), ..all() }),
             (true, Filter { principal: some("role/team/App"), ..all() }),
+            (true, Filter { principal: some("arn:aws:sts::111122223333:"), ..all() }),
+            (true, Filter { principal: some("role/team/A"), ..all() }),
+            (true, Filter { principal: some("AROA1:worker"), ..all() }),
+            (false, Filter { principal: some("AROA1:wor"), ..all() }),
             (true, Filter { principal: some("ASIA1"), ..all() }),
             (false, Filter { principal: some("ASIA"), ..all() }),
             (true, Filter { key: some("alias/app"), ..all() }),

@@ -84,6 +84,20 @@ impl<'a> UserIdentity<'a> {
         }
     }
 
+    /// The caller as the owner of what it used hears of it.
+    pub(crate) fn outsider(caller: &'a Caller) -> Self {
+        Self {
+            kind: Some("AWSAccount"),
+            principal_id: Some(&caller.user_id),
+            arn: None,
+            account_id: Some(caller.account.as_str()),
+            access_key_id: None,
+            user_name: None,
+            session_context: None,
+            invoked_by: None,
+        }
+    }
+
     fn service(name: &'a str, account: &'a str) -> Self {
         let internal = name == INTERNAL;
         Self {

@@ -1,22 +1,35 @@
-//! Events in CloudTrail's form, and the questions asked of them.
+//! Events in CloudTrail's form, what proves that none was changed, and the questions asked of them.
 //!
-//! One way in, [`Record::to_json`]; three ways to read what came of it: [`explained_of`], [`explain`]
-//! and [`Filter`]. [`withhold`] takes the policy text out for those who may not read it.
-//! [`files`] is the log as files, with digests that prove them.
-//! It stores nothing, and proves nothing about the log itself: that is the log's business.
+//! - *Writing:* one way in, [`Record::to_json`].
+//! - *Reading:* [`explained_of`], [`explain`], and [`query`], of which [`Filter`] is a small form.
+//!   [`withhold`] takes the policy text out for those who may not read it.
+//! - *Proving:* [`merkle`] is the tree over the stored bytes, [`checkpoint`] the log's signed word on its
+//!   size and root, [`proof`] the proof of one event as text, [`audit`] the walk that checks a whole log,
+//!   [`witness`] the judgement of somebody who remembers; [`note`] is the form of what is signed.
+//! - *Showing:* [`files`] is the log as CloudTrail's files, with digests that prove them.
+//!
+//! It stores nothing, signs nothing by itself, and reads no clock: nodes, keys and times come in.
 //!
 //! INVARIANT: no member that could hold plaintext, ciphertext, a message, a signature, a token or key
 //! bytes is written, even when it is handed over.
+//! INVARIANT: what is read from outside is read strictly, within limits, and never panics.
 //! Source: <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html>
 
+pub mod audit;
+pub mod checkpoint;
 mod clean;
 mod explain;
 pub mod files;
 mod filter;
 mod identity;
+pub mod merkle;
 mod name;
+pub mod note;
+pub mod proof;
+pub mod query;
 mod record;
 mod trace;
+pub mod witness;
 
 pub use clean::WITHHELD;
 pub use explain::explain;

@@ -60,6 +60,8 @@ pub struct Extra<'a> {
     pub tls: Option<TlsDetails<'a>>,
     /// The account that this copy is for, when it is not the caller's own.
     pub recipient_account: Option<&'a str>,
+    /// Whether the record is the copy of a resource's owner, who is told the caller's account and id alone.
+    pub outsider: bool,
     /// The same id in every copy of an event that several accounts receive.
     pub shared_event_id: Option<Uuid>,
     /// What an internal event did, such as the materials of RotateKey.
@@ -97,6 +99,11 @@ impl Record<'_> {
         to_vec(&wire)
     }
 
+    /// The digests under which the written record is filed; see [`crate::query`].
+    pub fn terms(&self, extra: &Extra<'_>) -> Vec<u64> {
+        crate::query::terms(self, extra)
+    }
+
     fn wire<'w>(&'w self, extra: &Extra<'w>) -> Wire<'w> {
         let Self { caller, .. } = self;
         let origin = &caller.origin;
@@ -110,7 +117,10 @@ impl Record<'_> {
             TlsDetails { tls_version: None, cipher_suite: None, client_provided_host_header: host };
         Wire {
             event_version: EVENT_VERSION,
-            user_identity: UserIdentity::of(caller),
+            user_identity: match extra.outsider {
+                true => UserIdentity::outsider(caller),
+                false => UserIdentity::of(caller),
+            },
             event_time: iso_seconds(self.time),
             event_source: format!("{}.amazonaws.com", self.service),
             event_name: self.operation,

@@ -5,6 +5,7 @@
 //! It never holds plaintext, ciphertext, messages, signatures, tokens or key bytes.
 
 use crate::{ErrorCode, Timestamp};
+use sha2::{Digest as _, Sha256};
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,4 +50,19 @@ pub struct Event {
     pub summary: EventSummary,
     /// The CloudTrail record as JSON.
     pub record: Vec<u8>,
+    /// Digests of the terms under which it is filed ([`term`]), in rising order.
+    pub terms: Vec<u64>,
+}
+
+/// The digest of one term: what the record says in a field. Two terms that share one are told apart by reading the
+/// record.
+pub fn term(field: &str, value: &str) -> u64 {
+    let hash: [u8; 32] = Sha256::new()
+        .chain_update(field.as_bytes())
+        .chain_update([0])
+        .chain_update(value.as_bytes())
+        .finalize()
+        .into();
+    let [a, b, c, d, e, f, g, h, ..] = hash;
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }

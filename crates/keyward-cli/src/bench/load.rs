@@ -2,6 +2,7 @@
 //!
 //! It reads just enough of HTTP/1.1 to find where an answer ends.
 
+use super::{Span, now};
 use crate::exit::{CliError, Exit};
 use std::{
     net::{SocketAddr, TcpStream as Blocking},
@@ -67,25 +68,29 @@ pub(super) fn once(address: SocketAddr, request: &[u8]) -> Result<Answer, CliErr
     }
 }
 
-/// Sends `request` over `connections` for `seconds`, after a warm-up of a tenth of that.
+/// Sends `request` over `connections` for the span.
 pub(super) fn run(
     address: SocketAddr,
     request: &[u8],
     connections: usize,
-    seconds: u64,
+    span: Span,
 ) -> Result<Measured, CliError> {
     let request: std::sync::Arc<[u8]> = request.into();
-    let tasks = runtime()?.block_on(async {
-        let warm = now() + Duration::from_millis(seconds * 100);
-        let end = warm + Duration::from_secs(seconds);
+    let (tasks, seconds) = runtime()?.block_on(async {
+        let (warm, end) = span.from(now());
+        let requests_max = span.requests_max();
         let tasks: Vec<_> = (0..connections)
-            .map(|_| tokio::spawn(drive(address, std::sync::Arc::clone(&request), warm, end)))
+            .map(|_| {
+                let request = std::sync::Arc::clone(&request);
+                tokio::spawn(drive(address, request, (warm, end), requests_max))
+            })
             .collect();
         let mut done = Vec::with_capacity(tasks.len());
         for task in tasks {
             done.push(task.await);
         }
-        done
+        // What is still under way at the end is waited for, and counted as if it had come in time.
+        (done, now().min(end).duration_since(warm).as_secs_f64())
     });
     let mut measured = Measured::default();
     for task in tasks {
@@ -95,20 +100,20 @@ pub(super) fn run(
     }
     measured.latencies_us.sort_unstable();
     #[expect(clippy::cast_precision_loss, reason = "counts of a short run fit 53 bits")]
-    let per_second = measured.latencies_us.len() as f64 / seconds as f64;
+    let per_second = measured.latencies_us.len() as f64 / seconds;
     Ok(Measured { per_second, ..measured })
 }
 
 async fn drive(
     address: SocketAddr,
     request: std::sync::Arc<[u8]>,
-    warm: Instant,
-    end: Instant,
+    (warm, end): (Instant, Instant),
+    requests_max: u64,
 ) -> std::io::Result<(Vec<u32>, u64)> {
     let mut connection = Connection::open(address).await?;
     let (mut latencies, mut errors) = (Vec::new(), 0);
-    let mut sent = now();
-    while sent < end {
+    let (mut sent, mut left) = (now(), requests_max);
+    while sent < end && 0 < left {
         let answer = connection.exchange(&request).await?;
         let received = now();
         if warm <= sent {
@@ -116,7 +121,7 @@ async fn drive(
                 .push(u32::try_from(received.duration_since(sent).as_micros()).unwrap_or(u32::MAX));
             errors += u64::from(answer.status != 200);
         }
-        sent = received;
+        (sent, left) = (received, left - 1);
     }
     Ok((latencies, errors))
 }
@@ -164,9 +169,4 @@ fn whole_answer(buffer: &[u8]) -> Option<Answer> {
 
 fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
     tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::failure)
-}
-
-#[expect(clippy::disallowed_methods, reason = "a benchmark measures with the real clock")]
-fn now() -> Instant {
-    Instant::now()
 }

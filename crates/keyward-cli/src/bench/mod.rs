@@ -1,131 +1,184 @@
-//! `keyward bench`: requests per second and latency of a running service, beside a bare actix-web echo
-//! of the same request and answer sizes, measured in the same run with the same client.
+//! `keyward bench`: requests per second and latency of a running service, beside what bounds it, measured in
+//! the same run.
+//!
+//! | beside | is | for |
+//! |---|---|---|
+//! | the echo | a bare actix-web service with the same request and answer sizes, asked by the same client | the rows that are measured by default |
+//! | raw | the same cryptography called in this process ([`raw`]), on as many threads as there are cores | every row |
 //!
 //! Machines differ and are noisy: read the ratios. Nothing here is a test.
 //! Requests are signed once and sent again and again, so that the client costs as little as it can;
 //! the service verifies each of them.
 
+mod echo;
 mod load;
+mod raw;
+mod rows;
 
 use crate::{
-    args::{Bench, BenchEcho, Common},
+    args::{Bench, BenchEcho, Common, Crypto},
     client::{Client, now_seconds},
     exit::{CliError, Exit},
     output::{self, Format},
 };
+use echo::Echo;
+use indicatif::{ProgressBar, ProgressStyle};
+use keyward_crypto::Provider;
 use keyward_sigv4::{Credentials, Request, Scope, sign};
 use load::Measured;
-use serde_json::{Value, json};
+pub(crate) use rows::parse_choice;
+use rows::{Asked, Keys, Row, chosen};
+use serde_json::json;
 use std::{
-    net::{SocketAddr, TcpListener, ToSocketAddrs as _},
-    process::{Child, Command, Stdio},
+    net::{SocketAddr, ToSocketAddrs as _},
+    time::{Duration, Instant},
 };
 
-/// One operation with a fixed input.
-struct Workload {
+const HEADINGS: &[&str] =
+    &["WORKLOAD", "REQUESTS/S", "P50 MS", "P99 MS", "ECHO/S", "RATIO", "RAW/S", "OF RAW"];
+
+/// How long one measurement goes on.
+#[derive(Clone, Copy)]
+struct Span {
+    seconds: u64,
+    requests: Option<u64>,
+}
+
+impl Span {
+    /// When counting begins, after a warm-up of a tenth, and when it ends. A counted run has no warm-up.
+    fn from(self, start: Instant) -> (Instant, Instant) {
+        let warm_up_ms = if self.requests.is_some() { 0 } else { self.seconds * 100 };
+        let warm = start + Duration::from_millis(warm_up_ms);
+        (warm, warm + Duration::from_secs(self.seconds))
+    }
+
+    /// Requests of one connection, or calls of one thread.
+    fn requests_max(self) -> u64 {
+        self.requests.unwrap_or(u64::MAX)
+    }
+}
+
+/// A row's result.
+struct Line {
     name: &'static str,
-    operation: &'static str,
-    input: Value,
+    ours: Measured,
+    echo: Option<Measured>,
+    raw: f64,
 }
 
 pub(crate) fn run(common: &Common, options: &Bench) -> Result<Exit, CliError> {
     let client = Client::new(common);
     let address = address(&common.endpoint)?;
-    let mut rows = Vec::new();
-    for workload in workloads(&client)? {
-        if !options.only.is_empty() && !options.only.iter().any(|name| name == workload.name) {
-            continue;
+    let mut keys = Keys::of(&client);
+    let rows = chosen(options);
+    let bar = bar(rows.len());
+    let mut table = Vec::new();
+    for row in rows {
+        bar.set_message(row.name);
+        let asked = keys.asked(row.job)?;
+        let request = signed(common, &client, address, &asked);
+        let line = measure(row, options, address, &request)?;
+        match common.output {
+            Format::Json => output::json_line(&line.json()),
+            Format::Text => table.push(line.cells()),
         }
-        let request = signed(common, &client, address, &workload);
-        let answer = load::once(address, &request)?;
-        let echo = Echo::start(answer.body_bytes)?;
-        let bare = load::run(echo.address, &request, options.connections, options.seconds)?;
-        let ours = load::run(address, &request, options.connections, options.seconds)?;
-        report(common.output, &workload, &ours, &bare, &mut rows);
+        if 0 < line.ours.errors {
+            let errors = line.ours.errors;
+            bar.suspend(|| {
+                output::warn(&format!("{}: {errors} answers were no success", row.name))
+            });
+        }
+        bar.inc(1);
     }
+    bar.finish_and_clear();
     if common.output == Format::Text {
+        output::table(HEADINGS, &table);
         let cores = std::thread::available_parallelism().map_or(0, usize::from);
-        output::table(&["WORKLOAD", "REQUESTS/S", "P50 MS", "P99 MS", "ECHO/S", "RATIO"], &rows);
         output::note(&format!(
             "{cores} cores, {} connections, {} s each; client, service and echo share the machine",
             options.connections, options.seconds
+        ));
+        output::note(&format!(
+            "raw: keyward-crypto alone on {cores} threads, provider {}",
+            match options.crypto {
+                Crypto::Default => "default",
+                Crypto::Rustcrypto => "rustcrypto",
+            }
         ));
     }
     Ok(Exit::Ok)
 }
 
-fn report(
-    format: Format,
-    workload: &Workload,
-    ours: &Measured,
-    bare: &Measured,
-    rows: &mut Vec<Vec<String>>,
-) {
-    let ratio = ours.per_second / bare.per_second;
-    match format {
-        Format::Json => output::json_line(&json!({
-            "Workload": workload.name,
+fn measure(
+    row: &Row,
+    options: &Bench,
+    address: SocketAddr,
+    request: &[u8],
+) -> Result<Line, CliError> {
+    let span = Span { seconds: options.seconds, requests: options.requests };
+    let provider = match options.crypto {
+        Crypto::Default => Provider::Default,
+        Crypto::Rustcrypto => Provider::RustCrypto,
+    };
+    let answer = load::once(address, request)?;
+    let echo = row.by_default.then(|| {
+        let echo = Echo::start(answer.body_bytes)?;
+        load::run(echo.address, request, options.connections, span)
+    });
+    let echo = echo.transpose()?;
+    let ours = load::run(address, request, options.connections, span)?;
+    let raw = raw::run(row.job, provider, span)?;
+    Ok(Line { name: row.name, ours, echo, raw })
+}
+
+impl Line {
+    fn json(&self) -> serde_json::Value {
+        let Self { name, ours, echo, raw } = self;
+        json!({
+            "Workload": name,
             "RequestsPerSecond": ours.per_second.round(),
             "LatencyMsP50": ours.latency_ms(0.5),
             "LatencyMsP99": ours.latency_ms(0.99),
             "Errors": ours.errors,
-            "EchoRequestsPerSecond": bare.per_second.round(),
-            "Ratio": ratio,
-        })),
-        Format::Text => rows.push(vec![
-            workload.name.to_owned(),
+            "EchoRequestsPerSecond": echo.as_ref().map(|echo| echo.per_second.round()),
+            "Ratio": echo.as_ref().map(|echo| ours.per_second / echo.per_second),
+            "RawPerSecond": raw.round(),
+            "RatioOfRaw": ours.per_second / raw,
+        })
+    }
+
+    fn cells(&self) -> Vec<String> {
+        let Self { name, ours, echo, raw } = self;
+        let of_echo = |cell: fn(f64, f64) -> String| {
+            echo.as_ref()
+                .map_or_else(|| "-".to_owned(), |echo| cell(ours.per_second, echo.per_second))
+        };
+        vec![
+            (*name).to_owned(),
             format!("{:.0}", ours.per_second),
             format!("{:.2}", ours.latency_ms(0.5)),
             format!("{:.2}", ours.latency_ms(0.99)),
-            format!("{:.0}", bare.per_second),
-            format!("{ratio:.3}"),
-        ]),
-    }
-    if 0 < ours.errors {
-        output::warn(&format!("{}: {} answers were no success", workload.name, ours.errors));
+            of_echo(|_, echo| format!("{echo:.0}")),
+            of_echo(|ours, echo| format!("{:.3}", ours / echo)),
+            format!("{raw:.0}"),
+            format!("{:.3}", ours.per_second / raw),
+        ]
     }
 }
 
-/// Makes the keys, and says what is measured.
-fn workloads(client: &Client<'_>) -> Result<Vec<Workload>, CliError> {
-    let key = |input: Value| {
-        let answer = client.call("CreateKey", &input)?;
-        Ok(answer.pointer("/KeyMetadata/KeyId").cloned().unwrap_or_default())
-    };
-    let symmetric = key(json!({"Description": "keyward bench"}))?;
-    let rsa = key(
-        json!({"Description": "keyward bench", "KeySpec": "RSA_2048", "KeyUsage": "SIGN_VERIFY"}),
-    )?;
-    let p256 = key(
-        json!({"Description": "keyward bench", "KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"}),
-    )?;
-    let plaintext = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
-    let context = json!({"tenant": "acme"});
-    let encrypt = json!({"KeyId": symmetric, "Plaintext": plaintext, "EncryptionContext": context});
-    let blob = client.call("Encrypt", &encrypt)?.get("CiphertextBlob").cloned().unwrap_or_default();
-    let decrypt = json!({"CiphertextBlob": blob, "EncryptionContext": context});
-    let sign = |key: &Value, algorithm: &str| json!({"KeyId": key, "Message": plaintext, "SigningAlgorithm": algorithm});
-    Ok(vec![
-        Workload { name: "encrypt", operation: "Encrypt", input: encrypt },
-        Workload { name: "decrypt", operation: "Decrypt", input: decrypt },
-        Workload { name: "sign-p256", operation: "Sign", input: sign(&p256, "ECDSA_SHA_256") },
-        Workload {
-            name: "sign-rsa-2048",
-            operation: "Sign",
-            input: sign(&rsa, "RSASSA_PSS_SHA_256"),
-        },
-    ])
+/// A bar on a terminal, nothing elsewhere.
+fn bar(rows: usize) -> ProgressBar {
+    let bar = ProgressBar::new(u64::try_from(rows).unwrap_or(u64::MAX));
+    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}") {
+        bar.set_style(style);
+    }
+    bar
 }
 
 /// The whole request as it goes over the wire.
-fn signed(
-    common: &Common,
-    client: &Client<'_>,
-    address: SocketAddr,
-    workload: &Workload,
-) -> Vec<u8> {
-    let (host, target) = (address.to_string(), format!("TrentService.{}", workload.operation));
-    let body = workload.input.to_string();
+fn signed(common: &Common, client: &Client<'_>, address: SocketAddr, asked: &Asked) -> Vec<u8> {
+    let (host, target) = (address.to_string(), format!("TrentService.{}", asked.operation));
+    let body = asked.input.to_string();
     let headers = [
         ("host", host.as_str()),
         ("content-type", "application/x-amz-json-1.1"),
@@ -161,45 +214,12 @@ fn address(endpoint: &str) -> Result<SocketAddr, CliError> {
     })
 }
 
-/// A bare actix-web echo in a process of its own, as the service is.
-struct Echo {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Echo {
-    fn start(answer_bytes: usize) -> Result<Self, CliError> {
-        let address = TcpListener::bind("127.0.0.1:0")
-            .and_then(|listener| listener.local_addr())
-            .map_err(CliError::failure)?;
-        let program = std::env::current_exe().map_err(CliError::failure)?;
-        let child = Command::new(program)
-            .args([
-                "bench-echo",
-                "--listen",
-                &address.to_string(),
-                "--answer-bytes",
-                &answer_bytes.to_string(),
-            ])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()
-            .map_err(CliError::failure)?;
-        let echo = Self { child, address };
-        load::await_listener(address)?;
-        Ok(echo)
-    }
-}
-
-impl Drop for Echo {
-    fn drop(&mut self) {
-        // It ends with us; whether it had ended already does not matter.
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
 pub(crate) fn echo(options: &BenchEcho) -> Result<Exit, CliError> {
     keyward_server::echo::serve(options.listen, options.answer_bytes).map_err(CliError::failure)?;
     Ok(Exit::Ok)
+}
+
+#[expect(clippy::disallowed_methods, reason = "a benchmark measures with the real clock")]
+fn now() -> Instant {
+    Instant::now()
 }

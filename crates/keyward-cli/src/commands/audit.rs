@@ -2,47 +2,204 @@
 
 use super::{offline, verify_files};
 use crate::{
-    args::{Audit, Common},
+    args::{Audit, Common, RootKeyArgs},
+    client::{Client, encoded},
     exit::{CliError, Exit},
     output::{self, Format},
 };
-use keyward_server::StartError;
+use keyward_engine::log::log_verifier;
+use keyward_server::{StartError, VerifiedLog};
 use keyward_store::{SledState, StoreError, Verified};
-use serde_json::json;
+use keyward_trail::{
+    checkpoint::{SignedCheckpoint, Trust},
+    merkle::{leaf_hash, verify_consistency},
+    note::VerifierKey,
+    proof::Proof,
+};
+use keyward_types::Blob;
+use serde_json::{Value, json};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 /// 0 when all holds, 9 when anything was changed.
 pub(super) fn audit(common: &Common, command: &Audit) -> Result<Exit, CliError> {
-    let (data, root) = match command {
-        Audit::Verify { data, root } => (data, root),
-        Audit::VerifyFiles { folder, public_key, until } => {
-            return verify_files::verify_files(common, folder, public_key, until.as_deref());
+    match command {
+        Audit::Verify { data, checkpoint, root } => verify(common, data, checkpoint, root),
+        Audit::Key => {
+            let answer = Client::new(common).read("/v1/log/key", &[])?;
+            match common.output {
+                Format::Json => output::json(&answer),
+                Format::Text => output::line(text(&answer, "VerifierKey")),
+            }
+            Ok(Exit::Ok)
         }
-    };
+        Audit::Checkpoint => {
+            let query = [("new", "true".to_owned())];
+            output::text(&Client::new(common).read_text("/v1/log/checkpoint", &query)?);
+            Ok(Exit::Ok)
+        }
+        Audit::Prove { id } => {
+            let path = format!("/v1/log/proof/{}", encoded(id));
+            output::text(&Client::new(common).read_text(&path, &[])?);
+            Ok(Exit::Ok)
+        }
+        Audit::CheckProof { file, key, record } => {
+            check_proof(common, file, key, record.as_deref())
+        }
+        Audit::VerifyFiles { folder, public_key, until } => {
+            verify_files::verify_files(common, folder, public_key, until.as_deref())
+        }
+        Audit::Consistent { file, key } => consistent(common, file, key),
+    }
+}
+
+fn verify(
+    common: &Common,
+    data: &Path,
+    checkpoints: &[PathBuf],
+    root: &RootKeyArgs,
+) -> Result<Exit, CliError> {
+    let mut brought = Vec::new();
+    for file in checkpoints {
+        brought
+            .push(SignedCheckpoint::parse(&read(file)?).map_err(|error| unusable(file, &error))?);
+    }
     let progress = offline::Bar::new();
-    let verified = keyward_server::verify(&offline::config(data, root), &progress);
+    let verified = keyward_server::verify(&offline::config(data, root), &progress, &brought);
     progress.done();
     match verified {
         Ok(verified) => {
             report(common.output, &verified);
             Ok(Exit::Ok)
         }
-        Err(StartError::Store(error @ (StoreError::Corrupt { .. } | StoreError::Lost { .. }))) => {
-            match common.output {
-                Format::Json => {
-                    output::json(&json!({"Intact": false, "Problem": error.to_string()}))
-                }
-                Format::Text => output::line(&format!("changed: {error}")),
-            }
-            Ok(Exit::Integrity)
-        }
+        Err(
+            error @ (StartError::Log(_)
+            | StartError::Store(StoreError::Corrupt { .. } | StoreError::Lost { .. })),
+        ) => Ok(changed(common, &error.to_string())),
         Err(error) => Err(offline::error(&error)),
     }
 }
 
-fn report(format: Format, verified: &Verified) {
+/// Says what does not hold.
+fn changed(common: &Common, problem: &str) -> Exit {
+    match common.output {
+        Format::Json => output::json(&json!({"Intact": false, "Problem": problem})),
+        Format::Text => output::line(&format!("changed: {problem}")),
+    }
+    Exit::Integrity
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, CliError> {
+    fs::read(file).map_err(|error| unusable(file, &error))
+}
+
+fn unusable(file: &Path, error: &dyn std::fmt::Display) -> CliError {
+    CliError::new(Exit::Usage, format!("{}: {error}", file.display()))
+}
+
+fn text<'v>(value: &'v Value, name: &str) -> &'v str {
+    value.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn verifier_key(text: &str) -> Result<VerifierKey, CliError> {
+    text.parse().map_err(|error| CliError::new(Exit::Usage, format!("--key: {error}")))
+}
+
+/// Trust in one log alone.
+fn trust(key: &VerifierKey) -> Trust<'_> {
+    Trust { origin: key.name(), log: core::slice::from_ref(key), witnesses: &[], quorum: 0 }
+}
+
+fn check_proof(
+    common: &Common,
+    file: &Path,
+    key: &str,
+    record: Option<&Path>,
+) -> Result<Exit, CliError> {
+    let key = verifier_key(key)?;
+    let proof = Proof::parse(&read(file)?).map_err(|error| unusable(file, &error))?;
+    let record = match record {
+        Some(record) => read(record)?,
+        None if proof.extra().is_empty() => {
+            let words = "the proof does not bring the event along; name it with --record";
+            return Err(CliError::new(Exit::Usage, words));
+        }
+        None => proof.extra().to_vec(),
+    };
+    match proof.verify(&leaf_hash(&record), &trust(&key), &log_verifier) {
+        Err(error) => Ok(changed(common, &error.to_string())),
+        Ok(opened) => {
+            let event: Value = serde_json::from_slice(&record).map_err(CliError::failure)?;
+            let size = opened.checkpoint.size;
+            match common.output {
+                Format::Json => output::json(
+                    &json!({"Intact": true, "Number": proof.index(), "Size": size, "Event": event}),
+                ),
+                Format::Text => {
+                    output::note(&format!("event {} of {size} of {}", proof.index(), key.name()));
+                    output::json(&event);
+                }
+            }
+            Ok(Exit::Ok)
+        }
+    }
+}
+
+/// The running log's own newest checkpoint, held against an older one.
+fn consistent(common: &Common, file: &Path, key: &str) -> Result<Exit, CliError> {
+    let key = verifier_key(key)?;
+    let verified = |bytes: &[u8]| {
+        let parsed = SignedCheckpoint::parse(bytes).map_err(|error| error.to_string())?;
+        let opened = parsed.verify(&trust(&key), &log_verifier);
+        opened.map(|opened| opened.checkpoint).map_err(|error| error.to_string())
+    };
+    let old = match verified(&read(file)?) {
+        Ok(old) => old,
+        Err(error) => return Err(unusable(file, &error)),
+    };
+    let client = Client::new(common);
+    let note = client.read_text("/v1/log/checkpoint", &[("new", "true".to_owned())])?;
+    let new = match verified(note.as_bytes()) {
+        Ok(new) => new,
+        Err(error) => return Ok(changed(common, &error)),
+    };
+    if new.size < old.size {
+        let words = format!("the log had {} events, and has {} now", old.size, new.size);
+        return Ok(changed(common, &words));
+    }
+    let query = [("from", old.size.to_string()), ("to", new.size.to_string())];
+    let answer = client.read("/v1/log/consistency", &query)?;
+    let path = answer.get("Hashes").cloned().and_then(|hashes| {
+        let blobs: Vec<Blob> = serde_json::from_value(hashes).ok()?;
+        blobs
+            .iter()
+            .map(|blob| blob.0.as_slice().try_into().ok())
+            .collect::<Option<Vec<[u8; 32]>>>()
+    });
+    let path = path.ok_or_else(|| CliError::failure("the answer holds no hashes"))?;
+    match verify_consistency(old.size, &old.root, new.size, &new.root, &path) {
+        Err(error) => Ok(changed(common, &error.to_string())),
+        Ok(()) => {
+            let (from, to) = (old.size, new.size);
+            match common.output {
+                Format::Json => output::json(&json!({"Intact": true, "From": from, "To": to})),
+                Format::Text => output::line(&format!(
+                    "intact: the log of {to} events begins with the {from} of the checkpoint"
+                )),
+            }
+            Ok(Exit::Ok)
+        }
+    }
+}
+
+fn report(format: Format, verified: &VerifiedLog) {
+    let VerifiedLog { store, root, checkpoints } = verified;
+    let root: String = root.iter().map(|byte| format!("{byte:02x}")).collect();
     let Verified { segments, frames, commits, events, records, journal_bytes, torn_bytes, .. } =
-        *verified;
-    let behind = match verified.sled {
+        *store;
+    let behind = match store.sled {
         SledState::Equal => 0,
         SledState::Behind { commits } => commits,
     };
@@ -57,10 +214,12 @@ fn report(format: Format, verified: &Verified) {
             "JournalBytes": journal_bytes,
             "UnacknowledgedBytes": torn_bytes,
             "CommitsToReplay": behind,
+            "TreeRoot": root,
+            "Checkpoints": checkpoints,
         })),
         Format::Text => {
             output::line(&format!(
-                "intact: {events} events and {records} records in {commits} commits, {segments} segments"
+                "intact: {events} events and {records} records in {commits} commits, {segments} segments; {checkpoints} checkpoints hold"
             ));
             if 0 < torn_bytes || 0 < behind {
                 output::note(&format!(

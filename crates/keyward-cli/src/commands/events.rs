@@ -1,6 +1,6 @@
 //! `keyward events`: the log, listed, followed, shown and exported.
 
-use super::export;
+use super::{export, versions::date};
 use crate::{
     args::{Common, EventFilter, Events},
     client::{Client, encoded},
@@ -13,6 +13,7 @@ use std::io::{BufRead as _, BufReader};
 pub(super) fn events(common: &Common, command: &Events) -> Result<Exit, CliError> {
     match command {
         Events::List { filter, limit } => list(common, filter, *limit),
+        Events::Stats { filter, by, limit } => stats(common, filter, by.as_deref(), *limit),
         Events::Tail { filter } => tail(common, filter),
         Events::Show { id } => {
             let event = Client::new(common).read(&format!("/v1/events/{}", encoded(id)), &[])?;
@@ -24,8 +25,10 @@ pub(super) fn events(common: &Common, command: &Events) -> Result<Exit, CliError
 }
 
 fn query(filter: &EventFilter) -> Vec<(&'static str, String)> {
-    let EventFilter { operation, principal, key, outcome, since, until } = filter;
+    let EventFilter { query, operation, principal, key, outcome, since, until } = filter;
+    let words = Some(query.join(" ")).filter(|words| !words.is_empty());
     [
+        ("q", &words),
         ("operation", operation),
         ("principal", principal),
         ("key", key),
@@ -47,6 +50,54 @@ fn list(common: &Common, filter: &EventFilter, limit: usize) -> Result<Exit, Cli
         Format::Json => events.iter().for_each(output::json_line),
         Format::Text => output::table(HEADINGS, &events.iter().map(row).collect::<Vec<_>>()),
     }
+    Ok(Exit::Ok)
+}
+
+fn stats(
+    common: &Common,
+    filter: &EventFilter,
+    by: Option<&str>,
+    limit: usize,
+) -> Result<Exit, CliError> {
+    let mut query = query(filter);
+    query.push(("limit", limit.to_string()));
+    query.extend(by.map(|by| ("by", by.to_owned())));
+    let answer = Client::new(common).read("/v1/events/stats", &query)?;
+    if common.output == Format::Json {
+        output::json(&answer);
+        return Ok(Exit::Ok);
+    }
+    let number = |value: &Value, name: &str| value.get(name).and_then(Value::as_u64).unwrap_or(0);
+    let list = |value: &Value, name: &str| {
+        value.get(name).and_then(Value::as_array).cloned().unwrap_or_default()
+    };
+    let mut rows = Vec::new();
+    for facet in list(&answer, "Facets") {
+        let field = facet.get("Field").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let exact = facet.get("Exact").and_then(Value::as_bool) == Some(true);
+        for value in list(&facet, "Values") {
+            let count = number(&value, "Count");
+            rows.push(vec![
+                field.clone(),
+                value.get("Value").and_then(Value::as_str).unwrap_or_default().to_owned(),
+                if exact { count.to_string() } else { format!("<={count}") },
+                date(value.get("First")),
+                date(value.get("Last")),
+            ]);
+        }
+        let other = number(&facet, "OtherAtMost");
+        if 0 < other {
+            let dash = || "-".to_owned();
+            rows.push(vec![field, "(others)".to_owned(), other.to_string(), dash(), dash()]);
+        }
+    }
+    output::table(&["FIELD", "VALUE", "EVENTS", "FIRST", "LAST"], &rows);
+    let complete = answer.get("Complete").and_then(Value::as_bool) == Some(true);
+    let records = number(&answer, "Records");
+    output::note(&format!(
+        "{records} events{}",
+        if complete { "" } else { ", the newest; there are more" }
+    ));
     Ok(Exit::Ok)
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::{fs, io::Read as _, path::Path};
 
 /// A date of an answer, as people write it.
-fn date(value: Option<&Value>) -> String {
+pub(super) fn date(value: Option<&Value>) -> String {
     let seconds = value.and_then(Value::as_f64).unwrap_or_default();
     #[expect(clippy::cast_possible_truncation, reason = "dates are far from the edge")]
     let date = chrono::DateTime::from_timestamp(seconds as i64, 0);

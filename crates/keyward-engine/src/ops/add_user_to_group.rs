@@ -12,7 +12,12 @@ pub(crate) struct Input {
 }
 
 impl Operation for AddUserToGroup {
-    const SPEC: Spec = iam("AddUserToGroup", "PUT", "/v1/groups/{GroupName}/users/{UserName}", &[GROUP_NAME, USER_NAME]);
+    const SPEC: Spec = iam(
+        "AddUserToGroup",
+        "PUT",
+        "/v1/groups/{GroupName}/users/{UserName}",
+        &[GROUP_NAME, USER_NAME],
+    );
     type Input = Input;
     type Output = Empty;
 

@@ -333,4 +333,3 @@ fn authorized_role(
     }
     Ok(role)
 }
-

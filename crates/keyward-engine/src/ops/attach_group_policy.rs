@@ -12,7 +12,12 @@ pub(crate) struct Input {
 }
 
 impl Operation for AttachGroupPolicy {
-    const SPEC: Spec = iam("AttachGroupPolicy", "PUT", "/v1/groups/{GroupName}/attached-policies/{PolicyArn}", &[GROUP_NAME, POLICY_ARN]);
+    const SPEC: Spec = iam(
+        "AttachGroupPolicy",
+        "PUT",
+        "/v1/groups/{GroupName}/attached-policies/{PolicyArn}",
+        &[GROUP_NAME, POLICY_ARN],
+    );
     type Input = Input;
     type Output = Empty;
 

@@ -12,7 +12,12 @@ pub(crate) struct Input {
 }
 
 impl Operation for AttachRolePolicy {
-    const SPEC: Spec = iam("AttachRolePolicy", "PUT", "/v1/roles/{RoleName}/attached-policies/{PolicyArn}", &[ROLE_NAME, POLICY_ARN]);
+    const SPEC: Spec = iam(
+        "AttachRolePolicy",
+        "PUT",
+        "/v1/roles/{RoleName}/attached-policies/{PolicyArn}",
+        &[ROLE_NAME, POLICY_ARN],
+    );
     type Input = Input;
     type Output = Empty;
 

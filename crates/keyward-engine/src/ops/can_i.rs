@@ -61,4 +61,3 @@ impl Operation for CanI {
         Answer::of(&asked, &action, &found, ask::may_explain(engine, asker)?)
     }
 }
-

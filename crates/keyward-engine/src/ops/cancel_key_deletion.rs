@@ -27,7 +27,8 @@ impl Operation for CancelKeyDeletion {
     fn run(call: &mut Call<'_>, _input: &Input) -> Result<KeyIdOnly, KmsError> {
         let key = KeyRecord::clone(call.key()?);
         let key_id = key.name.to_string();
-        let state = if key.has_all_material() { KeyState::Disabled } else { KeyState::PendingImport };
+        let state =
+            if key.has_all_material() { KeyState::Disabled } else { KeyState::PendingImport };
         call.put(Record::Key(KeyRecord {
             state,
             deletion_date: None,

@@ -41,14 +41,26 @@ impl Operation for CreateAlias {
         let arn = input.alias_name.arn(&account, &region);
         call.rest_on(Name::Alias(account.clone(), region.clone(), input.alias_name.clone()));
         call.rest_on(Name::Aliases(key.name.clone()));
-        if call.store().alias(&account, &region, &input.alias_name).map_err(KmsError::internal)?.is_some() {
+        if call
+            .store()
+            .alias(&account, &region, &input.alias_name)
+            .map_err(KmsError::internal)?
+            .is_some()
+        {
             let message = format!("An alias with the name {arn} already exists");
             return Err(KmsError::new(ErrorCode::AlreadyExists, message));
         }
         check_quota(call, &key.name)?;
         let now = call.now();
         let name = input.alias_name.clone();
-        call.put(Record::Alias(AliasRecord { account, region, name, target: key.name.clone(), created: now, updated: now }));
+        call.put(Record::Alias(AliasRecord {
+            account,
+            region,
+            name,
+            target: key.name.clone(),
+            created: now,
+            updated: now,
+        }));
         Ok(Empty)
     }
 
@@ -78,7 +90,9 @@ pub(crate) fn check_alias_name(name: &AliasName) -> Result<(), KmsError> {
         return Err(KmsError::bare(ErrorCode::NotAuthorized));
     }
     if text.contains(':') {
-        return Err(KmsError::validation(format!("{text} contains invalid characters for an alias")));
+        return Err(KmsError::validation(format!(
+            "{text} contains invalid characters for an alias"
+        )));
     }
     Ok(())
 }

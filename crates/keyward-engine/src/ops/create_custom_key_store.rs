@@ -129,7 +129,9 @@ impl Input {
             };
             return Err(KmsError::new(
                 ErrorCode::CloudHsmClusterNotFound,
-                format!("This service has no AWS CloudHSM clusters, so that {cluster} was not found. Use the CustomKeyStoreType EXTERNAL_KEY_STORE."),
+                format!(
+                    "This service has no AWS CloudHSM clusters, so that {cluster} was not found. Use the CustomKeyStoreType EXTERNAL_KEY_STORE."
+                ),
             ));
         }
         let missing = |name: &str| {

@@ -6,7 +6,8 @@
 use super::prelude::*;
 use crate::{authorize::constraint_facts, grant_token, principal};
 use keyward_types::{
-    Caller, CallerKind, GrantConstraints, GrantId, GrantOperation, GrantRecord, Grantee, KeyName, limits,
+    Caller, CallerKind, GrantConstraints, GrantId, GrantOperation, GrantRecord, Grantee, KeyName,
+    limits,
 };
 use std::collections::BTreeSet;
 

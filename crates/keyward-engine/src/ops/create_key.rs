@@ -7,7 +7,9 @@ use super::{
 };
 use crate::{key_policy, shape::patterned};
 use keyward_crypto::algorithm;
-use keyward_types::{KeyInStore, KeyManager, KeyName, MaterialOrigin, MultiRegion, Rotation, caller::Document};
+use keyward_types::{
+    KeyInStore, KeyManager, KeyName, MaterialOrigin, MultiRegion, Rotation, caller::Document,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) struct CreateKey;
@@ -76,7 +78,10 @@ impl Operation for CreateKey {
                 optional("BypassPolicyLockoutSafetyCheck", Kind::Boolean),
                 optional("Tags", TAGS_KIND),
                 optional("MultiRegion", Kind::Boolean),
-                optional("XksKeyId", patterned(1, 128, "^[a-zA-Z0-9-_.]+$", |text| only(text, "-_."))),
+                optional(
+                    "XksKeyId",
+                    patterned(1, 128, "^[a-zA-Z0-9-_.]+$", |text| only(text, "-_.")),
+                ),
             ],
         )
     };
@@ -133,7 +138,8 @@ impl Operation for CreateKey {
             current_material: None,
             materials: Vec::new(),
             public_key: None,
-            multi_region: multi_region.then(|| MultiRegion { primary: region, replicas: BTreeSet::new() }),
+            multi_region: multi_region
+                .then(|| MultiRegion { primary: region, replicas: BTreeSet::new() }),
             pending_window_days: None,
             key_store: None,
             manager: KeyManager::Customer,
@@ -189,7 +195,9 @@ impl Input {
     fn check(&self) -> Result<(), KmsError> {
         let (spec, usage) = (self.spec(), self.usage());
         if self.key_spec.is_some() && self.customer_master_key_spec.is_some() {
-            return Err(KmsError::validation("You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated."));
+            return Err(KmsError::validation(
+                "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated.",
+            ));
         }
         if self.key_usage.is_none() && !spec.is_symmetric() {
             return Err(KmsError::validation(
@@ -201,7 +209,9 @@ impl Input {
             return unsupported(format!("KeySpec {spec} is not supported in this Region"));
         }
         if !algorithm::usages(spec).contains(&usage) {
-            return Err(KmsError::validation(format!("KeyUsage {usage} is not compatible with KeySpec {spec}")));
+            return Err(KmsError::validation(format!(
+                "KeyUsage {usage} is not compatible with KeySpec {spec}"
+            )));
         }
         self.check_store()?;
         check_tags(&BTreeMap::new(), &self.tags)
@@ -214,7 +224,9 @@ impl Input {
         match self.origin() {
             MaterialOrigin::AwsKms | MaterialOrigin::External => {
                 if self.custom_key_store_id.is_some() {
-                    return refuse("CustomKeyStoreId needs the Origin AWS_CLOUDHSM or EXTERNAL_KEY_STORE.");
+                    return refuse(
+                        "CustomKeyStoreId needs the Origin AWS_CLOUDHSM or EXTERNAL_KEY_STORE.",
+                    );
                 }
                 if self.xks_key_id.is_some() {
                     return refuse("XksKeyId needs the Origin EXTERNAL_KEY_STORE.");
@@ -222,7 +234,9 @@ impl Input {
                 return Ok(());
             }
             MaterialOrigin::ExternalKeyStore if self.xks_key_id.is_none() => {
-                return refuse("You must specify an XksKeyId for a KMS key in an external key store.");
+                return refuse(
+                    "You must specify an XksKeyId for a KMS key in an external key store.",
+                );
             }
             MaterialOrigin::AwsCloudHsm if self.xks_key_id.is_some() => {
                 return refuse("XksKeyId needs the Origin EXTERNAL_KEY_STORE.");
@@ -230,7 +244,9 @@ impl Input {
             MaterialOrigin::ExternalKeyStore | MaterialOrigin::AwsCloudHsm => {}
         }
         let Some(store) = &self.custom_key_store_id else {
-            return refuse("You must specify a CustomKeyStoreId for a KMS key in a custom key store.");
+            return refuse(
+                "You must specify a CustomKeyStoreId for a KMS key in a custom key store.",
+            );
         };
         let unsupported = |what: &str| Err(KmsError::new(ErrorCode::UnsupportedOperation, what));
         if !self.spec().is_symmetric() {

@@ -23,7 +23,18 @@ pub(crate) struct Output {
 }
 
 impl Operation for CreatePolicy {
-    const SPEC: Spec = iam("CreatePolicy", "POST", "/v1/policies", &[POLICY_NAME, optional("Path", POLICY_PATH_KIND), POLICY_DOCUMENT, optional("Description", text(0, 1_000)), optional("Tags", IAM_TAGS_KIND)]);
+    const SPEC: Spec = iam(
+        "CreatePolicy",
+        "POST",
+        "/v1/policies",
+        &[
+            POLICY_NAME,
+            optional("Path", POLICY_PATH_KIND),
+            POLICY_DOCUMENT,
+            optional("Description", text(0, 1_000)),
+            optional("Tags", IAM_TAGS_KIND),
+        ],
+    );
     type Input = Input;
     type Output = Output;
 

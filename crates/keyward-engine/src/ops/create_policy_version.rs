@@ -20,7 +20,12 @@ pub(crate) struct Output {
 }
 
 impl Operation for CreatePolicyVersion {
-    const SPEC: Spec = iam("CreatePolicyVersion", "POST", "/v1/policies/{PolicyArn}/versions", &[POLICY_ARN, POLICY_DOCUMENT, optional("SetAsDefault", Kind::Boolean)]);
+    const SPEC: Spec = iam(
+        "CreatePolicyVersion",
+        "POST",
+        "/v1/policies/{PolicyArn}/versions",
+        &[POLICY_ARN, POLICY_DOCUMENT, optional("SetAsDefault", Kind::Boolean)],
+    );
     type Input = Input;
     type Output = Output;
 

@@ -79,7 +79,10 @@ impl Operation for Decrypt {
             ignored: ignores_ciphertext(&input.dry_run_modifiers, input.dry_run)?,
             names: ("ciphertextBlob", "keyId"),
         };
-        Ok(vec![Target { context: Some(&input.encryption_context), ..Target::of(source.subject()?) }])
+        Ok(vec![Target {
+            context: Some(&input.encryption_context),
+            ..Target::of(source.subject()?)
+        }])
     }
 
     fn facts<'i>(input: &'i Input, _index: usize, facts: &mut Facts<'i>) {
@@ -88,7 +91,8 @@ impl Operation for Decrypt {
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
         let algorithm = input.algorithm();
-        let opened = call.decrypt(0, algorithm, &input.ciphertext_blob, &input.encryption_context)?;
+        let opened =
+            call.decrypt(0, algorithm, &input.ciphertext_blob, &input.encryption_context)?;
         if let Some(id) = &opened.material {
             call.note("keyMaterialId", id.as_str());
         }

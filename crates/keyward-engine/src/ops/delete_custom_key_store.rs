@@ -33,11 +33,14 @@ impl Operation for DeleteCustomKeyStore {
         }
         let KeyStoreRecord { account, region, id, .. } = &*store;
         call.rest_on(Name::KeyStores(account.clone(), region.clone()));
-        let keys = call.store().keys_in_store(account, region, id, 1).map_err(KmsError::internal)?;
+        let keys =
+            call.store().keys_in_store(account, region, id, 1).map_err(KmsError::internal)?;
         if !keys.is_empty() {
             return Err(KmsError::new(
                 ErrorCode::CustomKeyStoreHasCmks,
-                format!("Custom key store {id} contains KMS keys. Schedule their deletion, and wait until they are deleted."),
+                format!(
+                    "Custom key store {id} contains KMS keys. Schedule their deletion, and wait until they are deleted."
+                ),
             ));
         }
         call.note("customKeyStoreName", store.name.as_str());

@@ -12,7 +12,12 @@ pub(crate) struct Input {
 }
 
 impl Operation for DeleteGroupPolicy {
-    const SPEC: Spec = iam("DeleteGroupPolicy", "DELETE", "/v1/groups/{GroupName}/policies/{PolicyName}", &[GROUP_NAME, POLICY_NAME]);
+    const SPEC: Spec = iam(
+        "DeleteGroupPolicy",
+        "DELETE",
+        "/v1/groups/{GroupName}/policies/{PolicyName}",
+        &[GROUP_NAME, POLICY_NAME],
+    );
     type Input = Input;
     type Output = Empty;
 

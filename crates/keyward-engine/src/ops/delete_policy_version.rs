@@ -12,7 +12,12 @@ pub(crate) struct Input {
 }
 
 impl Operation for DeletePolicyVersion {
-    const SPEC: Spec = iam("DeletePolicyVersion", "DELETE", "/v1/policies/{PolicyArn}/versions/{VersionId}", &[POLICY_ARN, VERSION_ID]);
+    const SPEC: Spec = iam(
+        "DeletePolicyVersion",
+        "DELETE",
+        "/v1/policies/{PolicyArn}/versions/{VersionId}",
+        &[POLICY_ARN, VERSION_ID],
+    );
     type Input = Input;
     type Output = Empty;
 

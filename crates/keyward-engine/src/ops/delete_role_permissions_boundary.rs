@@ -11,7 +11,12 @@ pub(crate) struct Input {
 }
 
 impl Operation for DeleteRolePermissionsBoundary {
-    const SPEC: Spec = iam("DeleteRolePermissionsBoundary", "DELETE", "/v1/roles/{RoleName}/permissions-boundary", &[ROLE_NAME]);
+    const SPEC: Spec = iam(
+        "DeleteRolePermissionsBoundary",
+        "DELETE",
+        "/v1/roles/{RoleName}/permissions-boundary",
+        &[ROLE_NAME],
+    );
     type Input = Input;
     type Output = Empty;
 

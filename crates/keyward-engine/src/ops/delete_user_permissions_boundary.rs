@@ -11,7 +11,12 @@ pub(crate) struct Input {
 }
 
 impl Operation for DeleteUserPermissionsBoundary {
-    const SPEC: Spec = iam("DeleteUserPermissionsBoundary", "DELETE", "/v1/users/{UserName}/permissions-boundary", &[USER_NAME]);
+    const SPEC: Spec = iam(
+        "DeleteUserPermissionsBoundary",
+        "DELETE",
+        "/v1/users/{UserName}/permissions-boundary",
+        &[USER_NAME],
+    );
     type Input = Input;
     type Output = Empty;
 

@@ -78,11 +78,7 @@ impl Operation for DescribeCustomKeyStores {
     const SPEC: Spec = Spec {
         read_only: true,
         logged: &["CustomKeyStoreId", "CustomKeyStoreName", "Limit", "Marker"],
-        errors: &[
-            ErrorCode::CustomKeyStoreNotFound,
-            ErrorCode::InvalidMarker,
-            ErrorCode::Internal,
-        ],
+        errors: &[ErrorCode::CustomKeyStoreNotFound, ErrorCode::InvalidMarker, ErrorCode::Internal],
         ..store_row(
             "DescribeCustomKeyStores",
             "GET",

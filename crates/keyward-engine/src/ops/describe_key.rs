@@ -2,7 +2,9 @@
 
 use super::prelude::*;
 use keyward_crypto::algorithm;
-use keyward_types::{ExpirationModel, KeyName, MultiRegion, MultiRegionKeyType, Region, key::MaterialInfo};
+use keyward_types::{
+    ExpirationModel, KeyName, MultiRegion, MultiRegionKeyType, Region, key::MaterialInfo,
+};
 
 pub(crate) struct DescribeKey;
 
@@ -104,8 +106,10 @@ impl KeyMetadata {
     /// `state` is the one that everybody sees.
     pub(crate) fn of(key: &KeyRecord, state: KeyState) -> Self {
         let current = key.current_place().and_then(|place| key.materials.get(place));
-        let present = current.filter(|material| material.imported.is_some() && material.is_present());
-        let usage = |wanted: KeyUsage, names: Vec<&'static str>| (key.usage == wanted).then_some(names);
+        let present =
+            current.filter(|material| material.imported.is_some() && material.is_present());
+        let usage =
+            |wanted: KeyUsage, names: Vec<&'static str>| (key.usage == wanted).then_some(names);
         Self {
             aws_account_id: key.name.account.to_string(),
             key_id: key.name.key_id.to_string(),
@@ -127,12 +131,25 @@ impl KeyMetadata {
             signing_algorithms: usage(KeyUsage::SignVerify, signing_names(key.spec)),
             mac_algorithms: usage(KeyUsage::GenerateVerifyMac, mac_names(key.spec)),
             key_agreement_algorithms: usage(KeyUsage::KeyAgreement, key_agreement_names(key.spec)),
-            encapsulation_algorithms: usage(KeyUsage::EncapsulateDecapsulate, encapsulation_names(key.spec)),
+            encapsulation_algorithms: usage(
+                KeyUsage::EncapsulateDecapsulate,
+                encapsulation_names(key.spec),
+            ),
             multi_region: key.name.key_id.is_multi_region(),
-            multi_region_configuration: key.multi_region.as_ref().map(|related| MultiRegionConfiguration::of(key, related)),
+            multi_region_configuration: key
+                .multi_region
+                .as_ref()
+                .map(|related| MultiRegionConfiguration::of(key, related)),
             pending_deletion_window_in_days: key.pending_window_days,
-            xks_key_configuration: key.key_store.as_ref().map(|place| XksKeyConfiguration { id: place.external_key.clone() }),
-            current_key_material_id: key.current_material.as_ref().filter(|_| key.spec.is_symmetric()).map(|id| id.0.clone()),
+            xks_key_configuration: key
+                .key_store
+                .as_ref()
+                .map(|place| XksKeyConfiguration { id: place.external_key.clone() }),
+            current_key_material_id: key
+                .current_material
+                .as_ref()
+                .filter(|_| key.spec.is_symmetric())
+                .map(|id| id.0.clone()),
         }
     }
 }
@@ -170,7 +187,12 @@ impl Operation for DescribeKey {
         aliases: true,
         cross_account: true,
         read_only: true,
-        errors: &[ErrorCode::NotFound, ErrorCode::InvalidArn, ErrorCode::DependencyTimeout, ErrorCode::Internal],
+        errors: &[
+            ErrorCode::NotFound,
+            ErrorCode::InvalidArn,
+            ErrorCode::DependencyTimeout,
+            ErrorCode::Internal,
+        ],
         ..control("DescribeKey", "GET", "/v1/keys/{KeyId}", &[KEY_ID, GRANT_TOKENS])
     };
     type Input = Input;

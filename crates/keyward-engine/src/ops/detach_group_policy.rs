@@ -12,7 +12,12 @@ pub(crate) struct Input {
 }
 
 impl Operation for DetachGroupPolicy {
-    const SPEC: Spec = iam("DetachGroupPolicy", "DELETE", "/v1/groups/{GroupName}/attached-policies/{PolicyArn}", &[GROUP_NAME, POLICY_ARN]);
+    const SPEC: Spec = iam(
+        "DetachGroupPolicy",
+        "DELETE",
+        "/v1/groups/{GroupName}/attached-policies/{PolicyArn}",
+        &[GROUP_NAME, POLICY_ARN],
+    );
     type Input = Input;
     type Output = Empty;
 

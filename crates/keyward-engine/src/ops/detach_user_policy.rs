@@ -12,7 +12,12 @@ pub(crate) struct Input {
 }
 
 impl Operation for DetachUserPolicy {
-    const SPEC: Spec = iam("DetachUserPolicy", "DELETE", "/v1/users/{UserName}/attached-policies/{PolicyArn}", &[USER_NAME, POLICY_ARN]);
+    const SPEC: Spec = iam(
+        "DetachUserPolicy",
+        "DELETE",
+        "/v1/users/{UserName}/attached-policies/{PolicyArn}",
+        &[USER_NAME, POLICY_ARN],
+    );
     type Input = Input;
     type Output = Empty;
 

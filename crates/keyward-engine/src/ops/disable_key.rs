@@ -11,8 +11,10 @@ pub(crate) struct Input {
 }
 
 impl Operation for DisableKey {
-    const SPEC: Spec =
-        Spec { states: SWITCHABLE, ..control("DisableKey", "POST", "/v1/keys/{KeyId}/disable", &[KEY_ID]) };
+    const SPEC: Spec = Spec {
+        states: SWITCHABLE,
+        ..control("DisableKey", "POST", "/v1/keys/{KeyId}/disable", &[KEY_ID])
+    };
     type Input = Input;
     type Output = Empty;
 
@@ -20,12 +22,19 @@ impl Operation for DisableKey {
         Ok(vec![Target::key(&input.key_id)])
     }
 
-    fn found_facts(engine: &crate::Engine, keys: &[&KeyRecord], facts: &mut Facts<'_>) -> Result<(), KmsError> {
+    fn found_facts(
+        engine: &crate::Engine,
+        keys: &[&KeyRecord],
+        facts: &mut Facts<'_>,
+    ) -> Result<(), KmsError> {
         trailing_days_fact(engine, keys, facts)
     }
 
     fn run(call: &mut Call<'_>, _input: &Input) -> Result<Empty, KmsError> {
-        call.put(Record::Key(KeyRecord { state: KeyState::Disabled, ..KeyRecord::clone(call.key()?) }));
+        call.put(Record::Key(KeyRecord {
+            state: KeyState::Disabled,
+            ..KeyRecord::clone(call.key()?)
+        }));
         Ok(Empty)
     }
 

@@ -2,7 +2,9 @@
 
 use super::{
     identity_prelude::*,
-    mfa_prelude::{CODE_1, CODE_2, DeviceAndCodes, SERIAL_NUMBER, device, known_user, two_in_a_row},
+    mfa_prelude::{
+        CODE_1, CODE_2, DeviceAndCodes, SERIAL_NUMBER, device, known_user, two_in_a_row,
+    },
 };
 use keyward_types::MfaDeviceRecord;
 

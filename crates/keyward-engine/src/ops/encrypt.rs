@@ -55,7 +55,11 @@ impl Operation for Encrypt {
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
         let algorithm = input.algorithm();
         let sealed = call.encrypt(0, algorithm, &input.plaintext, &input.encryption_context)?;
-        Ok(Output { ciphertext_blob: sealed, key_id: call.key()?.name.to_string(), encryption_algorithm: algorithm })
+        Ok(Output {
+            ciphertext_blob: sealed,
+            key_id: call.key()?.name.to_string(),
+            encryption_algorithm: algorithm,
+        })
     }
 }
 

@@ -36,10 +36,7 @@ impl Operation for GetAccountSummary {
             ("Groups", store.groups(account, "/", None, usize::MAX).map_err(internal)?.len()),
             ("Roles", store.roles(account, "/", None, usize::MAX).map_err(internal)?.len()),
             ("Policies", own_policies.len()),
-            (
-                "PolicyVersionsInUse",
-                own_policies.iter().map(|policy| policy.versions.len()).sum(),
-            ),
+            ("PolicyVersionsInUse", own_policies.iter().map(|policy| policy.versions.len()).sum()),
             ("MFADevices", devices.len()),
             ("MFADevicesInUse", devices.iter().filter(|device| device.user.is_some()).count()),
             ("AccountMFAEnabled", usize::from(!of_root.is_empty())),

@@ -23,7 +23,8 @@ pub(crate) struct Output {
 }
 
 impl Operation for GetGroup {
-    const SPEC: Spec = iam_read("GetGroup", "GET", "/v1/groups/{GroupName}", &[GROUP_NAME, IAM_MARKER, MAX_ITEMS]);
+    const SPEC: Spec =
+        iam_read("GetGroup", "GET", "/v1/groups/{GroupName}", &[GROUP_NAME, IAM_MARKER, MAX_ITEMS]);
     type Input = Input;
     type Output = Output;
 
@@ -38,8 +39,7 @@ impl Operation for GetGroup {
             .store()
             .members_of(&group.account, &group.name, after.as_deref(), limit + 1)
             .map_err(KmsError::internal)?;
-        let (users, page) =
-            iam_page(call, "group-users", users, limit, |user| user.name.clone())?;
+        let (users, page) = iam_page(call, "group-users", users, limit, |user| user.name.clone())?;
         let users = users.iter().map(|user| User::listed(user)).collect();
         Ok(Output { group: Group::of(&group), users, page })
     }

@@ -21,7 +21,12 @@ pub(crate) struct Output {
 }
 
 impl Operation for GetGroupPolicy {
-    const SPEC: Spec = iam_read("GetGroupPolicy", "GET", "/v1/groups/{GroupName}/policies/{PolicyName}", &[GROUP_NAME, POLICY_NAME]);
+    const SPEC: Spec = iam_read(
+        "GetGroupPolicy",
+        "GET",
+        "/v1/groups/{GroupName}/policies/{PolicyName}",
+        &[GROUP_NAME, POLICY_NAME],
+    );
     type Input = Input;
     type Output = Output;
 

@@ -3,7 +3,7 @@
 //! Each call makes a wrapping key of its own.
 
 use super::{
-    imported::{ERRORS, IMPORTING, Parameters, TAKING, TOKEN_HOURS, check_wrapping},
+    imported::{ERRORS, IMPORTING, Parameters, TOKEN_HOURS, check_wrapping},
     prelude::*,
 };
 use keyward_crypto::{KeyMaterial, WrappingAlgorithm};
@@ -29,7 +29,7 @@ pub(crate) struct Output {
 
 impl Operation for GetParametersForImport {
     const SPEC: Spec = Spec {
-        states: TAKING,
+        states: &[KeyState::Enabled, KeyState::Disabled, KeyState::PendingImport],
         origins: IMPORTING,
         read_only: true,
         logged: &["KeyId", "WrappingAlgorithm", "WrappingKeySpec"],

@@ -18,7 +18,12 @@ pub(crate) struct Output {
 }
 
 impl Operation for GetPolicyVersion {
-    const SPEC: Spec = iam_read("GetPolicyVersion", "GET", "/v1/policies/{PolicyArn}/versions/{VersionId}", &[POLICY_ARN, VERSION_ID]);
+    const SPEC: Spec = iam_read(
+        "GetPolicyVersion",
+        "GET",
+        "/v1/policies/{PolicyArn}/versions/{VersionId}",
+        &[POLICY_ARN, VERSION_ID],
+    );
     type Input = Input;
     type Output = Output;
 

@@ -4,15 +4,12 @@
 //! after it was deleted; a symmetric key takes new material too, which waits for a rotation.
 
 use super::{
-    imported::{IMPORTING, Parameters, TAKING},
+    imported::{IMPORTING, Parameters},
     prelude::*,
 };
 use crate::shape::patterned;
 use keyward_crypto::KeyMaterial;
-use keyward_types::{
-    ExpirationModel, Imported, MaterialId,
-    key::{MaterialInfo},
-};
+use keyward_types::{ExpirationModel, Imported, MaterialId, key::MaterialInfo};
 use zeroize::Zeroizing;
 
 pub(crate) struct ImportKeyMaterial;
@@ -23,7 +20,7 @@ const EXPIRY_DAYS_MAX: i64 = 365;
 pub(crate) const KEY_MATERIAL_ID: Member = optional(
     "KeyMaterialId",
     patterned(64, 64, "^[a-f0-9]+$", |text| {
-        text.bytes().all(|byte| matches!(byte, b'a'..=b'f' | b'0'..=b'9'))
+        !text.is_empty() && text.bytes().all(|byte| matches!(byte, b'a'..=b'f' | b'0'..=b'9'))
     }),
 );
 
@@ -69,7 +66,13 @@ impl KeyAndMaterial {
 
 impl Operation for ImportKeyMaterial {
     const SPEC: Spec = Spec {
-        states: TAKING,
+        // A key whose primary Region is moving takes material, and hands out no parameters for it.
+        states: &[
+            KeyState::Enabled,
+            KeyState::Disabled,
+            KeyState::PendingImport,
+            KeyState::Updating,
+        ],
         origins: IMPORTING,
         logged: &[
             "KeyId",
@@ -101,17 +104,12 @@ impl Operation for ImportKeyMaterial {
                 required("EncryptedKeyMaterial", CIPHERTEXT_KIND),
                 optional("ValidTo", Kind::Timestamp),
                 optional("ExpirationModel", Kind::Enum(ExpirationModel::NAMES)),
-                optional(
-                    "ImportType",
-                    Kind::Enum(&["NEW_KEY_MATERIAL", "EXISTING_KEY_MATERIAL"]),
-                ),
+                optional("ImportType", Kind::Enum(&["NEW_KEY_MATERIAL", "EXISTING_KEY_MATERIAL"])),
                 optional(
                     "KeyMaterialDescription",
+                    // Of white space AWS's patterns know that of ASCII alone.
                     patterned(0, 256, "^[a-zA-Z0-9:/_\\s.-]+$", |text| {
-                        !text.is_empty()
-                            && text.chars().all(|c| {
-                                c.is_ascii_alphanumeric() || c.is_whitespace() || ":/_.-".contains(c)
-                            })
+                        only(text, ":/_.- \t\n\u{b}\u{c}\r")
                     }),
                 ),
                 KEY_MATERIAL_ID,

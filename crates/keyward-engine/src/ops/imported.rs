@@ -16,10 +16,6 @@ use zeroize::Zeroizing;
 
 /// Origins of keys that take material.
 pub(crate) const IMPORTING: &[MaterialOrigin] = &[MaterialOrigin::External];
-/// States in which a key takes material.
-pub(crate) const TAKING: &[KeyState] =
-    &[KeyState::Enabled, KeyState::Disabled, KeyState::PendingImport];
-
 /// What GetParametersForImport and DeleteImportedKeyMaterial may answer.
 pub(crate) const ERRORS: &[ErrorCode] = &[
     ErrorCode::InvalidArn,

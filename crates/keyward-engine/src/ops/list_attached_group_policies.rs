@@ -13,7 +13,12 @@ pub(crate) struct Input {
 }
 
 impl Operation for ListAttachedGroupPolicies {
-    const SPEC: Spec = iam_read("ListAttachedGroupPolicies", "GET", "/v1/groups/{GroupName}/attached-policies", &[GROUP_NAME, POLICY_PATH_PREFIX, IAM_MARKER, MAX_ITEMS]);
+    const SPEC: Spec = iam_read(
+        "ListAttachedGroupPolicies",
+        "GET",
+        "/v1/groups/{GroupName}/attached-policies",
+        &[GROUP_NAME, POLICY_PATH_PREFIX, IAM_MARKER, MAX_ITEMS],
+    );
     type Input = Input;
     type Output = AttachedOutput;
 

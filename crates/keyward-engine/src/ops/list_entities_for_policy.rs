@@ -26,7 +26,19 @@ pub(crate) struct Output {
 }
 
 impl Operation for ListEntitiesForPolicy {
-    const SPEC: Spec = iam_read("ListEntitiesForPolicy", "GET", "/v1/policies/{PolicyArn}/entities", &[POLICY_ARN, optional("EntityFilter", ENTITY_TYPE), optional("PathPrefix", PATH_KIND), POLICY_USAGE, IAM_MARKER, MAX_ITEMS]);
+    const SPEC: Spec = iam_read(
+        "ListEntitiesForPolicy",
+        "GET",
+        "/v1/policies/{PolicyArn}/entities",
+        &[
+            POLICY_ARN,
+            optional("EntityFilter", ENTITY_TYPE),
+            optional("PathPrefix", PATH_KIND),
+            POLICY_USAGE,
+            IAM_MARKER,
+            MAX_ITEMS,
+        ],
+    );
     type Input = Input;
     type Output = Output;
 
@@ -93,7 +105,8 @@ impl Input {
     fn choose(&self, from: &keyward_store::Identities, found: &mut BTreeMap<String, Entity>) {
         let prefix = self.path_prefix.as_deref().unwrap_or("/");
         let wanted = |kind: &str| self.entity_filter.as_deref().is_none_or(|wanted| wanted == kind);
-        for group in from.groups.iter().filter(|one| wanted("Group") && one.path.starts_with(prefix))
+        for group in
+            from.groups.iter().filter(|one| wanted("Group") && one.path.starts_with(prefix))
         {
             let (group_name, group_id) = (group.name.clone(), group.group_id.clone());
             let entity = Entity::Group(PolicyGroup { group_name, group_id });

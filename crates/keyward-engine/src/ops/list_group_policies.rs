@@ -21,7 +21,12 @@ pub(crate) struct Output {
 }
 
 impl Operation for ListGroupPolicies {
-    const SPEC: Spec = iam_read("ListGroupPolicies", "GET", "/v1/groups/{GroupName}/policies", &[GROUP_NAME, IAM_MARKER, MAX_ITEMS]);
+    const SPEC: Spec = iam_read(
+        "ListGroupPolicies",
+        "GET",
+        "/v1/groups/{GroupName}/policies",
+        &[GROUP_NAME, IAM_MARKER, MAX_ITEMS],
+    );
     type Input = Input;
     type Output = Output;
 

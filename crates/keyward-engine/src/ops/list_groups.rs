@@ -21,7 +21,8 @@ pub(crate) struct Output {
 }
 
 impl Operation for ListGroups {
-    const SPEC: Spec = iam_read("ListGroups", "GET", "/v1/groups", &[PATH_PREFIX, IAM_MARKER, MAX_ITEMS]);
+    const SPEC: Spec =
+        iam_read("ListGroups", "GET", "/v1/groups", &[PATH_PREFIX, IAM_MARKER, MAX_ITEMS]);
     type Input = Input;
     type Output = Output;
 

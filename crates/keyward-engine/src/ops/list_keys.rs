@@ -42,7 +42,11 @@ impl Operation for ListKeys {
                 MARKER,
                 optional(
                     "ResourceOwners",
-                    Kind::List { of: &Kind::Enum(&["SELF", "OTHER_ACCOUNTS_VIA_RAM"]), min: 1, max: 2 },
+                    Kind::List {
+                        of: &Kind::Enum(&["SELF", "OTHER_ACCOUNTS_VIA_RAM"]),
+                        min: 1,
+                        max: 2,
+                    },
                 ),
             ],
         )
@@ -56,7 +60,8 @@ impl Operation for ListKeys {
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
         let limit = input.limit.unwrap_or(100);
-        let after = input.marker.as_deref().map(|marker| call.open_marker("keys", marker)).transpose()?;
+        let after =
+            input.marker.as_deref().map(|marker| call.open_marker("keys", marker)).transpose()?;
         let after = after.as_deref().and_then(KeyId::parse);
         let caller = call.caller();
         let keys = call

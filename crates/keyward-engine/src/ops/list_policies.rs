@@ -25,7 +25,19 @@ pub(crate) struct Output {
 }
 
 impl Operation for ListPolicies {
-    const SPEC: Spec = iam_read("ListPolicies", "GET", "/v1/policies", &[optional("Scope", Kind::Enum(&["All", "AWS", "Local"])), optional("OnlyAttached", Kind::Boolean), POLICY_PATH_PREFIX, POLICY_USAGE, IAM_MARKER, MAX_ITEMS]);
+    const SPEC: Spec = iam_read(
+        "ListPolicies",
+        "GET",
+        "/v1/policies",
+        &[
+            optional("Scope", Kind::Enum(&["All", "AWS", "Local"])),
+            optional("OnlyAttached", Kind::Boolean),
+            POLICY_PATH_PREFIX,
+            POLICY_USAGE,
+            IAM_MARKER,
+            MAX_ITEMS,
+        ],
+    );
     type Input = Input;
     type Output = Output;
 

@@ -21,7 +21,12 @@ pub(crate) struct Output {
 }
 
 impl Operation for ListPolicyTags {
-    const SPEC: Spec = iam_read("ListPolicyTags", "GET", "/v1/policies/{PolicyArn}/tags", &[POLICY_ARN, IAM_MARKER, MAX_ITEMS]);
+    const SPEC: Spec = iam_read(
+        "ListPolicyTags",
+        "GET",
+        "/v1/policies/{PolicyArn}/tags",
+        &[POLICY_ARN, IAM_MARKER, MAX_ITEMS],
+    );
     type Input = Input;
     type Output = Output;
 

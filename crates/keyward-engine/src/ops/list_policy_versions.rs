@@ -21,7 +21,12 @@ pub(crate) struct Output {
 }
 
 impl Operation for ListPolicyVersions {
-    const SPEC: Spec = iam_read("ListPolicyVersions", "GET", "/v1/policies/{PolicyArn}/versions", &[POLICY_ARN, IAM_MARKER, MAX_ITEMS]);
+    const SPEC: Spec = iam_read(
+        "ListPolicyVersions",
+        "GET",
+        "/v1/policies/{PolicyArn}/versions",
+        &[POLICY_ARN, IAM_MARKER, MAX_ITEMS],
+    );
     type Input = Input;
     type Output = Output;
 

@@ -102,8 +102,8 @@ impl Operation for PrincipalCan {
         for key in &keys {
             let mut able = Vec::new();
             for (action, surveyor) in &mut actions {
-                let survey =
-                    asked.put(action, key, |question| surveyor.survey(question, Standpoint::Here))?;
+                let survey = asked
+                    .put(action, key, |question| surveyor.survey(question, Standpoint::Here))?;
                 let found = survey.and_then(|survey| Told::of(survey, explain));
                 able.extend(found.map(|found| Able { action: action.name.clone(), found }));
             }

@@ -13,7 +13,12 @@ pub(crate) struct Input {
 }
 
 impl Operation for PutGroupPolicy {
-    const SPEC: Spec = iam("PutGroupPolicy", "PUT", "/v1/groups/{GroupName}/policies/{PolicyName}", &[GROUP_NAME, POLICY_NAME, POLICY_DOCUMENT]);
+    const SPEC: Spec = iam(
+        "PutGroupPolicy",
+        "PUT",
+        "/v1/groups/{GroupName}/policies/{PolicyName}",
+        &[GROUP_NAME, POLICY_NAME, POLICY_DOCUMENT],
+    );
     type Input = Input;
     type Output = Empty;
 
@@ -22,6 +27,11 @@ impl Operation for PutGroupPolicy {
     }
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Empty, KmsError> {
-        put_policy::<GroupRecord>(call, &input.group_name, &input.policy_name, &input.policy_document)
+        put_policy::<GroupRecord>(
+            call,
+            &input.group_name,
+            &input.policy_name,
+            &input.policy_document,
+        )
     }
 }

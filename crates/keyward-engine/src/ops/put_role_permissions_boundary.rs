@@ -12,7 +12,12 @@ pub(crate) struct Input {
 }
 
 impl Operation for PutRolePermissionsBoundary {
-    const SPEC: Spec = iam("PutRolePermissionsBoundary", "PUT", "/v1/roles/{RoleName}/permissions-boundary", &[ROLE_NAME, NEW_BOUNDARY]);
+    const SPEC: Spec = iam(
+        "PutRolePermissionsBoundary",
+        "PUT",
+        "/v1/roles/{RoleName}/permissions-boundary",
+        &[ROLE_NAME, NEW_BOUNDARY],
+    );
     type Input = Input;
     type Output = Empty;
 

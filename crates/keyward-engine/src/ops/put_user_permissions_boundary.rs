@@ -12,7 +12,12 @@ pub(crate) struct Input {
 }
 
 impl Operation for PutUserPermissionsBoundary {
-    const SPEC: Spec = iam("PutUserPermissionsBoundary", "PUT", "/v1/users/{UserName}/permissions-boundary", &[USER_NAME, NEW_BOUNDARY]);
+    const SPEC: Spec = iam(
+        "PutUserPermissionsBoundary",
+        "PUT",
+        "/v1/users/{UserName}/permissions-boundary",
+        &[USER_NAME, NEW_BOUNDARY],
+    );
     type Input = Input;
     type Output = Empty;
 

@@ -12,7 +12,12 @@ pub(crate) struct Input {
 }
 
 impl Operation for RemoveUserFromGroup {
-    const SPEC: Spec = iam("RemoveUserFromGroup", "DELETE", "/v1/groups/{GroupName}/users/{UserName}", &[GROUP_NAME, USER_NAME]);
+    const SPEC: Spec = iam(
+        "RemoveUserFromGroup",
+        "DELETE",
+        "/v1/groups/{GroupName}/users/{UserName}",
+        &[GROUP_NAME, USER_NAME],
+    );
     type Input = Input;
     type Output = Empty;
 

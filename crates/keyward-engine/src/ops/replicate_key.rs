@@ -128,8 +128,7 @@ impl Operation for ReplicateKey {
             ..KeyRecord::clone(primary)
         };
         let bypass = input.bypass_policy_lockout_safety_check.unwrap_or(false);
-        replica.policy_principals =
-            key_policy::admit(call, &replica, &text, bypass)?.principals;
+        replica.policy_principals = key_policy::admit(call, &replica, &text, bypass)?.principals;
         let dek = call.new_dek(&replica.name)?;
         if external {
             // Imported material is imported in each Region anew.

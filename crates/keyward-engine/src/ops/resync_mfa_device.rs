@@ -4,7 +4,9 @@
 
 use super::{
     identity_prelude::*,
-    mfa_prelude::{CODE_1, CODE_2, DeviceAndCodes, SERIAL_NUMBER, device_of, known_user, two_in_a_row},
+    mfa_prelude::{
+        CODE_1, CODE_2, DeviceAndCodes, SERIAL_NUMBER, device_of, known_user, two_in_a_row,
+    },
 };
 use keyward_types::MfaDeviceRecord;
 

@@ -12,7 +12,12 @@ pub(crate) struct Input {
 }
 
 impl Operation for SetDefaultPolicyVersion {
-    const SPEC: Spec = iam("SetDefaultPolicyVersion", "PUT", "/v1/policies/{PolicyArn}/default-version", &[POLICY_ARN, VERSION_ID]);
+    const SPEC: Spec = iam(
+        "SetDefaultPolicyVersion",
+        "PUT",
+        "/v1/policies/{PolicyArn}/default-version",
+        &[POLICY_ARN, VERSION_ID],
+    );
     type Input = Input;
     type Output = Empty;
 

@@ -109,9 +109,22 @@ pub(crate) fn is_region(text: &str) -> bool {
 }
 
 fn is_source_arn(text: &str) -> bool {
-    keyward_types::Arn::parse(text).is_some_and(|arn| {
-        arn.partition.starts_with("aws")
-            && arn.account.len() == 12
-            && arn.account.bytes().all(|b| b.is_ascii_digit())
-    })
+    let plain = |part: &str| {
+        part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    let ["arn", partition, service, region, account, resource] = parts.as_slice() else {
+        return false;
+    };
+    partition.strip_prefix("aws").is_some_and(plain)
+        && !service.is_empty()
+        && plain(service)
+        && plain(region)
+        && account.len() == 12
+        && account.bytes().all(|b| b.is_ascii_digit())
+        && !resource.is_empty()
+        && !resource.contains(LINE_ENDS)
 }
+
+/// What a dot of AWS's patterns does not match.
+const LINE_ENDS: [char; 5] = ['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'];

@@ -123,13 +123,8 @@ impl Operation for Simulate {
                 Found::Key(key) => supposed_grants(&caller, &key.record.name, input)?,
                 _ => None,
             };
-            let asked = Ask {
-                engine,
-                caller: &caller,
-                layers: &layers,
-                stated,
-                grants: grants.as_deref(),
-            };
+            let asked =
+                Ask { engine, caller: &caller, layers: &layers, stated, grants: grants.as_deref() };
             results.push(Answer::of(&asked, &action, &found, explain)?);
         }
         Ok(Output { principal: caller.arn, results })
@@ -145,9 +140,8 @@ fn supposed_layers(
     let identity = input.identity_policies.as_ref();
     let identity = identity.map(|texts| documents(call, "identity policy", texts)).transpose()?;
     let boundary = input.permissions_boundary.as_ref();
-    let boundary = boundary
-        .map(|text| document(call, "permissions boundary".to_owned(), text))
-        .transpose()?;
+    let boundary =
+        boundary.map(|text| document(call, "permissions boundary".to_owned(), text)).transpose()?;
     let levels = input.service_control_policies.as_ref();
     let scps = levels
         .map(|levels| {
@@ -157,7 +151,11 @@ fn supposed_layers(
     Ok(call.engine().layers(caller)?.supposing(identity, boundary, scps))
 }
 
-fn documents(call: &Call<'_>, what: &str, texts: &[String]) -> Result<Vec<IdentityDocument>, KmsError> {
+fn documents(
+    call: &Call<'_>,
+    what: &str,
+    texts: &[String],
+) -> Result<Vec<IdentityDocument>, KmsError> {
     let numbered = texts.iter().enumerate();
     numbered.map(|(i, text)| document(call, format!("supposed {what} {}", i + 1), text)).collect()
 }
@@ -205,7 +203,11 @@ fn supposed_grants(
         let grantee = match (&grant.grantee_principal, &grant.grantee_service_principal) {
             (Some(arn), None) => Grantee::Principal(arn.clone()),
             (None, Some(name)) => Grantee::Service(name.clone()),
-            _ => return Err(KmsError::validation("A grant has one grantee, a principal or a service")),
+            _ => {
+                return Err(KmsError::validation(
+                    "A grant has one grantee, a principal or a service",
+                ));
+            }
         };
         Ok(Arc::new(GrantRecord {
             grant_id: GrantId::new(&format!("supposed grant {}", number + 1)),

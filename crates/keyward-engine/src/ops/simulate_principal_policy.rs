@@ -4,8 +4,8 @@
 
 use super::identity_prelude::*;
 use crate::{
-    ask::simulator::{self, Given, Output, Simulation},
     ask::Stated,
+    ask::simulator::{self, Given, Output, Simulation},
 };
 
 pub(crate) struct SimulatePrincipalPolicy;
@@ -72,9 +72,8 @@ impl Operation for SimulatePrincipalPolicy {
         let mut policies = identity.documents.clone();
         policies.extend(simulator::brought(call, "PolicyInputList", &given.policy_input_list)?);
         let boundary = given.boundary(call)?;
-        let layers = engine
-            .layers_with(&caller, identity)?
-            .supposing(Some(policies), boundary, None);
+        let layers =
+            engine.layers_with(&caller, identity)?.supposing(Some(policies), boundary, None);
         Simulation { caller, nobody, layers, given }.run(call, "simulate-principal-policy")
     }
 }

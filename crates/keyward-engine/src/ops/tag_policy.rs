@@ -12,7 +12,12 @@ pub(crate) struct Input {
 }
 
 impl Operation for TagPolicy {
-    const SPEC: Spec = iam("TagPolicy", "POST", "/v1/policies/{PolicyArn}/tags", &[POLICY_ARN, required("Tags", IAM_TAGS_KIND)]);
+    const SPEC: Spec = iam(
+        "TagPolicy",
+        "POST",
+        "/v1/policies/{PolicyArn}/tags",
+        &[POLICY_ARN, required("Tags", IAM_TAGS_KIND)],
+    );
     type Input = Input;
     type Output = Empty;
 

@@ -25,7 +25,12 @@ impl Operation for TagResource {
             ErrorCode::LimitExceeded,
             ErrorCode::Tag,
         ],
-        ..control("TagResource", "POST", "/v1/keys/{KeyId}/tags", &[KEY_ID, required("Tags", TAGS_KIND)])
+        ..control(
+            "TagResource",
+            "POST",
+            "/v1/keys/{KeyId}/tags",
+            &[KEY_ID, required("Tags", TAGS_KIND)],
+        )
     };
     type Input = Input;
     type Output = Empty;
@@ -52,7 +57,10 @@ impl Operation for TagResource {
 }
 
 /// AWS's rules for tags that are added to those a key has.
-pub(crate) fn check_tags(present: &BTreeMap<String, String>, added: &[Tag]) -> Result<(), KmsError> {
+pub(crate) fn check_tags(
+    present: &BTreeMap<String, String>,
+    added: &[Tag],
+) -> Result<(), KmsError> {
     let refuse = |words: &str| Err(KmsError::new(ErrorCode::Tag, words));
     if added.iter().any(|tag| tag.tag_key.to_ascii_lowercase().starts_with("aws:")) {
         return refuse("Tags beginning with aws: are reserved");
@@ -61,7 +69,8 @@ pub(crate) fn check_tags(present: &BTreeMap<String, String>, added: &[Tag]) -> R
     if together.len() < added.len() {
         return refuse("Duplicate tag keys");
     }
-    let all = present.keys().chain(together.keys().filter(|key| !present.contains_key(*key))).count();
+    let all =
+        present.keys().chain(together.keys().filter(|key| !present.contains_key(*key))).count();
     if limits::TAGS_PER_KEY_MAX < all {
         return refuse("Too many tags");
     }

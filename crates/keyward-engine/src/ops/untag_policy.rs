@@ -12,7 +12,8 @@ pub(crate) struct Input {
 }
 
 impl Operation for UntagPolicy {
-    const SPEC: Spec = iam("UntagPolicy", "DELETE", "/v1/policies/{PolicyArn}/tags", &[POLICY_ARN, TAG_KEYS]);
+    const SPEC: Spec =
+        iam("UntagPolicy", "DELETE", "/v1/policies/{PolicyArn}/tags", &[POLICY_ARN, TAG_KEYS]);
     type Input = Input;
     type Output = Empty;
 

@@ -87,7 +87,9 @@ impl Operation for UpdateCustomKeyStore {
             store.name.clone_from(name);
         }
         if store == *before {
-            return Err(KmsError::validation("Nothing in the request changes the custom key store."));
+            return Err(KmsError::validation(
+                "Nothing in the request changes the custom key store.",
+            ));
         }
         let others = others(call, Some(&store.id))?;
         check_name(&others, &store.name)?;
@@ -112,7 +114,12 @@ impl Operation for UpdateCustomKeyStore {
 fn moved(old: &XksProxy, new: &XksProxy) -> bool {
     let way = |proxy: &XksProxy| {
         let service = proxy.vpc_endpoint_service_name.clone();
-        (proxy.endpoint.clone(), proxy.connectivity, service, proxy.vpc_endpoint_service_owner.clone())
+        (
+            proxy.endpoint.clone(),
+            proxy.connectivity,
+            service,
+            proxy.vpc_endpoint_service_owner.clone(),
+        )
     };
     way(old) != way(new)
 }

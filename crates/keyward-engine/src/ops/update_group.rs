@@ -13,7 +13,12 @@ pub(crate) struct Input {
 }
 
 impl Operation for UpdateGroup {
-    const SPEC: Spec = iam("UpdateGroup", "PATCH", "/v1/groups/{GroupName}", &[GROUP_NAME, optional("NewPath", PATH_KIND), optional("NewGroupName", name_kind(128))]);
+    const SPEC: Spec = iam(
+        "UpdateGroup",
+        "PATCH",
+        "/v1/groups/{GroupName}",
+        &[GROUP_NAME, optional("NewPath", PATH_KIND), optional("NewGroupName", name_kind(128))],
+    );
     type Input = Input;
     type Output = Empty;
 

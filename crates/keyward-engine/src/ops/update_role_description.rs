@@ -18,7 +18,12 @@ pub(crate) struct Output {
 }
 
 impl Operation for UpdateRoleDescription {
-    const SPEC: Spec = iam("UpdateRoleDescription", "PUT", "/v1/roles/{RoleName}/description", &[ROLE_NAME, required("Description", ROLE_DESCRIPTION_KIND)]);
+    const SPEC: Spec = iam(
+        "UpdateRoleDescription",
+        "PUT",
+        "/v1/roles/{RoleName}/description",
+        &[ROLE_NAME, required("Description", ROLE_DESCRIPTION_KIND)],
+    );
     type Input = Input;
     type Output = Output;
 

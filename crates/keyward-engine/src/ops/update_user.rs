@@ -13,7 +13,12 @@ pub(crate) struct Input {
 }
 
 impl Operation for UpdateUser {
-    const SPEC: Spec = iam("UpdateUser", "PATCH", "/v1/users/{UserName}", &[USER_NAME, optional("NewPath", PATH_KIND), optional("NewUserName", name_kind(64))]);
+    const SPEC: Spec = iam(
+        "UpdateUser",
+        "PATCH",
+        "/v1/users/{UserName}",
+        &[USER_NAME, optional("NewPath", PATH_KIND), optional("NewUserName", name_kind(64))],
+    );
     type Input = Input;
     type Output = Empty;
 

@@ -148,7 +148,13 @@ impl Operation for WhoCan {
             };
             last = Some(candidate.place.to_string());
             principals.extend(ask_about(
-                call, stated, &action, &key, candidate, &mut surveyor, explain,
+                call,
+                stated,
+                &action,
+                &key,
+                candidate,
+                &mut surveyor,
+                explain,
             )?);
             if limit <= principals.len() {
                 break;
@@ -175,7 +181,11 @@ pub(crate) fn own_key(call: &Call<'_>, reference: &KeyRef) -> Result<Found, KmsE
         other => other,
     };
     let own = |account: &keyward_types::AccountId| *account == call.caller().account;
-    if found.owner(call.caller()).is_some_and(own) { Ok(found) } else { Err(ask::not_yours("The key")) }
+    if found.owner(call.caller()).is_some_and(own) {
+        Ok(found)
+    } else {
+        Err(ask::not_yours("The key"))
+    }
 }
 
 fn ask_about(
@@ -198,5 +208,9 @@ fn ask_about(
     };
     let asked = Ask { engine, caller: &caller, layers: &layers, stated, grants: None };
     let survey = asked.put(action, key, |question| surveyor.survey(question, standpoint))?;
-    Ok(survey.and_then(|survey| Told::of(survey, explain)).map(|found| Who { principal, r#type: kind, found }))
+    Ok(survey.and_then(|survey| Told::of(survey, explain)).map(|found| Who {
+        principal,
+        r#type: kind,
+        found,
+    }))
 }

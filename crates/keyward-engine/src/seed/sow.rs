@@ -578,7 +578,8 @@ impl<'e> Sower<'e> {
         trace.additional = std::mem::take(&mut self.proposed.additional);
         trace.additional.insert("origin".to_owned(), "seed".into());
         resources.iter().for_each(|arn| trace.resource(arn));
-        self.events.push(trace.event(self.engine, spec, caller, self.engine.fresh_id(), None));
+        let events = trace.events(self.engine, spec, caller, self.engine.fresh_id(), None);
+        self.events.extend(events);
     }
 
     /// The service itself, acting in an account and Region.

@@ -11,16 +11,19 @@
     reason = "a test fails by panicking"
 )]
 
+mod copies;
 mod cryptography;
 mod grants;
 mod housekeeping;
 mod keys;
 mod lists;
+mod log;
 mod managed_keys;
 mod organization;
 mod policies;
 mod presence;
 mod quotas;
+mod room;
 mod services;
 mod versions;
 mod world;

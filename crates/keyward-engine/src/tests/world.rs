@@ -4,7 +4,7 @@ use crate::{Engine, Service as Api, Settings, World, find};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use keyward_crypto::{Keyring, Provider, RootKey, SeededEntropy};
 use keyward_policy::PolicyEngine;
-use keyward_store::{Commit, Durability, EventQuery, Store};
+use keyward_store::{Commit, DiskCall, DiskHook, Durability, EventQuery, Store, Verdict};
 use keyward_telemetry::Metrics;
 use keyward_types::{
     AccessKeyOwner, AccessKeyRecord, AccountId, Caller, Change, Clock, Entropy, ErrorCode, KeyId,
@@ -16,7 +16,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
 };
 
@@ -66,11 +66,25 @@ impl TestWorld {
     }
 
     fn with(settings: Settings) -> Self {
+        Self::with_disk(settings, None)
+    }
+
+    /// A world whose disk says how much room it has.
+    pub(super) fn with_room(free_bytes: Arc<AtomicU64>) -> Self {
+        let disk: DiskHook = Arc::new(move |call, _| match call {
+            DiskCall::FreeSpace => Verdict::FreeBytes(free_bytes.load(Ordering::SeqCst)),
+            _ => Verdict::Proceed,
+        });
+        Self::with_disk(Self::settings(), Some(disk))
+    }
+
+    fn with_disk(settings: Settings, disk: Option<DiskHook>) -> Self {
         let clock = Arc::new(TestClock(AtomicI64::new(1_790_000_000_000)));
         let entropy = Arc::new(SeededEntropy::from_number(7));
         let root = RootKey::generate(&mut *entropy.generator());
         let keyring = Keyring::new(&root, [0; 16], 0, 1, &mut *entropy.generator());
-        let store = Store::temporary(keyring.sealer(), Durability::Relaxed).unwrap();
+        let sealer = keyring.sealer();
+        let store = Store::temporary_on(sealer, Durability::Relaxed, disk).unwrap();
         let engine = Engine::new(World {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             entropy,

@@ -68,7 +68,7 @@ async fn look_up(
         )
     })?;
     let (asked, attribute) = asked(&input)?;
-    let (events, next) = search(doors, &caller, &asked, |record| {
+    let (events, next) = search(&doors.engine, &caller, &asked, |record| {
         attribute.as_ref().is_none_or(|attribute| attribute.holds(record))
     })?;
     let mut answer = json!({"Events": events.iter().filter_map(entry).collect::<Vec<_>>()});
@@ -100,8 +100,8 @@ fn asked(input: &Input) -> Result<(Asked, Option<OfRecord>), KmsError> {
         [attribute] => attribute.narrow(&mut filter)?,
         _ => return Err(KmsError::validation("LookupAttributes must hold one attribute at most.")),
     };
-    let reads_records = of_record.is_some();
-    Ok((Asked { filter, limit, after, oldest_first: false, reads_records }, of_record))
+    let asked = Asked::filtered(&filter, limit, after);
+    Ok((Asked { reads_records: of_record.is_some(), ..asked }, of_record))
 }
 
 #[expect(
@@ -238,7 +238,7 @@ mod tests {
                     json!({"LookupAttributes": [{"AttributeKey": key, "AttributeValue": value}]})
                         .to_string();
                 let (asked, attribute) = asked_of(&body).unwrap();
-                assert!(!asked.is_indexed());
+                assert!(!asked.clauses(true, Timestamp(0)).1);
                 assert_eq!(attribute.unwrap().holds(&record), expected, "{key}={value}");
             }
         }

@@ -10,6 +10,8 @@
 mod asked;
 pub(crate) mod lookup;
 pub(crate) mod permission;
+mod proof;
+mod stats;
 mod tail;
 
 pub(crate) use tail::Growth;
@@ -21,8 +23,10 @@ use actix_web::{
     web::{self, Data, ServiceConfig},
 };
 use asked::Asked;
-use keyward_store::{EventQuery, EventTerm, StoredEvent};
-use keyward_types::{Caller, ErrorCode, KmsError};
+use keyward_engine::Engine;
+use keyward_store::{EventQuery, StoredEvent};
+use keyward_trail::query::{Field, filed_as_many};
+use keyward_types::{Caller, ErrorCode, KmsError, Timestamp, event::term};
 use permission::Action;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -42,7 +46,7 @@ pub(crate) struct Route {
 }
 
 const FILTERS: &[&str] =
-    &["operation", "principal", "key", "outcome", "requestId", "since", "until", "text"];
+    &["q", "operation", "principal", "key", "outcome", "requestId", "since", "until", "text"];
 
 pub(crate) const ROUTES: &[Route] = &[
     Route {
@@ -50,6 +54,7 @@ pub(crate) const ROUTES: &[Route] = &[
         path: "/v1/events",
         summary: "Events of the account, newest first unless order=oldest",
         query: &[
+            "q",
             "operation",
             "principal",
             "key",
@@ -61,6 +66,24 @@ pub(crate) const ROUTES: &[Route] = &[
             "order",
             "limit",
             "after",
+        ],
+        content_type: answer::JSON,
+    },
+    Route {
+        name: "GetEventStatistics",
+        path: "/v1/events/stats",
+        summary: "How often each value of some fields occurs in events, when first and last, and a time line",
+        query: &[
+            "q",
+            "by",
+            "operation",
+            "principal",
+            "key",
+            "outcome",
+            "since",
+            "until",
+            "text",
+            "limit",
         ],
         content_type: answer::JSON,
     },
@@ -85,13 +108,43 @@ pub(crate) const ROUTES: &[Route] = &[
         query: &[],
         content_type: answer::JSON,
     },
+    Route {
+        name: "GetLogKey",
+        path: "/v1/log/key",
+        summary: "The public key by which the log's checkpoints are checked",
+        query: &[],
+        content_type: answer::JSON,
+    },
+    Route {
+        name: "GetLogCheckpoint",
+        path: "/v1/log/checkpoint",
+        summary: "The log's newest checkpoint, a signed note (c2sp.org/tlog-checkpoint)",
+        query: &["new"],
+        content_type: answer::TEXT,
+    },
+    Route {
+        name: "GetLogConsistency",
+        path: "/v1/log/consistency",
+        summary: "The hashes that show that the log only grew from one size to another",
+        query: &["from", "to"],
+        content_type: answer::JSON,
+    },
+    Route {
+        name: "GetLogProof",
+        path: "/v1/log/proof/{id}",
+        summary: "The proof that an event is in the log (c2sp.org/tlog-proof), by its id or its request's",
+        query: &[],
+        content_type: answer::TEXT,
+    },
 ];
 
 const EVENT_STREAM: &str = "text/event-stream";
 
 pub(crate) fn configure(config: &mut ServiceConfig) {
+    proof::configure(config);
     config
         .route("/v1/events", web::get().to(list))
+        .route("/v1/events/stats", web::get().to(stats::serve))
         .route("/v1/events/tail", web::get().to(tail))
         .route("/v1/events/{id}", web::get().to(show))
         .route("/v1/explain/{id}", web::get().to(explain));
@@ -100,8 +153,8 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
 async fn list(request: HttpRequest, doors: Data<Doors>) -> HttpResponse {
     answered(&request, &doors, LIST, |caller, _| {
         let asked = Asked::of(request.uri().query().unwrap_or_default(), doors.engine.now())?;
-        let (events, next) = search(&doors, caller, &asked, |_| true)?;
-        Ok((answer::JSON, page(&events, next)))
+        let (events, next) = search(&doors.engine, caller, &asked, |_| true)?;
+        Ok((answer::JSON, page(&events, next, &asked)))
     })
     .await
 }
@@ -169,7 +222,7 @@ async fn tail(request: HttpRequest, doors: Data<Doors>) -> HttpResponse {
     let asked = Asked::of(request.uri().query().unwrap_or_default(), doors.engine.now());
     let ready = asked.and_then(|asked| {
         let explains = permission::may_explain(&doors.engine, &caller)?;
-        Ok(tail::Tail::new(doors, &caller, asked.filter, explains))
+        Ok(tail::Tail::new(doors, &caller, asked.query, explains))
     });
     match ready {
         Ok(tail) => answer::begin(StatusCode::OK, EVENT_STREAM, request_id).body(tail),
@@ -214,48 +267,117 @@ const SCANNED_AT_ONCE: usize = 500;
 
 /// Matching events, newest first unless asked otherwise, and where to go on: beyond the last one that was looked at.
 fn search(
-    doors: &Doors,
+    engine: &Engine,
     caller: &Caller,
     asked: &Asked,
     also: impl Fn(&Value) -> bool,
 ) -> Result<(Vec<StoredEvent>, Option<u64>), KmsError> {
-    let account = EventTerm::Account(caller.account.as_str());
-    let terms: Vec<EventTerm<'_>> = core::iter::once(account).chain(asked.terms()).collect();
-    let explains = permission::may_explain(&doors.engine, caller)?;
-    let (mut found, mut scanned, mut after) = (Vec::new(), 0, asked.after);
+    let mut found = Vec::new();
+    let looked = each(engine, caller, asked, SCANNED_MAX, |event, record| {
+        if also(record) {
+            found.push(event);
+        }
+        found.len() < asked.limit
+    })?;
+    Ok((found, looked.next))
+}
+
+/// How far a look through the log came.
+struct Looked {
+    /// Where to go on; `None` at the end.
+    next: Option<u64>,
+}
+
+/// Hands every matching event to `take`, newest first, until it has enough or so many were looked at.
+fn each(
+    engine: &Engine,
+    caller: &Caller,
+    asked: &Asked,
+    scanned_max: usize,
+    mut take: impl FnMut(StoredEvent, &Value) -> bool,
+) -> Result<Looked, KmsError> {
+    let now = engine.now();
+    let explains = permission::may_explain(engine, caller)?;
+    if let Some(ids) = asked.ids(now) {
+        return of_ids(engine, caller, asked, explains, &ids, take);
+    }
+    let (mut clauses, complete) = asked.clauses(explains, now);
+    clauses.push(vec![term(Field::Account.name(), caller.account.as_str()), filed_as_many()]);
+    let window = asked.query.window(now);
+    let (mut scanned, mut after) = (0, asked.after);
+    // Where the index may find too much, more and more is read at once.
+    let mut limit = asked.limit.max(1);
     loop {
-        let limit = if asked.is_indexed() { asked.limit } else { SCANNED_AT_ONCE };
         let query = EventQuery {
             newest_first: !asked.oldest_first,
             after,
             limit,
-            from: asked.filter.since,
-            to: asked.filter.until,
-            terms: terms.clone(),
+            from: window.since,
+            to: window.until.map(whole_second),
+            clauses: clauses.clone(),
         };
-        let events = doors.engine.store().events(&query).map_err(KmsError::internal)?;
+        let events = engine.store().events(&query).map_err(KmsError::internal)?;
         let is_last = events.len() < limit;
         scanned += events.len();
         for mut event in events {
             after = Some(event.seq);
-            let record = shown(&mut event, explains);
+            let Some(record) = shown(&mut event, explains) else { continue };
             let matches =
-                record.is_some_and(|record| asked.filter.matches(&record) && also(&record));
-            if matches {
-                found.push(event);
-            }
-            if asked.limit <= found.len() {
-                return Ok((found, after));
+                is_of(&record, caller.account.as_str()) && asked.query.matches(&record, now);
+            if matches && !take(event, &record) {
+                return Ok(Looked { next: after });
             }
         }
         if is_last {
             // Oldest first, more comes as it is written.
-            return Ok((found, after.filter(|_| asked.oldest_first)));
+            return Ok(Looked { next: after.filter(|_| asked.oldest_first) });
         }
-        if SCANNED_MAX <= scanned {
-            return Ok((found, after));
+        if scanned_max <= scanned {
+            return Ok(Looked { next: after });
+        }
+        limit = if complete { limit } else { (limit * 2).min(SCANNED_AT_ONCE) };
+    }
+}
+
+/// Records have whole seconds, and count as theirs.
+fn whole_second(time: Timestamp) -> Timestamp {
+    Timestamp(Timestamp::from_seconds(time.seconds()).0.saturating_add(999))
+}
+
+/// The same for events that are named by their ids.
+fn of_ids(
+    engine: &Engine,
+    caller: &Caller,
+    asked: &Asked,
+    explains: bool,
+    ids: &[String],
+    mut take: impl FnMut(StoredEvent, &Value) -> bool,
+) -> Result<Looked, KmsError> {
+    let store = engine.store();
+    let mut found: Vec<StoredEvent> = Vec::new();
+    for id in ids.iter().filter_map(|id| Uuid::parse_str(id).ok()) {
+        let by_id = store.event_by_id(id).map_err(KmsError::internal)?;
+        let event = match by_id {
+            Some(event) => Some(event),
+            None => store.event_by_request_id(id).map_err(KmsError::internal)?,
+        };
+        found.extend(event.filter(|event| asked.is_beyond(event.seq)));
+    }
+    found.sort_by_key(|event| core::cmp::Reverse(event.seq));
+    found.dedup_by_key(|event| event.seq);
+    if asked.oldest_first {
+        found.reverse();
+    }
+    for mut event in found {
+        let seq = event.seq;
+        let Some(record) = shown(&mut event, explains) else { continue };
+        let matches =
+            is_of(&record, caller.account.as_str()) && asked.query.matches(&record, engine.now());
+        if matches && !take(event, &record) {
+            return Ok(Looked { next: Some(seq) });
         }
     }
+    Ok(Looked { next: None })
 }
 
 /// The record as its reader sees it, in `event` too; `None` when it cannot be read.
@@ -271,7 +393,7 @@ fn shown(event: &mut StoredEvent, explains: bool) -> Option<Value> {
 }
 
 /// Records keep their own bytes, so that their members stay in CloudTrail's order.
-fn page(events: &[StoredEvent], next: Option<u64>) -> Vec<u8> {
+fn page(events: &[StoredEvent], next: Option<u64>, asked: &Asked) -> Vec<u8> {
     let mut body = b"{\"Events\":[".to_vec();
     for (i, event) in events.iter().enumerate() {
         if 0 < i {
@@ -283,6 +405,9 @@ fn page(events: &[StoredEvent], next: Option<u64>) -> Vec<u8> {
     if let Some(next) = next {
         body.extend_from_slice(format!(",\"Next\":\"{next}\"").as_bytes());
     }
+    // What was asked, with fixed times: to ask for the next page, or to link to.
+    let query = Value::from(asked.query.to_string());
+    body.extend_from_slice(format!(",\"Query\":{query}").as_bytes());
     body.push(b'}');
     body
 }

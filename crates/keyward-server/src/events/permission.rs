@@ -4,7 +4,7 @@
 
 use keyward_engine::Engine;
 use keyward_store::Commit;
-use keyward_trail::Record;
+use keyward_trail::{Extra, Record};
 use keyward_types::{Caller, Decision, ErrorCode, EventSummary, KmsError, Outcome, event::Event};
 use serde_json::Map;
 
@@ -73,7 +73,11 @@ async fn remember(
         keys: Vec::new(),
     };
     let store = engine.store();
-    let event = Event { record: record.to_json(), summary: summary.clone() };
+    let event = Event {
+        record: record.to_json(),
+        terms: record.terms(&Extra::default()),
+        summary: summary.clone(),
+    };
     let commit = Commit {
         snapshot: store.snapshot(),
         rested_on: Vec::new(),

@@ -11,7 +11,7 @@ use actix_web::{
     web::{Bytes, Data},
 };
 use keyward_store::{EventQuery, Store};
-use keyward_trail::Filter;
+use keyward_trail::query::Query;
 use keyward_types::Caller;
 use std::{
     convert::Infallible,
@@ -54,7 +54,7 @@ type Wait = Pin<Box<dyn Future<Output = watch::Receiver<u64>>>>;
 pub(super) struct Tail {
     doors: Data<Doors>,
     caller: Caller,
-    filter: Filter,
+    query: Query,
     /// Whether the reader may see policy text.
     explains: bool,
     /// The number of the next event to read.
@@ -66,12 +66,12 @@ pub(super) struct Tail {
 }
 
 impl Tail {
-    pub(super) fn new(doors: Data<Doors>, caller: &Caller, filter: Filter, explains: bool) -> Self {
+    pub(super) fn new(doors: Data<Doors>, caller: &Caller, query: Query, explains: bool) -> Self {
         let growth = doors.growth.0.subscribe();
         let next = doors.engine.store().events_total();
         Self {
             caller: caller.clone(),
-            filter,
+            query,
             explains,
             next,
             wait: None,
@@ -101,10 +101,10 @@ impl Tail {
         let query = EventQuery { after, limit: READ_MAX, ..EventQuery::default() };
         let events = self.doors.engine.store().events(&query).unwrap_or_default();
         self.next = events.last()?.seq + 1;
-        let mut chunk = Vec::new();
+        let (now, mut chunk) = (self.doors.engine.now(), Vec::new());
         for mut event in events {
             let Some(record) = shown(&mut event, self.explains) else { continue };
-            if is_of(&record, self.caller.account.as_str()) && self.filter.matches(&record) {
+            if is_of(&record, self.caller.account.as_str()) && self.query.matches(&record, now) {
                 chunk.extend_from_slice(b"data: ");
                 chunk.extend_from_slice(&event.record);
                 chunk.extend_from_slice(b"\n\n");

@@ -1,7 +1,7 @@
 //! What was put is read, before and after a restart.
 
 use crate::house::*;
-use keyward_store::{Commit, EventQuery, EventTerm, Finding, Store, StoreError};
+use keyward_store::{Commit, EventQuery, Finding, Store, StoreError};
 use keyward_types::{Change, KeyState, LastUsage, Name, Record, Timestamp};
 
 fn usage(n: u64) -> LastUsage {
@@ -163,7 +163,7 @@ fn events_keep_their_order_and_are_found_by_time_term_and_id() {
         let query = EventQuery {
             newest_first: true,
             limit: 10,
-            terms: vec![EventTerm::Key(&rare), EventTerm::Operation("Sign")],
+            clauses: vec![filed(&[("key", &rare)]), filed(&[("op", "Sign")])],
             ..EventQuery::default()
         };
         let wanted: Vec<u64> =
@@ -173,6 +173,24 @@ fn events_keep_their_order_and_are_found_by_time_term_and_id() {
         let wanted: Vec<u64> = (0..3_000).filter(|n| n % 50 == 7 && n % 3 == 2).collect();
         let query = EventQuery { newest_first: false, limit: 1_000, ..query };
         assert_eq!(store.events(&query).unwrap().iter().map(|e| e.seq).collect::<Vec<_>>(), wanted);
+        // One of several terms will do, in either direction.
+        let other = key_name(11).to_string();
+        let either = filed(&[("key", &rare), ("key", &other), ("key", "absent")]);
+        for newest_first in [true, false] {
+            let query = EventQuery {
+                newest_first,
+                limit: 1_000,
+                clauses: vec![either.clone(), filed(&[("op", "Sign")])],
+                ..EventQuery::default()
+            };
+            let mut wanted: Vec<u64> =
+                (0..3_000).filter(|n| (n % 50 == 7 || n % 50 == 11) && n % 3 == 2).collect();
+            if newest_first {
+                wanted.reverse();
+            }
+            let found: Vec<u64> = store.events(&query).unwrap().iter().map(|e| e.seq).collect();
+            assert_eq!(found, wanted);
+        }
         let (from, to) = (expected[100].summary.time, expected[2_900].summary.time);
         for newest_first in [true, false] {
             let query = EventQuery {

@@ -9,7 +9,7 @@ use keyward_types::{
     KeyId, KeyName, KeyRecord, KeySpec, KeyState, KeyUsage, MaterialId, MaterialOrigin,
     MaterialRecord, Outcome, Record, Region, Sealer, Timestamp,
     caller::Document,
-    event::{Event, EventSummary},
+    event::{Event, EventSummary, term},
     key::DekRecord,
 };
 use sha2::{Digest as _, Sha256};
@@ -186,7 +186,15 @@ pub(crate) fn event(n: u64, operation: &'static str, key: u32) -> Event {
             "x".repeat(300)
         )
         .into_bytes(),
+        terms: filed(&[("op", operation), ("key", &key_name(key).to_string())]),
     }
+}
+
+/// Digests of terms, as events are filed.
+pub(crate) fn filed(terms: &[(&str, &str)]) -> Vec<u64> {
+    let mut terms: Vec<u64> = terms.iter().map(|(field, value)| term(field, value)).collect();
+    terms.sort_unstable();
+    terms
 }
 
 /// Commits changes and events that rest on nothing, and waits.

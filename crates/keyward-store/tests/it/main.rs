@@ -16,4 +16,6 @@ mod kill;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod tree;
+#[cfg(test)]
 mod vault;

@@ -1,0 +1,152 @@
+//! What the event log proves of itself: signed checkpoints, that an event is in it, and that it only ever grew.
+//!
+//! A leaf of the tree is an event's record, byte by byte as it was committed. The log's name is `keyward/` and the
+//! store's id; its key is derived from the root key and is no customer's.
+//!
+//! INVARIANT: a checkpoint is signed only when its events are durable and the log still is what the last checkpoint
+//! says; a log that is not signs no more.
+//! INVARIANT: checkpoints are kept before they are told.
+//! Sources: <https://c2sp.org/tlog-checkpoint>, <https://www.rfc-editor.org/rfc/rfc6962#section-2.1>
+
+use crate::Engine;
+use keyward_crypto::{LogKey, verify_log_signature};
+use keyward_store::{KeptCheckpoint, Store, StoreError, StoredEvent};
+use keyward_trail::{
+    checkpoint::{Checkpoint, SignedCheckpoint, Trust},
+    merkle::{self, Hash, NodeSource},
+    note::{KeyKind, Signer, VerifierKey},
+    proof::Proof,
+};
+use keyward_types::KmsError;
+
+/// The log's tree as the store keeps it.
+struct Nodes<'s>(&'s Store);
+
+impl NodeSource for Nodes<'_> {
+    type Error = StoreError;
+
+    fn node(&self, level: u8, index: u64) -> Result<Option<Hash>, StoreError> {
+        self.0.tree_node(level, index)
+    }
+}
+
+struct Signing(LogKey);
+
+impl Signer for Signing {
+    fn public(&self) -> [u8; 32] {
+        self.0.public()
+    }
+
+    fn sign(&self, message: &[u8]) -> [u8; 64] {
+        // A signature that could not be made verifies nowhere; who signs looks at once.
+        self.0.sign(message).unwrap_or([0; 64])
+    }
+}
+
+/// What a log is called.
+pub fn log_origin(store_id: &[u8; 16]) -> String {
+    format!("keyward/{}", hex::encode(store_id))
+}
+
+/// How the log's signatures are checked.
+pub fn log_verifier(public: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
+    verify_log_signature(public, message, signature)
+}
+
+impl Engine {
+    /// The name and public key by which the log's checkpoints are checked.
+    pub fn log_key(&self) -> Result<VerifierKey, KmsError> {
+        let key = self.world.keyring.log_key().map_err(KmsError::internal)?;
+        let origin = log_origin(&self.world.store.header().store_id);
+        VerifierKey::new(&origin, KeyKind::Ed25519, key.public()).map_err(KmsError::internal)
+    }
+
+    /// The newest checkpoint: a new one where the log has grown since the last.
+    ///
+    /// # Errors
+    /// `KMSInternalException` when the log is not what the last checkpoint says, and what the disk says.
+    pub fn checkpoint(&self) -> Result<SignedCheckpoint, KmsError> {
+        let _one_at_a_time =
+            self.checkpointing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let store = &self.world.store;
+        let last = self.last_checkpoint()?;
+        let size = store.events_total();
+        let root = |size| merkle::root_at(&Nodes(store), size).map_err(KmsError::internal);
+        if let Some(last) = &last {
+            let said = last.unverified();
+            if size < said.size || root(said.size)? != said.root {
+                tracing::error!(size, said = said.size, "the log is not what its checkpoint says");
+                return Err(KmsError::internal("the log is not what its last checkpoint says"));
+            }
+        }
+        match last {
+            Some(last) if last.unverified().size == size => Ok(last),
+            _ => self.sign_checkpoint(size, root(size)?),
+        }
+    }
+
+    fn sign_checkpoint(&self, size: u64, root: Hash) -> Result<SignedCheckpoint, KmsError> {
+        let store = &self.world.store;
+        let key = Signing(self.world.keyring.log_key().map_err(KmsError::internal)?);
+        let checkpoint = Checkpoint::new(&log_origin(&store.header().store_id), size, root);
+        let signed = checkpoint.sign(&key).map_err(KmsError::internal)?;
+        self.verify_checkpoint(&signed)?;
+        store.sync_events().map_err(KmsError::internal)?;
+        let kept = KeptCheckpoint { size, note: signed.to_string() };
+        store.keep_checkpoint(&kept).map_err(KmsError::internal)?;
+        Ok(signed)
+    }
+
+    fn verify_checkpoint(&self, signed: &SignedCheckpoint) -> Result<(), KmsError> {
+        let key = self.log_key()?;
+        let trust = Trust {
+            origin: key.name(),
+            log: core::slice::from_ref(&key),
+            witnesses: &[],
+            quorum: 0,
+        };
+        let verified = signed.verify(&trust, &log_verifier);
+        verified.map(drop).map_err(KmsError::internal)
+    }
+
+    /// The newest checkpoint that was signed.
+    pub fn last_checkpoint(&self) -> Result<Option<SignedCheckpoint>, KmsError> {
+        let kept = self.world.store.last_checkpoint().map_err(KmsError::internal)?;
+        kept.map(|kept| self.own(&kept)).transpose()
+    }
+
+    /// A checkpoint that was kept; one that this log did not sign is an error.
+    fn own(&self, kept: &KeptCheckpoint) -> Result<SignedCheckpoint, KmsError> {
+        let signed = SignedCheckpoint::parse(kept.note.as_bytes()).map_err(KmsError::internal)?;
+        self.verify_checkpoint(&signed)?;
+        Ok(signed)
+    }
+
+    /// The proof that an event is in the log, with the event itself beside it where that is not too large: under
+    /// the first checkpoint that speaks of it, which is signed now if there is none.
+    pub fn prove(&self, event: &StoredEvent) -> Result<Proof, KmsError> {
+        let store = &self.world.store;
+        let kept = store.checkpoint_reaching(event.seq + 1).map_err(KmsError::internal)?;
+        let signed = match kept {
+            Some(kept) => self.own(&kept)?,
+            None => self.checkpoint()?,
+        };
+        let size = signed.unverified().size;
+        let path = merkle::inclusion_proof(&Nodes(store), event.seq, size);
+        let proof = Proof::new(event.seq, path.map_err(KmsError::internal)?, signed);
+        let proof = proof.map_err(KmsError::internal)?;
+        let alone = proof.clone();
+        Ok(proof.with_extra(event.record.clone()).unwrap_or(alone))
+    }
+
+    /// The hashes that show that the log of size `new` begins with the log of size `old`. `None` where the log has
+    /// not come so far, or `old` is larger.
+    pub fn prove_consistency(&self, old: u64, new: u64) -> Result<Option<Vec<Hash>>, KmsError> {
+        let store = &self.world.store;
+        if new < old || store.events_total() < new {
+            return Ok(None);
+        }
+        let path = merkle::consistency_proof(&Nodes(store), old, new);
+        path.map(Some).map_err(KmsError::internal)
+    }
+}
