@@ -296,10 +296,10 @@ class World:
         assert done.returncode == exits, f"keyward {args} exits {done.returncode}: {done.stdout}{done.stderr}"
         return done.stdout
 
-    def _run(self, command, login):
+    def _run(self, command, login, **more):
         # Nothing of a story goes elsewhere, also when it is run by hand.
         here = {f"AWS_ENDPOINT_URL_{service}": self.endpoint for service in ("KMS", "STS", "IAM")} | {"AWS_DEFAULT_REGION": REGION}
-        environment = os.environ | here | (login or self.root).environment()
+        environment = os.environ | here | (login or self.root).environment() | more
         if not (login and login.token):
             environment.pop("AWS_SESSION_TOKEN", None)
         return subprocess.run(list(map(str, command)), env=environment, cwd=self.folder, text=True, capture_output=True, timeout=60)

@@ -12,9 +12,10 @@ import materials
 import memory
 import runner
 import surroundings
+import trail_files
 import use
 
-MODULES = (use, materials, key_stores, limits, enforcement, identities, surroundings, memory, attacks)
+MODULES = (use, materials, key_stores, limits, enforcement, identities, surroundings, memory, trail_files, attacks)
 
 if __name__ == "__main__":
     runner.main(*(story for module in MODULES for story in module.STORIES))

@@ -11,6 +11,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("keyward-policy", &["keyward-types"]),
     ("keyward-store", &["keyward-types"]),
     ("keyward-trail", &["keyward-types"]),
+    ("keyward-export", &["keyward-types", "keyward-store", "keyward-trail"]),
     ("keyward-watch", &["keyward-types"]),
     ("keyward-telemetry", &["keyward-types"]),
     ("keyward-sigv4", &["keyward-types"]),
@@ -37,6 +38,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "keyward-telemetry",
             "keyward-trail",
             "keyward-engine",
+            "keyward-export",
             "keyward-sigv4",
             "keyward-sql",
             "keyward-xks",
@@ -48,6 +50,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "keyward-types",
             "keyward-crypto",
             "keyward-engine",
+            "keyward-export",
             "keyward-policy",
             "keyward-server",
             "keyward-sigv4",
@@ -87,6 +90,8 @@ const FENCES: &[(&str, &[&str])] = &[
     ("getrandom", &["keyward-crypto"]),
     ("rusqlite", &["keyward-sql"]),
     ("rustls", &["keyward-xks"]),
+    ("object_store", &["keyward-export"]),
+    ("parquet", &["keyward-export"]),
 ];
 
 type Manifests = BTreeMap<String, toml::Table>;

@@ -42,6 +42,7 @@ mod python {
         managed_policies, user_groups, boundaries, second_factor, federated_users,
         organization with "--seed" "seeds/organization.yaml" "--front-header" "x-keyward-vpce=aws:SourceVpce",
         records, log_commands, rest, retired_while_used,
+        trail_files,
         forged, presigned, senseless,
     }
 }

@@ -137,6 +137,13 @@ pub(crate) struct Dev {
     /// A folder of Cedar policies that forbid; read again when it changes, and on SIGHUP
     #[arg(long)]
     pub(crate) guardrails: Option<PathBuf>,
+    /// Write CloudTrail files with signed digests into this folder, for aws cloudtrail validate-logs; with --data,
+    /// or the next run cannot go on there
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cloudtrail_files: Option<String>,
+    /// Seconds of log files and digests alike
+    #[arg(long, hide = true, requires = "cloudtrail_files")]
+    pub(crate) cloudtrail_files_period: Option<u32>,
     #[arg(long, default_value = "000000000000")]
     pub(crate) account: String,
     #[arg(long, value_enum, default_value = "relaxed")]
@@ -326,13 +333,53 @@ pub(crate) enum Events {
     Show { id: String },
     /// A question in SQL over events, event_keys and contexts: your own, or one of the pack
     Sql(EventsSql),
-    /// Every event of a stopped store, oldest first, one JSON record a line
-    Export {
-        #[arg(long)]
-        data: PathBuf,
-        #[command(flatten)]
-        root: RootKeyArgs,
-    },
+    /// Every event, oldest first: of the running service, or with --data of a stopped store
+    Export(Export),
+}
+
+/// The form of exported events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportForm {
+    /// One JSON record a line
+    Jsonl,
+    /// One row an event, of the members that people look at
+    Csv,
+    /// The same rows as a Parquet file
+    Parquet,
+    /// Gzip files in AWS's folder layout, with signed digests; a second run goes on where the first ended
+    Cloudtrail,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Export {
+    #[arg(long, value_enum, default_value = "jsonl")]
+    pub(crate) format: ExportForm,
+    /// A file instead of stdout; for cloudtrail a folder, or s3://BUCKET/PREFIX
+    #[arg(long, value_name = "PLACE")]
+    pub(crate) to: Option<String>,
+    /// The directory of a stopped store
+    #[arg(long)]
+    pub(crate) data: Option<PathBuf>,
+    /// Not older than this, RFC 3339; for cloudtrail where a new destination begins
+    #[arg(long)]
+    pub(crate) since: Option<String>,
+    /// Older than this, RFC 3339
+    #[arg(long)]
+    pub(crate) until: Option<String>,
+    /// Go on with events as they are written, from the running service
+    #[arg(long, conflicts_with_all = ["data", "until"])]
+    pub(crate) follow: bool,
+    /// The trail's name, for cloudtrail
+    #[arg(long, default_value = "keyward")]
+    pub(crate) trail: String,
+    /// An S3-compatible store instead of AWS's own
+    #[arg(long, value_name = "URL", env = "AWS_ENDPOINT_URL_S3")]
+    pub(crate) s3_endpoint: Option<String>,
+    /// Seconds of log files and digests alike
+    #[arg(long, hide = true)]
+    pub(crate) period: Option<u32>,
+    #[command(flatten)]
+    pub(crate) root: RootKeyArgs,
 }
 
 #[derive(ClapArgs)]
@@ -511,6 +558,16 @@ pub(crate) enum Audit {
         checkpoint: Vec<PathBuf>,
         #[command(flatten)]
         root: RootKeyArgs,
+    },
+    /// Check a folder of CloudTrail files and digests, without a service; 0 when all holds, 9 when anything was changed
+    VerifyFiles {
+        folder: PathBuf,
+        /// The key that signed the digests: PKCS#1, as PEM or DER; the one in the folder unless said
+        #[arg(long, value_name = "FILE")]
+        public_key: Vec<PathBuf>,
+        /// Digests must reach until this time, RFC 3339
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
     },
     /// The public key by which the log's checkpoints are checked
     Key,

@@ -15,8 +15,9 @@ use crate::{
     ml_dsa::{MU_LEN, MlDsaPublic},
     ml_kem::MlKemPublic,
     provider::Backend,
-    rsa::RsaPublic,
+    rsa::{self, RsaPublic},
 };
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use core::fmt;
 use keyward_types::{Generator, KeySpec};
 use std::borrow::Cow;
@@ -54,6 +55,34 @@ impl PublicKey {
             Family::Symmetric | Family::Mac => return Err(CryptoError::Unsupported(spec)),
         };
         Ok(Self { spec, der: der.to_vec(), symmetric: provider.symmetric(), engine })
+    }
+
+    /// Parses an RSA-2048 key in the form of RFC 8017 appendix A.1.1 (PKCS#1), as PEM or as DER: the form in
+    /// which CloudTrail shows its public keys.
+    ///
+    /// # Errors
+    /// [`CryptoError::BadKey`].
+    pub fn from_pkcs1(provider: Provider, text: &[u8]) -> Result<Self, CryptoError> {
+        let bad = CryptoError::BadKey(KeySpec::Rsa2048);
+        let der = match pem_body(text) {
+            Some(body) => STANDARD.decode(body).map_err(|_| bad)?,
+            None => text.to_vec(),
+        };
+        let spki = rsa::spki_of_pkcs1(&der).ok_or(bad)?;
+        Self::from_der(provider, KeySpec::Rsa2048, &spki)
+    }
+
+    /// The PKCS#1 DER form of an RSA key.
+    pub fn pkcs1_der(&self) -> Option<Vec<u8>> {
+        rsa::pkcs1_of_spki(&self.der)
+    }
+
+    /// The PKCS#1 form of an RSA key as PEM.
+    pub fn pkcs1_pem(&self) -> Option<String> {
+        let text = STANDARD.encode(self.pkcs1_der()?);
+        let lines = text.as_bytes().chunks(64).map(String::from_utf8_lossy);
+        let body: Vec<_> = lines.collect();
+        Some(format!("{PEM_BEGIN}\n{}\n{PEM_END}\n", body.join("\n")))
     }
 
     pub const fn spec(&self) -> KeySpec {
@@ -134,6 +163,16 @@ impl fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PublicKey").field("spec", &self.spec).finish_non_exhaustive()
     }
+}
+
+const PEM_BEGIN: &str = "-----BEGIN RSA PUBLIC KEY-----";
+const PEM_END: &str = "-----END RSA PUBLIC KEY-----";
+
+/// The base64 between the lines of a PEM file (RFC 7468), without line breaks.
+fn pem_body(text: &[u8]) -> Option<String> {
+    let text = core::str::from_utf8(text).ok()?;
+    let (body, _) = text.split_once(PEM_BEGIN)?.1.split_once(PEM_END)?;
+    Some(body.split_ascii_whitespace().collect())
 }
 
 /// The OAEP limit, if a key of this spec encrypts so.

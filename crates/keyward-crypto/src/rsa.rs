@@ -16,6 +16,7 @@ use crate::{
 };
 use ::rsa::{
     Oaep, Pkcs1v15Sign, Pss, RsaPrivateKey, RsaPublicKey,
+    pkcs1::{DecodeRsaPublicKey as _, EncodeRsaPublicKey as _},
     pkcs8::{
         DecodePrivateKey as _, DecodePublicKey as _, EncodePrivateKey as _, EncodePublicKey as _,
     },
@@ -122,6 +123,18 @@ pub(crate) fn generate(
             Ok(Zeroizing::new(der.as_ref().to_vec()))
         }
     }
+}
+
+/// The SubjectPublicKeyInfo around a public key in PKCS#1.
+pub(crate) fn spki_of_pkcs1(der: &[u8]) -> Option<Vec<u8>> {
+    let key = RsaPublicKey::from_pkcs1_der(der).ok()?;
+    Some(key.to_public_key_der().ok()?.into_vec())
+}
+
+/// The PKCS#1 form of a public key in a SubjectPublicKeyInfo.
+pub(crate) fn pkcs1_of_spki(der: &[u8]) -> Option<Vec<u8>> {
+    let key = RsaPublicKey::from_public_key_der(der).ok()?;
+    Some(key.to_pkcs1_der().ok()?.into_vec())
 }
 
 /// The SubjectPublicKeyInfo of a private key in PKCS#8, which is checked on the way.

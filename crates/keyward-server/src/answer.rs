@@ -83,6 +83,20 @@ pub(crate) fn s3_error(code: &str, message: &str, request_id: Uuid) -> HttpRespo
     begin(StatusCode::NOT_IMPLEMENTED, "application/xml", request_id).body(body)
 }
 
+/// An error of S3's own, for a client of the files that are here.
+pub(crate) fn s3_refusal(
+    status: StatusCode,
+    code: &str,
+    message: &str,
+    request_id: Uuid,
+) -> HttpResponse {
+    let plain: String = message.chars().filter(|c| !"<>&\"'".contains(*c)).collect();
+    let body = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{plain}</Message><RequestId>{request_id}</RequestId></Error>"
+    );
+    begin(status, "application/xml", request_id).body(body)
+}
+
 /// A response with the headers that every answer carries.
 pub(crate) fn begin(
     status: StatusCode,

@@ -5,10 +5,10 @@
 //! | `/livez`, `/readyz`, `/metrics`, `/openapi.json` | `operator.rs`, `openapi.rs`: no signature |
 //! | `/v1/events…`, `/v1/explain/…` | `events.rs` |
 //! | `/v1/…` | `rest.rs`: the operation table as resources |
-//! | everything else | AWS JSON, AWS query, or a sentence for those who came here by mistake |
+//! | everything else | AWS JSON, AWS query, S3's reads of CloudTrail files (`files/`), or a sentence for those who came here by mistake |
 
 use crate::{
-    answer, aws_json, aws_query, doors::Doors, events, openapi, operator, rest, strangers,
+    answer, aws_json, aws_query, doors::Doors, events, files, openapi, operator, rest, strangers,
     strangers::Dialect,
 };
 use actix_web::{
@@ -36,7 +36,9 @@ pub fn create_app(
         async move {
             let mut answer = answer.await?;
             // `Content-Length` as AWS writes it: a client that reads HTTP by itself may know no other spelling.
-            answer.response_mut().head_mut().set_camel_case_headers(true);
+            // A name of an S3 object's metadata is the client's own text, and stays as it is.
+            let plain = answer.headers().contains_key(files::SIGNATURE_HEADER);
+            answer.response_mut().head_mut().set_camel_case_headers(!plain);
             Ok(answer)
         }
     })
@@ -76,7 +78,7 @@ async fn by_dialect(request: &HttpRequest, payload: Payload, doors: &Doors) -> H
             aws_json::serve(doors, request, payload, target, request_id).await
         }
         Dialect::Query => aws_query::serve(doors, request, payload, request_id).await,
-        Dialect::S3 => strangers::s3(request_id),
+        Dialect::S3 => files::serve_s3(doors, request, payload, request_id).await,
         Dialect::Other => strangers::json(request, request_id),
     }
 }

@@ -1,10 +1,10 @@
 //! `POST /` with `X-Amz-Target`: AWS JSON 1.1, which every AWS SDK and CLI speaks to KMS.
 //!
-//! CloudTrail's `LookupEvents` comes in here too.
+//! CloudTrail's `LookupEvents`, `DescribeTrails` and `ListPublicKeys` come in here too.
 //! The target decides, whatever the path: an endpoint may have been given with a path.
 //! Source: <https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html>
 
-use crate::{answer, doors::Doors, events::lookup, strangers};
+use crate::{answer, doors::Doors, events::lookup, files, strangers};
 use actix_web::{HttpRequest, HttpResponse, web::Payload};
 use keyward_engine::{AnyOperation, Service};
 use keyward_types::{ErrorCode, KmsError};
@@ -28,8 +28,10 @@ pub(crate) async fn serve(
         Ok(body) => body,
         Err(error) => return error.answer(request_id),
     };
-    let Called::Row(operation) = called else {
-        return lookup::serve(doors, request, &body, request_id).await;
+    let operation = match called {
+        Called::Row(operation) => operation,
+        Called::LookupEvents => return lookup::serve(doors, request, &body, request_id).await,
+        Called::Trails(call) => return files::serve(doors, request, &body, call, request_id).await,
     };
     match doors.call(operation, request, &body, request_id).await {
         Ok(reply) => answer::aws_json(reply, request_id),
@@ -40,6 +42,7 @@ pub(crate) async fn serve(
 enum Called {
     Row(&'static dyn AnyOperation),
     LookupEvents,
+    Trails(files::Call),
 }
 
 fn called(target: &str, request: &HttpRequest) -> Result<Called, KmsError> {
@@ -49,6 +52,7 @@ fn called(target: &str, request: &HttpRequest) -> Result<Called, KmsError> {
             .map(Called::Row)
             .ok_or_else(|| unknown(format!("KMS has no operation '{}'.", strangers::shown(name)))),
         Some(_) if target.ends_with(lookup::TARGET) => Ok(Called::LookupEvents),
+        Some(_) if let Some(call) = files::call(target) => Ok(Called::Trails(call)),
         Some((other, _)) => {
             // Such as `dynamodb`, which says more than `DynamoDB_20120810`.
             let signed_for = strangers::scope_service(request).filter(|service| service != "kms");

@@ -62,6 +62,8 @@ pub struct Config {
     /// A folder of guardrails: Cedar policies of the operator that forbid (`policies/README.md`). It is read again
     /// when its files change, and on SIGHUP.
     pub guardrails: Option<PathBuf>,
+    /// The log as CloudTrail's files, written while the service runs. Nowhere, unless it is said here.
+    pub cloudtrail_files: Option<CloudTrailFiles>,
     pub crypto: CryptoChoice,
     /// Who may state what only a front can know. Nobody, unless it is named here.
     pub trusted_front: TrustedFront,
@@ -85,6 +87,50 @@ pub struct Config {
     /// Development mode: fixed root credentials, and a root key that is made and kept with the store.
     #[serde(skip)]
     pub dev: bool,
+}
+
+/// Where CloudTrail's files go: a folder, which `aws cloudtrail validate-logs` reads by way of this service, or an
+/// S3-compatible store.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CloudTrailFiles {
+    /// A folder, or `s3://BUCKET/PREFIX` where the build has the feature `s3`.
+    pub to: String,
+    /// The trail's name.
+    #[serde(default = "CloudTrailFiles::default_trail")]
+    pub trail: String,
+    /// How an S3-compatible store is reached.
+    #[serde(default)]
+    pub s3: keyward_export::S3,
+    /// Seconds of log files and digests alike, instead of CloudTrail's five minutes and an hour. For tests.
+    #[serde(skip)]
+    pub period_seconds: Option<u32>,
+}
+
+impl CloudTrailFiles {
+    pub fn at(to: impl Into<String>) -> Self {
+        Self {
+            to: to.into(),
+            trail: Self::default_trail(),
+            s3: Default::default(),
+            period_seconds: None,
+        }
+    }
+
+    fn default_trail() -> String {
+        "keyward".to_owned()
+    }
+
+    /// A trail's name stands in names of files and in ARNs.
+    /// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-trail-naming-requirements.html>
+    fn check(&self) -> Result<(), ConfigError> {
+        let fits = (3..=128).contains(&self.trail.len())
+            && self.trail.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+            && self.trail.starts_with(|c: char| c.is_ascii_alphanumeric());
+        let wanted = "3 to 128 letters, digits and -_. that begin with a letter or digit";
+        let error = ConfigError::Value { name: "cloudtrail_files.trail", wanted };
+        if fits { Ok(()) } else { Err(error) }
+    }
 }
 
 /// AWS's quotas: that of keys holds always, those of requests when they are turned on.
@@ -177,6 +223,7 @@ impl Config {
             root_credentials: None,
             seed: None,
             guardrails: None,
+            cloudtrail_files: None,
             crypto: CryptoChoice::Default,
             trusted_front: TrustedFront::default(),
             key_store_proxies: KeyStoreProxies::default(),
@@ -206,6 +253,7 @@ impl Config {
         self.region_name()?;
         self.trusted_front.check()?;
         self.quotas.check()?;
+        self.cloudtrail_files.as_ref().map_or(Ok(()), CloudTrailFiles::check)?;
         let loopback = self.listen.ip().is_loopback();
         if self.dev && !loopback {
             return Err(ConfigError::Unsafe(
@@ -407,6 +455,12 @@ mod tests {
             [quotas.requests_per_second]
             CreateKey = 1
             Symmetric = 50
+            [cloudtrail_files]
+            to = "s3://logs/keyward"
+            trail = "audit"
+            [cloudtrail_files.s3]
+            endpoint = "http://127.0.0.1:9000"
+            region = "eu-central-1"
             [root_key]
             file = "/etc/keyward/root.key"
             [trusted_front]

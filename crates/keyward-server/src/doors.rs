@@ -5,6 +5,7 @@ use crate::{
     authn::{Arrival, Front, Gate},
     census::Census,
     events::Growth,
+    files::TrailFiles,
     lanes::{self, Lanes},
 };
 use actix_web::{
@@ -43,6 +44,8 @@ pub struct Doors {
     /// When this was made, in seconds since 1970, and how many events the log had then.
     pub(crate) started_seconds: i64,
     pub(crate) events_before: u64,
+    /// `None` where no CloudTrail files are written.
+    pub(crate) files: Option<Arc<TrailFiles>>,
     pub(crate) openapi: OnceLock<Bytes>,
     draining: AtomicBool,
 }
@@ -61,9 +64,15 @@ impl Doors {
             engine,
             body_bytes_max,
             question_nanos_max: QUESTION_NANOS_MAX,
+            files: None,
             openapi: OnceLock::new(),
             draining: AtomicBool::new(false),
         }
+    }
+
+    /// With CloudTrail files to show.
+    pub(crate) fn with_files(self, files: Option<Arc<TrailFiles>>) -> Self {
+        Self { files, ..self }
     }
 
     /// From now on `/readyz` answers 503.

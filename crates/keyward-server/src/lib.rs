@@ -17,6 +17,7 @@ pub mod config;
 mod doors;
 pub mod echo;
 mod events;
+pub mod files;
 pub mod guardrails;
 mod lanes;
 pub mod manual;

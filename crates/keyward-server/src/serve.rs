@@ -8,6 +8,7 @@ use crate::{
     authn::Front,
     config::{Config, ConfigError, TrustedFront},
     doors::Doors,
+    files::{self, TrailFiles},
     guardrails::GuardrailFolder,
     wiring::{self, Opened, StartError},
 };
@@ -49,6 +50,8 @@ pub struct DoorSettings {
     pub ticks: bool,
     /// The guardrails' folder, which is looked at once a second.
     pub guardrails: Option<Arc<GuardrailFolder>>,
+    /// CloudTrail files, which are written while the service runs.
+    pub files: Option<Arc<TrailFiles>>,
 }
 
 impl From<&Config> for DoorSettings {
@@ -61,6 +64,7 @@ impl From<&Config> for DoorSettings {
             shutdown_delay_seconds: config.shutdown_delay_seconds,
             ticks: true,
             guardrails: None,
+            files: None,
         }
     }
 }
@@ -94,8 +98,11 @@ pub fn run(
     let address = listener
         .local_addr()
         .map_err(|cause| StartError::Listen { address: config.listen, cause })?;
-    let settings =
-        DoorSettings { guardrails: opened.guardrails.clone(), ..DoorSettings::from(config) };
+    let settings = DoorSettings {
+        guardrails: opened.guardrails.clone(),
+        files: opened.trail_files(config)?,
+        ..DoorSettings::from(config)
+    };
     let engine = Arc::clone(&opened.engine);
     let served = System::new().block_on(async {
         let doors = doors(&engine, &settings)?;
@@ -167,8 +174,11 @@ impl Drop for Running {
 pub fn start(config: &Config) -> Result<Running, StartError> {
     let listener = bind(config.listen)?;
     let opened = wiring::open(config, &Silent)?;
-    let settings =
-        DoorSettings { guardrails: opened.guardrails.clone(), ..DoorSettings::from(config) };
+    let settings = DoorSettings {
+        guardrails: opened.guardrails.clone(),
+        files: opened.trail_files(config)?,
+        ..DoorSettings::from(config)
+    };
     let mut running = serve_with(opened.engine, listener, settings)?;
     running.guardrails = opened.guardrails;
     running._home = opened.home;
@@ -216,7 +226,8 @@ fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
 
 fn doors(engine: &Arc<Engine>, settings: &DoorSettings) -> Result<Data<Doors>, ConfigError> {
     let front = Front::new(&settings.trusted_front)?;
-    Ok(Data::new(Doors::new(Arc::clone(engine), front, settings.body_bytes_max)))
+    let doors = Doors::new(Arc::clone(engine), front, settings.body_bytes_max);
+    Ok(Data::new(doors.with_files(settings.files.clone())))
 }
 
 async fn serve(
@@ -250,6 +261,10 @@ async fn serve(
         .guardrails
         .clone()
         .map(|folder| actix_web::rt::spawn(watch(Arc::clone(&doors.engine), folder)));
+    let exporting = settings
+        .files
+        .clone()
+        .map(|files| actix_web::rt::spawn(files::follow(Arc::clone(&doors.engine), files)));
     let end = async {
         shutdown.await;
         doors.drain();
@@ -257,7 +272,7 @@ async fn serve(
         handle.stop(true).await;
     };
     let (served, ()) = tokio::join!(server, end);
-    for task in [ticking, watching].into_iter().flatten() {
+    for task in [ticking, watching, exporting].into_iter().flatten() {
         task.abort();
         drop(task.await);
     }

@@ -8,11 +8,16 @@
 
 use crate::{
     clock::SystemClock,
-    config::{Config, ConfigError, KeyStoreProxies, RootCredentials, RootKeySource, Secret},
+    config::{
+        CloudTrailFiles, Config, ConfigError, KeyStoreProxies, RootCredentials, RootKeySource,
+        Secret,
+    },
+    files::{TrailFiles, TrailKey},
     guardrails::{GuardrailFolder, GuardrailsRefused},
 };
 use keyward_crypto::{Argon2Params, CryptoError, Keyring, RootKey, SystemEntropy};
 use keyward_engine::{Engine, Seed, Settings, World};
+use keyward_export::{ExportError, Until};
 use keyward_policy::PolicyEngine;
 use keyward_store::{
     Durability, Finding, NewStore, Options, Progress, Silent, Store, StoreError, StoreHeader,
@@ -54,6 +59,8 @@ pub struct Opened {
     pub guardrails: Option<Arc<GuardrailFolder>>,
     /// The directory of the store.
     pub directory: PathBuf,
+    /// Seals what is kept beside the store.
+    sealer: Arc<dyn Sealer>,
     /// A temporary directory, removed when this is dropped.
     pub(crate) home: Option<tempfile::TempDir>,
 }
@@ -69,6 +76,10 @@ pub enum StartError {
     Store(#[from] StoreError),
     #[error("the seed file {place}: {cause}")]
     Seed { place: String, cause: String },
+    #[error("the key that signs CloudTrail files, {0}")]
+    TrailKey(String),
+    #[error("CloudTrail files: {0}")]
+    TrailFiles(#[from] ExportError),
     #[error("guardrails are refused:\n{0}")]
     Guardrails(#[from] GuardrailsRefused),
     #[error("the event that guardrails are in force could not be written: {0}")]
@@ -86,6 +97,43 @@ pub enum StartError {
     Log(String),
     #[error("the root user's access key could not be stored: {0}")]
     RootCredentials(String),
+}
+
+impl Opened {
+    /// The key that signs CloudTrail files; it is made when the store has none.
+    pub fn trail_key(&self, config: &Config) -> Result<Arc<TrailKey>, StartError> {
+        let provider = config.crypto.into();
+        TrailKey::load(&self.directory, &*self.sealer, provider, self.engine.now()).map(Arc::new)
+    }
+
+    /// CloudTrail files that go where `settings` say.
+    pub fn trail_files_at(
+        &self,
+        config: &Config,
+        settings: &CloudTrailFiles,
+    ) -> Result<TrailFiles, StartError> {
+        let key = self.trail_key(config)?;
+        Ok(TrailFiles::new(settings, &config.region_name()?, key)?)
+    }
+
+    /// Those of the configuration. A destination that is not this service's stops the start; one that cannot be
+    /// reached does not.
+    pub(crate) fn trail_files(
+        &self,
+        config: &Config,
+    ) -> Result<Option<Arc<TrailFiles>>, StartError> {
+        let Some(settings) = &config.cloudtrail_files else { return Ok(None) };
+        let files = self.trail_files_at(config, settings)?;
+        // Opened alone: what there is to write comes while the service runs.
+        match files.advance(&self.engine, None, Until::Clock(self.engine.now()), 0) {
+            Ok(_) => {}
+            Err(ExportError::Objects(error)) => {
+                tracing::error!(%error, "CloudTrail files are not written yet");
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(Some(Arc::new(files)))
+    }
 }
 
 impl StartError {
@@ -114,6 +162,7 @@ pub fn open(config: &Config, progress: &dyn Progress) -> Result<Opened, StartErr
     }
     let (store, keyring) =
         if exists { reopen(config, options, progress)? } else { create(config, options)? };
+    let sealer = keyring.sealer();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let engine = Engine::new(World {
         proxies: proxies(&config.key_store_proxies, &clock)?,
@@ -141,7 +190,7 @@ pub fn open(config: &Config, progress: &dyn Progress) -> Result<Opened, StartErr
             .map_err(|error| StartError::GuardrailEvent(error.to_string()))
     });
     let guardrails = guardrails.transpose()?;
-    Ok(Opened { engine, report: store.report, seeded, guardrails, directory, home })
+    Ok(Opened { engine, report: store.report, seeded, guardrails, directory, sealer, home })
 }
 
 /// The way to external key store proxies.

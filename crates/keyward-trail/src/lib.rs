@@ -6,6 +6,7 @@
 //! - *Proving:* [`merkle`] is the tree over the stored bytes, [`checkpoint`] the log's signed word on its
 //!   size and root, [`proof`] the proof of one event as text, [`audit`] the walk that checks a whole log,
 //!   [`witness`] the judgement of somebody who remembers; [`note`] is the form of what is signed.
+//! - *Showing:* [`files`] is the log as CloudTrail's files, with digests that prove them.
 //!
 //! It stores nothing, signs nothing by itself, and reads no clock: nodes, keys and times come in.
 //!
@@ -18,6 +19,7 @@ pub mod audit;
 pub mod checkpoint;
 mod clean;
 mod explain;
+pub mod files;
 mod filter;
 mod identity;
 pub mod merkle;
@@ -33,5 +35,5 @@ pub use clean::WITHHELD;
 pub use explain::explain;
 pub use filter::{Filter, outcome_class};
 pub use name::lower_camel;
-pub use record::{EVENT_VERSION, Extra, INTERNAL, Record, ResourceRef, TlsDetails};
+pub use record::{EVENT_VERSION, Extra, INTERNAL, Record, ResourceRef, TlsDetails, iso_seconds};
 pub use trace::{ADDITIONAL_BYTES_MAX, Explained, decisions_of, explained_of, withhold};

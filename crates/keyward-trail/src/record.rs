@@ -266,7 +266,7 @@ fn cut(text: &str, bytes_max: usize) -> &str {
 }
 
 /// `2025-05-20T20:46:16Z`.
-pub(crate) fn iso_seconds(time: Timestamp) -> String {
+pub fn iso_seconds(time: Timestamp) -> String {
     let time = chrono::DateTime::from_timestamp(time.seconds(), 0).unwrap_or_default();
     time.format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

@@ -1,6 +1,6 @@
 //! `keyward audit`: whether the log and the store are what was written.
 
-use super::offline;
+use super::{offline, verify_files};
 use crate::{
     args::{Audit, Common, RootKeyArgs},
     client::{Client, encoded},
@@ -47,6 +47,9 @@ pub(super) fn audit(common: &Common, command: &Audit) -> Result<Exit, CliError> 
         }
         Audit::CheckProof { file, key, record } => {
             check_proof(common, file, key, record.as_deref())
+        }
+        Audit::VerifyFiles { folder, public_key, until } => {
+            verify_files::verify_files(common, folder, public_key, until.as_deref())
         }
         Audit::Consistent { file, key } => consistent(common, file, key),
     }

@@ -1,6 +1,6 @@
 //! `keyward events`: the log, listed, followed, shown and exported.
 
-use super::{offline, versions::date};
+use super::{export, versions::date};
 use crate::{
     args::{Common, EventFilter, Events},
     client::{Client, encoded},
@@ -21,7 +21,7 @@ pub(super) fn events(common: &Common, command: &Events) -> Result<Exit, CliError
             Ok(Exit::Ok)
         }
         Events::Sql(asked) => super::sql::sql(common, asked),
-        Events::Export { data, root } => offline::export(data, root),
+        Events::Export(options) => export::export(common, options),
     }
 }
 

@@ -6,12 +6,14 @@ mod call;
 mod doctor;
 mod events;
 mod explain;
+mod export;
 mod lint;
 mod lists;
 mod offline;
 mod policy;
 mod service;
 mod sql;
+mod verify_files;
 mod versions;
 
 use crate::{
@@ -31,7 +33,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, CliError> {
     };
     match args.command {
         Command::Dev(dev) => service::dev(&common, dev),
-        Command::Serve(serve) => service::serve(serve),
+        Command::Serve(serve) => service::serve(&common, serve),
         Command::Init(init) => service::init(&common, init),
         Command::Env(env) => service::env(&common, env.shell),
         Command::Whoami => lists::whoami(&common),

@@ -5,12 +5,10 @@
 use crate::{
     args::RootKeyArgs,
     exit::{CliError, Exit},
-    output,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use keyward_server::{Config, StartError};
-use keyward_store::{EventQuery, Progress, Stage, StoreError};
-use serde_json::Value;
+use keyward_store::{Progress, Stage, StoreError};
 use std::path::Path;
 
 pub(super) fn config(data: &Path, root: &RootKeyArgs) -> Config {
@@ -28,26 +26,6 @@ pub(super) fn error(error: &StartError) -> CliError {
         _ => Exit::Failure,
     };
     CliError::new(exit, error.to_string())
-}
-
-/// Every event, oldest first.
-pub(super) fn export(data: &Path, root: &RootKeyArgs) -> Result<Exit, CliError> {
-    let progress = Bar::new();
-    let opened =
-        keyward_server::open(&config(data, root), &progress).map_err(|start| error(&start))?;
-    progress.done();
-    let store = opened.engine.store();
-    let mut after = None;
-    loop {
-        let query = EventQuery { after, limit: 1_000, ..EventQuery::default() };
-        let page = store.events(&query).map_err(CliError::failure)?;
-        let Some(last) = page.last().map(|event| event.seq) else { return Ok(Exit::Ok) };
-        for event in page {
-            let record: Value = serde_json::from_slice(&event.record).map_err(CliError::failure)?;
-            output::json_line(&record);
-        }
-        after = Some(last);
-    }
 }
 
 /// A bar on a terminal, nothing elsewhere.

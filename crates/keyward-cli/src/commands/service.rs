@@ -6,11 +6,12 @@ use crate::{
     exit::{CliError, Exit},
     output::{self, Format},
 };
+use keyward_export::S3;
 use keyward_server::{
     Config, StartError, Started,
     config::{
-        CryptoChoice, KeyStoreProxies, LogFormat, LogSettings, QuotaSettings, RootCredentials,
-        RootKeySource, Secret, TrustedFront,
+        CloudTrailFiles, CryptoChoice, KeyStoreProxies, LogFormat, LogSettings, QuotaSettings,
+        RootCredentials, RootKeySource, Secret, TrustedFront,
     },
     guardrails::GuardrailFolder,
 };
@@ -37,6 +38,10 @@ pub(super) fn dev(common: &Common, dev: Dev) -> Result<Exit, CliError> {
         }),
         seed: dev.seed,
         guardrails: dev.guardrails,
+        cloudtrail_files: dev.cloudtrail_files.map(|to| CloudTrailFiles {
+            period_seconds: dev.cloudtrail_files_period,
+            ..CloudTrailFiles::at(to)
+        }),
         crypto: match dev.crypto {
             Crypto::Default => CryptoChoice::Default,
             Crypto::Rustcrypto => CryptoChoice::Rustcrypto,
@@ -68,7 +73,18 @@ pub(super) fn dev(common: &Common, dev: Dev) -> Result<Exit, CliError> {
     )
 }
 
-pub(super) fn serve(serve: Serve) -> Result<Exit, CliError> {
+/// The credentials of an S3-compatible store are those of the environment, as for every AWS client.
+pub(super) fn s3_credentials(common: &Common, s3: S3) -> S3 {
+    S3 {
+        region: s3.region.or_else(|| common.region.clone()),
+        access_key_id: common.access_key_id.clone(),
+        secret_access_key: common.secret_access_key.clone(),
+        session_token: common.session_token.clone(),
+        ..s3
+    }
+}
+
+pub(super) fn serve(common: &Common, serve: Serve) -> Result<Exit, CliError> {
     let text = fs::read_to_string(&serve.config).map_err(|error| {
         CliError::new(Exit::Usage, format!("{}: {error}", serve.config.display()))
     })?;
@@ -76,6 +92,9 @@ pub(super) fn serve(serve: Serve) -> Result<Exit, CliError> {
         CliError::new(Exit::Usage, format!("{}: {error}", serve.config.display()))
     })?;
     apply_root_key(&mut config.root_key, &serve.root);
+    if let Some(files) = &mut config.cloudtrail_files {
+        files.s3 = s3_credentials(common, core::mem::take(&mut files.s3));
+    }
     if serve.guardrails.is_some() {
         config.guardrails = serve.guardrails;
     }

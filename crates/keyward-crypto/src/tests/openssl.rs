@@ -353,3 +353,28 @@ fn ml_dsa_and_ml_kem_go_both_ways() {
         bench.their_key_is_read(spec);
     }
 }
+
+#[test]
+fn openssl_reads_the_pkcs1_form_and_we_read_its_own() {
+    let Some(bench) = Bench::new() else { return };
+    let mut rng = fresh();
+    let key = KeyMaterial::generate(Provider::Default, KeySpec::Rsa2048, &mut *rng).unwrap();
+    let public = key.public_key().unwrap();
+    let pem = bench.0.path().join("pkcs1.pem");
+    fs::write(&pem, public.pkcs1_pem().unwrap()).unwrap();
+    let out = bench.0.path().join("again");
+    for (form, name) in [("PEM", "pem"), ("DER", "der")] {
+        let out = out.with_extension(name);
+        let converted = Command::new("openssl")
+            .args(["rsa", "-RSAPublicKey_in", "-RSAPublicKey_out", "-outform", form, "-in"])
+            .arg(&pem)
+            .arg("-out")
+            .arg(&out)
+            .output()
+            .unwrap();
+        assert!(converted.status.success(), "{}", String::from_utf8_lossy(&converted.stderr));
+        let again = PublicKey::from_pkcs1(Provider::Default, &fs::read(out).unwrap()).unwrap();
+        assert_eq!(again.der(), public.der());
+    }
+    assert!(PublicKey::from_pkcs1(Provider::Default, public.der()).is_err());
+}

@@ -16,6 +16,7 @@ pub(super) struct Asked {
     /// With fixed times, so that pages do not shift while they are read.
     pub(super) query: Query,
     pub(super) limit: usize,
+    pub(super) oldest_first: bool,
     /// Goes on beyond this event.
     pub(super) after: Option<u64>,
     /// Whether more is asked than the query says, so that each record must be read.
@@ -25,6 +26,11 @@ pub(super) struct Asked {
 }
 
 impl Asked {
+    /// Whether an event is beyond the one after which it goes on.
+    pub(super) fn is_beyond(&self, seq: u64) -> bool {
+        self.after.is_none_or(|after| if self.oldest_first { after < seq } else { seq < after })
+    }
+
     /// Fails with `ValidationException` when a value cannot be read or a name is not known: a filter that
     /// is ignored would show more than was asked for.
     pub(super) fn of(text: &str, now: Timestamp) -> Result<Self, KmsError> {
@@ -43,6 +49,7 @@ impl Asked {
                 "text" => filter.text = Some(value),
                 "since" => filter.since = Some(time(name, &value, now)?),
                 "until" => filter.until = Some(time(name, &value, now)?),
+                "order" => asked.oldest_first = oldest_first(&value)?,
                 "limit" => asked.limit = limit(&value)?,
                 "by" => asked.by = fields(&value)?,
                 "after" => {
@@ -85,6 +92,14 @@ impl Asked {
         let of_ids =
             clauses.into_iter().find(|clause| clause.iter().all(|term| term.field == Field::Id));
         of_ids.map(|clause| clause.into_iter().map(|term| term.value).collect())
+    }
+}
+
+fn oldest_first(text: &str) -> Result<bool, KmsError> {
+    match text {
+        "newest" => Ok(false),
+        "oldest" => Ok(true),
+        _ => Err(bad("order", "newest or oldest")),
     }
 }
 

@@ -9,7 +9,7 @@
 
 mod asked;
 pub(crate) mod lookup;
-mod permission;
+pub(crate) mod permission;
 mod proof;
 pub(crate) mod sql;
 mod stats;
@@ -34,7 +34,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 const LIST: Action = Action { service: "keyward", operation: "ListEvents" };
-const EXPLAIN: Action = Action { service: "keyward", operation: "ExplainDecision" };
+pub(crate) const EXPLAIN: Action = Action { service: "keyward", operation: "ExplainDecision" };
 const LOOKUP: Action = Action { service: "cloudtrail", operation: "LookupEvents" };
 
 /// What the OpenAPI document says of one of these paths.
@@ -53,7 +53,7 @@ pub(crate) const ROUTES: &[Route] = &[
     Route {
         name: LIST.operation,
         path: "/v1/events",
-        summary: "Events of the account, newest first",
+        summary: "Events of the account, newest first unless order=oldest",
         query: &[
             "q",
             "operation",
@@ -64,6 +64,7 @@ pub(crate) const ROUTES: &[Route] = &[
             "since",
             "until",
             "text",
+            "order",
             "limit",
             "after",
         ],
@@ -277,7 +278,7 @@ async fn admitted_with(
 const SCANNED_MAX: usize = 100_000;
 const SCANNED_AT_ONCE: usize = 500;
 
-/// Matching events, newest first, and where to go on: beyond the last one that was looked at.
+/// Matching events, newest first unless asked otherwise, and where to go on: beyond the last one that was looked at.
 fn search(
     engine: &Engine,
     caller: &Caller,
@@ -321,7 +322,7 @@ fn each(
     let mut limit = asked.limit.max(1);
     loop {
         let query = EventQuery {
-            newest_first: true,
+            newest_first: !asked.oldest_first,
             after,
             limit,
             from: window.since,
@@ -341,7 +342,8 @@ fn each(
             }
         }
         if is_last {
-            return Ok(Looked { next: None });
+            // Oldest first, more comes as it is written.
+            return Ok(Looked { next: after.filter(|_| asked.oldest_first) });
         }
         if scanned_max <= scanned {
             return Ok(Looked { next: after });
@@ -372,10 +374,13 @@ fn of_ids(
             Some(event) => Some(event),
             None => store.event_by_request_id(id).map_err(KmsError::internal)?,
         };
-        found.extend(event.filter(|event| asked.after.is_none_or(|after| event.seq < after)));
+        found.extend(event.filter(|event| asked.is_beyond(event.seq)));
     }
     found.sort_by_key(|event| core::cmp::Reverse(event.seq));
     found.dedup_by_key(|event| event.seq);
+    if asked.oldest_first {
+        found.reverse();
+    }
     for mut event in found {
         let seq = event.seq;
         let Some(record) = shown(&mut event, explains) else { continue };

@@ -16,7 +16,7 @@ pub(crate) struct Action {
 }
 
 /// Fails with `AccessDenied` when nothing allows the action on `*`.
-pub(super) async fn check(
+pub(crate) async fn check(
     engine: &Engine,
     caller: &Caller,
     action: Action,

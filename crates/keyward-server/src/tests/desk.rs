@@ -2,7 +2,7 @@
 
 use crate::{
     authn::Front,
-    config::{Config, TrustedFront},
+    config::{CloudTrailFiles, Config, TrustedFront},
     create_app,
     doors::Doors,
     wiring,
@@ -12,6 +12,7 @@ use actix_web::{
     test::{TestRequest, call_service, init_service, read_body},
     web::Data,
 };
+use keyward_export::Until;
 use keyward_sigv4::{Credentials, Request, Scope, presign, sign};
 use serde_json::Value;
 use std::sync::Arc;
@@ -127,6 +128,24 @@ impl Desk {
         Self { doors: Data::new(doors), opened }
     }
 
+    /// A service that writes CloudTrail files into the folder, when it is told to.
+    pub(super) fn with_trail() -> (Self, tempfile::TempDir) {
+        let home = tempfile::Builder::new().prefix("trail").tempdir().unwrap();
+        let config = Config::dev();
+        let opened = wiring::open(&config, &keyward_store::Silent).unwrap();
+        let settings = CloudTrailFiles::at(home.path().to_str().unwrap());
+        let files = Arc::new(opened.trail_files_at(&config, &settings).unwrap());
+        let front = Front::new(&TrustedFront::default()).unwrap();
+        let doors = Doors::new(Arc::clone(&opened.engine), front, crate::config::BODY_BYTES_MAX);
+        (Self { doors: Data::new(doors.with_files(Some(files))), opened }, home)
+    }
+
+    /// Writes all that is in the log.
+    pub(super) fn export(&self) {
+        let files = self.doors.files.as_ref().unwrap();
+        files.export(&self.opened.engine, None, Until::End(None)).unwrap();
+    }
+
     /// Makes what a seed file says.
     pub(super) fn seed(&self, yaml: &str) {
         let seed = serde_norway::from_str(yaml).unwrap();
@@ -234,7 +253,7 @@ impl Desk {
         let body = asked.sent_body.unwrap_or(asked.body);
         let response = call_service(&app, request.set_payload(body).to_request()).await;
         let (status, headers) = (response.status(), response.headers().clone());
-        let text = String::from_utf8(read_body(response).await.to_vec()).unwrap();
+        let text = String::from_utf8_lossy(&read_body(response).await).into_owned();
         Answer { status, headers, text }
     }
 

@@ -3,6 +3,7 @@
 mod desk;
 mod front;
 mod sql;
+mod trail;
 
 use crate::answer;
 use actix_web::http::StatusCode;
