@@ -264,6 +264,14 @@ pub(crate) enum Key {
         /// A file with the ciphertext, as bytes or as base64 text; - is stdin
         file: PathBuf,
     },
+    /// Who used a key: how often, when, with which encryption contexts, and what let them
+    UsedBy {
+        /// Its id, ARN or alias
+        key: String,
+        /// From this time on: RFC 3339, seconds since 1970, or a span back from now such as 24h
+        #[arg(long)]
+        since: Option<String>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -455,6 +463,25 @@ pub(crate) enum Principal {
         action: Vec<String>,
         #[command(flatten)]
         facts: AskedFacts,
+    },
+    /// What a principal did: operations and keys with counts, what was refused, and what it never did before
+    Did {
+        /// The ARN of a user, a role (all its sessions), a role session or the root user
+        principal: String,
+        /// From this time on: RFC 3339, seconds since 1970, or a span back from now such as 24h
+        #[arg(long)]
+        since: Option<String>,
+        /// How far back to look for what is not new; it matters with --since alone
+        #[arg(long, default_value = "30d")]
+        history: String,
+    },
+    /// What a credential could have opened, and what it did open, by key and encryption context
+    BlastRadius {
+        /// The ARN of a user, a role (all its sessions), a role session or the root user
+        principal: String,
+        /// Of what it did, from this time on: RFC 3339, seconds since 1970, or a span back from now such as 24h
+        #[arg(long)]
+        since: Option<String>,
     },
 }
 

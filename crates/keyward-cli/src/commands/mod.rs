@@ -2,10 +2,12 @@
 
 mod ask;
 mod audit;
+mod blast;
 mod call;
 mod doctor;
 mod events;
 mod explain;
+mod history;
 mod lint;
 mod lists;
 mod offline;
@@ -14,7 +16,7 @@ mod service;
 mod versions;
 
 use crate::{
-    args::{Args, Command, Form, Policy},
+    args::{Args, Command, Common, Form, Policy, Principal},
     bench,
     exit::{CliError, Exit},
     output::Format,
@@ -42,9 +44,23 @@ pub(crate) fn run(args: Args) -> Result<Exit, CliError> {
         Command::Events(command) => events::events(&common, &command),
         Command::Explain(explain) => explain::explain(&common, &explain.id),
         Command::Policy(command) => policy::policy(&common, &command),
-        Command::Principal(command) => ask::principal(&common, &command),
+        Command::Principal(command) => principal(&common, &command),
         Command::Audit(command) => audit::audit(&common, &command),
         Command::Bench(options) => bench::run(&common, &options),
         Command::BenchEcho(echo) => bench::echo(&echo),
+    }
+}
+
+fn principal(common: &Common, command: &Principal) -> Result<Exit, CliError> {
+    match command {
+        Principal::Can { principal, key, action, facts } => {
+            ask::principal_can(common, principal, key.as_deref(), action, facts)
+        }
+        Principal::Did { principal, since, history } => {
+            history::did(common, principal, since.as_deref(), history)
+        }
+        Principal::BlastRadius { principal, since } => {
+            blast::radius(common, principal, since.as_deref())
+        }
     }
 }

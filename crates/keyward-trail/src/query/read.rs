@@ -183,7 +183,7 @@ fn key<'r>(record: &'r Value, say: &mut dyn FnMut(&'r str)) {
 }
 
 /// The request's encryption contexts; those of a grant's constraints are none.
-pub(super) fn contexts(record: &Value) -> impl Iterator<Item = &Map<String, Value>> {
+pub fn contexts(record: &Value) -> impl Iterator<Item = &Map<String, Value>> {
     let parameters = record.get("requestParameters");
     ["encryptionContext", "sourceEncryptionContext", "destinationEncryptionContext"]
         .into_iter()
