@@ -101,6 +101,9 @@ pub(crate) enum Command {
     /// The log's integrity
     #[command(subcommand)]
     Audit(Audit),
+    /// What to do when a credential or a key is in wrong hands
+    #[command(subcommand)]
+    Incident(Incident),
     /// Measure a running service beside a bare HTTP echo
     Bench(Bench),
     /// The echo that `bench` measures beside the service
@@ -521,6 +524,52 @@ pub(crate) enum Audit {
         #[arg(long)]
         key: String,
     },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Incident {
+    /// Write events with their proofs, explanations and policies into one file that anybody can check
+    Bundle(BundleArgs),
+    /// Check a bundle offline; 9 when anything in it does not hold
+    VerifyBundle {
+        file: PathBuf,
+        /// The log's public key, as `audit key` prints it
+        #[arg(long)]
+        key: String,
+        /// A checkpoint that was kept elsewhere, which the bundle's log must continue; again for more
+        #[arg(long, value_name = "FILE")]
+        checkpoint: Vec<PathBuf>,
+        /// The bundle's digest, as `incident bundle` printed it
+        #[arg(long, value_name = "SHA-256")]
+        digest: Option<String>,
+    },
+}
+
+/// Which events, and where to.
+#[derive(ClapArgs)]
+#[group(id = "which", required = true, multiple = true, args = ["principal", "key", "since", "until", "id"])]
+pub(crate) struct BundleArgs {
+    /// The file to write; it must not be there yet
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// The ARN of a user, a role (all its sessions), a role session or the root user
+    #[arg(long)]
+    pub(crate) principal: Option<String>,
+    /// A key's ARN or id
+    #[arg(long)]
+    pub(crate) key: Option<String>,
+    /// From this time on: RFC 3339, seconds since 1970, or a span back from now such as 24h
+    #[arg(long)]
+    pub(crate) since: Option<String>,
+    /// Up to this time
+    #[arg(long)]
+    pub(crate) until: Option<String>,
+    /// An event id or request id, beside what the others find; again for more
+    #[arg(long)]
+    pub(crate) id: Vec<String>,
+    /// A checkpoint that was kept elsewhere: the bundle shows that the log continues it; again for more
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoint: Vec<PathBuf>,
 }
 
 #[derive(ClapArgs)]

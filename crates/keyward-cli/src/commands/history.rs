@@ -274,11 +274,17 @@ pub(super) fn used_by(
     key: &str,
     since: Option<&str>,
 ) -> Result<Exit, CliError> {
-    // A key that is gone, or may not be described, is still found in the log by what was written.
-    let described = client.call("DescribeKey", &json!({"KeyId": key}));
-    let arn = described.ok().and_then(|answer| {
-        answer.pointer("/KeyMetadata/Arn").and_then(Value::as_str).map(str::to_owned)
-    });
+    // What only looks leaves an event too, so that it is not done for nothing. A key that is gone, or may not be
+    // described, is still found in the log by what was written.
+    let arn = if key.starts_with("arn:") && key.contains(":key/") {
+        None
+    } else {
+        let described = client.call("DescribeKey", &json!({"KeyId": key})).ok();
+        let arn = |answer: Value| {
+            answer.pointer("/KeyMetadata/Arn").and_then(Value::as_str).map(str::to_owned)
+        };
+        described.and_then(arn)
+    };
     let mut filter = vec![("key", arn.unwrap_or_else(|| key.to_owned()))];
     if let Some(since) = since {
         filter.push(("since", moment(since)?.seconds().to_string()));

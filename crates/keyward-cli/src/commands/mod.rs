@@ -3,6 +3,7 @@
 mod ask;
 mod audit;
 mod blast;
+mod bundle;
 mod call;
 mod doctor;
 mod events;
@@ -16,7 +17,7 @@ mod service;
 mod versions;
 
 use crate::{
-    args::{Args, Command, Common, Form, Policy, Principal},
+    args::{Args, Command, Common, Form, Incident, Policy, Principal},
     bench,
     exit::{CliError, Exit},
     output::Format,
@@ -46,6 +47,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, CliError> {
         Command::Policy(command) => policy::policy(&common, &command),
         Command::Principal(command) => principal(&common, &command),
         Command::Audit(command) => audit::audit(&common, &command),
+        Command::Incident(command) => incident(&common, &command),
         Command::Bench(options) => bench::run(&common, &options),
         Command::BenchEcho(echo) => bench::echo(&echo),
     }
@@ -61,6 +63,15 @@ fn principal(common: &Common, command: &Principal) -> Result<Exit, CliError> {
         }
         Principal::BlastRadius { principal, since } => {
             blast::radius(common, principal, since.as_deref())
+        }
+    }
+}
+
+fn incident(common: &Common, command: &Incident) -> Result<Exit, CliError> {
+    match command {
+        Incident::Bundle(asked) => bundle::make(common, asked),
+        Incident::VerifyBundle { file, key, checkpoint, digest } => {
+            bundle::verify(common, file, key, checkpoint, digest.as_deref())
         }
     }
 }
