@@ -6,7 +6,7 @@ use crate::{
     engine::{self, Hearing, PolicyEngine},
     error::Unevaluable,
     grant::{self, Applying},
-    guardrail,
+    freeze, guardrail,
     question::Question,
     table::Tally,
 };
@@ -59,6 +59,7 @@ impl PolicyEngine {
         let tally = Tally { same_account: true, ..engine::tally(question, &chorus, &grants) };
         let guarded = self.guarded(question)?;
         let tally = guardrail::weigh(tally, guarded.as_deref());
+        let tally = freeze::weigh(tally, question.frozen);
         Ok(Hearing { chorus, world, grants, guarded, tally })
     }
 }

@@ -12,6 +12,7 @@
 )]
 
 mod cryptography;
+mod freeze;
 mod grants;
 mod housekeeping;
 mod keys;
