@@ -528,6 +528,24 @@ pub(crate) enum Audit {
 
 #[derive(Subcommand)]
 pub(crate) enum Incident {
+    /// Put a key, a user or role, or a grant out of use, until it is thawed
+    Freeze {
+        #[command(flatten)]
+        target: Frozen,
+        /// Why; it stands in the log
+        #[arg(long)]
+        reason: String,
+    },
+    /// Take a freeze away: everything is as it was
+    Thaw {
+        #[command(flatten)]
+        target: Frozen,
+        /// Why; it stands in the log
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// What is frozen now, by whom and why
+    Frozen,
     /// Write events with their proofs, explanations and policies into one file that anybody can check
     Bundle(BundleArgs),
     /// Check a bundle offline; 9 when anything in it does not hold
@@ -543,6 +561,17 @@ pub(crate) enum Incident {
         #[arg(long, value_name = "SHA-256")]
         digest: Option<String>,
     },
+}
+
+/// What to freeze.
+#[derive(ClapArgs)]
+pub(crate) struct Frozen {
+    /// A key's id, ARN or alias, or the ARN of a user or of a role (all its sessions)
+    #[arg(value_name = "KEY|PRINCIPAL")]
+    pub(crate) target: String,
+    /// Only this grant on the key
+    #[arg(long, value_name = "ID")]
+    pub(crate) grant: Option<String>,
 }
 
 /// Which events, and where to.

@@ -8,11 +8,11 @@ use crate::{
     exit::{CliError, Exit},
     output::{self, Format},
 };
-use keyward_trail::query::{
-    Condition, Field, Pattern, Query, Term, contexts,
-    facets::{Facet, FacetValue, Facets, Limits},
+use keyward_trail::{
+    decisions_of,
+    query::{Condition, Field, Moment, Pattern, Query, Term, contexts},
 };
-use keyward_types::Timestamp;
+use keyward_types::{Decision, Layer, MatchKind, Matched, Reason, Timestamp};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +20,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const PAGE: usize = 1_000;
 /// Encryption contexts of one principal that text lists.
 const CONTEXTS_SHOWN: usize = 5;
+/// Encryption contexts of one principal that are told apart; a context may be another one in every request.
+const CONTEXTS_MAX: usize = 10_000;
 
 /// Visits every event that fits, newest first.
 pub(super) fn each_event(
@@ -179,7 +181,7 @@ impl Story {
     fn add(&mut self, event: &Value, start: Option<Timestamp>) {
         let traits = traits(event);
         let holds = |start: Timestamp| {
-            let query = Query::new().since(keyward_trail::query::Moment::at(start));
+            let query = Query::new().since(Moment::at(start));
             query.matches(event, Timestamp(0))
         };
         if !start.is_none_or(holds) {
@@ -332,85 +334,118 @@ pub(super) fn who(event: &Value) -> String {
     found.unwrap_or("-").to_owned()
 }
 
+/// Names with counts.
+type Counts = BTreeMap<String, u64>;
+
 /// One principal's use of one key.
+#[derive(Default)]
 struct User {
     tally: Tally,
-    facets: Facets,
-    contexts: BTreeMap<String, u64>,
-}
-
-impl Default for User {
-    fn default() -> Self {
-        let fields = [Field::Operation, Field::Statement, Field::Grant];
-        Self {
-            tally: Tally::default(),
-            facets: Facets::new(fields, Limits { listed: 50, ..Limits::default() }),
-            contexts: BTreeMap::new(),
-        }
-    }
+    operations: Counts,
+    /// Statements that decided, as `DOCUMENT#SID`.
+    statements: Counts,
+    grants: Counts,
+    contexts: Counts,
+    /// Uses of encryption contexts beyond those that are told apart.
+    other_contexts: u64,
 }
 
 impl User {
     fn add(&mut self, event: &Value) {
         self.tally.add(event);
-        self.facets.add(event);
+        *self.operations.entry(text(event, "eventName").to_owned()).or_default() += 1;
+        for decision in decisions_of(event) {
+            for (layer, matched) in deciding(&decision) {
+                let counts =
+                    if layer == Layer::Grant { &mut self.grants } else { &mut self.statements };
+                *counts.entry(name_of(layer, matched)).or_default() += 1;
+            }
+        }
         for context in contexts(event).filter(|context| !context.is_empty()) {
-            *self.contexts.entry(written(context)).or_default() += 1;
+            let name = written(context);
+            if self.contexts.len() < CONTEXTS_MAX || self.contexts.contains_key(&name) {
+                *self.contexts.entry(name).or_default() += 1;
+            } else {
+                self.other_contexts += 1;
+            }
         }
     }
 
-    /// Contexts with counts, the most frequent first.
-    fn contexts(&self) -> Vec<(&str, u64)> {
-        let mut all: Vec<(&str, u64)> =
-            self.contexts.iter().map(|(text, count)| (text.as_str(), *count)).collect();
-        all.sort_by_key(|(_, count)| core::cmp::Reverse(*count));
-        all
-    }
-
-    fn facet(&self, wanted: &Field) -> Vec<FacetValue> {
-        let facets = self.facets.report().facets;
-        let found = facets.into_iter().find(|Facet { field, .. }| field == wanted);
-        found.map(|facet| facet.values).unwrap_or_default()
-    }
-
     fn json(&self, name: &str) -> Value {
-        let listed = |field: &Field| -> Vec<Value> {
-            let values = self.facet(field).into_iter();
-            values.map(|one| json!({"Name": one.value, "Count": one.count})).collect()
+        let listed = |counts: &Counts| -> Vec<Value> {
+            let sorted = by_count(counts).into_iter();
+            sorted.map(|(name, count)| json!({"Name": name, "Count": count})).collect()
         };
-        let contexts = self.contexts();
-        let contexts = contexts.iter().filter_map(|(text, count)| {
+        let contexts = by_count(&self.contexts).into_iter().filter_map(|(text, count)| {
             let context: Value = serde_json::from_str(text).ok()?;
             Some(json!({"EncryptionContext": context, "Count": count}))
         });
         let mut whole = with_tally(&[("Principal", name)], &self.tally);
-        whole.insert("Operations".to_owned(), json!(listed(&Field::Operation)));
-        whole.insert("Statements".to_owned(), json!(listed(&Field::Statement)));
-        whole.insert("Grants".to_owned(), json!(listed(&Field::Grant)));
+        whole.insert("Operations".to_owned(), json!(listed(&self.operations)));
+        whole.insert("Statements".to_owned(), json!(listed(&self.statements)));
+        whole.insert("Grants".to_owned(), json!(listed(&self.grants)));
         whole.insert("EncryptionContexts".to_owned(), contexts.collect());
+        whole.insert("OtherEncryptionContexts".to_owned(), json!(self.other_contexts));
         Value::Object(whole)
     }
 
     fn row(&self, name: &str) -> Vec<String> {
-        let counted = |values: Vec<FacetValue>| -> Vec<String> {
-            values.iter().map(|one| format!("{}×{}", one.value, one.count)).collect()
+        let counted = |counts: &Counts| -> Vec<String> {
+            let sorted = by_count(counts).into_iter();
+            sorted.map(|(name, count)| format!("{name}×{count}")).collect()
         };
-        let mut through = counted(self.facet(&Field::Statement));
-        let grants = self.facet(&Field::Grant).into_iter();
-        through.extend(grants.map(|one| format!("grant {}×{}", one.value, one.count)));
-        let contexts = self.contexts();
-        let mut shown: Vec<String> = contexts
-            .iter()
-            .take(CONTEXTS_SHOWN)
-            .map(|(text, count)| format!("{text}×{count}"))
-            .collect();
-        if CONTEXTS_SHOWN < contexts.len() {
-            shown.push(format!("and {} more", contexts.len() - CONTEXTS_SHOWN));
+        let mut through = counted(&self.statements);
+        through.extend(counted(&self.grants).iter().map(|grant| format!("grant {grant}")));
+        let mut contexts = counted(&self.contexts);
+        let more = contexts.len().saturating_sub(CONTEXTS_SHOWN);
+        contexts.truncate(CONTEXTS_SHOWN);
+        if 0 < more {
+            contexts.push(format!("and {more} more"));
         }
         let mut row = row(&[name], &self.tally);
-        row.push(counted(self.facet(&Field::Operation)).join(" "));
-        row.push(through.join(" "));
-        row.push(shown.join(" "));
+        row.extend([counted(&self.operations), through, contexts].map(|cell| cell.join(" ")));
         row
+    }
+}
+
+/// The most frequent first.
+fn by_count(counts: &Counts) -> Vec<(&str, u64)> {
+    let mut all: Vec<(&str, u64)> =
+        counts.iter().map(|(name, count)| (name.as_str(), *count)).collect();
+    all.sort_by_key(|(_, count)| core::cmp::Reverse(*count));
+    all
+}
+
+/// The statements and grants that made a decision what it is: not every one that matched was needed.
+fn deciding(decision: &Decision) -> impl Iterator<Item = (Layer, &Matched)> {
+    let reason = decision.reason;
+    let decides = move |layer: Layer, matched: &Matched| match (reason, layer) {
+        (Reason::Denied(denies), layer) => layer == denies && !matched.allow,
+        (Reason::CrossAccount, Layer::KeyPolicy | Layer::Grant | Layer::IdentityPolicy)
+        | (Reason::DelegatedToIam | Reason::AccountOperation, Layer::IdentityPolicy) => {
+            matched.allow
+        }
+        (reason, Layer::KeyPolicy | Layer::Grant) => {
+            let kind = match reason {
+                Reason::NamesCaller | Reason::NamesService => MatchKind::Session,
+                Reason::NamesEntity => MatchKind::Entity,
+                Reason::DelegatedToIam => MatchKind::Account,
+                _ => return false,
+            };
+            matched.allow && matched.kind == Some(kind)
+        }
+        _ => false,
+    };
+    let layers = decision.layers.iter();
+    let all = layers.flat_map(|one| one.matched.iter().map(move |matched| (one.layer, matched)));
+    all.filter(move |(layer, matched)| decides(*layer, matched))
+}
+
+/// As the query language names it: `DOCUMENT#SID`, or a grant's id.
+fn name_of(layer: Layer, Matched { source, sid, index, .. }: &Matched) -> String {
+    match (layer, sid) {
+        (Layer::Grant, Some(id)) => id.clone(),
+        (_, Some(sid)) => format!("{source}#{sid}"),
+        (_, None) => format!("{source}#{index}"),
     }
 }

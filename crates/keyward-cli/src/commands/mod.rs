@@ -8,6 +8,7 @@ mod call;
 mod doctor;
 mod events;
 mod explain;
+mod freeze;
 mod history;
 mod lint;
 mod lists;
@@ -69,6 +70,9 @@ fn principal(common: &Common, command: &Principal) -> Result<Exit, CliError> {
 
 fn incident(common: &Common, command: &Incident) -> Result<Exit, CliError> {
     match command {
+        Incident::Freeze { target, reason } => freeze::freeze(common, target, reason),
+        Incident::Thaw { target, reason } => freeze::thaw(common, target, reason.as_deref()),
+        Incident::Frozen => freeze::frozen(common),
         Incident::Bundle(asked) => bundle::make(common, asked),
         Incident::VerifyBundle { file, key, checkpoint, digest } => {
             bundle::verify(common, file, key, checkpoint, digest.as_deref())
