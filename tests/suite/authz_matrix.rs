@@ -136,6 +136,8 @@ impl Scene {
             "CanI" => json!({"Action": "kms:Encrypt", "KeyId": key}),
             "GetAccessKeyInfo" => json!({"AccessKeyId": self.logins[1].access_key_id}),
             "WhoCan" => json!({"Action": "kms:Encrypt"}),
+            "Freeze" => json!({"Target": key, "Reason": "matrix"}),
+            "Thaw" => json!({"Target": key}),
             "CreateAlias" => json!({"AliasName": "alias/new"}),
             "CreateCustomKeyStore" => json!({"CloudHsmClusterId": "cluster-abcdefghijk"}),
             "ImportKeyMaterial" => json!({"ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE"}),

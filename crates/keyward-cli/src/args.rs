@@ -101,6 +101,9 @@ pub(crate) enum Command {
     /// The log's integrity
     #[command(subcommand)]
     Audit(Audit),
+    /// What to do when a credential or a key is in wrong hands
+    #[command(subcommand)]
+    Incident(Incident),
     /// Measure a running service beside a bare HTTP echo
     Bench(Bench),
     /// The echo that `bench` measures beside the service
@@ -270,6 +273,14 @@ pub(crate) enum Key {
     InspectCiphertext {
         /// A file with the ciphertext, as bytes or as base64 text; - is stdin
         file: PathBuf,
+    },
+    /// Who used a key: how often, when, with which encryption contexts, and what let them
+    UsedBy {
+        /// Its id, ARN or alias
+        key: String,
+        /// From this time on: RFC 3339, seconds since 1970, or a span back from now such as 24h
+        #[arg(long)]
+        since: Option<String>,
     },
 }
 
@@ -545,6 +556,25 @@ pub(crate) enum Principal {
         #[command(flatten)]
         facts: AskedFacts,
     },
+    /// What a principal did: operations and keys with counts, what was refused, and what it never did before
+    Did {
+        /// The ARN of a user, a role (all its sessions), a role session or the root user
+        principal: String,
+        /// From this time on: RFC 3339, seconds since 1970, or a span back from now such as 24h
+        #[arg(long)]
+        since: Option<String>,
+        /// How far back to look for what is not new; it matters with --since alone
+        #[arg(long, default_value = "30d")]
+        history: String,
+    },
+    /// What a credential could have opened, and what it did open, by key and encryption context
+    BlastRadius {
+        /// The ARN of a user, a role (all its sessions), a role session or the root user
+        principal: String,
+        /// Of what it did, from this time on: RFC 3339, seconds since 1970, or a span back from now such as 24h
+        #[arg(long)]
+        since: Option<String>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -593,6 +623,81 @@ pub(crate) enum Audit {
         #[arg(long)]
         key: String,
     },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Incident {
+    /// Put a key, a user or role, or a grant out of use, until it is thawed
+    Freeze {
+        #[command(flatten)]
+        target: Frozen,
+        /// Why; it stands in the log
+        #[arg(long)]
+        reason: String,
+    },
+    /// Take a freeze away: everything is as it was
+    Thaw {
+        #[command(flatten)]
+        target: Frozen,
+        /// Why; it stands in the log
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// What is frozen now, by whom and why
+    Frozen,
+    /// Write events with their proofs, explanations and policies into one file that anybody can check
+    Bundle(BundleArgs),
+    /// Check a bundle offline; 9 when anything in it does not hold
+    VerifyBundle {
+        file: PathBuf,
+        /// The log's public key, as `audit key` prints it
+        #[arg(long)]
+        key: String,
+        /// A checkpoint that was kept elsewhere, which the bundle's log must continue; again for more
+        #[arg(long, value_name = "FILE")]
+        checkpoint: Vec<PathBuf>,
+        /// The bundle's digest, as `incident bundle` printed it
+        #[arg(long, value_name = "SHA-256")]
+        digest: Option<String>,
+    },
+}
+
+/// What to freeze.
+#[derive(ClapArgs)]
+pub(crate) struct Frozen {
+    /// A key's id, ARN or alias, or the ARN of a user or of a role (all its sessions)
+    #[arg(value_name = "KEY|PRINCIPAL")]
+    pub(crate) target: String,
+    /// Only this grant on the key
+    #[arg(long, value_name = "ID")]
+    pub(crate) grant: Option<String>,
+}
+
+/// Which events, and where to.
+#[derive(ClapArgs)]
+#[group(id = "which", required = true, multiple = true, args = ["principal", "key", "since", "until", "id"])]
+pub(crate) struct BundleArgs {
+    /// The file to write; it must not be there yet
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// The ARN of a user, a role (all its sessions), a role session or the root user
+    #[arg(long)]
+    pub(crate) principal: Option<String>,
+    /// A key's ARN or id
+    #[arg(long)]
+    pub(crate) key: Option<String>,
+    /// From this time on: RFC 3339, seconds since 1970, or a span back from now such as 24h
+    #[arg(long)]
+    pub(crate) since: Option<String>,
+    /// Up to this time
+    #[arg(long)]
+    pub(crate) until: Option<String>,
+    /// An event id or request id, beside what the others find; again for more
+    #[arg(long)]
+    pub(crate) id: Vec<String>,
+    /// A checkpoint that was kept elsewhere: the bundle shows that the log continues it; again for more
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoint: Vec<PathBuf>,
 }
 
 #[derive(ClapArgs)]

@@ -95,7 +95,7 @@ impl Asking<'_> {
             }
             _ => {
                 if let Found::Key(key) = found {
-                    self.explain_young(key, action, &mut decision)?;
+                    self.explain_uncounted(key, action, &mut decision)?;
                 }
                 let refusal = wording::denied(&decision, self.caller);
                 Ruling { decision, refusal: Some(refusal) }
@@ -151,8 +151,14 @@ impl Asking<'_> {
         rested_on.push(Name::Aliases(record.name.clone()));
         let aliases = aliases_of(store, &record.name)?;
         let grants = self.grants(key, action, rested_on)?;
-        let grants: Vec<&GrantRecord> =
-            grants.iter().map(AsRef::as_ref).filter(|grant| self.is_settled(grant)).collect();
+        let mut counting: Vec<&GrantRecord> = Vec::with_capacity(grants.len());
+        for grant in &grants {
+            if self.is_settled(grant) && self.engine.frozen_grant(grant, rested_on)?.is_none() {
+                counting.push(grant);
+            }
+        }
+        let mut frozen = self.layers.frozen().to_vec();
+        frozen.extend(self.engine.frozen_key(&record.name, action, rested_on)?);
         let arn = record.name.to_string();
         // RCPs are over keys that customers manage.
         let rcps = match record.manager {
@@ -167,7 +173,8 @@ impl Asking<'_> {
                 self.caller,
                 &record.policy_principals,
             )?,
-            grants: &grants,
+            grants: &counting,
+            frozen: &frozen,
             child_grant: self.child,
             ..self.layers.question(
                 self.caller,
@@ -221,8 +228,8 @@ impl Asking<'_> {
             || self.vouched.iter().any(|(key, id)| *key == grant.key && *id == grant.grant_id)
     }
 
-    /// Says of grants that did not count yet that this is why.
-    fn explain_young(
+    /// Says of grants that did not count, young or frozen, that this is why.
+    fn explain_uncounted(
         &self,
         key: &FoundKey,
         action: &str,
@@ -231,18 +238,32 @@ impl Asking<'_> {
         let grants = self.grants(key, action, &mut Vec::new())?;
         let young = grants.iter().filter(|grant| !self.is_settled(grant));
         let seconds = self.engine.settings().grant_delay_millis / 1_000;
-        let near = young.map(|grant| NearMiss {
-            source: "grant".to_owned(),
-            sid: Some(grant.grant_id.as_str().to_owned()),
-            index: 0,
-            allow: true,
-            failed: vec![Clause {
-                clause: "GrantTokens".to_owned(),
-                expected: format!("the grant's token, or a grant of {seconds} seconds or more"),
-                actual: "a new grant, and no token".to_owned(),
-            }],
-        });
-        let near: Vec<NearMiss> = near.collect();
+        let mut near: Vec<NearMiss> = young
+            .map(|grant| {
+                not_counted(
+                    grant,
+                    Clause {
+                        clause: "GrantTokens".to_owned(),
+                        expected: format!(
+                            "the grant's token, or a grant of {seconds} seconds or more"
+                        ),
+                        actual: "a new grant, and no token".to_owned(),
+                    },
+                )
+            })
+            .collect();
+        for grant in &grants {
+            if let Some(freeze) = self.engine.frozen_grant(grant, &mut Vec::new())? {
+                near.push(not_counted(
+                    grant,
+                    Clause {
+                        clause: "Freeze".to_owned(),
+                        expected: "a grant that is not frozen".to_owned(),
+                        actual: format!("freeze {}: {}", freeze.id, freeze.reason),
+                    },
+                ));
+            }
+        }
         match decision.layers.iter_mut().find(|outcome| outcome.layer == Layer::Grant) {
             Some(outcome) => outcome.near.extend(near),
             None if near.is_empty() => {}
@@ -254,6 +275,17 @@ impl Asking<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// A grant that was left out, and why.
+fn not_counted(grant: &GrantRecord, why: Clause) -> NearMiss {
+    NearMiss {
+        source: "grant".to_owned(),
+        sid: Some(grant.grant_id.as_str().to_owned()),
+        index: 0,
+        allow: true,
+        failed: vec![why],
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
 };
 use keyward_policy::{Facts, Question, Resource};
 use keyward_types::{
-    AccountId, Caller, CallerKind, ErrorCode, IdentityDocument, KmsError, Name,
+    AccountId, Caller, CallerKind, ErrorCode, IdentityDocument, KmsError, Matched, Name,
     OrganizationPolicyKind::{ResourceControlPolicy, ServiceControlPolicy},
     OrganizationRecord,
 };
@@ -28,6 +28,8 @@ pub(crate) struct Layers {
     organization: Option<Arc<OrganizationRecord>>,
     scps: Vec<Vec<IdentityDocument>>,
     endpoint: Option<IdentityDocument>,
+    /// The freeze of the caller.
+    frozen: Vec<Matched>,
     /// `aws:SourceVpc` of the endpoint.
     vpc: Option<String>,
     /// The records that the layers came from.
@@ -74,6 +76,7 @@ impl Engine {
         let organization = store.organization().map_err(KmsError::internal)?;
         let mut layers = Layers { rested_on: identity.rested_on.clone(), ..Layers::default() };
         layers.identity = identity;
+        layers.frozen = self.frozen_caller(caller, &mut layers.rested_on)?;
         self.check_session_policies(caller, &mut layers.rested_on)?;
         layers.rested_on.push(Name::Organization);
         if let Some(organization) = &organization {
@@ -134,6 +137,7 @@ impl Layers {
             scps: &self.scps,
             rcps,
             vpc_endpoint: self.endpoint.as_ref(),
+            frozen: &self.frozen,
             ..Question::new(caller, action, resource, facts)
         }
     }
@@ -141,6 +145,11 @@ impl Layers {
     /// These layers with what the organization has over the resource's side.
     pub(crate) fn of_owner(self, owner: &Self) -> Self {
         Self { organization: owner.organization.clone(), ..self }
+    }
+
+    /// The freeze of the caller.
+    pub(crate) fn frozen(&self) -> &[Matched] {
+        &self.frozen
     }
 
     /// The same layers with others supposed in the place of some: what a simulation tries.

@@ -12,6 +12,7 @@ mod cipher;
 mod credential;
 mod directory;
 mod fitness;
+mod freeze;
 mod grant_token;
 mod guardrails;
 mod housekeeping;

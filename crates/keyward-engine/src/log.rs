@@ -131,6 +131,22 @@ impl Engine {
             Some(kept) => self.own(&kept)?,
             None => self.checkpoint()?,
         };
+        self.prove_under(event, signed)
+    }
+
+    /// The checkpoint that was kept when the log had this size.
+    pub fn checkpoint_at(&self, size: u64) -> Result<Option<SignedCheckpoint>, KmsError> {
+        let kept = self.world.store.checkpoint_reaching(size).map_err(KmsError::internal)?;
+        kept.filter(|kept| kept.size == size).map(|kept| self.own(&kept)).transpose()
+    }
+
+    /// The same proof under a checkpoint of this log that speaks of the event.
+    pub fn prove_under(
+        &self,
+        event: &StoredEvent,
+        signed: SignedCheckpoint,
+    ) -> Result<Proof, KmsError> {
+        let store = &self.world.store;
         let size = signed.unverified().size;
         let path = merkle::inclusion_proof(&Nodes(store), event.seq, size);
         let proof = Proof::new(event.seq, path.map_err(KmsError::internal)?, signed);

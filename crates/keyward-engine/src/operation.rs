@@ -145,6 +145,8 @@ pub enum Subject<'i> {
     },
     /// A federated user of the caller's account.
     OwnFederated(&'i str),
+    /// What is to be frozen or thawed, allowed by identity policies.
+    Freezable(crate::freeze::Named<'i>),
     /// A resource that is no key, allowed by identity policies.
     Other(String),
     /// `*`, allowed by identity policies.

@@ -6,7 +6,7 @@
 use crate::{
     document::{Audience, DocumentKind, Parsed, Statement},
     error::Unevaluable,
-    explain,
+    explain, freeze,
     grant::{Applying, GrantPolicy},
     guardrail::{self, Guardrails},
     keys,
@@ -132,6 +132,7 @@ impl PolicyEngine {
         };
         let guarded = self.guarded(question)?;
         let tally = guardrail::weigh(tally(question, &chorus, &grants), guarded.as_deref());
+        let tally = freeze::weigh(tally, question.frozen);
         Ok(Hearing { chorus, world, grants, guarded, tally })
     }
 
@@ -416,6 +417,7 @@ fn outcome(question: &Question<'_>, hearing: &Hearing<'_>) -> Decision {
         }
     }
     layers.extend(hearing.guarded.as_deref().map(guardrail::layer));
+    layers.extend(freeze::layer(question.frozen));
     Decision {
         effect,
         reason,

@@ -19,6 +19,7 @@ mod entities;
 mod error;
 mod explain;
 mod facts;
+mod freeze;
 mod front;
 mod grant;
 mod guardrail;

@@ -4,7 +4,7 @@
 
 use crate::facts::Facts;
 use keyward_types::{
-    AccountId, Caller, CallerKind, GrantRecord, IdentityDocument, KeySpec, KeyUsage,
+    AccountId, Caller, CallerKind, GrantRecord, IdentityDocument, KeySpec, KeyUsage, Matched,
     MaterialOrigin, caller::Document,
 };
 use std::collections::BTreeMap;
@@ -96,6 +96,8 @@ pub struct Question<'a> {
     pub rcps: &'a [Vec<IdentityDocument>],
     /// The policy of the endpoint through which the request came.
     pub vpc_endpoint: Option<&'a IdentityDocument>,
+    /// Freezes of the key and of the caller that stand in the way: each refuses.
+    pub frozen: &'a [Matched],
     /// The caller is a session of a service-linked role, though its ARN does not say so.
     pub service_linked: bool,
     /// Take it that the owner's account allows: what is decided is the caller's own side alone.
@@ -128,6 +130,7 @@ impl<'a> Question<'a> {
             scps: &[],
             rcps: &[],
             vpc_endpoint: None,
+            frozen: &[],
             service_linked: false,
             owner_allows: false,
             facts,

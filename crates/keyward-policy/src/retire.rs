@@ -5,6 +5,7 @@
 use crate::{
     engine::{self, Hearing, PolicyEngine},
     error::Unevaluable,
+    freeze,
     grant::{self, Applying},
     guardrail,
     question::Question,
@@ -59,6 +60,7 @@ impl PolicyEngine {
         let tally = Tally { same_account: true, ..engine::tally(question, &chorus, &grants) };
         let guarded = self.guarded(question)?;
         let tally = guardrail::weigh(tally, guarded.as_deref());
+        let tally = freeze::weigh(tally, question.frozen);
         Ok(Hearing { chorus, world, grants, guarded, tally })
     }
 }

@@ -12,7 +12,7 @@ use keyward_types::{Effect, Layer, Reason};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "a decision table is a function of truths")]
 pub struct Tally {
-    /// The first layer with a matching Deny.
+    /// The first layer with a matching Deny; a freeze before all others.
     pub denied: Option<Layer>,
     pub rcp_ok: bool,
     pub scp_ok: bool,
@@ -127,7 +127,10 @@ impl Tally {
                     || self.key_operation && !self.same_account && self.own_grant
             }
             Layer::PermissionsBoundary | Layer::SessionPolicy => owned && self.names_caller,
-            Layer::ServiceControlPolicy | Layer::VpcEndpointPolicy | Layer::Guardrail => false,
+            Layer::ServiceControlPolicy
+            | Layer::VpcEndpointPolicy
+            | Layer::Guardrail
+            | Layer::Freeze => false,
         }
     }
 

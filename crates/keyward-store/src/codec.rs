@@ -7,9 +7,9 @@
 
 use crate::{StoreError, bytes::Cursor, tree::Kind};
 use keyward_types::{
-    AccessKeyRecord, AliasRecord, EndpointRecord, GrantRecord, GroupRecord, KeyName, KeyRecord,
-    KeyStoreRecord, LastUsage, ManagedPolicyRecord, MaterialRecord, MfaDeviceRecord, Name,
-    OrganizationRecord, Record, RoleRecord, Sealer, UserRecord, key::DekRecord,
+    AccessKeyRecord, AliasRecord, EndpointRecord, FreezeRecord, GrantRecord, GroupRecord, KeyName,
+    KeyRecord, KeyStoreRecord, LastUsage, ManagedPolicyRecord, MaterialRecord, MfaDeviceRecord,
+    Name, OrganizationRecord, Record, RoleRecord, Sealer, UserRecord, key::DekRecord,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use std::sync::Arc;
@@ -36,6 +36,7 @@ pub(crate) enum Held {
     Endpoint(Arc<EndpointRecord>),
     MfaDevice(Arc<MfaDeviceRecord>),
     KeyStore(Arc<KeyStoreRecord>),
+    Freeze(Arc<FreezeRecord>),
     Usage(Arc<LastUsage>),
     /// Grants found through one index prefix.
     Grants(Arc<[Arc<GrantRecord>]>),
@@ -60,6 +61,7 @@ impl From<Record> for Held {
             Record::Endpoint(r) => Self::Endpoint(Arc::new(r)),
             Record::MfaDevice(r) => Self::MfaDevice(Arc::new(r)),
             Record::KeyStore(r) => Self::KeyStore(Arc::new(r)),
+            Record::Freeze(r) => Self::Freeze(Arc::new(r)),
         }
     }
 }
@@ -82,6 +84,7 @@ impl Held {
             Self::Endpoint(r) => Name::Endpoint(r.id.clone()),
             Self::MfaDevice(r) => Name::MfaDevice(r.account.clone(), r.name.clone()),
             Self::KeyStore(r) => Name::KeyStore(r.account.clone(), r.region.clone(), r.id.clone()),
+            Self::Freeze(r) => Name::Freeze(r.target.clone()),
             Self::Absent | Self::Usage(_) | Self::Grants(_) | Self::Aliases(_) => return None,
         })
     }
@@ -133,6 +136,7 @@ pub(crate) fn encode_record(record: &Record) -> Result<Zeroizing<Vec<u8>>, Store
         Record::Endpoint(r) => encode(r),
         Record::MfaDevice(r) => encode(r),
         Record::KeyStore(r) => encode(r),
+        Record::Freeze(r) => encode(r),
     }
 }
 
@@ -153,6 +157,7 @@ pub(crate) fn decode_kind(key: &[u8], plain: &[u8]) -> Result<Held, StoreError> 
         Some(Kind::Endpoint) => Held::Endpoint(Arc::new(decode(plain)?)),
         Some(Kind::MfaDevice) => Held::MfaDevice(Arc::new(decode(plain)?)),
         Some(Kind::KeyStore) => Held::KeyStore(Arc::new(decode(plain)?)),
+        Some(Kind::Freeze) => Held::Freeze(Arc::new(decode(plain)?)),
         Some(Kind::LastUsage) => Held::Usage(Arc::new(decode(plain)?)),
         _ => return Err(StoreError::bad_value("a kind of record that is not known")),
     })

@@ -11,10 +11,10 @@ use crate::{
     tree::{self, Kind},
 };
 use keyward_types::{
-    AccessKeyRecord, AccountId, AliasName, AliasRecord, EndpointRecord, GrantId, GrantRecord,
-    GroupRecord, KeyId, KeyInStore, KeyName, KeyRecord, KeyState, KeyStoreRecord, LastUsage,
-    ManagedPolicyRecord, MaterialId, MaterialRecord, MfaDeviceRecord, OrganizationRecord, Region,
-    RoleRecord, UserRecord, key::DekRecord,
+    AccessKeyRecord, AccountId, AliasName, AliasRecord, EndpointRecord, FreezeRecord, FreezeTarget,
+    GrantId, GrantRecord, GroupRecord, KeyId, KeyInStore, KeyName, KeyRecord, KeyState,
+    KeyStoreRecord, LastUsage, ManagedPolicyRecord, MaterialId, MaterialRecord, MfaDeviceRecord,
+    OrganizationRecord, Region, RoleRecord, UserRecord, key::DekRecord,
 };
 use quick_cache::sync::GuardResult;
 use std::{collections::BTreeMap, ops::Bound, sync::Arc, sync::atomic::Ordering};
@@ -345,6 +345,16 @@ impl Store {
         id: &str,
     ) -> Read<Option<Arc<KeyStoreRecord>>> {
         one!(self.shared, tree::key_store(account, region, id), KeyStore)
+    }
+
+    /// The freeze of a thing. Every decision asks, so that absence is cached too.
+    pub fn freeze(&self, target: &FreezeTarget) -> Read<Option<Arc<FreezeRecord>>> {
+        one!(self.shared, tree::freeze(target), Freeze)
+    }
+
+    /// Every freeze of an account: grants, keys, roles, users, each by name.
+    pub fn freezes(&self, account: &AccountId) -> Read<Vec<Arc<FreezeRecord>>> {
+        self.shared.walk(tree::freezes_prefix(account), None, listed!(Freeze)).collect()
     }
 
     /// Every custom key store of an account and Region, by id.

@@ -120,6 +120,7 @@ impl Weighter<Vec<u8>, Held> for ByWeight {
             Held::Endpoint(r) => 400 + documents(core::iter::once(&r.document)),
             Held::MfaDevice(_) => 500,
             Held::KeyStore(_) => 1_000,
+            Held::Freeze(r) => 400 + r.reason.len(),
             Held::Grants(list) => 64 + 700 * list.len(),
             Held::Aliases(list) => 64 + 300 * list.len(),
         };

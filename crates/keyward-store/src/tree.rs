@@ -7,7 +7,9 @@
 //! INVARIANT: a number is never used again for something else.
 
 use crate::bytes::{Cursor, digest16};
-use keyward_types::{AccountId, AliasName, GrantId, KeyName, MaterialId, Name, Region};
+use keyward_types::{
+    AccountId, AliasName, FreezeTarget, GrantId, KeyName, MaterialId, Name, Region,
+};
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident = $number:literal,)*) => {
@@ -48,6 +50,7 @@ kinds! {
     Endpoint = 14,
     MfaDevice = 15,
     KeyStore = 16,
+    Freeze = 17,
     // Indexes: everything in the key, nothing in the value.
     /// key, digest of the grantee, grant id
     GrantByGrantee = 20,
@@ -256,6 +259,21 @@ pub(crate) fn keys_in_store_prefix(account: &AccountId, region: &Region, store: 
     own.field(store).done()
 }
 
+/// All freezes of an account.
+pub(crate) fn freezes_prefix(account: &AccountId) -> Vec<u8> {
+    KeyMaker::new(Kind::Freeze).field(account.as_str()).done()
+}
+
+pub(crate) fn freeze(target: &FreezeTarget) -> Vec<u8> {
+    let of = |kind: &[u8]| KeyMaker(freezes_prefix(target.account())).raw(kind);
+    match target {
+        FreezeTarget::Key(name) => of(b"k").key(name).done(),
+        FreezeTarget::User(_, name) => of(b"u").raw(name.as_bytes()).done(),
+        FreezeTarget::Role(_, name) => of(b"r").raw(name.as_bytes()).done(),
+        FreezeTarget::Grant(name, id) => of(b"g").key(name).raw(id.as_str().as_bytes()).done(),
+    }
+}
+
 pub(crate) fn last_usage(key: &KeyName) -> Vec<u8> {
     KeyMaker::new(Kind::LastUsage).key(key).done()
 }
@@ -315,6 +333,7 @@ pub(crate) fn record(name: &Name) -> Option<Vec<u8>> {
         Name::Endpoint(id) => endpoint(id),
         Name::MfaDevice(account, name) => principal(Kind::MfaDevice, account, name),
         Name::KeyStore(account, region, id) => key_store(account, region, id),
+        Name::Freeze(target) => freeze(target),
         Name::Grants(_)
         | Name::Aliases(_)
         | Name::AccessKeys(..)

@@ -195,6 +195,7 @@ fn name(layer: Layer) -> &'static str {
 fn statement(layer: Layer, source: &str, sid: Option<&str>, index: usize) -> String {
     match (layer, sid) {
         (Layer::Grant, Some(id)) => format!("grant {}", safe(id)),
+        (Layer::Freeze, Some(target)) => format!("{}, of {}", safe(source), safe(target)),
         (_, Some(sid)) => format!("{} of {}", safe(sid), safe(source)),
         (_, None) => format!("Statement[{index}] of {}", safe(source)),
     }

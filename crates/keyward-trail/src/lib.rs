@@ -5,7 +5,8 @@
 //!   [`withhold`] takes the policy text out for those who may not read it.
 //! - *Proving:* [`merkle`] is the tree over the stored bytes, [`checkpoint`] the log's signed word on its
 //!   size and root, [`proof`] the proof of one event as text, [`audit`] the walk that checks a whole log,
-//!   [`witness`] the judgement of somebody who remembers; [`note`] is the form of what is signed.
+//!   [`bundle`] a file of proven events, [`witness`] the judgement of somebody who remembers; [`note`] is
+//!   the form of what is signed.
 //! - *Showing:* [`files`] is the log as CloudTrail's files, with digests that prove them.
 //!
 //! It stores nothing, signs nothing by itself, and reads no clock: nodes, keys and times come in.
@@ -16,6 +17,7 @@
 //! Source: <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html>
 
 pub mod audit;
+pub mod bundle;
 pub mod checkpoint;
 mod clean;
 mod explain;

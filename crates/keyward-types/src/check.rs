@@ -21,6 +21,8 @@ pub enum CheckKind {
     Session,
     /// An operator's own Cedar policies.
     Guardrail,
+    /// What a responder froze. Keyward's own.
+    Freeze,
 }
 
 impl CheckKind {
@@ -35,6 +37,7 @@ impl CheckKind {
             Layer::PermissionsBoundary => Self::PermissionsBoundary,
             Layer::SessionPolicy => Self::Session,
             Layer::Guardrail => Self::Guardrail,
+            Layer::Freeze => Self::Freeze,
         }
     }
 
@@ -49,6 +52,7 @@ impl CheckKind {
             Self::PermissionsBoundary => "PERMISSIONS_BOUNDARY",
             Self::Session => "SESSION",
             Self::Guardrail => "GUARDRAIL",
+            Self::Freeze => "FREEZE",
         }
     }
 }

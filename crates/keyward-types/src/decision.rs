@@ -28,6 +28,8 @@ pub enum Layer {
     SessionPolicy,
     /// An operator's own Cedar policies: they forbid and never widen.
     Guardrail,
+    /// What a responder froze: a key, or the caller itself.
+    Freeze,
 }
 
 impl Layer {
@@ -42,6 +44,7 @@ impl Layer {
             Self::PermissionsBoundary => "permissions boundary",
             Self::SessionPolicy => "session policy",
             Self::Guardrail => "guardrail policy",
+            Self::Freeze => "freeze",
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod context;
 pub mod decision;
 pub mod error;
 pub mod event;
+pub mod freeze;
 pub mod grant;
 pub mod id;
 pub mod key;
@@ -31,6 +32,7 @@ pub use decision::{
 };
 pub use error::{ErrorCode, Fault, KmsError};
 pub use event::{Event, EventSummary, Outcome};
+pub use freeze::{FreezeRecord, FreezeTarget};
 pub use grant::{GrantConstraints, GrantOperation, GrantRecord, Grantee};
 pub use id::{AccountId, AliasName, Arn, GrantId, KeyArn, KeyId, KeyName, KeyRef, Region};
 pub use key::{

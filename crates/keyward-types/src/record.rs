@@ -4,10 +4,10 @@
 //! stale when one of them moved.
 
 use crate::{
-    AccessKeyRecord, AccountId, AliasName, AliasRecord, EndpointRecord, GrantId, GrantRecord,
-    GroupRecord, KeyName, KeyRecord, KeyStoreRecord, LastUsage, ManagedPolicyRecord, MaterialId,
-    MaterialRecord, MfaDeviceRecord, OrganizationRecord, Region, RoleRecord, UserRecord,
-    key::DekRecord,
+    AccessKeyRecord, AccountId, AliasName, AliasRecord, EndpointRecord, FreezeRecord, FreezeTarget,
+    GrantId, GrantRecord, GroupRecord, KeyName, KeyRecord, KeyStoreRecord, LastUsage,
+    ManagedPolicyRecord, MaterialId, MaterialRecord, MfaDeviceRecord, OrganizationRecord, Region,
+    RoleRecord, UserRecord, key::DekRecord,
 };
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +46,8 @@ pub enum Name {
     MfaDevices(AccountId, String),
     /// All custom key stores of an account and Region, and every key in one: moved by each that is added or removed.
     KeyStores(AccountId, Region),
+    /// The freeze of one thing; most have none.
+    Freeze(FreezeTarget),
 }
 
 /// A record of any kind.
@@ -65,6 +67,7 @@ pub enum Record {
     Endpoint(EndpointRecord),
     MfaDevice(MfaDeviceRecord),
     KeyStore(KeyStoreRecord),
+    Freeze(FreezeRecord),
 }
 
 impl Record {
@@ -87,6 +90,7 @@ impl Record {
             Self::Organization(_) => Name::Organization,
             Self::Endpoint(endpoint) => Name::Endpoint(endpoint.id.clone()),
             Self::MfaDevice(device) => Name::MfaDevice(device.account.clone(), device.name.clone()),
+            Self::Freeze(freeze) => Name::Freeze(freeze.target.clone()),
             Self::KeyStore(store) => {
                 Name::KeyStore(store.account.clone(), store.region.clone(), store.id.clone())
             }

@@ -2,7 +2,7 @@
 
 use super::policy::read;
 use crate::{
-    args::{AskedFacts, Common, Principal, Simulate},
+    args::{AskedFacts, Common, Simulate},
     client::{Client, encoded},
     exit::{CliError, Exit},
     output::{self, Format},
@@ -93,11 +93,16 @@ pub(super) fn who_can(
     Ok(yes_or_no(!found.is_empty()))
 }
 
-pub(super) fn principal(common: &Common, command: &Principal) -> Result<Exit, CliError> {
-    let Principal::Can { principal, key, action, facts } = command;
+pub(super) fn principal_can(
+    common: &Common,
+    principal: &str,
+    key: Option<&str>,
+    actions: &[String],
+    facts: &AskedFacts,
+) -> Result<Exit, CliError> {
     let mut query = query(facts)?;
-    query.extend(key.iter().map(|key| ("KeyId", key.clone())));
-    query.extend(action.iter().map(|action| ("Actions", action.clone())));
+    query.extend(key.map(|key| ("KeyId", key.to_owned())));
+    query.extend(actions.iter().map(|action| ("Actions", action.clone())));
     let path = format!("/v1/principals/{}/can", encoded(principal));
     let keys = pages(&Client::new(common), &path, &query, "Keys")?;
     match common.output {
@@ -118,7 +123,7 @@ pub(super) fn principal(common: &Common, command: &Principal) -> Result<Exit, Cl
 }
 
 /// Every page of a list.
-fn pages(
+pub(super) fn pages(
     client: &Client<'_>,
     path: &str,
     query: &[(&str, String)],
@@ -188,7 +193,7 @@ fn verdict(answer: &Value) -> String {
 }
 
 /// Certainty, and how in one line: what allows with its conditions, and what may deny.
-fn survey(found: &Value) -> [String; 2] {
+pub(super) fn survey(found: &Value) -> [String; 2] {
     let way = |way: &Value| {
         let of = text(way, "Source");
         let name =
@@ -211,10 +216,10 @@ const fn yes_or_no(yes: bool) -> Exit {
     if yes { Exit::Ok } else { Exit::Denied }
 }
 
-fn text(value: &Value, name: &str) -> String {
+pub(super) fn text(value: &Value, name: &str) -> String {
     value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
-fn list<'v>(value: &'v Value, name: &str) -> &'v [Value] {
+pub(super) fn list<'v>(value: &'v Value, name: &str) -> &'v [Value] {
     value.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }

@@ -83,7 +83,7 @@ fn verify(
 }
 
 /// Says what does not hold.
-fn changed(common: &Common, problem: &str) -> Exit {
+pub(super) fn changed(common: &Common, problem: &str) -> Exit {
     match common.output {
         Format::Json => output::json(&json!({"Intact": false, "Problem": problem})),
         Format::Text => output::line(&format!("changed: {problem}")),
@@ -91,11 +91,11 @@ fn changed(common: &Common, problem: &str) -> Exit {
     Exit::Integrity
 }
 
-fn read(file: &Path) -> Result<Vec<u8>, CliError> {
+pub(super) fn read(file: &Path) -> Result<Vec<u8>, CliError> {
     fs::read(file).map_err(|error| unusable(file, &error))
 }
 
-fn unusable(file: &Path, error: &dyn std::fmt::Display) -> CliError {
+pub(super) fn unusable(file: &Path, error: &dyn std::fmt::Display) -> CliError {
     CliError::new(Exit::Usage, format!("{}: {error}", file.display()))
 }
 
@@ -103,7 +103,7 @@ fn text<'v>(value: &'v Value, name: &str) -> &'v str {
     value.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
-fn verifier_key(text: &str) -> Result<VerifierKey, CliError> {
+pub(super) fn verifier_key(text: &str) -> Result<VerifierKey, CliError> {
     text.parse().map_err(|error| CliError::new(Exit::Usage, format!("--key: {error}")))
 }
 
@@ -169,16 +169,7 @@ fn consistent(common: &Common, file: &Path, key: &str) -> Result<Exit, CliError>
         let words = format!("the log had {} events, and has {} now", old.size, new.size);
         return Ok(changed(common, &words));
     }
-    let query = [("from", old.size.to_string()), ("to", new.size.to_string())];
-    let answer = client.read("/v1/log/consistency", &query)?;
-    let path = answer.get("Hashes").cloned().and_then(|hashes| {
-        let blobs: Vec<Blob> = serde_json::from_value(hashes).ok()?;
-        blobs
-            .iter()
-            .map(|blob| blob.0.as_slice().try_into().ok())
-            .collect::<Option<Vec<[u8; 32]>>>()
-    });
-    let path = path.ok_or_else(|| CliError::failure("the answer holds no hashes"))?;
+    let path = growth(&client, old.size, new.size)?;
     match verify_consistency(old.size, &old.root, new.size, &new.root, &path) {
         Err(error) => Ok(changed(common, &error.to_string())),
         Ok(()) => {
@@ -192,6 +183,17 @@ fn consistent(common: &Common, file: &Path, key: &str) -> Result<Exit, CliError>
             Ok(Exit::Ok)
         }
     }
+}
+
+/// The hashes that show that the log only grew from one size to another.
+pub(super) fn growth(client: &Client<'_>, from: u64, to: u64) -> Result<Vec<[u8; 32]>, CliError> {
+    let query = [("from", from.to_string()), ("to", to.to_string())];
+    let answer = client.read("/v1/log/consistency", &query)?;
+    let path = answer.get("Hashes").cloned().and_then(|hashes| {
+        let blobs: Vec<Blob> = serde_json::from_value(hashes).ok()?;
+        blobs.iter().map(|blob| blob.0.as_slice().try_into().ok()).collect()
+    });
+    path.ok_or_else(|| CliError::failure("the answer holds no hashes"))
 }
 
 fn report(format: Format, verified: &VerifiedLog) {

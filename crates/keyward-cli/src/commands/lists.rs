@@ -1,6 +1,6 @@
 //! `keyward whoami`, `key` and `grant`: what AWS's own commands need several calls for.
 
-use super::versions;
+use super::{history, versions};
 use crate::{
     args::{Common, Grant, Key},
     client::Client,
@@ -52,6 +52,7 @@ pub(super) fn key(common: &Common, command: &Key) -> Result<Exit, CliError> {
             Ok(Exit::Ok)
         }
         Key::Versions { key } => versions::list(common, &client, key),
+        Key::UsedBy { key, since } => history::used_by(common, &client, key, since.as_deref()),
         Key::InspectCiphertext { file } => versions::inspect(common, &client, file),
     }
 }

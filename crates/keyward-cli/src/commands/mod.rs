@@ -2,11 +2,15 @@
 
 mod ask;
 mod audit;
+mod blast;
+mod bundle;
 mod call;
 mod doctor;
 mod events;
 mod explain;
 mod export;
+mod freeze;
+mod history;
 mod lint;
 mod lists;
 mod offline;
@@ -17,7 +21,7 @@ mod verify_files;
 mod versions;
 
 use crate::{
-    args::{Args, Command, Form, Policy},
+    args::{Args, Command, Common, Form, Incident, Policy, Principal},
     bench,
     exit::{CliError, Exit},
     output::Format,
@@ -45,9 +49,36 @@ pub(crate) fn run(args: Args) -> Result<Exit, CliError> {
         Command::Events(command) => events::events(&common, &command),
         Command::Explain(explain) => explain::explain(&common, &explain.id),
         Command::Policy(command) => policy::policy(&common, &command),
-        Command::Principal(command) => ask::principal(&common, &command),
+        Command::Principal(command) => principal(&common, &command),
         Command::Audit(command) => audit::audit(&common, &command),
+        Command::Incident(command) => incident(&common, &command),
         Command::Bench(options) => bench::run(&common, &options),
         Command::BenchEcho(echo) => bench::echo(&echo),
+    }
+}
+
+fn principal(common: &Common, command: &Principal) -> Result<Exit, CliError> {
+    match command {
+        Principal::Can { principal, key, action, facts } => {
+            ask::principal_can(common, principal, key.as_deref(), action, facts)
+        }
+        Principal::Did { principal, since, history } => {
+            history::did(common, principal, since.as_deref(), history)
+        }
+        Principal::BlastRadius { principal, since } => {
+            blast::radius(common, principal, since.as_deref())
+        }
+    }
+}
+
+fn incident(common: &Common, command: &Incident) -> Result<Exit, CliError> {
+    match command {
+        Incident::Freeze { target, reason } => freeze::freeze(common, target, reason),
+        Incident::Thaw { target, reason } => freeze::thaw(common, target, reason.as_deref()),
+        Incident::Frozen => freeze::frozen(common),
+        Incident::Bundle(asked) => bundle::make(common, asked),
+        Incident::VerifyBundle { file, key, checkpoint, digest } => {
+            bundle::verify(common, file, key, checkpoint, digest.as_deref())
+        }
     }
 }

@@ -402,7 +402,9 @@ impl Simulation<'_> {
     fn matched(&self, question: &Question<'_>, decision: &Decision) -> Vec<Statement> {
         let allow = decision.effect != Effect::ExplicitDeny;
         let mut statements: Vec<Statement> = Vec::new();
-        let told = |layer| !matches!(layer, Layer::ServiceControlPolicy | Layer::Guardrail);
+        let told = |layer| {
+            !matches!(layer, Layer::ServiceControlPolicy | Layer::Guardrail | Layer::Freeze)
+        };
         let of_layers = decision.layers.iter().filter(|outcome| told(outcome.layer));
         let each = of_layers.flat_map(|outcome| {
             outcome.matched.iter().map(move |matched| (outcome.layer, matched))

@@ -13,6 +13,7 @@
 
 mod copies;
 mod cryptography;
+mod freeze;
 mod grants;
 mod housekeeping;
 mod keys;

@@ -3,7 +3,7 @@
 //! Changes are tried where the refusal says something is in the way, one after the other, and the question
 //! is decided again by the same engine after each. Only what ends in an allow is told, with what else it
 //! would open (`blast.rs`). Some refusals have none: an operation that stays inside accounts, a reserved
-//! alias, a question that cannot be evaluated, an operator's guardrail, a grant that names somebody else.
+//! alias, a question that cannot be evaluated, an operator's guardrail, a freeze, a grant that names somebody else.
 //! It runs after a refusal only, and looks for a bounded time.
 //!
 //! INVARIANT: what is tried is never kept: no cache holds it, and nothing is changed.

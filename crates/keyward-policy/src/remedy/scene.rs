@@ -126,7 +126,7 @@ impl<'q> Scene<'q> {
             ),
             Layer::ServiceControlPolicy => levels(self.scps.as_deref().unwrap_or(question.scps)),
             Layer::ResourceControlPolicy => levels(self.rcps.as_deref().unwrap_or(question.rcps)),
-            Layer::Grant | Layer::Guardrail => Vec::new(),
+            Layer::Grant | Layer::Guardrail | Layer::Freeze => Vec::new(),
         }
     }
 
@@ -210,7 +210,7 @@ impl<'q> Scene<'q> {
                     among(documents, one);
                 }
             }
-            Layer::Grant | Layer::Guardrail => {}
+            Layer::Grant | Layer::Guardrail | Layer::Freeze => {}
         }
     }
 }

@@ -186,6 +186,9 @@ struct Granted<'q> {
 impl Surveyor<'_> {
     /// Whether the question's caller may, whatever facts are not stated.
     pub fn survey(&mut self, question: &Question<'_>, standpoint: Standpoint) -> Survey {
+        if !question.frozen.is_empty() {
+            return Survey::no();
+        }
         // What cannot be evaluated is refused, as it is when it is asked in earnest.
         self.answer(question, standpoint).unwrap_or_else(|_| Survey::no())
     }

@@ -133,8 +133,8 @@ pub(crate) const ROUTES: &[Route] = &[
     Route {
         name: "GetLogProof",
         path: "/v1/log/proof/{id}",
-        summary: "The proof that an event is in the log (c2sp.org/tlog-proof), by its id or its request's",
-        query: &[],
+        summary: "The proof that an event is in the log (c2sp.org/tlog-proof), by its id or its request's, under the checkpoint of a size or the first that speaks of it",
+        query: &["checkpoint"],
         content_type: answer::TEXT,
     },
 ];

@@ -10,6 +10,7 @@ use actix_web::{
     web::{self, Data, ServiceConfig},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use keyward_trail::checkpoint::SignedCheckpoint;
 use keyward_types::{ErrorCode, KmsError};
 use serde_json::json;
 
@@ -65,7 +66,13 @@ async fn consistency(request: HttpRequest, doors: Data<Doors>) -> HttpResponse {
 async fn proof(request: HttpRequest, doors: Data<Doors>) -> HttpResponse {
     answered(&request, &doors, LIST, |caller, id| {
         let (event, _) = found(&doors, caller, id)?;
-        let mut proof = doors.engine.prove(&event)?;
+        let mut proof = match value(&request, "checkpoint") {
+            Some(size) => {
+                let signed = kept(&doors, &size, event.seq)?;
+                doors.engine.prove_under(&event, signed)?
+            }
+            None => doors.engine.prove(&event)?,
+        };
         if !super::permission::may_explain(&doors.engine, caller)? {
             // The leaf holds policy text, which is not for this reader: the proof goes without it.
             proof = proof.without_extra();
@@ -73,6 +80,16 @@ async fn proof(request: HttpRequest, doors: Data<Doors>) -> HttpResponse {
         Ok((answer::TEXT, proof.to_string().into_bytes()))
     })
     .await
+}
+
+/// The checkpoint of this size, which must reach the event.
+fn kept(doors: &Doors, size: &str, seq: u64) -> Result<SignedCheckpoint, KmsError> {
+    let reaching = size.parse().ok().filter(|size| seq < *size);
+    let found = reaching.map(|size| doors.engine.checkpoint_at(size)).transpose()?.flatten();
+    found.ok_or_else(|| {
+        let words = "There is no checkpoint of that size that speaks of the event";
+        KmsError::new(ErrorCode::NotFound, words)
+    })
 }
 
 /// A parameter of the query.

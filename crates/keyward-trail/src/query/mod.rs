@@ -53,6 +53,7 @@ pub use index::{IndexTerm, Narrowing, each_index_term, index_terms};
 pub use moment::{Moment, Window};
 pub use parse::{QUERY_BYTES_MAX, TERMS_MAX, VALUES_MAX};
 pub use pattern::Pattern;
+pub use read::contexts;
 
 use ipnet::IpNet;
 use keyward_types::Timestamp;

@@ -204,7 +204,7 @@ pub(super) fn address_of(text: &str) -> Option<IpAddr> {
 }
 
 /// The request's encryption contexts; those of a grant's constraints are none.
-pub(super) fn contexts(record: &Value) -> impl Iterator<Item = &Map<String, Value>> {
+pub fn contexts(record: &Value) -> impl Iterator<Item = &Map<String, Value>> {
     let parameters = record.get("requestParameters");
     CONTEXTS.iter().filter_map(move |member| parameters?.get(*member)?.as_object())
 }
