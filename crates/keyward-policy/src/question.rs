@@ -4,8 +4,8 @@
 
 use crate::facts::Facts;
 use keyward_types::{
-    AccountId, Caller, CallerKind, GrantRecord, IdentityDocument, KeySpec, KeyUsage,
-    MaterialOrigin, Matched, caller::Document,
+    AccountId, Caller, CallerKind, GrantRecord, IdentityDocument, KeySpec, KeyUsage, Matched,
+    MaterialOrigin, caller::Document,
 };
 use std::collections::BTreeMap;
 

@@ -5,8 +5,9 @@
 use crate::{
     engine::{self, Hearing, PolicyEngine},
     error::Unevaluable,
+    freeze,
     grant::{self, Applying},
-    freeze, guardrail,
+    guardrail,
     question::Question,
     table::Tally,
 };

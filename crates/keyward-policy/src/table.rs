@@ -127,7 +127,10 @@ impl Tally {
                     || self.key_operation && !self.same_account && self.own_grant
             }
             Layer::PermissionsBoundary | Layer::SessionPolicy => owned && self.names_caller,
-            Layer::ServiceControlPolicy | Layer::VpcEndpointPolicy | Layer::Guardrail | Layer::Freeze => false,
+            Layer::ServiceControlPolicy
+            | Layer::VpcEndpointPolicy
+            | Layer::Guardrail
+            | Layer::Freeze => false,
         }
     }
 

@@ -7,7 +7,9 @@
 //! INVARIANT: a number is never used again for something else.
 
 use crate::bytes::{Cursor, digest16};
-use keyward_types::{AccountId, AliasName, FreezeTarget, GrantId, KeyName, MaterialId, Name, Region};
+use keyward_types::{
+    AccountId, AliasName, FreezeTarget, GrantId, KeyName, MaterialId, Name, Region,
+};
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident = $number:literal,)*) => {
