@@ -237,6 +237,9 @@ fn seven_hundred_decrypts_by_a_new_role_are_found_stopped_repaired_and_proven() 
         assert!(!message.contains("700"), "{answer}");
     }
     assert!(scene.keyward(&["explain", "last"]).contains("700 decrypts by a new role"));
+    let radius = scene.json(&["principal", "blast-radius", ROLE]);
+    assert_eq!(radius["Could"], json!([]), "nothing, while it is frozen");
+    assert_eq!(radius["Frozen"][0]["Target"], *key, "and it is said why");
     let frozen = scene.json(&["incident", "frozen"]);
     assert_eq!((&frozen["Type"], &frozen["Target"]), (&json!("Key"), &json!(key)));
 
