@@ -581,6 +581,6 @@ fn now() -> Instant {
 }
 
 #[expect(clippy::disallowed_methods, reason = "signatures for another process's clock, and a seed")]
-fn wall_seconds() -> i64 {
+pub(super) fn wall_seconds() -> i64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() as i64
 }

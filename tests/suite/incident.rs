@@ -2,6 +2,7 @@
 //! did, through which statement, what else it could have opened; the key is frozen, its policy fixed, the key
 //! rotated and thawed; the evidence is bundled, and somebody else checks it offline.
 
+use super::crash::wall_seconds;
 use keyward_sigv4::{Credentials, Request, Scope, sign};
 use keyward_testkit::{
     Login,
@@ -12,7 +13,6 @@ use std::{
     fs,
     path::Path,
     process::{Command, Output},
-    time::SystemTime,
 };
 
 const DECRYPTS: usize = 700;
@@ -46,9 +46,8 @@ impl Client {
             secret_access_key: &self.login.secret_access_key,
             session_token: self.login.session_token.as_deref(),
         };
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
         let scope = Scope { region: "us-east-1", service: "kms" };
-        let added = sign(&request, &credentials, &scope, now as i64);
+        let added = sign(&request, &credentials, &scope, wall_seconds());
         let mut builder = self.agent.post(format!("http://{}{path}", self.address));
         let added = added.iter().map(|(name, value)| (*name, value.as_str()));
         for (name, value) in headers.iter().skip(1).copied().chain(added) {
@@ -237,6 +236,9 @@ fn seven_hundred_decrypts_by_a_new_role_are_found_stopped_repaired_and_proven() 
         assert!(!message.contains("700"), "{answer}");
     }
     assert!(scene.keyward(&["explain", "last"]).contains("700 decrypts by a new role"));
+    let radius = scene.json(&["principal", "blast-radius", ROLE]);
+    assert_eq!(radius["Could"], json!([]), "nothing, while it is frozen");
+    assert_eq!(radius["Frozen"][0]["Target"], *key, "and it is said why");
     let frozen = scene.json(&["incident", "frozen"]);
     assert_eq!((&frozen["Type"], &frozen["Target"]), (&json!("Key"), &json!(key)));
 

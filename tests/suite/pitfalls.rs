@@ -182,7 +182,7 @@ const PITFALLS: &[Row] = &[
     (
         50,
         "the caller's account is known to policies, and no service for a direct call",
-        &[Scenario("authorization/via_service.kms")],
+        &[Scenario("authorization/via_service.kms"), Scenario("aliases/aws_managed.kms")],
     ),
     (
         51,

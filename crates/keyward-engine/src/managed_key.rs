@@ -75,7 +75,8 @@ pub(crate) fn first_used(
     let region = &caller.origin.region;
     let marked = caller.origin.trusted_facts.get("kms:viaservice");
     let through = marked.is_some_and(|marked| *marked == via(service, region));
-    if !through && !(operation == "DescribeKey" && KNOWN.contains(&service)) {
+    let described = operation == "DescribeKey" && KNOWN.contains(&service);
+    if !through && !described {
         return None;
     }
     let mut random = [0; 16];

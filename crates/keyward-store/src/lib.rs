@@ -54,7 +54,7 @@ pub use open::{Finding, NewStore, Opened};
 pub use options::{Durability, Options, Patience, Progress, Silent, Stage};
 pub use reads::Identities;
 pub use ticket::{Receipt, Ticket};
-pub use verify::{SledState, Verified};
+pub use verify::{EachRecord, SledState, Verified};
 
 use anchor::{Anchor, Anchored};
 use disk::Disk;

@@ -22,6 +22,9 @@ use crate::{
 use keyward_types::{Name, Sealer, Timestamp};
 use std::{collections::BTreeMap, sync::Arc};
 
+/// What hears of every record of the log, with its number.
+pub type EachRecord<'e> = dyn FnMut(u64, &[u8]) -> Result<(), StoreError> + 'e;
+
 /// What was verified.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verified {
@@ -70,7 +73,7 @@ impl Store {
         options: &Options,
         sealer_for: impl FnOnce(&StoreHeader) -> Result<Arc<dyn Sealer>, String>,
         progress: &dyn Progress,
-        each: &mut dyn FnMut(u64, &[u8]) -> Result<(), StoreError>,
+        each: &mut EachRecord<'_>,
     ) -> Result<Verified, StoreError> {
         let header = StoreHeader::read(&options.directory)?.ok_or_else(|| absent(options))?;
         let _lock = take_lock(options)?;
@@ -120,10 +123,7 @@ struct Wanted {
 }
 
 impl Verifying<'_> {
-    fn run(
-        &self,
-        each: &mut dyn FnMut(u64, &[u8]) -> Result<(), StoreError>,
-    ) -> Result<Verified, StoreError> {
+    fn run(&self, each: &mut EachRecord<'_>) -> Result<Verified, StoreError> {
         let directory = &self.options.directory;
         let (segments, half) =
             journal::segments(&directory.join("journal"), &self.header.store_id)?;

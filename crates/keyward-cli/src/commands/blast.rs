@@ -40,6 +40,9 @@ pub(super) fn radius(
     let client = Client::new(common);
     let could = could(&client, principal)?;
     let did = did(&client, principal, since)?;
+    // What is frozen opens nothing now, and would after a thaw.
+    let frozen = client.read("/v1/incident/frozen", &[]).ok();
+    let frozen = frozen.map(|answer| list(&answer, "Frozen").to_vec());
     match common.output {
         Format::Json => {
             let did = did.iter().map(|((key, context, operation), tally)| {
@@ -49,13 +52,25 @@ pub(super) fn radius(
                 Value::Object(row)
             });
             let did: Vec<Value> = did.collect();
-            output::json(&json!({"Principal": principal, "Could": could, "Did": did}));
+            output::json(&json!({
+                "Principal": principal, "Could": could, "Did": did, "Frozen": frozen,
+            }));
         }
         Format::Text => {
             match &could {
                 Some(could) => tell_could(could),
                 None => {
                     output::warn("what it could do is not known: there is no such principal now")
+                }
+            }
+            match frozen.as_deref() {
+                Some([]) => {}
+                Some(frozen) => output::warn(&format!(
+                    "what it could leaves out what is frozen now: {} freezes, see keyward incident frozen",
+                    frozen.len()
+                )),
+                None => {
+                    output::warn("whether anything is frozen, and so left out, could not be asked")
                 }
             }
             output::line("DID");

@@ -1,8 +1,15 @@
 //! What was put is read, before and after a restart.
 
 use crate::house::*;
+<<<<<<< .merge_file_O8rqxH
 use keyward_store::{Commit, EventQuery, Finding, Store, StoreError};
 use keyward_types::{Change, KeyState, LastUsage, Name, Record, Timestamp};
+=======
+use keyward_store::{Commit, EventQuery, EventTerm, Finding, Store, StoreError};
+use keyward_types::{
+    Change, FreezeRecord, FreezeTarget, KeyState, LastUsage, Name, Record, Timestamp,
+};
+>>>>>>> .merge_file_qufGPk
 
 fn usage(n: u64) -> LastUsage {
     let time = 1_700_000_000_000 + i64::try_from(n).unwrap();
@@ -259,4 +266,51 @@ fn a_commit_that_rested_on_what_moved_is_stale_and_writes_nothing() {
     let snapshot = store.snapshot();
     write(&store, vec![Change::Touch(key_name(1), usage(1))], vec![]);
     assert!(store.commit(commit(snapshot, vec![Name::Key(key_name(1))])).wait().is_ok());
+}
+
+#[test]
+fn freezes_are_read_apart_after_a_restart_and_an_absent_one_is_rested_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let grant = grant(1, "g1", "arn:x").grant_id;
+    let targets = [
+        FreezeTarget::Grant(key_name(1), grant),
+        FreezeTarget::Key(key_name(1)),
+        FreezeTarget::Role(account(), "app".to_owned()),
+        FreezeTarget::User(account(), "app".to_owned()),
+    ];
+    let record = |target: &FreezeTarget| FreezeRecord {
+        target: target.clone(),
+        id: format!("frz {target}"),
+        reason: "why".to_owned(),
+        by: "arn:x".to_owned(),
+        since: Timestamp(7),
+    };
+    let store = create(options(directory.path()));
+    for target in &targets {
+        assert!(store.freeze(target).unwrap().is_none());
+    }
+    let snapshot = store.snapshot();
+    for target in &targets {
+        write(&store, vec![put(Record::Freeze(record(target)))], vec![]);
+        let commit = Commit {
+            snapshot,
+            rested_on: vec![Name::Freeze(target.clone())],
+            changes: Vec::new(),
+            events: vec![event(1, "Decrypt", 1)],
+        };
+        let stale = store.commit(commit).wait();
+        assert!(matches!(stale, Err(StoreError::Stale(_))), "{stale:?}");
+    }
+    drop(store);
+    let store = open(options(directory.path()));
+    for target in &targets {
+        assert_eq!(*store.freeze(target).unwrap().unwrap(), record(target));
+    }
+    let listed = store.freezes(&account()).unwrap();
+    let listed: Vec<&FreezeTarget> = listed.iter().map(|freeze| &freeze.target).collect();
+    assert_eq!(listed, targets.iter().collect::<Vec<_>>());
+    let [gone, ..] = &targets;
+    write(&store, vec![Change::Delete(Name::Freeze(gone.clone()))], vec![]);
+    assert!(store.freeze(gone).unwrap().is_none());
+    assert_eq!(store.freezes(&account()).unwrap().len(), 3);
 }

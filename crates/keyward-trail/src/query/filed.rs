@@ -9,7 +9,7 @@
 
 use super::{Field, IndexTerm, pattern::folded, read};
 use crate::{
-    ADDITIONAL_BYTES_MAX, INTERNAL,
+    INTERNAL,
     record::{Extra, Record},
 };
 use keyward_types::{Arn, CallerKind, Effect, Outcome, event::term};
@@ -52,6 +52,10 @@ fn digest(field: &Field, value: &str) -> u64 {
 pub(crate) fn terms(record: &Record<'_>, extra: &Extra<'_>) -> Vec<u64> {
     let mut found = Vec::with_capacity(24);
     each(record, extra, &mut |field, value| {
+        // Only a name in an encryption context may say nothing.
+        if value.is_empty() && !matches!(field, Field::Context(_)) {
+            return;
+        }
         let value = if field.ignores_case() { folded(value) } else { value.into() };
         found.push(digest(field, &value));
     });
@@ -79,10 +83,11 @@ pub fn is_filed_as_written(written: &[u8], filed: &[u64]) -> bool {
     wanted.dedup();
     let recipient = record.get("recipientAccountId").and_then(Value::as_str).unwrap_or_default();
     wanted.push(log_term(recipient));
-    let was_cut = ADDITIONAL_BYTES_MAX < written.len() || filed.contains(&filed_as_many());
-    wanted == filed
-        || was_cut
-            && (filed.contains(&filed_as_many()) || wanted.iter().all(|term| filed.contains(term)))
+    let was_many = filed.contains(&filed_as_many());
+    let was_cut = ["requestParameters", "responseElements", "additionalEventData"]
+        .iter()
+        .any(|member| record.get(*member).is_some_and(|value| value.get("omitted").is_some()));
+    wanted == filed || was_many || was_cut && wanted.iter().all(|term| filed.contains(term))
 }
 
 fn each(record: &Record<'_>, extra: &Extra<'_>, say: &mut dyn FnMut(&Field, &str)) {
