@@ -1,15 +1,10 @@
 //! What was put is read, before and after a restart.
 
 use crate::house::*;
-<<<<<<< .merge_file_O8rqxH
 use keyward_store::{Commit, EventQuery, Finding, Store, StoreError};
-use keyward_types::{Change, KeyState, LastUsage, Name, Record, Timestamp};
-=======
-use keyward_store::{Commit, EventQuery, EventTerm, Finding, Store, StoreError};
 use keyward_types::{
     Change, FreezeRecord, FreezeTarget, KeyState, LastUsage, Name, Record, Timestamp,
 };
->>>>>>> .merge_file_qufGPk
 
 fn usage(n: u64) -> LastUsage {
     let time = 1_700_000_000_000 + i64::try_from(n).unwrap();
