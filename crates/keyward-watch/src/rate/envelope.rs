@@ -95,6 +95,12 @@ pub struct Excess {
     pub score: f64,
 }
 
+impl Excess {
+    pub(crate) fn observed_float(&self) -> f64 {
+        float(self.observed)
+    }
+}
+
 /// What a closed minute changed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Change {
@@ -143,6 +149,11 @@ impl Envelope {
             changes.extend(self.close(lines));
         }
         changes
+    }
+
+    /// The minute that is open.
+    pub(crate) fn minute(&self) -> i64 {
+        self.minute
     }
 
     pub fn is_firing(&self) -> bool {

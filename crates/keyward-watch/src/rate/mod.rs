@@ -54,7 +54,9 @@ pub struct Lines {
     pub clear: f64,
     /// Events below which no window is a spike.
     pub count_min: u32,
-    /// Events a minute that are a spike in a series' first 24 hours.
+    /// Events a minute that are a spike in a series' first 24 hours. Not read with the rest: it differs
+    /// between kinds of series.
+    #[serde(skip)]
     pub floor: u32,
 }
 

@@ -5,7 +5,7 @@ use keyward_watch::{Change, Envelope, Lines};
 use std::{collections::BTreeMap, fmt::Write};
 
 /// A Monday in 2026, in minutes since 1970.
-const START: i64 = 29_467_680;
+const START: i64 = 29_459_520;
 
 #[derive(Default)]
 pub(crate) struct Scores {
