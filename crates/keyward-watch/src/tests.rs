@@ -102,19 +102,18 @@ fn a_spike_says_who_what_and_how_to_see_it() {
 
 #[test]
 fn a_new_principal_has_the_floors_of_each_class() {
-    let refused = |minute| failed("Decrypt", minute, ErrorCode::AccessDenied);
-    let broken = |minute| failed("Decrypt", minute, ErrorCode::InvalidCiphertext);
-    let foreign = |minute| failed("Decrypt", minute, ErrorCode::IncorrectKey);
-    let blind = |minute| event("GenerateDataKeyWithoutPlaintext", minute);
-    let signed = |minute| event("Sign", minute);
-    let cases: [(Detector, usize, &dyn Fn(i64) -> Observation); 5] = [
-        (Detector::Refusals, 20, &refused),
-        (Detector::CiphertextErrors, 10, &broken),
-        (Detector::CiphertextErrors, 10, &foreign),
-        (Detector::DataKeysWithoutPlaintext, 60, &blind),
-        (Detector::Rate, 100, &signed),
-    ];
-    for (detector, floor, of) in cases {
+    let (denied, invalid) = (ErrorCode::AccessDenied, ErrorCode::InvalidCiphertext);
+    for (detector, floor, operation, error) in [
+        (Detector::Refusals, 20, "Decrypt", Some(denied)),
+        (Detector::CiphertextErrors, 10, "Decrypt", Some(invalid)),
+        (Detector::CiphertextErrors, 10, "ReEncrypt", Some(ErrorCode::IncorrectKey)),
+        (Detector::DataKeysWithoutPlaintext, 60, "GenerateDataKeyWithoutPlaintext", None),
+        (Detector::Rate, 100, "Sign", None),
+    ] {
+        let of = |minute| match error {
+            Some(code) => failed(operation, minute, code),
+            None => event(operation, minute),
+        };
         let mut watch = Watch::new(Settings::default());
         let feed = |watch: &mut Watch, minute: i64, count: usize| {
             (0..count).for_each(|_| assert_eq!(watch.observe(&of(minute)), []));

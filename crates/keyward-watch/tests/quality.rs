@@ -7,11 +7,22 @@
 //! the last seven days and is played into a copy of the detector; it is found when an alert begins between
 //! its first minute and ten minutes after its last.
 //!
-//! The lines were set on [`TUNING`]; the table and the assertions are of [`SEEDS`], which were not looked
-//! at before. `office`, `jitter`, `wander` and `weekly` are archetypes that the algorithm was not made for.
-//! It is still synthetic traffic, written by those who wrote the detector.
+//! The lines were set while looking at the seeds 1, 2 and 3 of the first nine archetypes; the table and the
+//! assertions are of [`SEEDS`], on which nothing was set. `office`, `jitter`, `wander` and `weekly` are
+//! archetypes that the algorithm was not made for, though it was changed for `jitter`; `steps` and `shifts` were
+//! written when it was finished, and it was not changed after that.
+//! It is still synthetic traffic, written by those who wrote the detector: quote the figures as such.
 //!
-//! `BLESS=1` writes the table anew; `QUALITY=tuning` prints that of the other seeds.
+//! `BLESS=1` writes the table anew; `QUALITY=1,2,3` prints that of other seeds.
+
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test stops at what it does not expect; its numbers are small"
+)]
 
 #[path = "quality/generator.rs"]
 mod generator;
@@ -22,8 +33,6 @@ use generator::{ARCHETYPES, ATTACKS, Archetype, Series};
 use score::{Scores, print};
 use std::{env, fs, path::Path};
 
-/// The lines were set while looking at these.
-const TUNING: &[u64] = &[1, 2, 3];
 /// What is asserted.
 const SEEDS: &[u64] = &[0x6b65_7977, 0x7761_7463];
 /// Of an archetype and a seed.
@@ -44,8 +53,10 @@ fn run(seeds: &[u64]) -> Scores {
 
 #[test]
 fn quality_is_as_it_was_and_as_it_must_be() {
-    if env::var_os("QUALITY").is_some_and(|which| which == "tuning") {
-        println!("{}", print(&run(TUNING)));
+    if let Some(seeds) = env::var_os("QUALITY") {
+        let seeds = seeds.into_string().unwrap();
+        let seeds: Vec<u64> = seeds.split(',').map(|seed| seed.parse().unwrap()).collect();
+        println!("{}", print(&run(&seeds)));
         return;
     }
     let scores = run(SEEDS);

@@ -27,7 +27,6 @@ impl Random {
     }
 
     /// In [0, 1).
-    #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
     pub(crate) fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
@@ -83,10 +82,12 @@ impl Random {
     }
 }
 
+/// The mean of every minute, and that of what is always there.
+type Shape = (Vec<f64>, Vec<f64>);
+
 pub(crate) struct Archetype {
     pub(crate) name: &'static str,
-    /// The mean of every minute, and that of what is always there.
-    shape: fn(&mut Random, f64) -> (Vec<f64>, Vec<f64>),
+    shape: fn(&mut Random, f64) -> Shape,
     /// Means of a minute between which a series is drawn.
     rates: (f64, f64),
 }
@@ -101,6 +102,8 @@ pub(crate) const ARCHETYPES: &[Archetype] = &[
     Archetype { name: "jitter", shape: jitter, rates: (0.5, 20.0) },
     Archetype { name: "wander", shape: wander, rates: (0.5, 60.0) },
     Archetype { name: "weekly", shape: weekly, rates: (0.5, 20.0) },
+    Archetype { name: "steps", shape: steps, rates: (0.5, 30.0) },
+    Archetype { name: "shifts", shape: shifts, rates: (0.5, 30.0) },
 ];
 
 pub(crate) struct Attack {
@@ -176,11 +179,11 @@ fn each(mean: impl FnMut(usize) -> f64) -> Vec<f64> {
     (0..MINUTES).map(mean).collect()
 }
 
-fn same(means: Vec<f64>) -> (Vec<f64>, Vec<f64>) {
+fn same(means: Vec<f64>) -> Shape {
     (means.clone(), means)
 }
 
-fn flat(_: &mut Random, rate: f64) -> (Vec<f64>, Vec<f64>) {
+fn flat(_: &mut Random, rate: f64) -> Shape {
     same(each(|_| rate))
 }
 
@@ -189,7 +192,7 @@ fn is_weekend(minute: usize) -> bool {
 }
 
 /// A sine over the day, and less at weekends.
-fn diurnal(random: &mut Random, rate: f64) -> (Vec<f64>, Vec<f64>) {
+fn diurnal(random: &mut Random, rate: f64) -> Shape {
     let (depth, phase) = (random.between(0.5, 0.95), random.unit());
     let weekend = random.between(0.2, 0.8);
     same(each(|minute| {
@@ -199,7 +202,7 @@ fn diurnal(random: &mut Random, rate: f64) -> (Vec<f64>, Vec<f64>) {
 }
 
 /// Every night a job, a few minutes early or late.
-fn cron(random: &mut Random, rate: f64) -> (Vec<f64>, Vec<f64>) {
+fn cron(random: &mut Random, rate: f64) -> Shape {
     let (at, long) = (random.below(DAY - 60), 5 + random.below(25));
     let height = random.between(5.0, 30.0);
     let mut means = each(|_| rate);
@@ -211,7 +214,7 @@ fn cron(random: &mut Random, rate: f64) -> (Vec<f64>, Vec<f64>) {
 }
 
 /// Up to four times as much after three weeks, with a day's rhythm.
-fn growing(random: &mut Random, rate: f64) -> (Vec<f64>, Vec<f64>) {
+fn growing(random: &mut Random, rate: f64) -> Shape {
     let (factor, depth) = (random.between(1.5, 4.0), random.between(0.0, 0.5));
     same(each(|minute| {
         let angle = TAU * (minute % DAY) as f64 / DAY as f64;
@@ -220,7 +223,7 @@ fn growing(random: &mut Random, rate: f64) -> (Vec<f64>, Vec<f64>) {
 }
 
 /// Hard edges: nothing at night and at weekends, a dip at noon, and days that begin when people come.
-fn office(random: &mut Random, rate: f64) -> (Vec<f64>, Vec<f64>) {
+fn office(random: &mut Random, rate: f64) -> Shape {
     let zone = random.below(DAY);
     let mut edges = vec![];
     for _ in 0..=DAYS {
@@ -236,7 +239,7 @@ fn office(random: &mut Random, rate: f64) -> (Vec<f64>, Vec<f64>) {
 }
 
 /// Every hour a batch of some minutes, at no fixed minute.
-fn jitter(random: &mut Random, rate: f64) -> (Vec<f64>, Vec<f64>) {
+fn jitter(random: &mut Random, rate: f64) -> Shape {
     let height = random.between(3.0, 8.0);
     let mut means = each(|_| rate);
     for hour in 0..DAYS * 24 {
@@ -247,7 +250,7 @@ fn jitter(random: &mut Random, rate: f64) -> (Vec<f64>, Vec<f64>) {
 }
 
 /// The logarithm of the rate walks about and comes back within an hour or two.
-fn wander(random: &mut Random, rate: f64) -> (Vec<f64>, Vec<f64>) {
+fn wander(random: &mut Random, rate: f64) -> Shape {
     let (keeps, spread) = (random.between(0.98, 0.995), random.between(0.2, 0.4));
     let mut at = 0.0;
     same(each(|_| {
@@ -257,7 +260,7 @@ fn wander(random: &mut Random, rate: f64) -> (Vec<f64>, Vec<f64>) {
 }
 
 /// A long job once a week.
-fn weekly(random: &mut Random, rate: f64) -> (Vec<f64>, Vec<f64>) {
+fn weekly(random: &mut Random, rate: f64) -> Shape {
     let (day, at, long) = (random.below(7), random.below(DAY - 120), 20 + random.below(90));
     let height = random.between(5.0, 20.0);
     let mut means = each(|_| rate);
@@ -266,4 +269,36 @@ fn weekly(random: &mut Random, rate: f64) -> (Vec<f64>, Vec<f64>) {
         means[start..start + long].iter_mut().for_each(|mean| *mean += height * rate.max(1.0));
     }
     (means, each(|_| rate))
+}
+
+/// A level that holds for days, and is another one from one minute to the next.
+fn steps(random: &mut Random, rate: f64) -> Shape {
+    let (mut level, mut until) = (rate, 0);
+    same(each(|minute| {
+        if until <= minute {
+            level = rate * random.between(0.5, 1.8);
+            until = minute + random.between(3.0, 8.0) as usize * DAY + random.below(DAY);
+        }
+        level
+    }))
+}
+
+/// Two teams in two time zones over a base load, and a job every six hours.
+fn shifts(random: &mut Random, rate: f64) -> Shape {
+    let zones = [random.below(DAY), random.below(DAY)];
+    let (share, height, at) =
+        (random.between(0.1, 0.5), random.between(2.0, 6.0), random.below(340));
+    let base = each(|minute| {
+        let teams = zones.map(|zone| {
+            let angle = TAU * ((minute + zone) % DAY) as f64 / DAY as f64;
+            if is_weekend(minute + zone) { 0.0 } else { angle.sin().max(0.0) }
+        });
+        rate * (share + teams[0] + 0.7 * teams[1])
+    });
+    let mut means = base.clone();
+    for start in (at..MINUTES - 20).step_by(360) {
+        let start = start + random.below(4);
+        means[start..start + 8].iter_mut().for_each(|mean| *mean += height * rate.max(1.0));
+    }
+    (means, base)
 }

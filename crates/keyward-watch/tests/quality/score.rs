@@ -100,7 +100,6 @@ fn time(minute: usize) -> i64 {
     START + i64::try_from(minute).unwrap()
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts of an experiment")]
 fn share(part: usize, whole: usize) -> f64 {
     part as f64 / whole as f64
 }
