@@ -106,6 +106,11 @@ pub(crate) const ARCHETYPES: &[Archetype] = &[
     Archetype { name: "shifts", shape: shifts, rates: (0.5, 30.0) },
 ];
 
+/// Written when the detector was finished, and never used to set anything.
+pub(crate) fn is_held_out(archetype: &str) -> bool {
+    ["steps", "shifts"].contains(&archetype)
+}
+
 pub(crate) struct Attack {
     pub(crate) name: &'static str,
     pub(crate) minutes: usize,
