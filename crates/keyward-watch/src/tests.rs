@@ -506,3 +506,20 @@ proptest! {
         prop_assert_eq!(straight.firing().count(), 0);
     }
 }
+
+/// What the documentation says of a series' size.
+#[test]
+fn a_series_is_small() {
+    let tables = Tables { series: 300, ..Tables::default() };
+    let mut watch = Watch::new(Settings { tables, ..Settings::default() });
+    for hour in 0..200 {
+        for i in 0..50 {
+            let principal = format!("p{i}");
+            let one = Observation { principal, keys: vec![], ..event("Sign", hour * 60 + i % 60) };
+            watch.observe(&one);
+        }
+    }
+    let series = watch.sizes().series.entries;
+    let each = watch.save(0).unwrap().len() / series;
+    assert!(each < 5_500, "{each} bytes for each of {series}");
+}

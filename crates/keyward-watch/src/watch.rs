@@ -149,7 +149,7 @@ impl Watch {
     }
 
     /// What [`Self::save`] gave, under other settings perhaps, and the place from which to go on. Tables
-    /// that became smaller lose what was touched longest ago.
+    /// that became smaller lose what was touched longest ago; alerts of series that go so end untold.
     pub fn restore(settings: Settings, bytes: &[u8]) -> Result<(Self, u64), StateError> {
         let (version, rest) = bytes.split_first().ok_or(StateError::Malformed)?;
         if *version != VERSION {
