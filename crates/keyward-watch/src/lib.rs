@@ -1,25 +1,56 @@
 //! Detectors: events and time in, alerts out.
 //!
-//! One detector so far: a principal, or a key, is used far more in a minute than it ever was.
-//! It reads no clock: time is that of the events, so the same log always gives the same alerts, and a
-//! log can be played through it again.
-//! It does not block anybody, and it does not know seasons: a weekly job looks new in its first weeks.
+//! [`Watch`] is fed with one [`Observation`] an event and with the time; it gives [`Alert`]s that fire and
+//! resolve. It blocks nobody, sends nothing, and does not know where alerts go.
 //!
-//! # The envelope
-//! A series is one operation class of one principal, or of one key. Of each it keeps
-//! - the *level*: the mean count of a minute, as an average that forgets half in 3 days,
-//! - the *peak*: the largest count of a minute in the days that ended, which shrinks by half in 7 days.
+//! | family | alerts on |
+//! |---|---|
+//! | [`rate`](crate::Lines) | more of a kind of operation than a principal, key or account usually has in 1, 10 or 60 minutes; so also bursts of refusals and ciphertext errors, and data keys without plaintext |
+//! | novelty | the first use of a known key by a principal; a source network, Region or operation that a known principal never had; Decrypt after a long silence |
+//! | sweep | one principal asking after many keys within an hour |
+//! | rules | grants that no approval rule allows, use of keys that are pending deletion, key policies opened to everyone, any use of a canary key |
 //!
-//! In its first 24 hours a series has no past to be measured by: only [`Limits::floor`] counts.
-//! After that a minute is a spike when its count reaches [`Limits::count_min`], twice the peak, and four
-//! standard deviations of a Poisson process above the level.
-//! A day teaches at most three times the peak, and only when it is over, so that neither a sudden nor a
-//! slow attack makes itself usual while it lasts. An alert is raised once, and again only after ten minutes under the line.
+//! Rates are judged when a minute ends, the rest with the event. How good the rates are stands in
+//! `tests/quality.rs` and its table.
 //!
-//! INVARIANT: the table is bounded; the series that was quiet longest goes first, and one that comes
-//! back starts with the floor, never with less.
+//! INVARIANT: it reads no clock and draws no randomness. The same settings, events and times give the same
+//! alerts; so a log can be played again, to rebuild lost state or to try other settings. (Logarithms are
+//! the platform's: another one may differ in the last digit of a score.)
+//! INVARIANT: every table is bounded. What was not touched longest goes first, and is counted
+//! ([`Watch::sizes`]).
+//! INVARIANT: time does not run backwards: an older event counts in the minute that is open.
 
-mod envelope;
-mod table;
+mod alert;
+mod lru;
+mod novelty;
+mod observation;
+mod query;
+mod rate;
+mod record;
+mod rules;
+mod series;
+mod settings;
+mod standing;
+mod sweep;
+#[cfg(test)]
+mod tests;
+mod top;
+mod watch;
 
-pub use table::{Alert, Class, Limits, Subject, Watch};
+pub use alert::{Alert, Contributor, Detector, Severity, State, Subject};
+pub use observation::{Class, GrantMade, Observation};
+pub use rate::{Change, Envelope, Excess, Lines, WINDOWS};
+pub use settings::{
+    Approval, Floors, KeySettings, Novelty, Rates, Settings, Silence, Sweeps, Tables,
+};
+pub use watch::{Sizes, StateError, Table, Watch};
+
+/// The minute of a time, counted since 1970.
+fn minute_of(time: keyward_types::Timestamp) -> i64 {
+    time.0.div_euclid(60_000)
+}
+
+/// When a minute begins.
+fn start_of(minute: i64) -> keyward_types::Timestamp {
+    keyward_types::Timestamp(minute.saturating_mul(60_000))
+}

@@ -1,0 +1,237 @@
+//! What was never there before: of a principal, of a key, and of the two together.
+//!
+//! The first time is told, and known from then on. Nothing is told of a principal or key that is itself new,
+//! but for a new principal with a known key.
+
+use crate::{
+    Class, Detector, Observation, Settings, Severity, Subject,
+    lru::Lru,
+    query::Query,
+    standing::Finding,
+    start_of,
+    sweep::{OPERATIONS, Sweep},
+};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+
+/// Networks, Regions and operations of a principal that are remembered, each.
+const NAMES_MAX: usize = 64;
+
+/// What a principal did so far.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Profile {
+    first: i64,
+    networks: Known,
+    regions: Known,
+    operations: Known,
+    sweep: Sweep,
+}
+
+/// Names and when each was there last. INVARIANT: at most 64; the oldest goes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Known(BTreeMap<String, i64>);
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct KeyLife {
+    first: i64,
+    last_decrypt: Option<i64>,
+}
+
+/// Everything that is known.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Memory {
+    pub(crate) principals: Lru<Arc<str>, Profile>,
+    pub(crate) pairs: Lru<(Arc<str>, Arc<str>), ()>,
+    pub(crate) keys: Lru<Arc<str>, KeyLife>,
+}
+
+impl Memory {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let tables = &settings.tables;
+        Self {
+            principals: Lru::new(tables.principals),
+            pairs: Lru::new(tables.pairs),
+            keys: Lru::new(tables.keys),
+        }
+    }
+
+    pub(crate) fn resize(&mut self, settings: &Settings) {
+        let tables = &settings.tables;
+        self.principals.resize(tables.principals);
+        self.pairs.resize(tables.pairs);
+        self.keys.resize(tables.keys);
+    }
+
+    /// Learns from an event, and gives what is new in it.
+    pub(crate) fn observe(
+        &mut self,
+        event: &Observation,
+        minute: i64,
+        settings: &Settings,
+    ) -> Vec<Finding> {
+        let mut found = self.of_principal(event, minute, settings);
+        // A refusal is no use: what was refused once is new when it is allowed.
+        if event.succeeded() {
+            for key in &event.keys {
+                found.extend(self.of_key(event, key, minute, settings));
+            }
+        }
+        found
+    }
+
+    fn of_principal(
+        &mut self,
+        event: &Observation,
+        minute: i64,
+        settings: &Settings,
+    ) -> Vec<Finding> {
+        let make = || Profile {
+            first: minute,
+            networks: Known::default(),
+            regions: Known::default(),
+            operations: Known::default(),
+            sweep: Sweep::default(),
+        };
+        let (Some(profile), ..) = self.principals.touch(&event.principal.as_str().into(), make)
+        else {
+            return vec![];
+        };
+        let is_known = learned(profile.first, minute, settings);
+        let network = network(&event.source);
+        let mut found = vec![];
+        for (detector, field, known, name) in [
+            (Detector::NewNetwork, "ip", &mut profile.networks, network.as_str()),
+            (Detector::NewRegion, "region", &mut profile.regions, &event.region),
+            (Detector::NewOperation, "op", &mut profile.operations, &event.operation),
+        ] {
+            if !name.is_empty() && known.is_new(name, minute) && is_known {
+                let query = Query::default().principal(&event.principal);
+                // A service's name is no address.
+                let address = field != "ip" || name.contains('/');
+                let query = if address { query.with(field, name) } else { query };
+                found.push(single(event, detector, Severity::Medium, None, Some(name), query));
+            }
+        }
+        found.extend(swept(&mut profile.sweep, event, minute, settings));
+        found
+    }
+
+    fn of_key(
+        &mut self,
+        event: &Observation,
+        key: &str,
+        minute: i64,
+        settings: &Settings,
+    ) -> Vec<Finding> {
+        let name: Arc<str> = key.into();
+        let make = || KeyLife { first: minute, last_decrypt: None };
+        let (Some(life), ..) = self.keys.touch(&name, make) else { return vec![] };
+        let is_known = learned(life.first, minute, settings);
+        let mut found = vec![];
+        if Class::of(event) == Class::Decrypt {
+            let before = life.last_decrypt.replace(minute);
+            let silence = settings.silence_minutes(key);
+            if before.is_some_and(|before| silence <= minute - before) {
+                let query =
+                    Query::default().with("key", key).any_of("op", Class::Decrypt.operations());
+                let detector = Detector::DecryptAfterSilence;
+                found.push(single(event, detector, Severity::Medium, Some(key), None, query));
+            }
+        }
+        let pair = (Arc::from(event.principal.as_str()), name);
+        let (_, was_there, _) = self.pairs.touch(&pair, || ());
+        if !was_there && is_known {
+            let query = Query::default().principal(&event.principal).with("key", key);
+            let detector = Detector::FirstUseOfKey;
+            found.push(single(event, detector, Severity::Medium, Some(key), None, query));
+        }
+        found
+    }
+}
+
+impl Known {
+    fn is_new(&mut self, name: &str, minute: i64) -> bool {
+        if let Some(last) = self.0.get_mut(name) {
+            *last = minute;
+            return false;
+        }
+        if NAMES_MAX <= self.0.len() {
+            let oldest = self.0.iter().min_by_key(|(_, last)| **last).map(|(name, _)| name.clone());
+            oldest.and_then(|name| self.0.remove(&name));
+        }
+        self.0.insert(name.to_owned(), minute);
+        true
+    }
+}
+
+fn learned(first: i64, minute: i64, settings: &Settings) -> bool {
+    i64::from(settings.novelty.learn_hours) * 60 <= minute - first
+}
+
+fn swept(
+    sweep: &mut Sweep,
+    event: &Observation,
+    minute: i64,
+    settings: &Settings,
+) -> Option<Finding> {
+    if !OPERATIONS.contains(&event.operation.as_str()) {
+        return None;
+    }
+    let name = event.keys.first().or(event.named.as_ref())?;
+    let swept = sweep.count(name, &event.operation, minute, settings)?;
+    let query = Query::default().principal(&event.principal).any_of("op", &OPERATIONS);
+    let finding = single(event, Detector::Enumeration, Severity::High, None, None, query);
+    Some(Finding {
+        since: start_of(swept.hour * 60),
+        expected: swept.expected,
+        observed: swept.keys,
+        window_minutes: 60,
+        contributors: sweep.top.contributors(),
+        ..finding
+    })
+}
+
+/// What one event shows.
+pub(crate) fn single(
+    event: &Observation,
+    detector: Detector,
+    severity: Severity,
+    key: Option<&str>,
+    what: Option<&str>,
+    query: Query,
+) -> Finding {
+    Finding {
+        detector,
+        severity,
+        subject: Subject {
+            account: event.account.as_str().into(),
+            principal: Some(event.principal.as_str().into()),
+            key: key.map(Arc::from),
+            what: what.map(Arc::from),
+        },
+        since: event.time,
+        time: event.time,
+        expected: 0.0,
+        observed: 1.0,
+        window_minutes: 0,
+        score: 0.0,
+        contributors: vec![],
+        query,
+        event_id: Some(event.event_id),
+    }
+}
+
+/// The /24 or /48 of an address; a service's name stands for itself.
+fn network(source: &str) -> String {
+    match source.parse::<IpAddr>().map(|address| address.to_canonical()) {
+        Ok(IpAddr::V4(address)) => {
+            let [a, b, c, _] = address.octets();
+            format!("{a}.{b}.{c}.0/24")
+        }
+        Ok(IpAddr::V6(address)) => {
+            let [a, b, c, ..] = address.segments();
+            format!("{}/48", std::net::Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0))
+        }
+        Err(_) => source.to_owned(),
+    }
+}

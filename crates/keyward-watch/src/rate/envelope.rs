@@ -1,0 +1,585 @@
+//! What is usual for one series, learned minute by minute. Pure numbers: no names, no clock.
+//!
+//! The module above says how it measures.
+
+use super::{Lines, WINDOWS, tail};
+use serde::{Deserialize, Serialize};
+
+const HOUR: i64 = 60;
+const DAY: i64 = 1_440;
+const QUARTER: i64 = 15;
+const QUARTERS: i64 = 96;
+const QUARTERS_AN_HOUR: usize = 4;
+const WEEK_HOURS: i64 = 168;
+/// The share of the level, and of its spread, that is forgotten in 1, 10 and 60 minutes: half in three days.
+const FORGOTTEN: [f64; 3] = [0.000_160_438, 0.001_603_221, 0.009_580_853];
+/// The share of a peak that is left when its day comes again: a seventh is forgotten in a week, so that a
+/// weekly job is still known.
+const PEAK_KEPT_WEEKDAY: f64 = 0.968;
+const PEAK_KEPT_WEEKEND: f64 = 0.922;
+/// How much of a peak counts as usual when an alert is to end.
+const PEAK_WEIGHT: f64 = 0.8;
+/// What bursts come to is the height that so many of the day's peaks do not reach, of so many at least.
+const BURST_PERCENT: usize = 85;
+const BURST_QUARTERS_MIN: usize = 24;
+/// A day raises a peak at most this many times; in the first week, and in the first day over the floor.
+const LEARNING_CAP: f64 = 3.0;
+const HALF_GROWN_CAP: f64 = 20.0;
+const YOUNG_CAP: f64 = 10.0;
+/// Young series are measured by the floor.
+const YOUNG_MINUTES: i64 = DAY;
+/// From then on the hours of the day are known,
+const SEASONS_MINUTES: i64 = 2 * DAY;
+/// and from then on those of the week.
+const GROWN_MINUTES: i64 = 7 * DAY;
+/// How much further above the peaks a series must stand until it is grown.
+const UNSETTLED: f64 = 1.5;
+/// The floor of a young series rises to this many times its own mean, once it has an hour, and its peak.
+const YOUNG_MEAN_FACTOR: f64 = 4.0;
+const YOUNG_PEAK_FACTOR: f64 = 1.5;
+/// A series that rests so long is forgotten.
+const FORGOTTEN_MINUTES: i64 = 90 * DAY;
+/// Minutes under the clearing line that end an alert.
+const CLEAR_MINUTES: i64 = 10;
+/// A mean below this a minute is not told from it.
+const MEAN_MIN: f64 = 0.02;
+
+/// One series of counts. Minutes are counted since 1970.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Envelope {
+    born: i64,
+    /// The minute that is being counted; all before it are closed.
+    minute: i64,
+    count: u32,
+    /// The last sixty closed minutes, by minute of the hour.
+    ring: Vec<u32>,
+    /// Over the last 10 and 60 closed minutes.
+    sums: [u64; 2],
+    level: f64,
+    /// Of the hour that lasts, cut to what is plausible.
+    hour_sum: f64,
+    hour_minutes: u32,
+    /// Factors of the hours of a day, and of a week; and how often each was learned.
+    day: Vec<Factor>,
+    week: Vec<Factor>,
+    dispersion: [f64; 3],
+    /// The largest count of a window in each quarter-hour of a weekday and of a day of the weekend, per
+    /// window.
+    peaks: [Vec<f32>; 3],
+    /// Of the quarter that lasts, and of the one before it: a quarter teaches only when it is too late
+    /// to excuse what still goes on.
+    open_peaks: [[f32; 3]; 2],
+    firing: Option<Firing>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Factor {
+    value: f32,
+    learned: u16,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Firing {
+    last_over: i64,
+}
+
+/// How one window of a series stands out.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Excess {
+    /// The minute whose end it was.
+    pub minute: i64,
+    pub window_minutes: u32,
+    pub observed: u64,
+    pub expected: f64,
+    /// −log₁₀ of its probability; 0 when it was measured by the floor alone.
+    pub score: f64,
+}
+
+impl Excess {
+    pub(crate) fn observed_float(&self) -> f64 {
+        float(self.observed)
+    }
+}
+
+/// What a closed minute changed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Change {
+    Fires(Excess),
+    /// The alert ended with this minute.
+    Clears(i64),
+}
+
+impl Envelope {
+    pub fn new(minute: i64) -> Self {
+        Self {
+            born: minute,
+            minute,
+            count: 0,
+            ring: vec![0; 60],
+            sums: [0; 2],
+            level: 0.0,
+            hour_sum: 0.0,
+            hour_minutes: 0,
+            day: vec![Factor::default(); 48],
+            week: vec![Factor::default(); 168],
+            dispersion: [1.0; 3],
+            peaks: [vec![0.0; 192], vec![0.0; 192], vec![0.0; 192]],
+            open_peaks: [[0.0; 3]; 2],
+            firing: None,
+        }
+    }
+
+    /// Counts events in the minute that is open; what came late counts there too.
+    pub fn count(&mut self, events: u32) {
+        self.count = self.count.saturating_add(events);
+    }
+
+    /// Closes every minute before this one, and says what that changed, in order.
+    ///
+    /// A series that nothing was counted in for 90 days starts anew.
+    ///
+    /// INVARIANT: closing in one step or in many gives the same, but for those 90 days.
+    pub fn advance(&mut self, to: i64, lines: &Lines) -> Vec<Change> {
+        let mut changes = vec![];
+        if FORGOTTEN_MINUTES < to - self.minute {
+            changes.extend((0..2 * HOUR).filter_map(|_| self.close(lines)));
+            *self = Self::new(to);
+        }
+        while self.minute < to {
+            changes.extend(self.close(lines));
+        }
+        changes
+    }
+
+    /// The minute that is open.
+    pub(crate) fn minute(&self) -> i64 {
+        self.minute
+    }
+
+    pub fn is_firing(&self) -> bool {
+        self.firing.is_some()
+    }
+
+    /// The mean of a minute at this time.
+    pub fn expected(&self) -> f64 {
+        self.mean()
+    }
+
+    fn age(&self) -> i64 {
+        self.minute - self.born
+    }
+
+    fn mean(&self) -> f64 {
+        let seasonal = if self.age() < SEASONS_MINUTES { 1.0 } else { self.season() };
+        (self.level * seasonal).max(MEAN_MIN)
+    }
+
+    /// The factor of this hour of the week, drawn towards that of the hour of the day, and that towards 1.
+    fn season(&self) -> f64 {
+        let hour = self.minute.div_euclid(HOUR);
+        let day = self.day.get(day_slot(hour, 24)).map_or(1.0, |day| day.towards(1.0));
+        self.week.get(slot(hour, WEEK_HOURS)).map_or(day, |week| week.towards(day))
+    }
+
+    fn close(&mut self, lines: &Lines) -> Option<Change> {
+        let old = self.ring.get(slot(self.minute, 60)).copied().unwrap_or_default();
+        let tenth = self.ring.get(slot(self.minute - 10, 60)).copied().unwrap_or_default();
+        let [ten, sixty] = &mut self.sums;
+        *ten = (*ten + u64::from(self.count)).saturating_sub(u64::from(tenth));
+        *sixty = (*sixty + u64::from(self.count)).saturating_sub(u64::from(old));
+        if let Some(place) = self.ring.get_mut(slot(self.minute, 60)) {
+            *place = self.count;
+        }
+        let change = self.judge(lines);
+        self.learn(lines);
+        self.count = 0;
+        self.minute += 1;
+        change
+    }
+
+    fn observed(&self) -> [u64; 3] {
+        [self.count.into(), self.sums[0], self.sums[1]]
+    }
+
+    fn judge(&mut self, lines: &Lines) -> Option<Change> {
+        if self.count == 0 && self.firing.is_none() {
+            return None;
+        }
+        let over = if self.count == 0 { None } else { self.over(lines) };
+        match (&mut self.firing, over) {
+            (None, Some(excess)) => {
+                self.firing = Some(Firing { last_over: self.minute });
+                Some(Change::Fires(excess))
+            }
+            (None, None) => None,
+            (Some(firing), Some(_)) => {
+                firing.last_over = self.minute;
+                None
+            }
+            (Some(_), None) => self.clear(lines),
+        }
+    }
+
+    fn clear(&mut self, lines: &Lines) -> Option<Change> {
+        let stays = !self.is_young() && lines.clear < self.largest_score();
+        let firing = self.firing.as_mut()?;
+        if stays {
+            firing.last_over = self.minute;
+        }
+        if self.minute - firing.last_over < CLEAR_MINUTES {
+            return None;
+        }
+        self.firing = None;
+        Some(Change::Clears(self.minute))
+    }
+
+    fn is_young(&self) -> bool {
+        self.age() < YOUNG_MINUTES
+    }
+
+    /// The window that stands out most, of those over their line.
+    fn over(&self, lines: &Lines) -> Option<Excess> {
+        if self.is_young() {
+            return self.over_the_floor(lines);
+        }
+        let half_grown = self.age() < GROWN_MINUTES;
+        let extra = if half_grown { lines.young_extra } else { 0.0 };
+        let unsettled = if half_grown { UNSETTLED } else { 1.0 };
+        let mut worst: Option<Excess> = None;
+        for (window, observed) in self.observed().into_iter().enumerate() {
+            let (Some(line), Some(ratio)) = (lines.score.get(window), lines.ratio.get(window))
+            else {
+                continue;
+            };
+            let (expected, count) = (width(window) * self.mean(), float(observed));
+            let above = unsettled * lines.above_peak.get(window).copied().unwrap_or(1.0);
+            if count < f64::from(lines.count_min)
+                || count < (ratio * expected).max(above * self.peak(window))
+            {
+                continue;
+            }
+            let score = tail::score(count, expected, self.size(window));
+            let margin = score - line - extra;
+            let known = worst.map_or(0.0, |worst: Excess| worst.score - line);
+            if 0.0 < margin && known < score - line && above * self.burst(window) <= count {
+                worst = Some(self.excess(window, observed, expected, score));
+            }
+        }
+        worst
+    }
+
+    fn over_the_floor(&self, lines: &Lines) -> Option<Excess> {
+        let known = if self.age() < HOUR { 0.0 } else { YOUNG_MEAN_FACTOR * self.young_mean() };
+        let line = f64::from(lines.floor).max(known).max(YOUNG_PEAK_FACTOR * self.peak_ever());
+        let expected = self.level;
+        (line <= f64::from(self.count)).then(|| self.excess(0, self.count.into(), expected, 0.0))
+    }
+
+    /// The largest minute that was learned at any time of day.
+    fn peak_ever(&self) -> f64 {
+        self.peaks[0].iter().copied().fold(0.0_f32, f32::max).into()
+    }
+
+    /// Of the hours that ended, or of the last sixty minutes if they were livelier.
+    fn young_mean(&self) -> f64 {
+        self.level.max(float(self.sums[1]) / 60.0)
+    }
+
+    fn excess(&self, window: usize, observed: u64, expected: f64, score: f64) -> Excess {
+        let window_minutes = WINDOWS.get(window).copied().unwrap_or(1);
+        Excess { minute: self.minute, window_minutes, observed, expected, score }
+    }
+
+    fn largest_score(&self) -> f64 {
+        let scores = self.observed().into_iter().enumerate().map(|(window, observed)| {
+            let usual = (width(window) * self.mean()).max(PEAK_WEIGHT * self.peak(window));
+            tail::score(float(observed), usual, self.size(window))
+        });
+        scores.fold(0.0, f64::max)
+    }
+
+    /// What a burst of this series usually comes to, at no special time: how far its peaks stand above
+    /// the mean, of which most of the day's are lower, times the mean of now.
+    fn burst(&self, window: usize) -> f64 {
+        let (Some(peaks), level) =
+            (self.peaks.get(window), width(window) * self.level.max(MEAN_MIN))
+        else {
+            return 0.0;
+        };
+        let ratios =
+            peaks.iter().enumerate().filter(|(_, peak)| 0.0 < **peak).map(|(place, peak)| {
+                let hour =
+                    self.day.get(place / QUARTERS_AN_HOUR).map_or(1.0, |day| day.towards(1.0));
+                f64::from(*peak) / (level * hour).max(MEAN_MIN)
+            });
+        let mut ratios: Vec<f64> = ratios.collect();
+        if ratios.len() < BURST_QUARTERS_MIN {
+            return 0.0;
+        }
+        let place = ratios.len() * BURST_PERCENT / 100;
+        let (_, ratio, _) = ratios.select_nth_unstable_by(place, f64::total_cmp);
+        *ratio * width(window) * self.mean()
+    }
+
+    /// The largest count that is known of this time of day.
+    fn peak(&self, window: usize) -> f64 {
+        let quarter = self.minute.div_euclid(QUARTER);
+        let peaks = self.peaks.get(window);
+        // Until both kinds of day were there, either may say what to expect.
+        let both = self.age() < GROWN_MINUTES;
+        let near = (quarter - 1..=quarter + 1)
+            .flat_map(|quarter| {
+                let place = day_slot(quarter, QUARTERS);
+                [Some(place), both.then_some((place + 96) % 192)]
+            })
+            .filter_map(|place| peaks?.get(place?))
+            .fold(0.0_f32, |a, b| a.max(*b));
+        f64::from(near)
+    }
+
+    /// The size parameter of the negative binomial that has the series' dispersion at its level.
+    fn size(&self, window: usize) -> f64 {
+        let dispersion = self.dispersion.get(window).copied().unwrap_or(1.0);
+        (width(window) * self.level.max(MEAN_MIN) / (dispersion - 1.0).max(1e-6)).max(1e-3)
+    }
+
+    fn learn(&mut self, lines: &Lines) {
+        let mean = self.mean();
+        let cut = self.learn_dispersion(0, mean, 1.0);
+        self.hour_sum += cut;
+        self.hour_minutes += 1;
+        for (window, observed) in self.observed().into_iter().enumerate() {
+            if let Some(peak) = self.open_peaks[0].get_mut(window) {
+                *peak = peak.max(single(float(observed)));
+            }
+        }
+        if self.minute.rem_euclid(10) == 9 {
+            self.learn_dispersion(1, mean, 10.0);
+        }
+        if self.minute.rem_euclid(HOUR) == HOUR - 1 {
+            self.learn_dispersion(2, mean, 60.0);
+            self.close_hour();
+        }
+        if self.minute.rem_euclid(QUARTER) == QUARTER - 1 {
+            self.close_quarter(lines);
+        }
+    }
+
+    /// Learns how widely a window spreads, and gives its count, cut to what is plausible.
+    fn learn_dispersion(&mut self, window: usize, mean: f64, minutes: f64) -> f64 {
+        let observed = self.observed().get(window).copied().map_or(0.0, float);
+        let mean = mean * minutes;
+        let spread = self.dispersion.get(window).copied().unwrap_or(1.0).max(1.0);
+        let cut = observed.min(mean + 4.0 * (spread * mean).sqrt() + 3.0);
+        let residual = (cut - mean) * (cut - mean) / mean;
+        if self.is_young() {
+            // The level is not known yet, and everything would seem to scatter.
+            return cut;
+        }
+        // What was learned before the seasons were known is not worth keeping.
+        let since = if self.age() < SEASONS_MINUTES { YOUNG_MINUTES } else { SEASONS_MINUTES };
+        let seen = float_of(self.age() - since + 1) / minutes;
+        let weight = (1.0 / (seen + 1.0)).max(FORGOTTEN.get(window).copied().unwrap_or_default());
+        if let Some(dispersion) = self.dispersion.get_mut(window) {
+            *dispersion += weight * (residual - *dispersion);
+        }
+        cut
+    }
+
+    fn close_hour(&mut self) {
+        let rate = self.hour_sum / f64::from(self.hour_minutes.max(1));
+        let hours = float_of(self.age() / HOUR + 1);
+        let share = f64::from(self.hour_minutes) / 60.0;
+        self.level += share * (1.0 / hours).max(FORGOTTEN[2]) * (rate - self.level);
+        let factor = rate / self.level.max(MEAN_MIN);
+        let hour = self.minute.div_euclid(HOUR);
+        if let Some(day) = self.day.get_mut(day_slot(hour, 24)) {
+            day.learn(factor);
+        }
+        if let Some(week) = self.week.get_mut(slot(hour, WEEK_HOURS)) {
+            week.learn(factor);
+        }
+        (self.hour_sum, self.hour_minutes) = (0.0, 0);
+    }
+
+    /// The quarter before the one that ends now is learned.
+    fn close_quarter(&mut self, lines: &Lines) {
+        let quarter = self.minute.div_euclid(QUARTER) - 1;
+        let (young, half_grown) = (self.is_young(), self.age() < GROWN_MINUTES);
+        let mean = self.mean();
+        // What is forgotten in a week is spread over the days of a kind.
+        let weekend = is_weekend(quarter.div_euclid(QUARTERS));
+        let kept = if weekend { PEAK_KEPT_WEEKEND } else { PEAK_KEPT_WEEKDAY };
+        let [open, closed] = self.open_peaks;
+        for (window, peaks) in self.peaks.iter_mut().enumerate() {
+            let (Some(peak), Some(largest)) =
+                (peaks.get_mut(day_slot(quarter, QUARTERS)), closed.get(window))
+            else {
+                continue;
+            };
+            let known = f64::from(*peak) * kept;
+            let usual = known.max(width(window) * mean).max(f64::from(lines.count_min));
+            let cap = if young {
+                YOUNG_CAP * f64::from(lines.floor) * width(window)
+            } else if half_grown {
+                HALF_GROWN_CAP * usual
+            } else {
+                LEARNING_CAP * usual
+            };
+            *peak = single(known.max(f64::from(*largest).min(cap)));
+        }
+        self.open_peaks = [[0.0; 3], open];
+    }
+}
+
+impl Factor {
+    /// The mean of what was learned; after eight weeks it follows as an average that forgets.
+    fn learn(&mut self, factor: f64) {
+        self.learned = self.learned.saturating_add(1).min(8);
+        self.value += (single(factor) - self.value) / f32::from(self.learned);
+    }
+
+    fn towards(self, other: f64) -> f64 {
+        let learned = f64::from(self.learned);
+        (learned * f64::from(self.value) + other) / (learned + 1.0)
+    }
+}
+
+/// The place of a part of the day among those of weekdays, or of days of the weekend behind them.
+fn day_slot(number: i64, of_day: i64) -> usize {
+    slot(number, of_day)
+        + if is_weekend(number.div_euclid(of_day)) { slot(of_day, i64::MAX) } else { 0 }
+}
+
+/// 1970 began on a Thursday.
+fn is_weekend(day: i64) -> bool {
+    4 < (day + 3).rem_euclid(7)
+}
+
+fn width(window: usize) -> f64 {
+    WINDOWS.get(window).copied().map_or(1.0, f64::from)
+}
+
+/// The place of a number in a table that repeats.
+fn slot(number: i64, len: i64) -> usize {
+    usize::try_from(number.rem_euclid(len)).unwrap_or_default()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of an hour are far below 2^53")]
+fn float(count: u64) -> f64 {
+    count as f64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "spans of minutes are far below 2^53")]
+fn float_of(span: i64) -> f64 {
+    span as f64
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "peaks and factors need no more than 24 bits")]
+fn single(value: f64) -> f32 {
+    value as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A Monday.
+    const START: i64 = 4 * DAY;
+
+    /// Plays so many events into each minute, and gives what changed.
+    fn play(envelope: &mut Envelope, counts: impl IntoIterator<Item = u32>) -> Vec<Change> {
+        let lines = Lines::default();
+        let mut changes = vec![];
+        for count in counts {
+            envelope.count(count);
+            changes.extend(envelope.advance(envelope.minute + 1, &lines));
+        }
+        changes
+    }
+
+    fn usual(minutes: i64) -> impl Iterator<Item = u32> {
+        (0..minutes).map(|minute| [17, 20, 23, 19, 21][slot(minute, 5)])
+    }
+
+    fn grown() -> Envelope {
+        let mut envelope = Envelope::new(START);
+        assert_eq!(play(&mut envelope, usual(8 * DAY)), []);
+        envelope
+    }
+
+    #[test]
+    fn a_spike_fires_once_and_clears_after_ten_quiet_minutes() {
+        let mut envelope = grown();
+        assert!((envelope.expected() - 20.0).abs() < 1.0, "{}", envelope.expected());
+        let changes = play(&mut envelope, [20, 100, 120, 100]);
+        let [Change::Fires(excess)] = changes.as_slice() else { panic!("{changes:?}") };
+        assert_eq!((excess.observed, excess.window_minutes), (100, 1));
+        assert_eq!(excess.minute, START + 8 * DAY + 1);
+        assert!(5.0 < excess.score && (excess.expected - 20.0).abs() < 1.0, "{excess:?}");
+        let changes = play(&mut envelope, usual(90));
+        assert!(matches!(changes.as_slice(), [Change::Clears(_)]), "{changes:?}");
+    }
+
+    #[test]
+    fn longer_windows_see_what_no_minute_shows() {
+        for (count, minutes, windows) in [(38, 60, [10, 60]), (33, 360, [60, 60])] {
+            let mut envelope = grown();
+            let changes = play(&mut envelope, (0..minutes).map(|_| count));
+            let Some(Change::Fires(excess)) = changes.first() else { panic!("{count}") };
+            assert!(windows.contains(&excess.window_minutes), "{count}: {excess:?}");
+        }
+    }
+
+    #[test]
+    fn a_young_series_has_only_the_floor() {
+        let mut envelope = Envelope::new(START);
+        assert_eq!(play(&mut envelope, [1, 0, 99, 0]), []);
+        let changes = play(&mut envelope, [100]);
+        assert!(matches!(changes.as_slice(), [Change::Fires(Excess { observed: 100, .. })]));
+    }
+
+    /// Every night at the same time, a little early or late: news for two weekdays and a weekend at most.
+    #[test]
+    fn a_nightly_job_becomes_usual() {
+        let mut envelope = grown();
+        let mut nights = vec![];
+        for night in 0..14 {
+            play(&mut envelope, usual(120 + night % 5));
+            nights.push(play(&mut envelope, [180; 20]).len());
+            play(&mut envelope, usual(DAY - 140 - night % 5));
+        }
+        assert_eq!(nights.first(), Some(&1));
+        assert!(nights.iter().sum::<usize>() <= 4, "{nights:?}");
+        assert_eq!(nights[7..], [0; 7], "{nights:?}");
+    }
+
+    /// A day under attack leaves the line where a second attack is still found.
+    #[test]
+    fn an_attack_does_not_make_itself_usual() {
+        let mut envelope = grown();
+        assert!(!play(&mut envelope, (0..DAY).map(|_| 2_000)).is_empty());
+        assert!(envelope.expected() < 40.0, "{}", envelope.expected());
+        play(&mut envelope, usual(120));
+        assert!(!envelope.is_firing());
+        assert_eq!(play(&mut envelope, [2_000]).len(), 1);
+    }
+
+    #[test]
+    fn closing_at_once_or_one_by_one_is_the_same() {
+        let (lines, mut slow) = (Lines::default(), grown());
+        slow.count(500);
+        let mut quick = slow.clone();
+        let end = slow.minute + 5 * DAY + 7;
+        let changes = quick.advance(end, &lines);
+        let mut others = vec![];
+        while slow.minute < end {
+            others.extend(slow.advance(slow.minute + 1, &lines));
+        }
+        assert_eq!((&changes, &quick), (&others, &slow));
+        assert!(matches!(changes.as_slice(), [Change::Fires(_), Change::Clears(_)]));
+        quick.count(1);
+        quick.advance(end + 91 * DAY, &lines);
+        assert_eq!(quick, Envelope::new(end + 91 * DAY), "forgotten");
+    }
+}
