@@ -5,7 +5,7 @@
 //!   [`withhold`] takes the policy text out for those who may not read it.
 //! - *Proving:* [`merkle`] is the tree over the stored bytes, [`checkpoint`] the log's signed word on its
 //!   size and root, [`proof`] the proof of one event as text, [`audit`] the walk that checks a whole log,
-//!   [`witness`] the judgement of somebody who remembers; [`note`] is the form of what is signed.
+//!   [`hashes`] what an export needs beside it so that each event is proven, [`witness`] the judgement of somebody who remembers; [`note`] is the form of what is signed.
 //!
 //! It stores nothing, signs nothing by itself, and reads no clock: nodes, keys and times come in.
 //!
@@ -19,6 +19,7 @@ pub mod checkpoint;
 mod clean;
 mod explain;
 mod filter;
+pub mod hashes;
 mod identity;
 pub mod merkle;
 mod name;
