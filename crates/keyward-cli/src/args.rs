@@ -328,6 +328,9 @@ pub(crate) enum Events {
     Export {
         #[arg(long)]
         data: PathBuf,
+        /// Write the events' hashes and a signed head here, with which `audit verify --export` names a wrong event
+        #[arg(long, value_name = "FILE")]
+        hashes: Option<PathBuf>,
         #[command(flatten)]
         root: RootKeyArgs,
     },
@@ -473,18 +476,12 @@ pub(crate) enum Principal {
 
 #[derive(Subcommand)]
 pub(crate) enum Audit {
-    /// Check the whole log of a stopped store; 0 when all holds, 9 when anything was changed
-    Verify {
-        #[arg(long)]
-        data: PathBuf,
-        /// A checkpoint that was kept elsewhere, to hold the log against; again for more
-        #[arg(long, value_name = "FILE")]
-        checkpoint: Vec<PathBuf>,
-        #[command(flatten)]
-        root: RootKeyArgs,
-    },
+    /// Check a whole log, of a stopped store or of an export; 0 when all holds, 9 when anything was changed
+    Verify(Verify),
     /// The public key by which the log's checkpoints are checked
     Key,
+    /// The public key under which this service cosigns checkpoints of other logs
+    WitnessKey,
     /// The log's newest checkpoint, signed now: keep it elsewhere
     Checkpoint,
     /// The proof that an event is in the log, by its id or its request's
@@ -498,6 +495,8 @@ pub(crate) enum Audit {
         /// The event's record, where the proof does not bring it along
         #[arg(long, value_name = "FILE")]
         record: Option<PathBuf>,
+        #[command(flatten)]
+        witnesses: WitnessArgs,
     },
     /// Check that the running log continues a checkpoint that was kept; 9 when it does not
     Consistent {
@@ -506,7 +505,44 @@ pub(crate) enum Audit {
         /// The log's public key, as `audit key` printed it when the checkpoint was kept
         #[arg(long)]
         key: String,
+        #[command(flatten)]
+        witnesses: WitnessArgs,
     },
+}
+
+#[derive(ClapArgs)]
+#[command(group = clap::ArgGroup::new("log").required(true).args(["data", "export"]))]
+pub(crate) struct Verify {
+    /// The directory of a stopped store
+    #[arg(long)]
+    pub(crate) data: Option<PathBuf>,
+    /// A file that `events export` wrote; nothing but the log's public key is needed
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub(crate) export: Option<PathBuf>,
+    /// The log's public key, as `audit key` prints it
+    #[arg(long, conflicts_with = "data")]
+    pub(crate) key: Option<String>,
+    /// A checkpoint that was kept elsewhere, to hold the log against; again for more
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoint: Vec<PathBuf>,
+    /// What `events export --hashes` wrote, now or before: with it the first wrong event is named; again for more
+    #[arg(long, value_name = "FILE")]
+    pub(crate) hashes: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) witnesses: WitnessArgs,
+    #[command(flatten)]
+    pub(crate) root: RootKeyArgs,
+}
+
+/// Who else must have signed a checkpoint.
+#[derive(ClapArgs, Clone, Default)]
+pub(crate) struct WitnessArgs {
+    /// The public key of a witness that must have cosigned; again for more
+    #[arg(long, value_name = "KEY")]
+    pub(crate) witness: Vec<String>,
+    /// How many of the witnesses must have; all of them unless said
+    #[arg(long, value_name = "NUMBER", requires = "witness")]
+    pub(crate) quorum: Option<usize>,
 }
 
 #[derive(ClapArgs)]

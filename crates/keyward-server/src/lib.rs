@@ -37,5 +37,5 @@ pub use config::{Config, ConfigError};
 pub use doors::Doors;
 pub use openapi::document;
 pub use serve::{DoorSettings, Running, Started, run, serve_engine, serve_with, start};
-pub use verify::{VerifiedLog, verify};
+pub use verify::{Brought, VerifiedLog, verify};
 pub use wiring::{Opened, StartError, initialise, open};

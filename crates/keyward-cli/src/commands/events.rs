@@ -20,7 +20,7 @@ pub(super) fn events(common: &Common, command: &Events) -> Result<Exit, CliError
             output::json(&event);
             Ok(Exit::Ok)
         }
-        Events::Export { data, root } => offline::export(data, root),
+        Events::Export { data, hashes, root } => offline::export(data, root, hashes.as_deref()),
     }
 }
 

@@ -6,6 +6,7 @@ mod call;
 mod doctor;
 mod events;
 mod explain;
+mod exported;
 mod lint;
 mod lists;
 mod offline;

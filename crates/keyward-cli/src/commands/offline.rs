@@ -8,9 +8,10 @@ use crate::{
     output,
 };
 use indicatif::{ProgressBar, ProgressStyle};
+use keyward_engine::Engine;
 use keyward_server::{Config, StartError};
 use keyward_store::{EventQuery, Progress, Stage, StoreError};
-use serde_json::Value;
+use keyward_trail::hashes::EventHashes;
 use std::path::Path;
 
 pub(super) fn config(data: &Path, root: &RootKeyArgs) -> Config {
@@ -30,8 +31,12 @@ pub(super) fn error(error: &StartError) -> CliError {
     CliError::new(exit, error.to_string())
 }
 
-/// Every event, oldest first.
-pub(super) fn export(data: &Path, root: &RootKeyArgs) -> Result<Exit, CliError> {
+/// Every event, oldest first, in the very bytes that the log's tree is over; and their hashes in a file beside them.
+pub(super) fn export(
+    data: &Path,
+    root: &RootKeyArgs,
+    hashes: Option<&Path>,
+) -> Result<Exit, CliError> {
     let progress = Bar::new();
     let opened =
         keyward_server::open(&config(data, root), &progress).map_err(|start| error(&start))?;
@@ -41,13 +46,22 @@ pub(super) fn export(data: &Path, root: &RootKeyArgs) -> Result<Exit, CliError> 
     loop {
         let query = EventQuery { after, limit: 1_000, ..EventQuery::default() };
         let page = store.events(&query).map_err(CliError::failure)?;
-        let Some(last) = page.last().map(|event| event.seq) else { return Ok(Exit::Ok) };
+        let Some(last) = page.last().map(|event| event.seq) else { break };
         for event in page {
-            let record: Value = serde_json::from_slice(&event.record).map_err(CliError::failure)?;
-            output::json_line(&record);
+            output::line(str::from_utf8(&event.record).map_err(CliError::failure)?);
         }
         after = Some(last);
     }
+    hashes.map_or(Ok(()), |file| export_hashes(&opened.engine, file))?;
+    Ok(Exit::Ok)
+}
+
+/// The hashes of all events, under a checkpoint that is signed now unless the newest is of all of them.
+fn export_hashes(engine: &Engine, file: &Path) -> Result<(), CliError> {
+    let head = engine.checkpoint().map_err(CliError::failure)?;
+    let leaves = engine.event_hashes(head.unverified().size).map_err(CliError::failure)?;
+    let written = std::fs::write(file, EventHashes::new(leaves, head).to_string());
+    written.map_err(|error| CliError::failure(format!("{}: {error}", file.display())))
 }
 
 /// A bar on a terminal, nothing elsewhere.
