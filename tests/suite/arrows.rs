@@ -14,7 +14,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("keyward-watch", &["keyward-types"]),
     ("keyward-telemetry", &["keyward-types"]),
     ("keyward-sigv4", &["keyward-types"]),
-    ("keyward-xks", &["keyward-types", "keyward-sigv4"]),
+    ("keyward-outbound", &["keyward-types"]),
+    ("keyward-xks", &["keyward-types", "keyward-sigv4", "keyward-outbound"]),
     (
         "keyward-engine",
         &[
@@ -36,6 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "keyward-telemetry",
             "keyward-trail",
             "keyward-engine",
+            "keyward-outbound",
             "keyward-sigv4",
             "keyward-xks",
         ],
@@ -82,7 +84,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("p256", &["keyward-crypto"]),
     ("p384", &["keyward-crypto"]),
     ("getrandom", &["keyward-crypto"]),
-    ("rustls", &["keyward-xks"]),
+    ("rustls", &["keyward-outbound"]),
 ];
 
 type Manifests = BTreeMap<String, toml::Table>;
