@@ -168,6 +168,24 @@ pub(crate) struct Dev {
     /// Wait this long for an external key store proxy, as AWS does unless said
     #[arg(long, value_name = "MILLISECONDS", default_value = "250")]
     pub(crate) xks_timeout: u64,
+    /// Cosign checkpoints of the log with this public key, as `audit key` prints it there; again for more
+    #[arg(long, value_name = "KEY")]
+    pub(crate) witness_log: Vec<String>,
+    /// Have each checkpoint cosigned: the witness's URL and its key, as `audit witness-key` prints it there
+    #[arg(long, value_name = "URL=KEY", value_parser = witness)]
+    pub(crate) witness: Vec<(String, String)>,
+    /// Publish a checkpoint only when so many witnesses have cosigned it
+    #[arg(long, value_name = "NUMBER", default_value = "0")]
+    pub(crate) witness_quorum: usize,
+    /// Seconds between two checkpoints
+    #[arg(long, value_name = "SECONDS", default_value = "60")]
+    pub(crate) checkpoint_seconds: u64,
+    /// Keep the newest checkpoint in this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoint_file: Option<PathBuf>,
+    /// Post the newest checkpoint here
+    #[arg(long, value_name = "URL")]
+    pub(crate) checkpoint_webhook: Option<String>,
     /// Threads that serve requests; as many as cores unless said
     #[arg(long)]
     pub(crate) workers: Option<usize>,
@@ -184,6 +202,13 @@ fn request_quota(text: &str) -> Result<(String, u32), String> {
     let wanted = || "write QUOTA=NUMBER".to_owned();
     let (quota, number) = text.split_once('=').ok_or_else(wanted)?;
     Ok((quota.to_owned(), number.parse().map_err(|_| wanted())?))
+}
+
+/// Whether they are a URL and a key is the configuration's to say.
+fn witness(text: &str) -> Result<(String, String), String> {
+    let wanted = || "write URL=KEY".to_owned();
+    let (url, key) = text.split_once('=').ok_or_else(wanted)?;
+    Ok((url.to_owned(), key.to_owned()))
 }
 
 /// Where a host is, whatever its name leads to.

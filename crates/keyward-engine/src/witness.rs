@@ -59,6 +59,9 @@ impl Engine {
         if keys.is_empty() {
             return Err(Refusal::UnknownOrigin.into());
         }
+        // Before the lock, which nobody holds who has not the log's key.
+        let signed = asked.checkpoint.note().verify(&keys, &log_verifier);
+        signed.map_err(|_| Refusal::NotSigned)?;
         let _one_at_a_time =
             self.witnessing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let latest = self.witnessed(origin)?;

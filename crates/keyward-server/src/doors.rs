@@ -6,6 +6,7 @@ use crate::{
     census::Census,
     events::Growth,
     lanes::{self, Lanes},
+    publish::Publisher,
 };
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -13,6 +14,7 @@ use actix_web::{
     web::{Bytes, Payload},
 };
 use keyward_engine::{AnyOperation, Engine, Reply};
+use keyward_trail::note::VerifierKey;
 use keyward_types::{Caller, KmsError};
 use std::{
     future::Future,
@@ -39,6 +41,10 @@ pub struct Doors {
     pub(crate) started_seconds: i64,
     pub(crate) events_before: u64,
     pub(crate) openapi: OnceLock<Bytes>,
+    /// Keys of other logs, whose checkpoints this service cosigns.
+    pub(crate) witnessed: Vec<VerifierKey>,
+    /// Who tells checkpoints to others; `None` in tests that tick by hand.
+    pub(crate) publisher: Option<Arc<Publisher>>,
     draining: AtomicBool,
 }
 
@@ -56,6 +62,8 @@ impl Doors {
             engine,
             body_bytes_max,
             openapi: OnceLock::new(),
+            witnessed: Vec::new(),
+            publisher: None,
             draining: AtomicBool::new(false),
         }
     }
@@ -88,12 +96,19 @@ impl Doors {
 
     /// The body, read once.
     pub(crate) async fn body(&self, payload: Payload) -> Result<Bytes, BodyError> {
-        match tokio::time::timeout(BODY_TIME_MAX, payload.to_bytes_limited(self.body_bytes_max))
-            .await
-        {
+        self.body_within(payload, self.body_bytes_max).await
+    }
+
+    /// A body of so many bytes at most, read once.
+    pub(crate) async fn body_within(
+        &self,
+        payload: Payload,
+        bytes_max: usize,
+    ) -> Result<Bytes, BodyError> {
+        match tokio::time::timeout(BODY_TIME_MAX, payload.to_bytes_limited(bytes_max)).await {
             Ok(Ok(Ok(body))) => Ok(body),
             Ok(Ok(Err(_))) => Err(BodyError::Broken),
-            Ok(Err(_)) => Err(BodyError::TooLarge(self.body_bytes_max)),
+            Ok(Err(_)) => Err(BodyError::TooLarge(bytes_max)),
             Err(_) => Err(BodyError::Slow),
         }
     }

@@ -6,14 +6,17 @@
 use crate::{
     app::create_app,
     authn::Front,
+    clock::SystemClock,
     config::{Config, ConfigError, TrustedFront},
     doors::Doors,
     guardrails::GuardrailFolder,
+    publish::Publisher,
     wiring::{self, Opened, StartError},
 };
 use actix_web::{HttpServer, rt::System, web::Data};
 use keyward_engine::Engine;
 use keyward_store::{Progress, Silent};
+use keyward_trail::note::VerifierKey;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
     future::Future,
@@ -37,7 +40,7 @@ const BACKLOG: i32 = 4_096;
 const TICK: Duration = Duration::from_secs(60);
 
 /// What the doors need of a [`Config`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct DoorSettings {
     pub trusted_front: TrustedFront,
     /// 0 is one for each core.
@@ -49,6 +52,10 @@ pub struct DoorSettings {
     pub ticks: bool,
     /// The guardrails' folder, which is looked at once a second.
     pub guardrails: Option<Arc<GuardrailFolder>>,
+    /// Who signs checkpoints and tells them to others.
+    pub publisher: Option<Arc<Publisher>>,
+    /// Keys of other logs, whose checkpoints are cosigned.
+    pub witnessed: Vec<VerifierKey>,
 }
 
 impl From<&Config> for DoorSettings {
@@ -61,6 +68,9 @@ impl From<&Config> for DoorSettings {
             shutdown_delay_seconds: config.shutdown_delay_seconds,
             ticks: true,
             guardrails: None,
+            publisher: None,
+            // A configuration that was checked has no key that is none.
+            witnessed: config.witness.keys().unwrap_or_default(),
         }
     }
 }
@@ -94,8 +104,12 @@ pub fn run(
     let address = listener
         .local_addr()
         .map_err(|cause| StartError::Listen { address: config.listen, cause })?;
-    let settings =
-        DoorSettings { guardrails: opened.guardrails.clone(), ..DoorSettings::from(config) };
+    let publisher = publisher(config)?;
+    let settings = DoorSettings {
+        guardrails: opened.guardrails.clone(),
+        publisher: Some(Arc::clone(&publisher)),
+        ..DoorSettings::from(config)
+    };
     let engine = Arc::clone(&opened.engine);
     let served = System::new().block_on(async {
         let doors = doors(&engine, &settings)?;
@@ -105,7 +119,7 @@ pub fn run(
     });
     let failure = engine.store().failure();
     if failure.is_none() {
-        checkpoint(&engine);
+        publisher.finish(&engine);
     }
     drop(engine);
     // The last reference closes the store; then a temporary directory goes.
@@ -167,8 +181,11 @@ impl Drop for Running {
 pub fn start(config: &Config) -> Result<Running, StartError> {
     let listener = bind(config.listen)?;
     let opened = wiring::open(config, &Silent)?;
-    let settings =
-        DoorSettings { guardrails: opened.guardrails.clone(), ..DoorSettings::from(config) };
+    let settings = DoorSettings {
+        guardrails: opened.guardrails.clone(),
+        publisher: Some(publisher(config)?),
+        ..DoorSettings::from(config)
+    };
     let mut running = serve_with(opened.engine, listener, settings)?;
     running.guardrails = opened.guardrails;
     running._home = opened.home;
@@ -216,7 +233,14 @@ fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
 
 fn doors(engine: &Arc<Engine>, settings: &DoorSettings) -> Result<Data<Doors>, ConfigError> {
     let front = Front::new(&settings.trusted_front)?;
-    Ok(Data::new(Doors::new(Arc::clone(engine), front, settings.body_bytes_max)))
+    let mut doors = Doors::new(Arc::clone(engine), front, settings.body_bytes_max);
+    doors.witnessed.clone_from(&settings.witnessed);
+    doors.publisher.clone_from(&settings.publisher);
+    Ok(Data::new(doors))
+}
+
+fn publisher(config: &Config) -> Result<Arc<Publisher>, StartError> {
+    Publisher::new(&config.event_log, Arc::new(SystemClock::new())).map(Arc::new)
 }
 
 async fn serve(
@@ -250,6 +274,10 @@ async fn serve(
         .guardrails
         .clone()
         .map(|folder| actix_web::rt::spawn(watch(Arc::clone(&doors.engine), folder)));
+    let publishing = settings
+        .publisher
+        .clone()
+        .map(|publisher| actix_web::rt::spawn(publisher.run(Arc::clone(&doors.engine))));
     let end = async {
         shutdown.await;
         doors.drain();
@@ -257,7 +285,8 @@ async fn serve(
         handle.stop(true).await;
     };
     let (served, ()) = tokio::join!(server, end);
-    for task in [ticking, watching].into_iter().flatten() {
+    settings.publisher.iter().for_each(|publisher| publisher.stop());
+    for task in [ticking, watching, publishing].into_iter().flatten() {
         task.abort();
         drop(task.await);
     }
@@ -276,25 +305,14 @@ async fn watch(engine: Arc<Engine>, folder: Arc<GuardrailFolder>) {
     }
 }
 
-/// Signs what the log has come to. That it is not what it was is told by the engine.
-fn checkpoint(engine: &Engine) {
-    if let Err(error) = engine.checkpoint() {
-        tracing::error!(%error, "no checkpoint was signed");
-    }
-}
-
-/// Housekeeping and a checkpoint, once a minute, off the threads that serve.
+/// Housekeeping, once a minute, off the threads that serve.
 async fn tick(doors: Data<Doors>) {
     let mut interval = tokio::time::interval(TICK);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         interval.tick().await;
         let engine = Arc::clone(&doors.engine);
-        let ticked = tokio::task::spawn_blocking(move || {
-            engine.tick();
-            checkpoint(&engine);
-        })
-        .await;
+        let ticked = tokio::task::spawn_blocking(move || engine.tick()).await;
         if let Err(error) = ticked {
             tracing::error!(%error, "housekeeping panicked");
         }
