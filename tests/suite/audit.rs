@@ -448,7 +448,7 @@ fn a_second_service_cosigns_and_does_not_forget() {
         let mut answer = ureq::get(format!("http://{}/metrics", service.address)).call().unwrap();
         answer.body_mut().read_to_string().unwrap()
     };
-    let failed = "kms_checkpoint_publications_total{outcome=\"failure\",target=\"witness\"} 0";
+    let failed = "kms_checkpoint_publications_total{result=\"failure\",target=\"witness\"} 0";
     for _ in 0..6_000 {
         if !metrics(&service).contains(failed) {
             break;

@@ -173,7 +173,8 @@ impl Publisher {
             if let Err(error) = engine.checkpoint() {
                 tracing::error!(%error, "no checkpoint was signed");
             }
-            state.next_checkpoint = now.saturating_add(self.settings.checkpoint_seconds.saturating_mul(1_000));
+            state.next_checkpoint =
+                now.saturating_add(self.settings.checkpoint_seconds.saturating_mul(1_000));
         }
         match engine.last_checkpoint() {
             Ok(Some(newest)) => self.tell(engine, &mut state, newest, now),
@@ -248,7 +249,9 @@ impl Publisher {
         let mut cosignatures = Vec::new();
         for witness in witnesses.iter_mut() {
             let stop = self.stopping.load(Ordering::Relaxed) || !witness.patience.allows(now);
-            if stop || newest.note().verify(&[witness.key.clone()], &log_verifier).is_ok() {
+            if stop
+                || newest.note().verify(core::slice::from_ref(&witness.key), &log_verifier).is_ok()
+            {
                 continue;
             }
             let asked = self.ask(engine, witness, &newest);

@@ -78,7 +78,7 @@ metrics! {
         "Events in the event log.";
     LAST_EVENT         = "kms_last_event_timestamp_seconds", Gauge, [],
         "Time of the newest event, in seconds since 1970.";
-    PUBLICATIONS       = "kms_checkpoint_publications_total", Counter, ["target", "outcome"],
+    PUBLICATIONS       = "kms_checkpoint_publications_total", Counter, ["target", "result"],
         "Times that a checkpoint of the event log was told to a file, a webhook or a witness.";
     GUARDRAILS         = "kms_guardrail_policies", Gauge, [],
         "Guardrail policies in force.";
@@ -141,10 +141,10 @@ pub const fn spec_class(spec: KeySpec) -> &'static str {
 }
 
 /// Values of `target`.
-pub(crate) const TARGETS: &[&str] = &["file", "webhook", "witness"];
+pub const TARGETS: &[&str] = &["file", "webhook", "witness"];
 
-/// Values of `outcome` where it is a matter of success alone.
-pub(crate) const TOLD: [&str; 2] = ["success", "failure"];
+/// Values of `result`.
+pub const RESULTS: [&str; 2] = ["success", "failure"];
 
 /// Values of `state`.
 pub(crate) const KEY_STATES: &[&str] = KeyState::NAMES;

@@ -119,8 +119,8 @@ impl Metrics {
         }
         let publications = make.counters(&metrics::PUBLICATIONS);
         for target in metrics::TARGETS {
-            for outcome in metrics::TOLD {
-                publications.with_label_values(&[target, outcome]).inc_by(0);
+            for result in metrics::RESULTS {
+                publications.with_label_values(&[target, result]).inc_by(0);
             }
         }
         Self {
@@ -187,10 +187,10 @@ impl Metrics {
 
     /// Counts a try to tell a checkpoint to others; a target outside of the set is not counted.
     pub fn published(&self, target: &str, success: bool) {
-        let [told, failed] = metrics::TOLD;
+        let [told, failed] = metrics::RESULTS;
         if metrics::TARGETS.contains(&target) {
-            let outcome = if success { told } else { failed };
-            self.publications.with_label_values(&[target, outcome]).inc();
+            let result = if success { told } else { failed };
+            self.publications.with_label_values(&[target, result]).inc();
         }
     }
 
