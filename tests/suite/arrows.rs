@@ -16,7 +16,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("keyward-telemetry", &["keyward-types"]),
     ("keyward-sigv4", &["keyward-types"]),
     ("keyward-sql", &["keyward-types", "keyward-trail"]),
-    ("keyward-xks", &["keyward-types", "keyward-sigv4"]),
+    ("keyward-outbound", &["keyward-types"]),
+    ("keyward-xks", &["keyward-types", "keyward-sigv4", "keyward-outbound"]),
     (
         "keyward-engine",
         &[
@@ -39,6 +40,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "keyward-trail",
             "keyward-engine",
             "keyward-export",
+            "keyward-outbound",
             "keyward-sigv4",
             "keyward-sql",
             "keyward-xks",
@@ -89,7 +91,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("p384", &["keyward-crypto"]),
     ("getrandom", &["keyward-crypto"]),
     ("rusqlite", &["keyward-sql"]),
-    ("rustls", &["keyward-xks"]),
+    ("rustls", &["keyward-outbound"]),
     ("object_store", &["keyward-export"]),
     ("parquet", &["keyward-export"]),
 ];

@@ -6,8 +6,12 @@ use keyward_testkit::clients;
 use serde_json::{Value, json};
 use std::{
     fs,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpListener,
     path::{Path, PathBuf},
     process::{Command, Output},
+    thread,
+    time::Duration,
 };
 
 /// A command without a service, or against one.
@@ -35,8 +39,12 @@ fn kept(folder: &Path, name: &str, output: &Output) -> PathBuf {
 /// What verifying a stopped store against a kept checkpoint says is wrong.
 fn problem(data: &Path, checkpoint: &Path) -> Option<String> {
     let (data, checkpoint) = (data.to_str().unwrap(), checkpoint.to_str().unwrap());
-    let args = ["audit", "verify", "-o", "json", "--data", data, "--checkpoint", checkpoint];
-    let output = keyward(None, &args);
+    verified(&["--data", data, "--checkpoint", checkpoint])
+}
+
+/// What `audit verify` says is wrong; `None` when all holds.
+fn verified(args: &[&str]) -> Option<String> {
+    let output = keyward(None, &[&["audit", "verify", "-o", "json"], args].concat());
     let said: Value = serde_json::from_slice(&output.stdout).unwrap();
     let intact = said["Intact"] == json!(true);
     assert_eq!(output.status.code(), Some(if intact { 0 } else { 9 }), "{said}");
@@ -163,4 +171,338 @@ fn a_proof_holds_for_its_event_and_key_alone() {
     let stranger = text(&keyward(Some(&other), &["audit", "key"]));
     assert_eq!(check(&proof, stranger.trim()).0, Some(9));
     assert_eq!(check(&proof, "no key").0, Some(2));
+}
+
+/// The events of a stopped store as lines, and the file of their hashes.
+fn exported(data: &Path, hashes: &Path) -> Vec<String> {
+    let args = ["events", "export", "--data", data.to_str().unwrap(), "--hashes"];
+    let output = keyward(None, &[&args[..], &[hashes.to_str().unwrap()]].concat());
+    text(&output).lines().map(str::to_owned).collect()
+}
+
+fn write_lines(path: &Path, lines: &[String]) {
+    fs::write(path, lines.iter().map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+}
+
+/// A log of three lives: what was exported of it, and two that somebody with its root key made of its early copies.
+struct Lives {
+    home: tempfile::TempDir,
+    key: String,
+    lines: Vec<String>,
+}
+
+impl Lives {
+    fn path(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    /// `log` has 60 events and a checkpoint `kept` of 40 or more; `forked` parted from it after 30, and `rebuilt`
+    /// before the first.
+    fn new() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let path = |name: &str| home.path().join(name);
+        Service::start(&path("log")).stop();
+        copy(&path("log"), &path("rebuilt"));
+        let service = Service::start(&path("log"));
+        let key = text(&keyward(Some(&service), &["audit", "key"])).trim().to_owned();
+        work(&service, 30);
+        service.stop();
+        copy(&path("log"), &path("forked"));
+        let service = Service::start(&path("log"));
+        work(&service, 10);
+        kept(home.path(), "kept", &keyward(Some(&service), &["audit", "checkpoint"]));
+        work(&service, 20);
+        service.stop();
+        for (name, times) in [("rebuilt", 70), ("forked", 40)] {
+            let service = Service::start(&path(name));
+            work(&service, times);
+            service.stop();
+            write_lines(
+                &path(&format!("{name}.jsonl")),
+                &exported(&path(name), &path(&format!("{name}.hashes"))),
+            );
+        }
+        let lines = exported(&path("log"), &path("hashes"));
+        Self { key, lines, home }
+    }
+
+    /// What an export of these lines is told, held against files of this folder.
+    fn told(&self, lines: &[String], against: &[(&str, &str)]) -> Option<String> {
+        write_lines(&self.path("export"), lines);
+        self.told_of("export", against)
+    }
+
+    fn told_of(&self, export: &str, against: &[(&str, &str)]) -> Option<String> {
+        let export = self.path(export);
+        let mut args = vec!["--export", export.to_str().unwrap(), "--key", &self.key];
+        let files: Vec<(&str, PathBuf)> =
+            against.iter().map(|(flag, name)| (*flag, self.path(name))).collect();
+        for (flag, file) in &files {
+            args.extend([*flag, file.to_str().unwrap()]);
+        }
+        verified(&args)
+    }
+}
+
+const HASHES: (&str, &str) = ("--hashes", "hashes");
+const KEPT: (&str, &str) = ("--checkpoint", "kept");
+
+#[test]
+fn an_export_alone_names_the_first_event_that_is_wrong() {
+    let lives = Lives::new();
+    let lines = &lives.lines;
+    let total = lines.len();
+    assert!(60 <= total, "{total}");
+    for against in [&[HASHES][..], &[KEPT], &[HASHES, KEPT]] {
+        assert_eq!(lives.told(lines, against), None);
+    }
+    // What is done to it, and what is said with the hashes; a checkpoint alone knows the part.
+    let mut changed = lines.clone();
+    let at = changed[7].find("eventTime").unwrap() + 14;
+    let digit = if changed[7].as_bytes()[at] == b'1' { "3" } else { "1" };
+    changed[7].replace_range(at..=at, digit);
+    let mut removed = lines.clone();
+    removed.remove(7);
+    let mut swapped = lines.clone();
+    swapped.swap(7, 8);
+    let mut added = lines.clone();
+    added.insert(7, changed[7].clone());
+    let part = "an event from 0 to ";
+    for (lines, exact) in [
+        (&changed, "event 7 is not what was signed: it was changed"),
+        (&removed, "event 7 was removed"),
+        (&swapped, "event 8 stands where event 7 belongs"),
+        (&added, "event 7 was added: nobody signed that"),
+    ] {
+        assert_eq!(lives.told(lines, &[HASHES]).as_deref(), Some(exact));
+        let said = lives.told(lines, &[KEPT]).unwrap();
+        assert!(said.starts_with(part) && said.contains("changed, removed or added"), "{said}");
+    }
+    let said = lives.told(&lines[..total - 3], &[HASHES]).unwrap();
+    assert!(said.starts_with(&format!("events are missing from {} on", total - 3)), "{said}");
+    let said = lives.told(&lines[..20], &[KEPT]).unwrap();
+    assert!(said.starts_with("events are missing from 20 on"), "{said}");
+    let longer = [lines.clone(), vec![changed[7].clone()]].concat();
+    let said = lives.told(&longer, &[HASHES]).unwrap();
+    assert_eq!(said, format!("event {total} was added: nobody signed that"));
+
+    // An export without anything to hold it against proves nothing.
+    let export = lives.path("export");
+    let args = ["audit", "verify", "--export", export.to_str().unwrap(), "--key", &lives.key];
+    assert_eq!(keyward(None, &args).status.code(), Some(2));
+    // Hashes that nobody signed.
+    let hashes = fs::read_to_string(lives.path("hashes")).unwrap();
+    let (first, rest) = hashes.split_once('\n').unwrap();
+    let (_, rest) = rest.split_once('\n').unwrap();
+    fs::write(lives.path("short"), format!("{first}\n{rest}")).unwrap();
+    let said = lives.told(&lines[1..], &[("--hashes", "short")]).unwrap();
+    assert!(said.contains("and the checkpoint beside them speaks of"), "{said}");
+}
+
+#[test]
+fn a_log_that_was_made_anew_is_told_by_what_was_kept_of_the_old_one() {
+    let lives = Lives::new();
+    let data = |name: &str| lives.path(name).to_str().unwrap().to_owned();
+    for name in ["rebuilt", "forked"] {
+        let own = format!("{name}.hashes");
+        let export = format!("{name}.jsonl");
+        let own = ("--hashes", own.as_str());
+        // Who has the root key signs anything: by itself it holds.
+        assert_eq!(lives.told_of(&export, &[own]), None);
+        let said = lives.told_of(&export, &[own, KEPT]).unwrap();
+        assert!(said.contains("changed, removed or added"), "{name}: {said}");
+        let new = fs::read_to_string(lives.path(&export)).unwrap();
+        let same = new.lines().zip(&lives.lines).take_while(|(new, old)| new == old).count();
+        assert_eq!(same < 5, name == "rebuilt", "{same}");
+        let event = format!("event {same} ");
+        let said = lives.told_of(&export, &[own, HASHES]).unwrap();
+        assert!(said.starts_with(&event) && said.contains("two stories"), "{name}: {said}");
+        // The stores themselves.
+        let said = verified(&["--data", &data(name), "--checkpoint", &data("kept")]).unwrap();
+        assert!(said.contains("changed, removed or added"), "{name}: {said}");
+        let said = verified(&["--data", &data(name), "--hashes", &data("hashes")]).unwrap();
+        assert!(said.starts_with(&event) && said.contains("not what was signed"), "{said}");
+    }
+    // The log that was, and goes on.
+    assert_eq!(verified(&["--data", &data("log"), "--hashes", &data("hashes")]), None);
+    let service = Service::start(&lives.path("log"));
+    work(&service, 5);
+    service.stop();
+    assert_eq!(verified(&["--data", &data("log"), "--hashes", &data("hashes")]), None);
+
+    // A byte of the journal, and its end, which a checkpoint speaks of.
+    let journal = fs::read_dir(lives.path("log").join("journal")).unwrap();
+    let segment = journal.map(|entry| entry.unwrap().path()).max().unwrap();
+    let whole = fs::read(&segment).unwrap();
+    let end = whole.iter().rposition(|byte| *byte != 0).unwrap();
+    let mut bytes = whole.clone();
+    bytes[end / 2] ^= 1;
+    fs::write(&segment, &bytes).unwrap();
+    let said = verified(&["--data", &data("log")]).unwrap();
+    let name = segment.file_name().unwrap().to_str().unwrap();
+    assert!(said.contains(name), "{said}");
+    fs::write(&segment, &whole[..end / 2]).unwrap();
+    assert!(verified(&["--data", &data("log"), "--checkpoint", &data("kept")]).is_some());
+}
+
+/// Asks a witness by hand; status and body.
+fn add_checkpoint(witness: &Service, body: &str) -> (u16, String) {
+    let config = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build();
+    let agent: ureq::Agent = config.into();
+    let url = format!("http://{}/add-checkpoint", witness.address);
+    let mut answer = agent.post(url).send(body).unwrap();
+    (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap())
+}
+
+/// A file's text, when it holds what is waited for.
+fn awaited(path: &Path, holds: impl Fn(&str) -> bool) -> String {
+    for _ in 0..6_000 {
+        if let Ok(text) = fs::read_to_string(path)
+            && holds(&text)
+        {
+            return text;
+        }
+        thread::park_timeout(Duration::from_millis(10));
+    }
+    panic!("{} does not come to what is awaited", path.display());
+}
+
+/// How many events a checkpoint speaks of.
+fn size(note: &str) -> u64 {
+    note.lines().nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_second_service_cosigns_and_does_not_forget() {
+    let home = tempfile::tempdir().unwrap();
+    let path = |name: &str| home.path().join(name);
+    let (log, fork, witness) = (path("log"), path("fork"), path("witness"));
+    let service = Service::start(&log);
+    let key = text(&keyward(Some(&service), &["audit", "key"])).trim().to_owned();
+    work(&service, 10);
+    let alone = kept(home.path(), "alone", &keyward(Some(&service), &["audit", "checkpoint"]));
+    service.stop();
+    copy(&log, &fork);
+    let idle = Service::start(&witness);
+    let cosigner = text(&keyward(Some(&idle), &["audit", "witness-key"])).trim().to_owned();
+    let alone_note = fs::read_to_string(&alone).unwrap();
+    assert_eq!(add_checkpoint(&idle, &format!("old 0\n\n{alone_note}")).0, 404, "no witness yet");
+    idle.stop();
+
+    let asked = Service::start_with(&witness, &["--witness-log", &key]);
+    let with = |service: &Service, file: &Path| {
+        let url = format!("http://{}={cosigner}", service.address);
+        let file = file.to_str().unwrap().to_owned();
+        ["--witness", &url, "--witness-quorum", "1", "--checkpoint-seconds", "1"]
+            .map(str::to_owned)
+            .into_iter()
+            .chain(["--checkpoint-file".to_owned(), file])
+            .collect::<Vec<String>>()
+    };
+    let start = |data: &Path, args: &[String]| {
+        Service::start_with(data, &args.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let file = path("published");
+    let service = start(&log, &with(&asked, &file));
+    let first = awaited(&file, |_| true);
+    work(&service, 20);
+    let cosigned = awaited(&file, |note| size(&first) < size(note));
+    let demand = ["--key", &key, "--witness", &cosigner];
+    let consistent = |service: &Service, checkpoint: &Path| {
+        let args = ["audit", "consistent", checkpoint.to_str().unwrap()];
+        keyward(Some(service), &[&args[..], &demand].concat())
+    };
+    let file_kept = path("cosigned");
+    fs::write(&file_kept, &cosigned).unwrap();
+    assert_eq!(consistent(&service, &file_kept).status.code(), Some(0));
+    // The same words without the cosignature are not enough.
+    let refused = consistent(&service, &alone);
+    assert_eq!(refused.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("1 witnesses are needed, and 0 have signed"), "{said}");
+    service.stop();
+    let (store, other) = (log.to_str().unwrap(), fork.to_str().unwrap());
+    assert_eq!(verified(&["--data", store, "--witness", &cosigner]), None);
+    let said = verified(&["--data", other, "--witness", &cosigner]).unwrap();
+    assert!(said.contains("no checkpoint is cosigned by 1 witnesses"), "{said}");
+
+    // Killed, and started again: it goes on from where it was.
+    let seen = size(&awaited(&file, |_| true));
+    asked.kill();
+    let asked = Service::start_with(&witness, &["--witness-log", &key]);
+    let conflict = (409, format!("{seen}\n"));
+    assert_eq!(add_checkpoint(&asked, &format!("old 0\n\n{cosigned}")), conflict);
+    assert_eq!(add_checkpoint(&asked, "old 0\n").0, 400);
+    let forged = cosigned.replacen(&size(&cosigned).to_string(), "9", 1);
+    assert_eq!(add_checkpoint(&asked, &format!("old {seen}\n\n{forged}")).0, 403);
+
+    // Another future of the same log, under the same key.
+    let forked = path("forked");
+    let service = start(&fork, &with(&asked, &forked));
+    work(&service, 60);
+    let note = text(&keyward(Some(&service), &["audit", "checkpoint"]));
+    assert!(seen < size(&note));
+    assert_eq!(add_checkpoint(&asked, &format!("old 0\n\n{note}")), conflict);
+    assert_eq!(add_checkpoint(&asked, &format!("old {seen}\n\n{note}")).0, 422);
+    let metrics = |service: &Service| {
+        let mut answer = ureq::get(format!("http://{}/metrics", service.address)).call().unwrap();
+        answer.body_mut().read_to_string().unwrap()
+    };
+    let failed = "kms_checkpoint_publications_total{result=\"failure\",target=\"witness\"} 0";
+    for _ in 0..6_000 {
+        if !metrics(&service).contains(failed) {
+            break;
+        }
+        thread::park_timeout(Duration::from_millis(10));
+    }
+    assert!(!metrics(&service).contains(failed), "the fork was refused and counted");
+    service.stop();
+    assert!(!forked.exists(), "what no witness has seen is not published");
+
+    // The log itself is cosigned further.
+    let service = start(&log, &with(&asked, &file));
+    work(&service, 5);
+    awaited(&file, |note| seen < size(note));
+    service.stop();
+    asked.stop();
+}
+
+#[test]
+fn a_webhook_gets_the_newest_checkpoint_also_when_it_failed_at_first() {
+    let home = tempfile::tempdir().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    let hook = thread::spawn(move || {
+        ["500 No", "204 Yes"].map(|status| {
+            let (mut socket, _) = listener.accept().unwrap();
+            let mut reader = BufReader::new(socket.try_clone().unwrap());
+            let mut length = 0;
+            loop {
+                let mut line = String::new();
+                reader.read_line(&mut line).unwrap();
+                let line = line.trim().to_lowercase();
+                if let Some(value) = line.strip_prefix("content-length:") {
+                    length = value.trim().parse().unwrap();
+                }
+                if line.is_empty() {
+                    break;
+                }
+            }
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).unwrap();
+            let head =
+                format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            socket.write_all(head.as_bytes()).unwrap();
+            String::from_utf8(body).unwrap()
+        })
+    });
+    let service = Service::start_with(&home.path().join("data"), &["--checkpoint-webhook", &url]);
+    let [first, second] = hook.join().unwrap();
+    assert_eq!(first.lines().next().unwrap(), second.lines().next().unwrap());
+    let key = text(&keyward(Some(&service), &["audit", "key"])).trim().to_owned();
+    let note = home.path().join("note");
+    fs::write(&note, &second).unwrap();
+    let args = ["audit", "consistent", note.to_str().unwrap(), "--key", &key];
+    assert_eq!(keyward(Some(&service), &args).status.code(), Some(0));
+    service.stop();
 }

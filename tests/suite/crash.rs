@@ -67,15 +67,26 @@ pub(super) struct Service {
 
 impl Service {
     pub(super) fn start(data: &Path) -> Self {
-        Self::try_start(data).unwrap_or_else(|log| panic!("the service does not start:\n{log}"))
+        Self::start_with(data, &[])
+    }
+
+    /// With further arguments of `keyward dev`.
+    pub(super) fn start_with(data: &Path, further: &[&str]) -> Self {
+        Self::try_start_with(data, further)
+            .unwrap_or_else(|log| panic!("the service does not start:\n{log}"))
     }
 
     fn try_start(data: &Path) -> Result<Self, String> {
+        Self::try_start_with(data, &[])
+    }
+
+    fn try_start_with(data: &Path, further: &[&str]) -> Result<Self, String> {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
         let log = data.with_extension("log");
         let child = Command::new(clients::binary())
             .args(["dev", "--durability", "commit", "--listen", &address, "--data"])
             .arg(data)
+            .args(further)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(fs::File::create(&log).unwrap())

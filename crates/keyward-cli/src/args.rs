@@ -178,6 +178,24 @@ pub(crate) struct Dev {
     /// Wait this long for an external key store proxy, as AWS does unless said
     #[arg(long, value_name = "MILLISECONDS", default_value = "250")]
     pub(crate) xks_timeout: u64,
+    /// Cosign checkpoints of the log with this public key, as `audit key` prints it there; again for more
+    #[arg(long, value_name = "KEY")]
+    pub(crate) witness_log: Vec<String>,
+    /// Have each checkpoint cosigned: the witness's URL and its key, as `audit witness-key` prints it there
+    #[arg(long, value_name = "URL=KEY", value_parser = witness)]
+    pub(crate) witness: Vec<(String, String)>,
+    /// Publish a checkpoint only when so many witnesses have cosigned it
+    #[arg(long, value_name = "NUMBER", default_value = "0")]
+    pub(crate) witness_quorum: usize,
+    /// Seconds between two checkpoints
+    #[arg(long, value_name = "SECONDS", default_value = "60")]
+    pub(crate) checkpoint_seconds: u64,
+    /// Keep the newest checkpoint in this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoint_file: Option<PathBuf>,
+    /// Post the newest checkpoint here
+    #[arg(long, value_name = "URL")]
+    pub(crate) checkpoint_webhook: Option<String>,
     /// Threads that serve requests; as many as cores unless said
     #[arg(long)]
     pub(crate) workers: Option<usize>,
@@ -194,6 +212,13 @@ fn request_quota(text: &str) -> Result<(String, u32), String> {
     let wanted = || "write QUOTA=NUMBER".to_owned();
     let (quota, number) = text.split_once('=').ok_or_else(wanted)?;
     Ok((quota.to_owned(), number.parse().map_err(|_| wanted())?))
+}
+
+/// Whether they are a URL and a key is the configuration's to say.
+fn witness(text: &str) -> Result<(String, String), String> {
+    let wanted = || "write URL=KEY".to_owned();
+    let (url, key) = text.split_once('=').ok_or_else(wanted)?;
+    Ok((url.to_owned(), key.to_owned()))
 }
 
 /// Where a host is, whatever its name leads to.
@@ -389,6 +414,9 @@ pub(crate) struct Export {
     /// Seconds of log files and digests alike
     #[arg(long, hide = true)]
     pub(crate) period: Option<u32>,
+    /// Write the events' hashes and a signed head here, with which `audit verify --export` names a wrong event
+    #[arg(long, value_name = "FILE", requires = "data")]
+    pub(crate) hashes: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) root: RootKeyArgs,
 }
@@ -579,16 +607,8 @@ pub(crate) enum Principal {
 
 #[derive(Subcommand)]
 pub(crate) enum Audit {
-    /// Check the whole log of a stopped store; 0 when all holds, 9 when anything was changed
-    Verify {
-        #[arg(long)]
-        data: PathBuf,
-        /// A checkpoint that was kept elsewhere, to hold the log against; again for more
-        #[arg(long, value_name = "FILE")]
-        checkpoint: Vec<PathBuf>,
-        #[command(flatten)]
-        root: RootKeyArgs,
-    },
+    /// Check a whole log, of a stopped store or of an export; 0 when all holds, 9 when anything was changed
+    Verify(Verify),
     /// Check a folder of CloudTrail files and digests, without a service; 0 when all holds, 9 when anything was changed
     VerifyFiles {
         folder: PathBuf,
@@ -601,6 +621,8 @@ pub(crate) enum Audit {
     },
     /// The public key by which the log's checkpoints are checked
     Key,
+    /// The public key under which this service cosigns checkpoints of other logs
+    WitnessKey,
     /// The log's newest checkpoint, signed now: keep it elsewhere
     Checkpoint,
     /// The proof that an event is in the log, by its id or its request's
@@ -614,6 +636,8 @@ pub(crate) enum Audit {
         /// The event's record, where the proof does not bring it along
         #[arg(long, value_name = "FILE")]
         record: Option<PathBuf>,
+        #[command(flatten)]
+        witnesses: WitnessArgs,
     },
     /// Check that the running log continues a checkpoint that was kept; 9 when it does not
     Consistent {
@@ -622,6 +646,8 @@ pub(crate) enum Audit {
         /// The log's public key, as `audit key` printed it when the checkpoint was kept
         #[arg(long)]
         key: String,
+        #[command(flatten)]
+        witnesses: WitnessArgs,
     },
 }
 
@@ -698,6 +724,41 @@ pub(crate) struct BundleArgs {
     /// A checkpoint that was kept elsewhere: the bundle shows that the log continues it; again for more
     #[arg(long, value_name = "FILE")]
     pub(crate) checkpoint: Vec<PathBuf>,
+}
+
+#[derive(ClapArgs)]
+#[command(group = clap::ArgGroup::new("log").required(true).args(["data", "export"]))]
+pub(crate) struct Verify {
+    /// The directory of a stopped store
+    #[arg(long)]
+    pub(crate) data: Option<PathBuf>,
+    /// A file that `events export` wrote; nothing but the log's public key is needed
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub(crate) export: Option<PathBuf>,
+    /// The log's public key, as `audit key` prints it
+    #[arg(long, conflicts_with = "data")]
+    pub(crate) key: Option<String>,
+    /// A checkpoint that was kept elsewhere, to hold the log against; again for more
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoint: Vec<PathBuf>,
+    /// What `events export --hashes` wrote, now or before: with it the first wrong event is named; again for more
+    #[arg(long, value_name = "FILE")]
+    pub(crate) hashes: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) witnesses: WitnessArgs,
+    #[command(flatten)]
+    pub(crate) root: RootKeyArgs,
+}
+
+/// Who else must have signed a checkpoint.
+#[derive(ClapArgs, Clone, Default)]
+pub(crate) struct WitnessArgs {
+    /// The public key of a witness that must have cosigned; again for more
+    #[arg(long, value_name = "KEY")]
+    pub(crate) witness: Vec<String>,
+    /// How many of the witnesses must have; all of them unless said
+    #[arg(long, value_name = "NUMBER", requires = "witness")]
+    pub(crate) quorum: Option<usize>,
 }
 
 #[derive(ClapArgs)]

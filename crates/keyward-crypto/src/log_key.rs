@@ -1,7 +1,9 @@
 //! The key that signs what the event log says of itself: Ed25519, derived from the root key for one store, so that
 //! nothing of it is stored and a restored store signs as before. It is no customer's key.
 //!
-//! It signs bytes; what they say is not known here.
+//! The witness's key is its sibling: derived beside it, for what this service cosigns of other logs, so that neither
+//! can be taken for the other.
+//! They sign bytes; what those say is not known here.
 
 use crate::{
     CryptoError, Keyring,
@@ -44,6 +46,14 @@ impl Keyring {
     pub fn log_key(&self) -> Result<LogKey, CryptoError> {
         EdPrivate::from_seed(BACKEND, &self.expand(b"log")).map(LogKey)
     }
+
+    /// The key with which this store cosigns checkpoints of other logs.
+    ///
+    /// # Errors
+    /// [`CryptoError::BadKey`], though every seed is a key.
+    pub fn witness_key(&self) -> Result<LogKey, CryptoError> {
+        EdPrivate::from_seed(BACKEND, &self.expand(b"witness")).map(LogKey)
+    }
 }
 
 /// Whether a signature is that of this public key. A key that is none has no signatures.
@@ -73,5 +83,16 @@ mod tests {
         assert!(!verify_log_signature(&one.public(), b"massage", &signature));
         assert!(!verify_log_signature(&other.public(), b"message", &signature));
         assert!(!verify_log_signature(&[0; 32], b"message", &signature));
+    }
+
+    #[test]
+    fn the_witness_has_a_key_of_its_own() {
+        let entropy = SeededEntropy::from_number(3);
+        let root = RootKey::generate(&mut *entropy.generator());
+        let keyring = |id: u8| Keyring::new(&root, [id; 16], 0, 1, &mut *entropy.generator());
+        let witness = |id| keyring(id).witness_key().unwrap().public();
+        assert_eq!(witness(1), witness(1));
+        assert_ne!(witness(1), witness(2));
+        assert_ne!(witness(1), keyring(1).log_key().unwrap().public());
     }
 }

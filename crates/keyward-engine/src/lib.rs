@@ -36,6 +36,7 @@ pub mod shape;
 #[cfg(test)]
 mod tests;
 mod trace;
+pub mod witness;
 mod wording;
 mod world;
 

@@ -6,6 +6,7 @@
 //! INVARIANT: a checkpoint is signed only when its events are durable and the log still is what the last checkpoint
 //! says; a log that is not signs no more.
 //! INVARIANT: checkpoints are kept before they are told.
+//! INVARIANT: a cosignature is added only to the words that were signed, and only when it verifies.
 //! Sources: <https://c2sp.org/tlog-checkpoint>, <https://www.rfc-editor.org/rfc/rfc6962#section-2.1>
 
 use crate::Engine;
@@ -14,7 +15,7 @@ use keyward_store::{KeptCheckpoint, Store, StoreError, StoredEvent};
 use keyward_trail::{
     checkpoint::{Checkpoint, SignedCheckpoint, Trust},
     merkle::{self, Hash, NodeSource},
-    note::{KeyKind, Signer, VerifierKey},
+    note::{KeyKind, NoteSignature, Signer, VerifierKey},
     proof::Proof,
 };
 use keyward_types::KmsError;
@@ -30,7 +31,7 @@ impl NodeSource for Nodes<'_> {
     }
 }
 
-struct Signing(LogKey);
+pub(crate) struct Signing(pub(crate) LogKey);
 
 impl Signer for Signing {
     fn public(&self) -> [u8; 32] {
@@ -47,6 +48,9 @@ impl Signer for Signing {
 pub fn log_origin(store_id: &[u8; 16]) -> String {
     format!("keyward/{}", hex::encode(store_id))
 }
+
+/// Checkpoints among which a cosigned one is looked for.
+const COSIGNED_WITHIN: usize = 1_000;
 
 /// How the log's signatures are checked.
 pub fn log_verifier(public: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
@@ -115,6 +119,47 @@ impl Engine {
         kept.map(|kept| self.own(&kept)).transpose()
     }
 
+    /// The newest checkpoint that so many others than the log itself have signed, of the last thousand.
+    pub fn last_cosigned(&self, witnesses: usize) -> Result<Option<SignedCheckpoint>, KmsError> {
+        let enough = |kept: &KeptCheckpoint| {
+            let parsed = SignedCheckpoint::parse(kept.note.as_bytes());
+            parsed.is_ok_and(|signed| witnesses < signed.note().signatures().len())
+        };
+        let kept = self.world.store.last_checkpoint_that(COSIGNED_WITHIN, enough);
+        kept.map_err(KmsError::internal)?.map(|kept| self.own(&kept)).transpose()
+    }
+
+    /// Adds cosignatures to the newest checkpoint, and keeps it with them. Each must be of a witness in `trusted`.
+    /// `None` when the log has signed a newer one meanwhile.
+    ///
+    /// # Errors
+    /// `KMSInternalException` for a cosignature that does not verify, and what the disk says.
+    pub fn keep_cosigned(
+        &self,
+        of: &SignedCheckpoint,
+        cosignatures: Vec<NoteSignature>,
+        trusted: &[VerifierKey],
+    ) -> Result<Option<SignedCheckpoint>, KmsError> {
+        let _one_at_a_time =
+            self.checkpointing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let Some(mut last) = self.last_checkpoint()? else { return Ok(None) };
+        if last.unverified() != of.unverified() {
+            return Ok(None);
+        }
+        for cosignature in cosignatures {
+            if !last.note().signatures().contains(&cosignature) {
+                last.note_mut().push(cosignature).map_err(KmsError::internal)?;
+            }
+        }
+        let key = self.log_key()?;
+        let log = core::slice::from_ref(&key);
+        let trust = Trust { origin: key.name(), log, witnesses: trusted, quorum: 0 };
+        last.verify(&trust, &log_verifier).map_err(KmsError::internal)?;
+        let kept = KeptCheckpoint { size: of.unverified().size, note: last.to_string() };
+        self.world.store.keep_checkpoint(&kept).map_err(KmsError::internal)?;
+        Ok(Some(last))
+    }
+
     /// A checkpoint that was kept; one that this log did not sign is an error.
     fn own(&self, kept: &KeptCheckpoint) -> Result<SignedCheckpoint, KmsError> {
         let signed = SignedCheckpoint::parse(kept.note.as_bytes()).map_err(KmsError::internal)?;
@@ -153,6 +198,15 @@ impl Engine {
         let proof = proof.map_err(KmsError::internal)?;
         let alone = proof.clone();
         Ok(proof.with_extra(event.record.clone()).unwrap_or(alone))
+    }
+
+    /// The hashes of the events that a checkpoint speaks of.
+    pub fn event_hashes(&self, size: u64) -> Result<Vec<Hash>, KmsError> {
+        let leaf = |index| {
+            let node = self.world.store.tree_node(0, index).map_err(KmsError::internal)?;
+            node.ok_or_else(|| KmsError::internal("the log does not hold that event"))
+        };
+        (0..size).map(leaf).collect()
     }
 
     /// The hashes that show that the log of size `new` begins with the log of size `old`. `None` where the log has

@@ -73,6 +73,8 @@ pub struct Engine {
     pub(crate) meters: Meters,
     /// Held while a checkpoint is made.
     pub(crate) checkpointing: Mutex<()>,
+    /// Held while another log's checkpoint is judged and kept.
+    pub(crate) witnessing: Mutex<()>,
     /// `None` where no guardrails are configured.
     pub(crate) guardrails: Mutex<Option<GuardrailStatus>>,
 }
@@ -86,6 +88,7 @@ impl Engine {
             next_look: AtomicI64::new(i64::MIN),
             meters: Meters::default(),
             checkpointing: Mutex::default(),
+            witnessing: Mutex::default(),
             guardrails: Mutex::new(None),
         })
     }

@@ -3,13 +3,14 @@
 //! | path | door |
 //! |---|---|
 //! | `/livez`, `/readyz`, `/metrics`, `/openapi.json` | `operator.rs`, `openapi.rs`: no signature |
+//! | `/add-checkpoint` | `witness.rs`: cosigns for other logs; no signature, and nothing unless it is configured |
 //! | `/v1/events…`, `/v1/explain/…` | `events.rs` |
 //! | `/v1/…` | `rest.rs`: the operation table as resources |
 //! | everything else | AWS JSON, AWS query, S3's reads of CloudTrail files (`files/`), or a sentence for those who came here by mistake |
 
 use crate::{
     answer, aws_json, aws_query, doors::Doors, events, files, openapi, operator, rest, strangers,
-    strangers::Dialect,
+    strangers::Dialect, witness,
 };
 use actix_web::{
     App, Error, HttpRequest, HttpResponse, Route,
@@ -52,6 +53,7 @@ fn configure(config: &mut ServiceConfig) {
         .route("/readyz", read().to(operator::ready))
         .route("/metrics", read().to(operator::metrics))
         .route("/openapi.json", read().to(openapi::serve))
+        .route("/add-checkpoint", web::post().to(witness::add_checkpoint))
         .configure(events::configure)
         .configure(rest::configure)
         .service(

@@ -5,6 +5,7 @@
 //!
 //! INVARIANT: no secret stands in the file; secrets are passed in, and `Debug` does not show them.
 
+use crate::event_log::{EventLogSettings, WitnessRole};
 use core::fmt;
 use keyward_engine::{Quotas, request_quotas};
 use keyward_store::Durability;
@@ -73,6 +74,10 @@ pub struct Config {
     /// the default, lets grants count at once; a test that wants to catch forgotten tokens sets more.
     pub grant_delay_seconds: u32,
     pub quotas: QuotaSettings,
+    /// What the event log tells of itself to others.
+    pub event_log: EventLogSettings,
+    /// Which other logs this service witnesses.
+    pub witness: WitnessRole,
     /// Threads that serve connections. 0 is one for each core.
     pub workers: usize,
     /// Bytes of a request body at most; more is answered with 413.
@@ -229,6 +234,8 @@ impl Config {
             key_store_proxies: KeyStoreProxies::default(),
             grant_delay_seconds: 0,
             quotas: QuotaSettings::default(),
+            event_log: EventLogSettings::default(),
+            witness: WitnessRole::default(),
             workers: 0,
             body_bytes_max: BODY_BYTES_MAX,
             drain_seconds: 30,
@@ -254,6 +261,8 @@ impl Config {
         self.trusted_front.check()?;
         self.quotas.check()?;
         self.cloudtrail_files.as_ref().map_or(Ok(()), CloudTrailFiles::check)?;
+        self.event_log.check()?;
+        self.witness.keys()?;
         let loopback = self.listen.ip().is_loopback();
         if self.dev && !loopback {
             return Err(ConfigError::Unsafe(

@@ -7,6 +7,7 @@ use crate::{
     events::Growth,
     files::TrailFiles,
     lanes::{self, Lanes},
+    publish::Publisher,
 };
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -14,6 +15,7 @@ use actix_web::{
     web::{Bytes, Payload},
 };
 use keyward_engine::{AnyOperation, Engine, Reply};
+use keyward_trail::note::VerifierKey;
 use keyward_types::{Caller, KmsError};
 use std::{
     future::Future,
@@ -47,6 +49,10 @@ pub struct Doors {
     /// `None` where no CloudTrail files are written.
     pub(crate) files: Option<Arc<TrailFiles>>,
     pub(crate) openapi: OnceLock<Bytes>,
+    /// Keys of other logs, whose checkpoints this service cosigns.
+    pub(crate) witnessed: Vec<VerifierKey>,
+    /// Who tells checkpoints to others; `None` in tests that tick by hand.
+    pub(crate) publisher: Option<Arc<Publisher>>,
     draining: AtomicBool,
 }
 
@@ -66,6 +72,8 @@ impl Doors {
             question_nanos_max: QUESTION_NANOS_MAX,
             files: None,
             openapi: OnceLock::new(),
+            witnessed: Vec::new(),
+            publisher: None,
             draining: AtomicBool::new(false),
         }
     }
@@ -103,12 +111,19 @@ impl Doors {
 
     /// The body, read once.
     pub(crate) async fn body(&self, payload: Payload) -> Result<Bytes, BodyError> {
-        match tokio::time::timeout(BODY_TIME_MAX, payload.to_bytes_limited(self.body_bytes_max))
-            .await
-        {
+        self.body_within(payload, self.body_bytes_max).await
+    }
+
+    /// A body of so many bytes at most, read once.
+    pub(crate) async fn body_within(
+        &self,
+        payload: Payload,
+        bytes_max: usize,
+    ) -> Result<Bytes, BodyError> {
+        match tokio::time::timeout(BODY_TIME_MAX, payload.to_bytes_limited(bytes_max)).await {
             Ok(Ok(Ok(body))) => Ok(body),
             Ok(Ok(Err(_))) => Err(BodyError::Broken),
-            Ok(Err(_)) => Err(BodyError::TooLarge(self.body_bytes_max)),
+            Ok(Err(_)) => Err(BodyError::TooLarge(bytes_max)),
             Err(_) => Err(BodyError::Slow),
         }
     }

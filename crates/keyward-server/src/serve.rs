@@ -6,15 +6,18 @@
 use crate::{
     app::create_app,
     authn::Front,
+    clock::SystemClock,
     config::{Config, ConfigError, TrustedFront},
     doors::Doors,
     files::{self, TrailFiles},
     guardrails::GuardrailFolder,
+    publish::Publisher,
     wiring::{self, Opened, StartError},
 };
 use actix_web::{HttpServer, rt::System, web::Data};
 use keyward_engine::Engine;
 use keyward_store::{Progress, Silent};
+use keyward_trail::note::VerifierKey;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
     future::Future,
@@ -38,7 +41,7 @@ const BACKLOG: i32 = 4_096;
 const TICK: Duration = Duration::from_secs(60);
 
 /// What the doors need of a [`Config`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct DoorSettings {
     pub trusted_front: TrustedFront,
     /// 0 is one for each core.
@@ -52,6 +55,10 @@ pub struct DoorSettings {
     pub guardrails: Option<Arc<GuardrailFolder>>,
     /// CloudTrail files, which are written while the service runs.
     pub files: Option<Arc<TrailFiles>>,
+    /// Who signs checkpoints and tells them to others.
+    pub publisher: Option<Arc<Publisher>>,
+    /// Keys of other logs, whose checkpoints are cosigned.
+    pub witnessed: Vec<VerifierKey>,
 }
 
 impl From<&Config> for DoorSettings {
@@ -65,6 +72,9 @@ impl From<&Config> for DoorSettings {
             ticks: true,
             guardrails: None,
             files: None,
+            publisher: None,
+            // A configuration that was checked has no key that is none.
+            witnessed: config.witness.keys().unwrap_or_default(),
         }
     }
 }
@@ -98,8 +108,10 @@ pub fn run(
     let address = listener
         .local_addr()
         .map_err(|cause| StartError::Listen { address: config.listen, cause })?;
+    let publisher = publisher(config)?;
     let settings = DoorSettings {
         guardrails: opened.guardrails.clone(),
+        publisher: Some(Arc::clone(&publisher)),
         files: opened.trail_files(config)?,
         ..DoorSettings::from(config)
     };
@@ -112,7 +124,7 @@ pub fn run(
     });
     let failure = engine.store().failure();
     if failure.is_none() {
-        checkpoint(&engine);
+        publisher.finish(&engine);
     }
     drop(engine);
     // The last reference closes the store; then a temporary directory goes.
@@ -177,6 +189,7 @@ pub fn start(config: &Config) -> Result<Running, StartError> {
     let settings = DoorSettings {
         guardrails: opened.guardrails.clone(),
         files: opened.trail_files(config)?,
+        publisher: Some(publisher(config)?),
         ..DoorSettings::from(config)
     };
     let mut running = serve_with(opened.engine, listener, settings)?;
@@ -226,8 +239,14 @@ fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
 
 fn doors(engine: &Arc<Engine>, settings: &DoorSettings) -> Result<Data<Doors>, ConfigError> {
     let front = Front::new(&settings.trusted_front)?;
-    let doors = Doors::new(Arc::clone(engine), front, settings.body_bytes_max);
+    let mut doors = Doors::new(Arc::clone(engine), front, settings.body_bytes_max);
+    doors.witnessed.clone_from(&settings.witnessed);
+    doors.publisher.clone_from(&settings.publisher);
     Ok(Data::new(doors.with_files(settings.files.clone())))
+}
+
+fn publisher(config: &Config) -> Result<Arc<Publisher>, StartError> {
+    Publisher::new(&config.event_log, Arc::new(SystemClock::new())).map(Arc::new)
 }
 
 async fn serve(
@@ -265,6 +284,10 @@ async fn serve(
         .files
         .clone()
         .map(|files| actix_web::rt::spawn(files::follow(Arc::clone(&doors.engine), files)));
+    let publishing = settings
+        .publisher
+        .clone()
+        .map(|publisher| actix_web::rt::spawn(publisher.run(Arc::clone(&doors.engine))));
     let end = async {
         shutdown.await;
         doors.drain();
@@ -272,7 +295,8 @@ async fn serve(
         handle.stop(true).await;
     };
     let (served, ()) = tokio::join!(server, end);
-    for task in [ticking, watching, exporting].into_iter().flatten() {
+    settings.publisher.iter().for_each(|publisher| publisher.stop());
+    for task in [ticking, watching, exporting, publishing].into_iter().flatten() {
         task.abort();
         drop(task.await);
     }
@@ -291,25 +315,14 @@ async fn watch(engine: Arc<Engine>, folder: Arc<GuardrailFolder>) {
     }
 }
 
-/// Signs what the log has come to. That it is not what it was is told by the engine.
-fn checkpoint(engine: &Engine) {
-    if let Err(error) = engine.checkpoint() {
-        tracing::error!(%error, "no checkpoint was signed");
-    }
-}
-
-/// Housekeeping and a checkpoint, once a minute, off the threads that serve.
+/// Housekeeping, once a minute, off the threads that serve.
 async fn tick(doors: Data<Doors>) {
     let mut interval = tokio::time::interval(TICK);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         interval.tick().await;
         let engine = Arc::clone(&doors.engine);
-        let ticked = tokio::task::spawn_blocking(move || {
-            engine.tick();
-            checkpoint(&engine);
-        })
-        .await;
+        let ticked = tokio::task::spawn_blocking(move || engine.tick()).await;
         if let Err(error) = ticked {
             tracing::error!(%error, "housekeeping panicked");
         }

@@ -1,7 +1,8 @@
 //! Verifies a stopped store without changing it: the store itself, and the log against every checkpoint of it.
 //!
 //! The store proves that it is what was written; a checkpoint that somebody kept elsewhere proves that it is the log
-//! that was, and not one that was made again by who holds the root key.
+//! that was, and not one that was made again by who holds the root key. Hashes of events that were kept say which
+//! event it is that is wrong.
 
 use crate::{
     config::{Config, ConfigError},
@@ -9,9 +10,13 @@ use crate::{
 };
 use keyward_crypto::{Keyring, SystemEntropy};
 use keyward_engine::log::{log_origin, log_verifier};
-use keyward_store::{Progress, Store, StoreError, StoreHeader, Verified, read_checkpoints};
+use keyward_store::{
+    KeptCheckpoint, Progress, Store, StoreError, StoreHeader, Verified, read_checkpoints,
+};
 use keyward_trail::{
+    audit::Finding,
     checkpoint::{Checkpoint, SignedCheckpoint, Trust},
+    hashes::{EventHashes, Proven, check},
     merkle::{Frontier, Hash, leaf_hash},
     note::{KeyKind, VerifierKey},
 };
@@ -29,11 +34,21 @@ pub struct VerifiedLog {
     pub checkpoints: usize,
 }
 
-/// Verifies a stopped store; see [`Store::verify_each`]. `brought` are checkpoints that were kept elsewhere.
+/// What was kept elsewhere to hold a log against, and whose word counts for it.
+#[derive(Clone, Debug, Default)]
+pub struct Brought {
+    pub checkpoints: Vec<SignedCheckpoint>,
+    pub hashes: Vec<EventHashes>,
+    pub witnesses: Vec<VerifierKey>,
+    /// How many of the witnesses must have signed what was brought; where nothing was, one of the log's own.
+    pub quorum: usize,
+}
+
+/// Verifies a stopped store; see [`Store::verify_each`].
 pub fn verify(
     config: &Config,
     progress: &dyn Progress,
-    brought: &[SignedCheckpoint],
+    brought: &Brought,
 ) -> Result<VerifiedLog, StartError> {
     let directory = config
         .data
@@ -65,28 +80,56 @@ pub fn verify(
     let origin = log_origin(&header.store_id);
     let key = VerifierKey::new(&origin, KeyKind::Ed25519, public)
         .map_err(|error| StartError::Log(error.to_string()))?;
-    let mut said = Vec::new();
-    for kept in read_checkpoints(&directory)? {
-        let parsed = SignedCheckpoint::parse(kept.note.as_bytes());
-        let parsed = parsed.map_err(|error| {
-            StartError::Log(format!("the checkpoint of size {} is none: {error}", kept.size))
-        })?;
-        said.push(checked(&parsed, &key)?);
-    }
-    for one in brought {
-        said.push(checked(one, &key)?);
-    }
-    said.sort_by_key(|checkpoint| checkpoint.size);
     let log = log.into_inner();
-    log.hold_against(&said)?;
-    Ok(VerifiedLog { store, root: log.frontier.root(), checkpoints: said.len() })
+    let checkpoints = hold_against(&log.leaves, &key, &read_checkpoints(&directory)?, brought)?;
+    Ok(VerifiedLog { store, root: log.frontier.root(), checkpoints })
 }
 
-/// What a checkpoint says, when the log's key signed it.
-fn checked(signed: &SignedCheckpoint, key: &VerifierKey) -> Result<Checkpoint, StartError> {
-    let trust =
+/// How many checkpoints the events were held against, when all of them agree.
+fn hold_against(
+    leaves: &[Hash],
+    key: &VerifierKey,
+    kept: &[KeptCheckpoint],
+    brought: &Brought,
+) -> Result<usize, StartError> {
+    let alone =
         Trust { origin: key.name(), log: core::slice::from_ref(key), witnesses: &[], quorum: 0 };
-    let opened = signed.verify(&trust, &log_verifier).map_err(|error| {
+    let trust = Trust { witnesses: &brought.witnesses, quorum: brought.quorum, ..alone };
+    let mut said = Vec::new();
+    let mut cosigned = !brought.checkpoints.is_empty() || !brought.hashes.is_empty();
+    for one in kept {
+        let parsed = SignedCheckpoint::parse(one.note.as_bytes());
+        let parsed = parsed.map_err(|error| {
+            StartError::Log(format!("the checkpoint of size {} is none: {error}", one.size))
+        })?;
+        cosigned |= parsed.verify(&trust, &log_verifier).is_ok();
+        said.push(checked(&parsed, &alone)?);
+    }
+    if !cosigned && 0 < brought.quorum {
+        let quorum = brought.quorum;
+        return Err(StartError::Log(format!("no checkpoint is cosigned by {quorum} witnesses")));
+    }
+    for one in &brought.checkpoints {
+        said.push(checked(one, &trust)?);
+    }
+    let proven = brought.hashes.iter().map(|one| one.verify(&trust, &log_verifier));
+    let proven = proven.collect::<Result<Vec<Proven>, _>>();
+    let proven = proven
+        .map_err(|error| StartError::Log(format!("the hashes are not this log's: {error}")))?;
+    // The hashes are of an earlier time than the store, which may have gone on since.
+    let longest = proven.iter().map(|one| one.head().size).max().unwrap_or_default();
+    let longest = usize::try_from(longest).unwrap_or(usize::MAX).min(leaves.len());
+    let wrong = |finding: Finding| StartError::Log(finding.to_string());
+    if !proven.is_empty() {
+        check(leaves.get(..longest).unwrap_or(leaves), &proven, []).map_err(wrong)?;
+    }
+    check(leaves, &[], &said).map_err(wrong)?;
+    Ok(said.len() + proven.len())
+}
+
+/// What a checkpoint says, when it is to be trusted.
+fn checked(signed: &SignedCheckpoint, trust: &Trust<'_>) -> Result<Checkpoint, StartError> {
+    let opened = signed.verify(trust, &log_verifier).map_err(|error| {
         let size = signed.unverified().size;
         StartError::Log(format!("the checkpoint of size {size} is not this log's: {error}"))
     })?;
@@ -107,34 +150,5 @@ impl Log {
         self.frontier
             .append(leaf, |_| ())
             .map_err(|_| StoreError::Failed("the log's tree is full".to_owned()))
-    }
-
-    /// Names the events among which the first is that was changed, removed or added.
-    fn hold_against(&self, said: &[Checkpoint]) -> Result<(), StartError> {
-        let mut frontier = Frontier::new();
-        let mut leaves = self.leaves.iter();
-        let mut whole = 0;
-        for checkpoint in said {
-            let Checkpoint { size, root, .. } = checkpoint;
-            while frontier.size() < *size {
-                let Some(leaf) = leaves.next() else {
-                    let ends = frontier.size();
-                    return Err(StartError::Log(format!(
-                        "events are missing from {ends} on: a checkpoint speaks of {size} events, and the log ends after {ends}"
-                    )));
-                };
-                frontier
-                    .append(*leaf, |_| ())
-                    .map_err(|_| StartError::Log("the log's tree is full".to_owned()))?;
-            }
-            if frontier.root() != *root {
-                return Err(StartError::Log(format!(
-                    "an event from {whole} to {} was changed, removed or added: the checkpoint of size {size} is of other events",
-                    size.saturating_sub(1)
-                )));
-            }
-            whole = *size;
-        }
-        Ok(())
     }
 }

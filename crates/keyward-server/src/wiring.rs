@@ -88,6 +88,8 @@ pub enum StartError {
     Io { place: String, cause: io::Error },
     #[error("the root certificates for external key store proxies: {0}")]
     ProxyTrust(#[from] TrustError),
+    #[error("the root certificates for the event log's webhook and witnesses: {0}")]
+    PublisherTrust(TrustError),
     #[error("cannot listen on {address}: {cause}")]
     Listen { address: std::net::SocketAddr, cause: io::Error },
     #[error("{0}")]

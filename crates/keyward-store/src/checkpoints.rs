@@ -4,7 +4,8 @@
 //! copies the file keeps what later holds the log to its word.
 //!
 //! INVARIANT: a checkpoint is on disk, after every event that it speaks of, before anybody hears of it.
-//! INVARIANT: sizes rise.
+//! INVARIANT: sizes never fall. A line of the same size as the one before it is the same checkpoint with more
+//! signatures, and stands in its place from then on; both stay in the file.
 
 use crate::{Store, StoreError, disk::Disk, shared::lock};
 use serde::{Deserialize, Serialize};
@@ -33,8 +34,18 @@ pub(crate) struct Checkpoints {
     path: PathBuf,
     file: File,
     /// By size: where the line begins, and its length.
-    places: Vec<(u64, u64, usize)>,
+    places: Vec<Place>,
     end: u64,
+}
+
+type Place = (u64, u64, usize);
+
+/// Adds the place of the next line, which stands for the one before it if that has the same size.
+fn place(places: &mut Vec<Place>, next: Place) {
+    if places.last().is_some_and(|(size, ..)| *size == next.0) {
+        places.pop();
+    }
+    places.push(next);
 }
 
 /// The whole lines of a file, each with its place; and where the last of them ends.
@@ -53,7 +64,7 @@ fn parse(path: &Path, at: u64, line: &[u8]) -> Result<KeptCheckpoint, StoreError
         .map_err(|_| StoreError::corrupt(path, at, "a line is no checkpoint"))
 }
 
-/// Every checkpoint of a stopped store, oldest first.
+/// Every line of a stopped store's checkpoints, oldest first: of one size there can be more than one.
 ///
 /// # Errors
 /// `Corrupt` for a line that is none, or out of order.
@@ -67,8 +78,8 @@ pub fn read(directory: &Path) -> Result<Vec<KeptCheckpoint>, StoreError> {
     let mut found: Vec<KeptCheckpoint> = Vec::new();
     for (at, line) in lines(&bytes).0 {
         let one = parse(&path, at, line)?;
-        if found.last().is_some_and(|before| one.size <= before.size) {
-            return Err(StoreError::corrupt(&path, at, "the sizes of checkpoints do not rise"));
+        if found.last().is_some_and(|before| one.size < before.size) {
+            return Err(StoreError::corrupt(&path, at, "the sizes of checkpoints fall"));
         }
         found.push(one);
     }
@@ -90,7 +101,7 @@ impl Checkpoints {
         let (found, end) = lines(&bytes);
         let mut places = Vec::with_capacity(found.len());
         for (at, line) in found {
-            places.push((parse(&path, at, line)?.size, at, line.len()));
+            place(&mut places, (parse(&path, at, line)?.size, at, line.len()));
         }
         if end < bytes.len() as u64 {
             disk.truncate(&file, &path, end)?;
@@ -99,8 +110,8 @@ impl Checkpoints {
     }
 
     fn append(&mut self, checkpoint: &KeptCheckpoint) -> Result<(), StoreError> {
-        if self.places.last().is_some_and(|(size, ..)| checkpoint.size <= *size) {
-            return Err(StoreError::bad_value("a checkpoint is not larger than the one before"));
+        if self.places.last().is_some_and(|(size, ..)| checkpoint.size < *size) {
+            return Err(StoreError::bad_value("a checkpoint is smaller than the one before"));
         }
         let mut line = serde_json::to_vec(checkpoint)
             .map_err(|_| StoreError::bad_value("a checkpoint does not encode"))?;
@@ -112,12 +123,12 @@ impl Checkpoints {
             let _ = self.disk.truncate(&self.file, &self.path, self.end);
             return Err(error);
         }
-        self.places.push((checkpoint.size, self.end, line.len()));
+        place(&mut self.places, (checkpoint.size, self.end, line.len()));
         self.end += line.len() as u64;
         Ok(())
     }
 
-    fn at(&self, (_, at, length): (u64, u64, usize)) -> Result<KeptCheckpoint, StoreError> {
+    fn at(&self, (_, at, length): Place) -> Result<KeptCheckpoint, StoreError> {
         let mut line = vec![0; length];
         let read = self.file.read_exact_at(&mut line, at);
         read.map_err(|e| StoreError::io(&self.path, &e))?;
@@ -125,7 +136,7 @@ impl Checkpoints {
     }
 
     /// The first checkpoint of at least this size.
-    fn reaching(&self, size: u64) -> Option<(u64, u64, usize)> {
+    fn reaching(&self, size: u64) -> Option<Place> {
         self.places.get(self.places.partition_point(|(one, ..)| *one < size)).copied()
     }
 }
@@ -140,10 +151,11 @@ impl Store {
         self.disk.sync(&tail.file, &tail.path)
     }
 
-    /// Keeps a checkpoint. Its events are durable already: see [`Store::sync_events`].
+    /// Keeps a checkpoint. Its events are durable already: see [`Store::sync_events`]. One of the last's size takes
+    /// its place.
     ///
     /// # Errors
-    /// What the disk says, and `Corrupt` for one that is not larger than the last.
+    /// What the disk says, and `Corrupt` for one that is smaller than the last.
     pub fn keep_checkpoint(&self, checkpoint: &KeptCheckpoint) -> Result<(), StoreError> {
         lock(&self.checkpoints).append(checkpoint)
     }
@@ -155,6 +167,25 @@ impl Store {
     pub fn last_checkpoint(&self) -> Result<Option<KeptCheckpoint>, StoreError> {
         let kept = lock(&self.checkpoints);
         kept.places.last().map(|place| kept.at(*place)).transpose()
+    }
+
+    /// The newest of the last so many checkpoints that `wanted` takes.
+    ///
+    /// # Errors
+    /// `Corrupt` when the file was changed.
+    pub fn last_checkpoint_that(
+        &self,
+        within: usize,
+        wanted: impl Fn(&KeptCheckpoint) -> bool,
+    ) -> Result<Option<KeptCheckpoint>, StoreError> {
+        let kept = lock(&self.checkpoints);
+        for place in kept.places.iter().rev().take(within) {
+            let one = kept.at(*place)?;
+            if wanted(&one) {
+                return Ok(Some(one));
+            }
+        }
+        Ok(None)
     }
 
     /// The first checkpoint that speaks of at least so many events.

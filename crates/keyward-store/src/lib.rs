@@ -11,6 +11,7 @@
 //! | `journal/NNNNNNNN.seg` | what was acknowledged (`journal/`) |
 //! | `sled/` | what is queried (`tree.rs`, `draft.rs`) |
 //! | `checkpoints` | what the log said of itself, signed (`checkpoints.rs`) |
+//! | `witness/` | what was cosigned last of each other log (`witnessed.rs`) |
 //! | `deks.log` | data-encryption keys (`vault.rs`) |
 //! | `anchor` | how far the journal must go (`anchor.rs`) |
 //! | `clean` | there after a clean stop, empty |
@@ -43,6 +44,7 @@ mod tree;
 mod vault;
 mod verify;
 mod watch;
+mod witnessed;
 mod writer;
 
 pub use checkpoints::{KeptCheckpoint, read as read_checkpoints};

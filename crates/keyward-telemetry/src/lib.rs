@@ -14,6 +14,7 @@ mod observe;
 
 pub use exposition::{CONTENT_TYPE, inventory};
 pub use metrics::{
-    Kind, METRICS, Metric, OTHER, OUTCOMES, SPEC_CLASSES, UNAUTHENTICATED_REASONS, spec_class,
+    Kind, METRICS, Metric, OTHER, OUTCOMES, RESULTS, SPEC_CLASSES, TARGETS,
+    UNAUTHENTICATED_REASONS, spec_class,
 };
 pub use observe::{InFlight, Metrics, Process, StoreCounts};

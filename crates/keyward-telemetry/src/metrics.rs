@@ -78,6 +78,8 @@ metrics! {
         "Events in the event log.";
     LAST_EVENT         = "kms_last_event_timestamp_seconds", Gauge, [],
         "Time of the newest event, in seconds since 1970.";
+    PUBLICATIONS       = "kms_checkpoint_publications_total", Counter, ["target", "result"],
+        "Times that a checkpoint of the event log was told to a file, a webhook or a witness.";
     GUARDRAILS         = "kms_guardrail_policies", Gauge, [],
         "Guardrail policies in force.";
     GUARDRAILS_LOADED  = "kms_guardrails_loaded_timestamp_seconds", Gauge, [],
@@ -137,6 +139,12 @@ pub const fn spec_class(spec: KeySpec) -> &'static str {
         S::Sm2 => "sm2",
     }
 }
+
+/// Values of `target`.
+pub const TARGETS: &[&str] = &["file", "webhook", "witness"];
+
+/// Values of `result`.
+pub const RESULTS: [&str; 2] = ["success", "failure"];
 
 /// Values of `state`.
 pub(crate) const KEY_STATES: &[&str] = KeyState::NAMES;

@@ -55,6 +55,7 @@ pub struct Metrics {
     uncommitted: IntCounter,
     panics: IntCounter,
     keys: IntGaugeVec,
+    publications: IntCounterVec,
     guardrails: IntGauge,
     guardrails_loaded: Gauge,
     guardrails_refused: IntCounter,
@@ -116,6 +117,12 @@ impl Metrics {
                 keys.with_label_values(&[state, class]).set(0);
             }
         }
+        let publications = make.counters(&metrics::PUBLICATIONS);
+        for target in metrics::TARGETS {
+            for result in metrics::RESULTS {
+                publications.with_label_values(&[target, result]).inc_by(0);
+            }
+        }
         Self {
             operations: operations
                 .iter()
@@ -135,6 +142,7 @@ impl Metrics {
             uncommitted: make.counter(&metrics::UNCOMMITTED),
             panics: make.counter(&metrics::PANICS),
             keys,
+            publications,
             guardrails: make.int_gauge(&metrics::GUARDRAILS),
             guardrails_loaded: make.gauge(&metrics::GUARDRAILS_LOADED),
             guardrails_refused: make.counter(&metrics::GUARDRAILS_REFUSED),
@@ -175,6 +183,15 @@ impl Metrics {
     /// Counts a request that panicked.
     pub fn panicked(&self) {
         self.panics.inc();
+    }
+
+    /// Counts a try to tell a checkpoint to others; a target outside of the set is not counted.
+    pub fn published(&self, target: &str, success: bool) {
+        let [told, failed] = metrics::RESULTS;
+        if metrics::TARGETS.contains(&target) {
+            let result = if success { told } else { failed };
+            self.publications.with_label_values(&[target, result]).inc();
+        }
     }
 
     /// Counts a request as under way until the answer is dropped.

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
 use keyward_telemetry::{
-    Kind, METRICS, Metrics, OTHER, OUTCOMES, Process, SPEC_CLASSES, StoreCounts,
+    Kind, METRICS, Metrics, OTHER, OUTCOMES, Process, RESULTS, SPEC_CLASSES, StoreCounts, TARGETS,
     UNAUTHENTICATED_REASONS, spec_class,
 };
 use keyward_types::{ErrorCode, EventSummary, KeySpec, KeyState, Outcome, Timestamp};
@@ -42,6 +42,10 @@ fn busy() -> Metrics {
         metrics.unauthenticated(reason);
     }
     metrics.panicked();
+    for target in ["file", "webhook", "witness", "https://hooks.example.com/secret"] {
+        metrics.published(target, true);
+        metrics.published(target, false);
+    }
     metrics.uncommitted();
     metrics.build_info("1.2.3");
     metrics.keys(
@@ -149,6 +153,8 @@ fn no_label_leaves_its_set() {
                 "reason" => UNAUTHENTICATED_REASONS.contains(&value.as_str()),
                 "state" => KeyState::NAMES.contains(&value.as_str()),
                 "spec_class" => SPEC_CLASSES.contains(&value.as_str()),
+                "target" => TARGETS.contains(&value.as_str()),
+                "result" => RESULTS.contains(&value.as_str()),
                 "version" => value == "1.2.3",
                 "le" => value == "+Inf" || value.parse::<f64>().is_ok(),
                 _ => false,

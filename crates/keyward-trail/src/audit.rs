@@ -3,7 +3,8 @@
 //! Events come in one after another, with the numbers that they are stored under. At every size of which
 //! there is a checkpoint the roots must agree. The first thing that is wrong ends the walk, and is named as
 //! narrowly as checkpoints can: up to where all is as it was signed, and by where it is not. Which event
-//! it is, [`crate::merkle::first_difference`] finds when the tree's stored nodes are at hand.
+//! it is, [`crate::hashes`] finds with the hashes of all events, and [`crate::merkle::first_difference`] when the tree's
+//! stored nodes are at hand.
 //!
 //! Checkpoints are taken as true: verify them first ([`crate::checkpoint::SignedCheckpoint::verify`]).
 //! A log that was cut, or written anew by whoever holds its key, is found by a checkpoint that the log's
@@ -20,22 +21,45 @@ use std::collections::BTreeMap;
 pub enum Finding {
     #[error("two checkpoints of size {size} have different roots: the log told two stories")]
     Forked { size: u64 },
-    #[error("events {first} to {} are missing", next.saturating_sub(1))]
+    #[error("{} removed", events(*first, *next))]
     Missing { first: u64, next: u64 },
     #[error("event {found} stands where event {expected} belongs")]
     OutOfOrder { expected: u64, found: u64 },
+    #[error("{} added: nobody signed that", events(*first, *next))]
+    Added { first: u64, next: u64 },
+    #[error("event {event} is not what was signed: it was changed")]
+    Wrong { event: u64 },
     /// A byte, an event or the order of events; or the whole log is another one.
-    #[error("an event from {good} to {} is not what was signed", size.saturating_sub(1))]
+    #[error(
+        "an event from {good} to {} was changed, removed or added: the checkpoint of size {size} is of other events",
+        size.saturating_sub(1)
+    )]
     Changed {
         /// The events before this one are as they were signed.
         good: u64,
         /// With this many events the log's root is not the checkpoint's.
         size: u64,
     },
-    #[error("the log ends after {found} events, and a checkpoint of size {signed} was signed")]
+    #[error(
+        "events are missing from {found} on: a checkpoint speaks of {signed} events, and the log ends after {found}"
+    )]
     Truncated { found: u64, signed: u64 },
+    #[error(
+        "event {event} is one thing in one signed list and another in the other: the log told two stories"
+    )]
+    TwoStories { event: u64 },
     #[error(transparent)]
     Full(#[from] TreeFull),
+}
+
+/// The events from one to before another, and the verb.
+fn events(first: u64, next: u64) -> String {
+    let last = next.saturating_sub(1);
+    if first == last {
+        format!("event {first} was")
+    } else {
+        format!("events {first} to {last} were")
+    }
 }
 
 /// What holds of a log that was walked to its end.

@@ -5,8 +5,8 @@
 //!   [`withhold`] takes the policy text out for those who may not read it.
 //! - *Proving:* [`merkle`] is the tree over the stored bytes, [`checkpoint`] the log's signed word on its
 //!   size and root, [`proof`] the proof of one event as text, [`audit`] the walk that checks a whole log,
-//!   [`bundle`] a file of proven events, [`witness`] the judgement of somebody who remembers; [`note`] is
-//!   the form of what is signed.
+//!   [`hashes`] what an export needs beside it so that each event is proven, [`bundle`] a file of proven
+//!   events, [`witness`] the judgement of somebody who remembers; [`note`] is the form of what is signed.
 //! - *Showing:* [`files`] is the log as CloudTrail's files, with digests that prove them.
 //!
 //! It stores nothing, signs nothing by itself, and reads no clock: nodes, keys and times come in.
@@ -23,6 +23,7 @@ mod clean;
 mod explain;
 pub mod files;
 mod filter;
+pub mod hashes;
 mod identity;
 pub mod merkle;
 mod name;

@@ -2,6 +2,7 @@
 //!
 //! Source: <https://github.com/aws/aws-kms-xksproxy-api-spec/blob/main/xks_proxy_api_spec.md#error-codes>
 
+use keyward_outbound::is_tls;
 use keyward_types::ProxyFailure;
 use std::io;
 
@@ -51,11 +52,6 @@ pub(crate) fn within_answer(error: io::Error) -> ProxyFailure {
 /// Whether an established connection ended before an answer began.
 pub(crate) fn is_lost(error: &ureq::Error) -> bool {
     matches!(error, ureq::Error::Io(error) if !is_tls(error))
-}
-
-/// A proxy that wants a client certificate says so only after its own part of the handshake.
-fn is_tls(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
 }
 
 #[cfg(test)]

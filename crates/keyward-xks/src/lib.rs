@@ -10,13 +10,12 @@
 
 mod address;
 mod failure;
-mod tls;
 mod wire;
 
 #[cfg(test)]
 mod tests;
 
-pub use tls::{Routes, Trust, TrustError};
+pub use keyward_outbound::{Routes, Trust, TrustError};
 
 use address::{Address, Target};
 use core::{fmt, time::Duration};
@@ -65,7 +64,7 @@ impl XksClient {
     /// # Errors
     /// [`TrustError`] when the additional roots are none.
     pub fn new(clock: Arc<dyn Clock>, trust: Trust, routes: Routes) -> Result<Self, TrustError> {
-        let connector = tls::Connector::new(Arc::clone(&clock), trust, routes)?;
+        let connector = keyward_outbound::Connector::new(Arc::clone(&clock), trust, routes)?;
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .https_only(true)
@@ -80,7 +79,7 @@ impl XksClient {
             .user_agent("keyward")
             .accept("application/json")
             .build();
-        let agent = Agent::with_parts(config, connector, tls::ResolveLater);
+        let agent = Agent::with_parts(config, connector, keyward_outbound::ResolveLater);
         Ok(Self { agent, clock, timeout: TIMEOUT })
     }
 

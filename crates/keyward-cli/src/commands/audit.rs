@@ -1,19 +1,20 @@
 //! `keyward audit`: whether the log and the store are what was written.
 
-use super::{offline, verify_files};
+use super::{exported, offline, verify_files};
 use crate::{
-    args::{Audit, Common, RootKeyArgs},
+    args::{Audit, Common, Verify, WitnessArgs},
     client::{Client, encoded},
     exit::{CliError, Exit},
     output::{self, Format},
 };
 use keyward_engine::log::log_verifier;
-use keyward_server::{StartError, VerifiedLog};
+use keyward_server::{Brought, StartError, VerifiedLog};
 use keyward_store::{SledState, StoreError, Verified};
 use keyward_trail::{
     checkpoint::{SignedCheckpoint, Trust},
+    hashes::EventHashes,
     merkle::{leaf_hash, verify_consistency},
-    note::VerifierKey,
+    note::{KeyKind, VerifierKey},
     proof::Proof,
 };
 use keyward_types::Blob;
@@ -26,15 +27,12 @@ use std::{
 /// 0 when all holds, 9 when anything was changed.
 pub(super) fn audit(common: &Common, command: &Audit) -> Result<Exit, CliError> {
     match command {
-        Audit::Verify { data, checkpoint, root } => verify(common, data, checkpoint, root),
-        Audit::Key => {
-            let answer = Client::new(common).read("/v1/log/key", &[])?;
-            match common.output {
-                Format::Json => output::json(&answer),
-                Format::Text => output::line(text(&answer, "VerifierKey")),
-            }
-            Ok(Exit::Ok)
-        }
+        Audit::Verify(options) => match &options.export {
+            Some(export) => exported::verify(common, export, options),
+            None => verify(common, options),
+        },
+        Audit::Key => key(common, "/v1/log/key"),
+        Audit::WitnessKey => key(common, "/v1/log/witness-key"),
         Audit::Checkpoint => {
             let query = [("new", "true".to_owned())];
             output::text(&Client::new(common).read_text("/v1/log/checkpoint", &query)?);
@@ -45,29 +43,39 @@ pub(super) fn audit(common: &Common, command: &Audit) -> Result<Exit, CliError> 
             output::text(&Client::new(common).read_text(&path, &[])?);
             Ok(Exit::Ok)
         }
-        Audit::CheckProof { file, key, record } => {
-            check_proof(common, file, key, record.as_deref())
+        Audit::CheckProof { file, key, record, witnesses } => {
+            check_proof(common, file, &Trusted::new(key, witnesses)?, record.as_deref())
+        }
+        Audit::Consistent { file, key, witnesses } => {
+            consistent(common, file, &Trusted::new(key, witnesses)?)
         }
         Audit::VerifyFiles { folder, public_key, until } => {
             verify_files::verify_files(common, folder, public_key, until.as_deref())
         }
-        Audit::Consistent { file, key } => consistent(common, file, key),
     }
 }
 
-fn verify(
-    common: &Common,
-    data: &Path,
-    checkpoints: &[PathBuf],
-    root: &RootKeyArgs,
-) -> Result<Exit, CliError> {
-    let mut brought = Vec::new();
-    for file in checkpoints {
-        brought
-            .push(SignedCheckpoint::parse(&read(file)?).map_err(|error| unusable(file, &error))?);
+fn key(common: &Common, path: &str) -> Result<Exit, CliError> {
+    let answer = Client::new(common).read(path, &[])?;
+    match common.output {
+        Format::Json => output::json(&answer),
+        Format::Text => output::line(text(&answer, "VerifierKey")),
     }
+    Ok(Exit::Ok)
+}
+
+fn verify(common: &Common, options: &Verify) -> Result<Exit, CliError> {
+    let data = options.data.as_deref().unwrap_or(Path::new(""));
+    let (witnesses, quorum) = demanded(&options.witnesses)?;
+    let brought = Brought {
+        checkpoints: checkpoints(&options.checkpoint)?,
+        hashes: hashes(&options.hashes)?,
+        witnesses,
+        quorum,
+    };
     let progress = offline::Bar::new();
-    let verified = keyward_server::verify(&offline::config(data, root), &progress, &brought);
+    let verified =
+        keyward_server::verify(&offline::config(data, &options.root), &progress, &brought);
     progress.done();
     match verified {
         Ok(verified) => {
@@ -80,6 +88,21 @@ fn verify(
         ) => Ok(changed(common, &error.to_string())),
         Err(error) => Err(offline::error(&error)),
     }
+}
+
+/// Checkpoints as they were kept; what they are worth is seen later.
+pub(super) fn checkpoints(files: &[PathBuf]) -> Result<Vec<SignedCheckpoint>, CliError> {
+    let parse = |file: &PathBuf| {
+        SignedCheckpoint::parse(&read(file)?).map_err(|error| unusable(file, &error))
+    };
+    files.iter().map(parse).collect()
+}
+
+/// Hashes of events as they were kept.
+pub(super) fn hashes(files: &[PathBuf]) -> Result<Vec<EventHashes>, CliError> {
+    let parse =
+        |file: &PathBuf| EventHashes::parse(&read(file)?).map_err(|error| unusable(file, &error));
+    files.iter().map(parse).collect()
 }
 
 /// Says what does not hold.
@@ -103,22 +126,53 @@ fn text<'v>(value: &'v Value, name: &str) -> &'v str {
     value.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
-pub(super) fn verifier_key(text: &str) -> Result<VerifierKey, CliError> {
-    text.parse().map_err(|error| CliError::new(Exit::Usage, format!("--key: {error}")))
+pub(super) fn verifier_key(name: &str, text: &str) -> Result<VerifierKey, CliError> {
+    text.trim().parse().map_err(|error| CliError::new(Exit::Usage, format!("{name}: {error}")))
 }
 
-/// Trust in one log alone.
-fn trust(key: &VerifierKey) -> Trust<'_> {
-    Trust { origin: key.name(), log: core::slice::from_ref(key), witnesses: &[], quorum: 0 }
+/// The witnesses that are asked for, and how many of them must have signed.
+fn demanded(args: &WitnessArgs) -> Result<(Vec<VerifierKey>, usize), CliError> {
+    let keys = args.witness.iter().map(|text| verifier_key("--witness", text));
+    let keys = keys.collect::<Result<Vec<_>, _>>()?;
+    if keys.iter().any(|key| key.kind() != KeyKind::CosignatureV1) {
+        let words =
+            "--witness: this is a log's key; a witness's is what `audit witness-key` prints";
+        return Err(CliError::new(Exit::Usage, words));
+    }
+    let quorum = args.quorum.unwrap_or(keys.len());
+    Ok((keys, quorum))
+}
+
+/// A log's key and those of its witnesses.
+pub(super) struct Trusted {
+    pub(super) key: VerifierKey,
+    witnesses: Vec<VerifierKey>,
+    quorum: usize,
+}
+
+impl Trusted {
+    pub(super) fn new(key: &str, witnesses: &WitnessArgs) -> Result<Self, CliError> {
+        let key = verifier_key("--key", key)?;
+        let (witnesses, quorum) = demanded(witnesses)?;
+        Ok(Self { key, witnesses, quorum })
+    }
+
+    pub(super) fn trust(&self) -> Trust<'_> {
+        Trust {
+            origin: self.key.name(),
+            log: core::slice::from_ref(&self.key),
+            witnesses: &self.witnesses,
+            quorum: self.quorum,
+        }
+    }
 }
 
 fn check_proof(
     common: &Common,
     file: &Path,
-    key: &str,
+    trusted: &Trusted,
     record: Option<&Path>,
 ) -> Result<Exit, CliError> {
-    let key = verifier_key(key)?;
     let proof = Proof::parse(&read(file)?).map_err(|error| unusable(file, &error))?;
     let record = match record {
         Some(record) => read(record)?,
@@ -128,7 +182,7 @@ fn check_proof(
         }
         None => proof.extra().to_vec(),
     };
-    match proof.verify(&leaf_hash(&record), &trust(&key), &log_verifier) {
+    match proof.verify(&leaf_hash(&record), &trusted.trust(), &log_verifier) {
         Err(error) => Ok(changed(common, &error.to_string())),
         Ok(opened) => {
             let event: Value = serde_json::from_slice(&record).map_err(CliError::failure)?;
@@ -138,7 +192,11 @@ fn check_proof(
                     &json!({"Intact": true, "Number": proof.index(), "Size": size, "Event": event}),
                 ),
                 Format::Text => {
-                    output::note(&format!("event {} of {size} of {}", proof.index(), key.name()));
+                    output::note(&format!(
+                        "event {} of {size} of {}",
+                        proof.index(),
+                        trusted.key.name()
+                    ));
                     output::json(&event);
                 }
             }
@@ -148,11 +206,10 @@ fn check_proof(
 }
 
 /// The running log's own newest checkpoint, held against an older one.
-fn consistent(common: &Common, file: &Path, key: &str) -> Result<Exit, CliError> {
-    let key = verifier_key(key)?;
+fn consistent(common: &Common, file: &Path, trusted: &Trusted) -> Result<Exit, CliError> {
     let verified = |bytes: &[u8]| {
         let parsed = SignedCheckpoint::parse(bytes).map_err(|error| error.to_string())?;
-        let opened = parsed.verify(&trust(&key), &log_verifier);
+        let opened = parsed.verify(&trusted.trust(), &log_verifier);
         opened.map(|opened| opened.checkpoint).map_err(|error| error.to_string())
     };
     let old = match verified(&read(file)?) {
@@ -160,7 +217,12 @@ fn consistent(common: &Common, file: &Path, key: &str) -> Result<Exit, CliError>
         Err(error) => return Err(unusable(file, &error)),
     };
     let client = Client::new(common);
-    let note = client.read_text("/v1/log/checkpoint", &[("new", "true".to_owned())])?;
+    // A new one has no cosignatures yet.
+    let wanted = match trusted.quorum {
+        0 => ("new", "true".to_owned()),
+        quorum => ("cosigned", quorum.to_string()),
+    };
+    let note = client.read_text("/v1/log/checkpoint", &[wanted])?;
     let new = match verified(note.as_bytes()) {
         Ok(new) => new,
         Err(error) => return Ok(changed(common, &error)),

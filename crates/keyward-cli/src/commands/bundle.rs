@@ -223,7 +223,7 @@ pub(super) fn verify(
     checkpoint: &[PathBuf],
     digest: Option<&str>,
 ) -> Result<Exit, CliError> {
-    let key = verifier_key(key)?;
+    let key = verifier_key("--key", key)?;
     let old = checkpoints(checkpoint)?;
     let bundle = match Bundle::parse(&read(file)?) {
         Ok(bundle) => bundle,

@@ -90,6 +90,16 @@ impl Rows {
         }
     }
 
+    /// An event in the very bytes that the log's tree is over.
+    fn written(&mut self, record: &[u8]) -> Result<(), CliError> {
+        match self {
+            Self::Lines { csv: false, .. } => {
+                self.line(str::from_utf8(record).map_err(CliError::failure)?)
+            }
+            _ => self.event(&serde_json::from_slice(record).map_err(CliError::failure)?),
+        }
+    }
+
     fn line(&mut self, text: &str) -> Result<(), CliError> {
         match self {
             Self::Lines { to, .. } => writeln!(to, "{text}").map_err(CliError::failure),
@@ -141,9 +151,12 @@ fn stopped(options: &Export, data: &Path) -> Result<Exit, CliError> {
         let page = store.events(&query).map_err(CliError::failure)?;
         let Some(last) = page.last().map(|event| event.seq) else { break };
         for event in page {
-            rows.event(&serde_json::from_slice(&event.record).map_err(CliError::failure)?)?;
+            rows.written(&event.record)?;
         }
         after = Some(last);
+    }
+    if let Some(file) = &options.hashes {
+        offline::export_hashes(&opened.engine, file)?;
     }
     rows.finish()
 }

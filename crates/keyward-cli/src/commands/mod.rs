@@ -9,6 +9,7 @@ mod doctor;
 mod events;
 mod explain;
 mod export;
+mod exported;
 mod freeze;
 mod history;
 mod lint;

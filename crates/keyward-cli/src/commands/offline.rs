@@ -7,8 +7,10 @@ use crate::{
     exit::{CliError, Exit},
 };
 use indicatif::{ProgressBar, ProgressStyle};
+use keyward_engine::Engine;
 use keyward_server::{Config, StartError};
 use keyward_store::{Progress, Stage, StoreError};
+use keyward_trail::hashes::EventHashes;
 use std::path::Path;
 
 pub(super) fn config(data: &Path, root: &RootKeyArgs) -> Config {
@@ -26,6 +28,14 @@ pub(super) fn error(error: &StartError) -> CliError {
         _ => Exit::Failure,
     };
     CliError::new(exit, error.to_string())
+}
+
+/// The hashes of all events, under a checkpoint that is signed now unless the newest is of all of them.
+pub(super) fn export_hashes(engine: &Engine, file: &Path) -> Result<(), CliError> {
+    let head = engine.checkpoint().map_err(CliError::failure)?;
+    let leaves = engine.event_hashes(head.unverified().size).map_err(CliError::failure)?;
+    let written = std::fs::write(file, EventHashes::new(leaves, head).to_string());
+    written.map_err(|error| CliError::failure(format!("{}: {error}", file.display())))
 }
 
 /// A bar on a terminal, nothing elsewhere.

@@ -13,6 +13,7 @@ use keyward_server::{
         CloudTrailFiles, CryptoChoice, KeyStoreProxies, LogFormat, LogSettings, QuotaSettings,
         RootCredentials, RootKeySource, Secret, TrustedFront,
     },
+    event_log::{EventLogSettings, WitnessRole, WitnessSettings},
     guardrails::GuardrailFolder,
 };
 use serde_json::json;
@@ -56,6 +57,19 @@ pub(super) fn dev(common: &Common, dev: Dev) -> Result<Exit, CliError> {
             connect_to: dev.xks_connect.into_iter().collect(),
             timeout_millis: dev.xks_timeout,
         },
+        event_log: EventLogSettings {
+            checkpoint_seconds: dev.checkpoint_seconds,
+            checkpoint_file: dev.checkpoint_file,
+            webhook: dev.checkpoint_webhook,
+            witnesses: dev
+                .witness
+                .into_iter()
+                .map(|(url, key)| WitnessSettings { url, key })
+                .collect(),
+            quorum: dev.witness_quorum,
+            ..EventLogSettings::default()
+        },
+        witness: WitnessRole { logs: dev.witness_log },
         workers: dev.workers.unwrap_or(0),
         log: LogSettings { filter: "warn".to_owned(), ..LogSettings::default() },
         ..Config::dev()

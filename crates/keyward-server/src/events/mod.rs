@@ -117,10 +117,17 @@ pub(crate) const ROUTES: &[Route] = &[
         content_type: answer::JSON,
     },
     Route {
+        name: "GetWitnessKey",
+        path: "/v1/log/witness-key",
+        summary: "The public key under which this service cosigns checkpoints of other logs",
+        query: &[],
+        content_type: answer::JSON,
+    },
+    Route {
         name: "GetLogCheckpoint",
         path: "/v1/log/checkpoint",
         summary: "The log's newest checkpoint, a signed note (c2sp.org/tlog-checkpoint)",
-        query: &["new"],
+        query: &["new", "cosigned"],
         content_type: answer::TEXT,
     },
     Route {

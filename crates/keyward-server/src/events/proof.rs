@@ -17,6 +17,7 @@ use serde_json::json;
 pub(super) fn configure(config: &mut ServiceConfig) {
     config
         .route("/v1/log/key", web::get().to(key))
+        .route("/v1/log/witness-key", web::get().to(witness_key))
         .route("/v1/log/checkpoint", web::get().to(checkpoint))
         .route("/v1/log/consistency", web::get().to(consistency))
         .route("/v1/log/proof/{id}", web::get().to(proof));
@@ -31,14 +32,38 @@ async fn key(request: HttpRequest, doors: Data<Doors>) -> HttpResponse {
     .await
 }
 
-/// The newest checkpoint; one is signed now when there is none, or when `new` asks for it.
+/// The key under which this service cosigns for other logs, whether it is set up to or not.
+async fn witness_key(request: HttpRequest, doors: Data<Doors>) -> HttpResponse {
+    answered(&request, &doors, LIST, |_, _| {
+        let key = doors.engine.witness_key()?;
+        let body = json!({"Name": key.name(), "VerifierKey": key.to_string()});
+        Ok((answer::JSON, body.to_string().into_bytes()))
+    })
+    .await
+}
+
+/// The newest checkpoint; one is signed now when there is none, or when `new` asks for it. With `cosigned`, the newest
+/// that so many witnesses have signed.
 async fn checkpoint(request: HttpRequest, doors: Data<Doors>) -> HttpResponse {
     answered(&request, &doors, LIST, |_, _| {
+        if let Some(text) = value(&request, "cosigned") {
+            let words = "cosigned must be a number of witnesses";
+            let witnesses = text.parse().map_err(|_| KmsError::validation(words))?;
+            let cosigned = doors.engine.last_cosigned(witnesses)?.ok_or_else(|| {
+                let words = format!("No checkpoint is cosigned by {witnesses} witnesses yet");
+                KmsError::new(ErrorCode::NotFound, words)
+            })?;
+            return Ok((answer::TEXT, cosigned.to_string().into_bytes()));
+        }
         let asked = value(&request, "new").is_some_and(|value| value != "false");
         let last = if asked { None } else { doors.engine.last_checkpoint()? };
         let note = match last {
             Some(last) => last,
-            None => doors.engine.checkpoint()?,
+            None => {
+                let signed = doors.engine.checkpoint()?;
+                doors.publisher.iter().for_each(|publisher| publisher.wake());
+                signed
+            }
         };
         Ok((answer::TEXT, note.to_string().into_bytes()))
     })

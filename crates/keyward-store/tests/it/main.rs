@@ -6,6 +6,8 @@ mod house;
 #[cfg(test)]
 mod basics;
 #[cfg(test)]
+mod checkpoints;
+#[cfg(test)]
 mod concurrency;
 #[cfg(test)]
 mod damage;

@@ -1,4 +1,4 @@
-//! Connections: a name is looked up, a socket opened, and TLS spoken on it.
+//! TLS connections: a name is looked up, a socket opened, and TLS spoken on it.
 //!
 //! ureq could do all of it, but would look a name up also for a connection that is open already, and
 //! would tell less of what failed. Its parts for this are `unversioned`: a new ureq may ask for changes here.
@@ -6,6 +6,7 @@
 //! INVARIANT: no certificate is accepted that is not under a trusted root, of now by the `Clock`, and for
 //! the name that was asked for.
 
+use crate::post::free;
 use core::fmt;
 use keyward_types::Clock;
 use rustls::{
@@ -16,7 +17,7 @@ use rustls::{
 };
 use std::{
     collections::BTreeMap,
-    io::{Read as _, Write as _},
+    io::{self, Read as _, Write as _},
     net::SocketAddr,
     sync::Arc,
     time::Duration,
@@ -35,7 +36,7 @@ use ureq::{
     },
 };
 
-/// Whose word is taken for who a proxy is.
+/// Whose word is taken for who somebody is.
 #[derive(Clone, Debug)]
 pub enum Trust {
     /// The public certificate authorities that Mozilla lists.
@@ -58,10 +59,11 @@ pub enum TrustError {
     Setup(String),
 }
 
-/// Opens a TLS connection to a proxy.
-pub(crate) struct Connector {
+/// Opens TLS connections.
+pub struct Connector {
     config: Arc<ClientConfig>,
     routes: Routes,
+    guarded: bool,
 }
 
 /// Where to connect for a host instead of to what its name leads to. The name is still the one that is asked
@@ -69,18 +71,24 @@ pub(crate) struct Connector {
 pub type Routes = BTreeMap<String, SocketAddr>;
 
 impl Connector {
-    pub(crate) fn new(
-        clock: Arc<dyn Clock>,
-        trust: Trust,
-        routes: Routes,
-    ) -> Result<Self, TrustError> {
+    /// `clock` judges certificates.
+    ///
+    /// # Errors
+    /// [`TrustError`] when the additional roots are none.
+    pub fn new(clock: Arc<dyn Clock>, trust: Trust, routes: Routes) -> Result<Self, TrustError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let config = ClientConfig::builder_with_details(provider, Arc::new(Time(clock)))
             .with_safe_default_protocol_versions()
             .map_err(|error| TrustError::Setup(error.to_string()))?
             .with_root_certificates(roots(trust)?)
             .with_no_client_auth();
-        Ok(Self { config: Arc::new(config), routes })
+        Ok(Self { config: Arc::new(config), routes, guarded: false })
+    }
+
+    /// Connects to no address of [`crate::is_guarded`].
+    #[must_use]
+    pub fn guarded(self) -> Self {
+        Self { guarded: true, ..self }
     }
 
     fn handshake(
@@ -120,7 +128,9 @@ impl Connects for Connector {
             _ => Error::ConnectionFailed,
         };
         let host = details.uri.host().unwrap_or_default();
-        let name = ServerName::try_from(host.to_owned()).map_err(|_| Error::HostNotFound)?;
+        // An IPv6 address stands in brackets in a URL, and without them everywhere else.
+        let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let name = ServerName::try_from(bare).map_err(|_| Error::HostNotFound)?;
         let addrs = match self.routes.get(host) {
             Some(route) => {
                 let mut addrs = DefaultResolver::default().empty();
@@ -131,6 +141,7 @@ impl Connects for Connector {
                 .resolve(details.uri, details.config, left(details))
                 .map_err(unreachable)?,
         };
+        let addrs = if self.guarded { free(&addrs)? } else { addrs };
         let resolved = ConnectionDetails {
             uri: details.uri,
             addrs,
@@ -158,7 +169,7 @@ impl fmt::Debug for Connector {
 
 /// Finds nothing: a name is looked up by the [`Connector`], when there is something to connect.
 #[derive(Debug)]
-pub(crate) struct ResolveLater;
+pub struct ResolveLater;
 
 impl Resolver for ResolveLater {
     fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
@@ -167,7 +178,7 @@ impl Resolver for ResolveLater {
 }
 
 /// A TLS connection whose handshake is done.
-pub(crate) struct Tls {
+pub struct Tls {
     buffers: LazyBuffers,
     stream: StreamOwned<ClientConnection, TransportAdapter>,
 }
@@ -219,6 +230,11 @@ impl fmt::Debug for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Time")
     }
+}
+
+/// Whether TLS is what failed. Who wants a client certificate says so only after its own part of the handshake.
+pub fn is_tls(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
 }
 
 /// What is left of the time to connect.
