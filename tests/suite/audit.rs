@@ -167,6 +167,14 @@ fn a_proof_holds_for_its_event_and_key_alone() {
         "extra eyJldmVudFZlcnNpb24iOiIxLjEy",
     );
     assert_eq!(check(&event, key.trim()).0, Some(9));
+    // Whoever wants a witness's word is not content with the log's own.
+    let cosigner = text(&keyward(Some(&service), &["audit", "witness-key"]));
+    let file = proof.to_str().unwrap();
+    let demand = ["--key", key.trim(), "--witness", cosigner.trim(), "-o", "json"];
+    let output = keyward(None, &[&["audit", "check-proof", file][..], &demand].concat());
+    assert_eq!(output.status.code(), Some(9));
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(said["Problem"], json!("1 witnesses are needed, and 0 have signed"));
     let other = Service::start(&home.path().join("other"));
     let stranger = text(&keyward(Some(&other), &["audit", "key"]));
     assert_eq!(check(&proof, stranger.trim()).0, Some(9));
