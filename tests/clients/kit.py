@@ -463,9 +463,14 @@ class World:
         return found[0]
 
     def all_events(self):
-        """Every account's, each event once."""
+        """Every account's, each event once. Copies for the owners of keys are told by the events that they share."""
         by_id = {event["eventID"]: event for reader in self.readers for event in self._events_of(reader)}
-        return list(by_id.values())
+        copies = [event for event in by_id.values() if event["userIdentity"].get("type") == "AWSAccount"]
+        own = [event for event in by_id.values() if event["userIdentity"].get("type") != "AWSAccount"]
+        shared = {(event["sharedEventID"], event["requestID"]) for event in own if "sharedEventID" in event}
+        orphans = [copy for copy in copies if (copy.get("sharedEventID"), copy["requestID"]) not in shared]
+        equal(orphans, [], "copies of no event")
+        return own
 
     def check(self):
         """The promises that hold after every story."""
