@@ -4,7 +4,7 @@
 use crate::rest::decoded;
 use keyward_trail::{
     Filter,
-    query::{Field, Moment, Query, Term, filed_as, filed_as_many, is_filed},
+    query::{Field, Moment, Query, Term, filed_as, is_filed},
 };
 use keyward_types::{KmsError, Timestamp};
 
@@ -80,7 +80,7 @@ impl Asked {
             .clauses
             .iter()
             .filter(|clause| clause.iter().all(|term| told(&term.field)))
-            .map(|clause| clause.iter().map(filed_as).chain([filed_as_many()]).collect())
+            .map(|clause| filed_as(clause))
             .collect();
         let complete = narrowing.complete && clauses.len() == asked && !self.reads_records;
         (clauses, complete)

@@ -25,7 +25,7 @@ use actix_web::{
 };
 use asked::Asked;
 use keyward_engine::Engine;
-use keyward_store::{EventQuery, StoredEvent};
+use keyward_store::{EventQuery, Store, StoredEvent};
 use keyward_trail::query::log_term;
 use keyward_types::{Caller, ErrorCode, KmsError, Timestamp};
 use permission::Action;
@@ -364,6 +364,14 @@ fn whole_second(time: Timestamp) -> Timestamp {
     Timestamp(Timestamp::from_seconds(time.seconds()).0.saturating_add(999))
 }
 
+/// An event by its own id or its request's, whosever it is.
+fn named(store: &Store, id: Uuid) -> Result<Option<StoredEvent>, KmsError> {
+    match store.event_by_id(id).map_err(KmsError::internal)? {
+        Some(event) => Ok(Some(event)),
+        None => store.event_by_request_id(id).map_err(KmsError::internal),
+    }
+}
+
 /// The same for events that are named by their ids.
 fn of_ids(
     engine: &Engine,
@@ -376,12 +384,7 @@ fn of_ids(
     let store = engine.store();
     let mut found: Vec<StoredEvent> = Vec::new();
     for id in ids.iter().filter_map(|id| Uuid::parse_str(id).ok()) {
-        let by_id = store.event_by_id(id).map_err(KmsError::internal)?;
-        let event = match by_id {
-            Some(event) => Some(event),
-            None => store.event_by_request_id(id).map_err(KmsError::internal)?,
-        };
-        found.extend(event.filter(|event| asked.is_beyond(event.seq)));
+        found.extend(named(store, id)?.filter(|event| asked.is_beyond(event.seq)));
     }
     found.sort_by_key(|event| core::cmp::Reverse(event.seq));
     found.dedup_by_key(|event| event.seq);
@@ -445,11 +448,7 @@ fn found(doors: &Doors, caller: &Caller, id: &str) -> Result<(StoredEvent, Value
     };
     let uuid = Uuid::parse_str(id).map_err(|_| missing())?;
     let store = doors.engine.store();
-    let event = match store.event_by_id(uuid).map_err(KmsError::internal)? {
-        Some(event) => Some(event),
-        None => store.event_by_request_id(uuid).map_err(KmsError::internal)?,
-    };
-    let event = event.ok_or_else(missing)?;
+    let event = named(store, uuid)?.ok_or_else(missing)?;
     let record: Value = serde_json::from_slice(&event.record).map_err(KmsError::internal)?;
     if is_of(&record, caller.account.as_str()) { Ok((event, record)) } else { Err(missing()) }
 }

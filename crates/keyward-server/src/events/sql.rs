@@ -16,7 +16,7 @@ use keyward_sql::{
     Answer, EventSource, Page, Question, Scan, SourceError, SourceEvent, SqlError, Term,
 };
 use keyward_store::{EventQuery, StoredEvent};
-use keyward_trail::query::{Field, Query, Term as QueryTerm, filed_as, filed_as_many, log_term};
+use keyward_trail::query::{Field, Query, Term as QueryTerm, filed_as, log_term};
 use keyward_types::{Caller, ErrorCode, KmsError, Timestamp};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -204,6 +204,5 @@ fn clause(term: &Term) -> Option<Vec<u64>> {
     };
     let query = Query::new().with(QueryTerm::counted(&field, value)?);
     let clauses = query.narrowing(Timestamp(0)).clauses;
-    let clause = clauses.first()?;
-    Some(clause.iter().map(filed_as).chain([filed_as_many()]).collect())
+    clauses.first().map(|clause| filed_as(clause))
 }

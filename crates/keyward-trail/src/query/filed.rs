@@ -26,13 +26,14 @@ pub fn is_filed(field: &Field) -> bool {
     !matches!(field, Field::Id | Field::ReadOnly | Field::Agent | Field::Text)
 }
 
-/// The digest of a term, as events are filed under it.
-pub fn filed_as(wanted: &IndexTerm) -> u64 {
-    digest(&wanted.field, &wanted.value)
+/// The digests of a clause: events that have any of its terms are filed under one of them.
+pub fn filed_as(clause: &[IndexTerm]) -> Vec<u64> {
+    let of = |wanted: &IndexTerm| digest(&wanted.field, &wanted.value);
+    clause.iter().map(of).chain([filed_as_many()]).collect()
 }
 
 /// The digest under which an event with too many terms is found.
-pub fn filed_as_many() -> u64 {
+fn filed_as_many() -> u64 {
     term(MANY.0, MANY.1)
 }
 
