@@ -21,7 +21,6 @@ use keyward_trail::{
     note::{KeyKind, VerifierKey},
 };
 use keyward_types::Entropy as _;
-use std::cell::RefCell;
 use subtle::ConstantTimeEq as _;
 
 /// What was found whole.
@@ -69,18 +68,17 @@ pub fn verify(
         key = keyring.log_key().ok().map(|key| key.public());
         Ok(keyring.sealer())
     };
-    let log = RefCell::new(Log::default());
+    let mut log = Log::default();
     let store = Store::verify_each(
         &wiring::options(config, &directory),
         sealer_for,
         progress,
-        &mut |_, record| log.borrow_mut().take(record),
+        &mut |_, record| log.take(record),
     )?;
     let public = key.ok_or_else(|| StartError::RootKey("the log's key was not made".to_owned()))?;
     let origin = log_origin(&header.store_id);
     let key = VerifierKey::new(&origin, KeyKind::Ed25519, public)
         .map_err(|error| StartError::Log(error.to_string()))?;
-    let log = log.into_inner();
     let checkpoints = hold_against(&log.leaves, &key, &read_checkpoints(&directory)?, brought)?;
     Ok(VerifiedLog { store, root: log.frontier.root(), checkpoints })
 }
