@@ -98,20 +98,37 @@ impl BlockHead {
     }
 }
 
+fn damaged() -> StoreError {
+    StoreError::bad_value("an event block does not decode")
+}
+
 /// Compresses the events of one group.
 pub(crate) fn pack(events: &[PackedEvent]) -> Vec<u8> {
     let mut raw = Vec::with_capacity(events.iter().map(|event| event.record.len() + 128).sum());
     for event in events {
         event.write(&mut raw);
     }
-    lz4_flex::compress_prepend_size(&raw)
+    compress(&raw)
+}
+
+/// Compresses the bytes of events.
+pub(crate) fn compress(raw: &[u8]) -> Vec<u8> {
+    lz4_flex::compress_prepend_size(raw)
+}
+
+/// The inverse of [`compress`].
+pub(crate) fn decompress(packed: &[u8]) -> Result<Vec<u8>, StoreError> {
+    lz4_flex::decompress_size_prepended(packed).map_err(|_| damaged())
 }
 
 /// The inverse of [`pack`].
 pub(crate) fn unpack(packed: &[u8], count: u32) -> Result<Vec<PackedEvent>, StoreError> {
-    let damaged = || StoreError::bad_value("an event block does not decode");
-    let raw = lz4_flex::decompress_size_prepended(packed).map_err(|_| damaged())?;
-    let mut cursor = Cursor(&raw);
+    parse(&decompress(packed)?, count)
+}
+
+/// The events that so many bytes are.
+pub(crate) fn parse(raw: &[u8], count: u32) -> Result<Vec<PackedEvent>, StoreError> {
+    let mut cursor = Cursor(raw);
     let events: Vec<_> = (0..count)
         .map(|_| PackedEvent::parse(&mut cursor))
         .collect::<Option<_>>()

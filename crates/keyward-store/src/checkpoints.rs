@@ -109,6 +109,11 @@ impl Checkpoints {
         Ok(Self { disk, path, file, places, end })
     }
 
+    /// The sizes of all that were kept, rising.
+    pub(crate) fn sizes(&self) -> Vec<u64> {
+        self.places.iter().map(|(size, ..)| *size).collect()
+    }
+
     fn append(&mut self, checkpoint: &KeptCheckpoint) -> Result<(), StoreError> {
         if self.places.last().is_some_and(|(size, ..)| checkpoint.size < *size) {
             return Err(StoreError::bad_value("a checkpoint is smaller than the one before"));

@@ -10,6 +10,7 @@ use crate::{
     codec::{Held, encode},
     payload::Op,
     shared::{Meta, PIECE_BYTES, Shared, entry_digest, key_place, piece_keys, split},
+    terms::Bits,
     tree::{self, Kind},
 };
 use keyward_types::{
@@ -438,7 +439,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn set(&mut self, key: Vec<u8>, value: Vec<u8>) -> Result<(), StoreError> {
+    pub(crate) fn set(&mut self, key: Vec<u8>, value: Vec<u8>) -> Result<(), StoreError> {
         self.subtract(&key)?;
         self.meta.entries += 1;
         self.meta.digest = self.meta.digest.wrapping_add(entry_digest(&key, &value));
@@ -446,7 +447,7 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    fn unset(&mut self, key: &[u8]) -> Result<(), StoreError> {
+    pub(crate) fn unset(&mut self, key: &[u8]) -> Result<(), StoreError> {
         if self.subtract(key)? {
             self.overlay.insert(key.to_vec(), None);
         }
@@ -492,6 +493,33 @@ impl<'a> Draft<'a> {
             self.append(tree::event_piece(head.first, number), piece.to_vec());
         }
         self.meta.events = head.next();
+    }
+
+    /// Takes out the block whose first event has this number.
+    pub(crate) fn remove_block(&mut self, first: u64) -> Result<(), StoreError> {
+        let mut piece = 0;
+        loop {
+            let key = tree::event_piece(first, piece);
+            if self.raw(&key)?.is_none() {
+                return Ok(());
+            }
+            self.unset(&key)?;
+            piece = piece.saturating_add(1);
+        }
+    }
+
+    /// Says that these events of a bucket no longer have a term. That of the open bucket is not in sled.
+    pub(crate) fn clear_term(&mut self, key: Vec<u8>, gone: &Bits) -> Result<(), StoreError> {
+        let Some(value) = self.raw(&key)? else { return Ok(()) };
+        let bits = Bits::parse(&value).ok_or_else(|| StoreError::bad_value("an index entry"))?;
+        let rest = bits.without(gone);
+        if rest.is_empty() { self.unset(&key) } else { self.set(key, rest.bytes()) }
+    }
+
+    /// The batch of a draft that is no commit's.
+    pub(crate) fn finish_as_it_is(self) -> Result<Finished, StoreError> {
+        let (sequence, chain) = (self.meta.sequence, self.meta.chain);
+        self.finish(sequence, chain)
     }
 
     /// Takes in entries that are new, such as those of a bucket that was filled.

@@ -31,12 +31,18 @@ pub enum StoreError {
     /// Something on disk is not what was written.
     #[error("{place} is damaged at byte {offset}: {what}")]
     Corrupt { place: String, offset: u64, what: String },
+    /// An event that left the log with its segment.
+    #[error("event {event} left the log by its retention")]
+    Gone { event: u64 },
     /// Acknowledged data is missing. The store is not served.
     #[error("acknowledged data is missing: {0}")]
     Lost(String),
     /// The directory holds no store.
     #[error("there is no store in {0}")]
     Absent(String),
+    /// No such segment is in the journal, or it is not closed, or not sealed.
+    #[error("segment {0} is not in the journal in that form")]
+    NoSegment(u32),
     /// The directory holds a store already, or something else.
     #[error("{0} is not empty")]
     Occupied(String),

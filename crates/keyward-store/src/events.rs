@@ -61,7 +61,12 @@ impl EventQuery {
 }
 
 impl Store {
-    /// The number of events in the log, which is the number of the next one.
+    /// The number of the first event that is still there: those before it left by retention.
+    pub fn first_event(&self) -> u64 {
+        self.shared.first_event()
+    }
+
+    /// The number of events that were ever in the log, which is the number of the next one.
     pub fn events_total(&self) -> u64 {
         self.shared.events.load(Ordering::Acquire)
     }
@@ -71,10 +76,19 @@ impl Store {
     /// # Errors
     /// `Corrupt` when a block is not what was written.
     pub fn events(&self, query: &EventQuery) -> Result<Vec<StoredEvent>, StoreError> {
-        let mut span = Span { from: 0, to: self.events_total() };
+        // An event that leaves while it is looked for is as one that was gone before.
+        loop {
+            if let Some(found) = self.shared.unless_gone(self.events_once(query))? {
+                return Ok(found);
+            }
+        }
+    }
+
+    fn events_once(&self, query: &EventQuery) -> Result<Vec<StoredEvent>, StoreError> {
+        let mut span = Span { from: self.first_event(), to: self.events_total() };
         match query.after {
             Some(after) if query.newest_first => span.to = span.to.min(after),
-            Some(after) => span.from = after.saturating_add(1),
+            Some(after) => span.from = span.from.max(after.saturating_add(1)),
             None => {}
         }
         if let Some(from) = query.from {
@@ -173,6 +187,18 @@ impl Store {
         &self,
         id: uuid::Uuid,
         is_it: impl Fn(&PackedEvent) -> bool,
+    ) -> Result<Option<StoredEvent>, StoreError> {
+        loop {
+            if let Some(found) = self.shared.unless_gone(self.by_uuid_once(id, &is_it))? {
+                return Ok(found);
+            }
+        }
+    }
+
+    fn by_uuid_once(
+        &self,
+        id: uuid::Uuid,
+        is_it: &impl Fn(&PackedEvent) -> bool,
     ) -> Result<Option<StoredEvent>, StoreError> {
         let [a, b, c, d, e, f, ..] = *id.as_bytes();
         let time = i64::from_be_bytes([0, 0, a, b, c, d, e, f]);
@@ -375,12 +401,15 @@ impl Shared {
     pub(crate) fn block_of(&self, event: u64) -> Result<(BlockHead, Vec<u8>), StoreError> {
         let found = self.find_block(event);
         if matches!(found, Err(StoreError::Corrupt { .. })) {
+            if event < self.first_event() {
+                return Err(StoreError::Gone { event });
+            }
             self.suspect();
         }
         found
     }
 
-    fn find_block(&self, event: u64) -> Result<(BlockHead, Vec<u8>), StoreError> {
+    pub(crate) fn find_block(&self, event: u64) -> Result<(BlockHead, Vec<u8>), StoreError> {
         let missing = || StoreError::bad_value(format!("event {event} is missing"));
         let up_to = tree::event_piece(event, u16::MAX);
         let last =
@@ -401,6 +430,14 @@ impl Shared {
             );
         }
         Ok((head, sealed))
+    }
+
+    /// `None` where an event left while it was looked for, so that it is to be looked again.
+    fn unless_gone<T>(&self, found: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+        match found {
+            Err(StoreError::Gone { event }) if event < self.first_event() => Ok(None),
+            found => found.map(Some),
+        }
     }
 
     pub(crate) fn open_block(
@@ -430,7 +467,7 @@ impl Shared {
     /// The number of the first event of the first block that ends at or after this time, found by halving;
     /// `total` when there is none.
     fn first_not_before(&self, time: i64, total: u64) -> Result<u64, StoreError> {
-        let (mut low, mut high) = (0, total);
+        let (mut low, mut high) = (self.first_event().min(total), total);
         while low < high {
             let middle = low + (high - low) / 2;
             let (head, _) = self.block_of(middle)?;

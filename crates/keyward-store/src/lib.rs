@@ -9,6 +9,8 @@
 //! |---|---|
 //! | `store.json` | what must be known before the root key is (`header.rs`) |
 //! | `journal/NNNNNNNN.seg` | what was acknowledged (`journal/`) |
+//! | `journal/NNNNNNNN.sealed` | the same, closed for good, small and signed (`journal/sealed.rs`) |
+//! | `journal/base` | what segments that left came to (`base.rs`) |
 //! | `sled/` | what is queried (`tree.rs`, `draft.rs`) |
 //! | `checkpoints` | what the log said of itself, signed (`checkpoints.rs`) |
 //! | `witness/` | what was cosigned last of each other log (`witnessed.rs`) |
@@ -21,6 +23,7 @@
 //! INVARIANT: sled's types do not leave this crate.
 
 mod anchor;
+mod base;
 mod block;
 mod bytes;
 mod checkpoints;
@@ -32,11 +35,14 @@ mod events;
 pub mod harden;
 mod header;
 mod journal;
+mod leaving;
+mod ledger;
 mod merkle;
 mod open;
 mod options;
 mod payload;
 mod reads;
+mod replay;
 mod shared;
 mod terms;
 mod ticket;
@@ -52,11 +58,12 @@ pub use disk::{DiskCall, DiskHook, Verdict};
 pub use error::StoreError;
 pub use events::{EventQuery, StoredEvent};
 pub use header::StoreHeader;
+pub use journal::sealed::{SealedSegment, SegmentFacts, Sign};
 pub use open::{Finding, NewStore, Opened};
 pub use options::{Durability, Options, Patience, Progress, Silent, Stage};
 pub use reads::Identities;
 pub use ticket::{Receipt, Ticket};
-pub use verify::{EachRecord, SledState, Verified};
+pub use verify::{EachRecord, Earlier, SledState, Verified};
 
 use anchor::{Anchor, Anchored};
 use disk::Disk;
@@ -107,6 +114,8 @@ pub struct Store {
     anchor: Arc<Mutex<Anchor>>,
     tail: writer::SharedTail,
     checkpoints: Mutex<checkpoints::Checkpoints>,
+    /// Held while segments are sealed or leave.
+    segments: Mutex<()>,
     alarm: Arc<Alarm>,
     writer: Option<JoinHandle<Appender>>,
     background: Option<JoinHandle<()>>,

@@ -1,8 +1,9 @@
 //! The event log's Merkle tree, as far as it is kept: the roots of full buckets of 1,024 events, and what stands above
 //! them. What is below is made from the events when it is asked for.
 //!
-//! So a bucket costs two nodes of 32 bytes, and a proof reads two buckets at most. Proofs themselves, and what a root
-//! is worth, are not this crate's business: it answers single nodes.
+//! So a bucket costs two nodes of 32 bytes, and a proof reads two buckets at most. Of events that left the log there is
+//! what `base.rs` keeps. Proofs themselves, and what a root is worth, are not this crate's business: it answers single
+//! nodes.
 //!
 //! INVARIANT: a node is written once, in the batch that fills its last bucket.
 //! Source: <https://www.rfc-editor.org/rfc/rfc6962#section-2.1>
@@ -20,7 +21,7 @@ use std::sync::Arc;
 pub(crate) type Hash = [u8; 32];
 
 /// The level of a full bucket's root; events are leaves, at level 0.
-const BUCKET_LEVEL: u8 = 10;
+pub(crate) const BUCKET_LEVEL: u8 = 10;
 const _: () = assert!(1 << BUCKET_LEVEL == BUCKET_EVENTS, "a bucket is a whole subtree");
 
 /// The leaves of the buckets that were read last, so that the many nodes of one proof read a bucket once.
@@ -52,42 +53,74 @@ pub(crate) fn root(hashes: &[Hash]) -> Option<Hash> {
 pub(crate) struct Edge(Vec<Hash>);
 
 impl Edge {
-    /// Takes in the root of the next bucket; answers the entries of the nodes that it completes.
-    pub(crate) fn push(&mut self, bucket: u64, root: Hash) -> Vec<(Vec<u8>, Vec<u8>)> {
+    /// Takes in the root of the next bucket; answers the nodes that it completes, by level and index.
+    pub(crate) fn take_in(&mut self, bucket: u64, root: Hash) -> Vec<((u8, u64), Hash)> {
         let (mut level, mut index, mut hash) = (BUCKET_LEVEL, bucket, root);
-        let mut entries = vec![(tree::tree_node(level, index), hash.to_vec())];
+        let mut nodes = vec![((level, index), hash)];
         while index % 2 == 1
             && let Some(left) = self.0.pop()
         {
             hash = node(&left, &hash);
             (level, index) = (level + 1, index / 2);
-            entries.push((tree::tree_node(level, index), hash.to_vec()));
+            nodes.push(((level, index), hash));
         }
         self.0.push(hash);
-        entries
+        nodes
     }
 
-    /// The edge when so many buckets were full.
-    pub(crate) fn at(shared: &Shared, buckets: u64) -> Result<Self, StoreError> {
+    /// The same, as entries of sled.
+    pub(crate) fn push(&mut self, bucket: u64, root: Hash) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let nodes = self.take_in(bucket, root).into_iter();
+        nodes.map(|((level, index), hash)| (tree::tree_node(level, index), hash.to_vec())).collect()
+    }
+
+    /// The edge when so many buckets were full, of the nodes that `kept` answers.
+    pub(crate) fn of(
+        buckets: u64,
+        kept: impl Fn(u8, u64) -> Result<Option<Hash>, StoreError>,
+    ) -> Result<Self, StoreError> {
         let mut edge = Vec::new();
         let mut done = 0;
         for bit in (0..u64::BITS).rev().filter(|bit| buckets >> bit & 1 == 1) {
             let level = BUCKET_LEVEL + u8::try_from(bit).unwrap_or(u8::MAX - BUCKET_LEVEL);
             let missing = || StoreError::bad_value("a node of the log's tree is missing");
-            edge.push(shared.kept_node(level, done >> bit)?.ok_or_else(missing)?);
+            edge.push(kept(level, done >> bit)?.ok_or_else(missing)?);
             done += 1 << bit;
         }
         Ok(Self(edge))
     }
 }
 
+/// A node of which perhaps only parts were kept: itself, or what stands below it.
+pub(crate) fn composed(
+    level: u8,
+    index: u64,
+    kept: &impl Fn(u8, u64) -> Result<Option<Hash>, StoreError>,
+) -> Result<Option<Hash>, StoreError> {
+    if let Some(hash) = kept(level, index)? {
+        return Ok(Some(hash));
+    }
+    let Some(below) = level.checked_sub(1) else { return Ok(None) };
+    let Some(left) = composed(below, 2 * index, kept)? else { return Ok(None) };
+    Ok(composed(below, 2 * index + 1, kept)?.map(|right| node(&left, &right)))
+}
+
 impl Shared {
-    /// A node at or above a bucket's root.
-    fn kept_node(&self, level: u8, index: u64) -> Result<Option<Hash>, StoreError> {
+    /// A node that was kept: at or above a bucket's root, or of events that left.
+    pub(crate) fn kept_node(&self, level: u8, index: u64) -> Result<Option<Hash>, StoreError> {
         let Some(value) = self.raw(&tree::tree_node(level, index))? else { return Ok(None) };
         let hash = value.as_ref().try_into();
         hash.map(Some)
             .map_err(|_| StoreError::bad_value("a node of the log's tree has no 32 bytes"))
+    }
+
+    /// The leaves of events of one bucket that left.
+    pub(crate) fn kept_leaves(&self, from: u64, to: u64) -> Result<Vec<Hash>, StoreError> {
+        let mut leaves = Vec::with_capacity(1 << BUCKET_LEVEL);
+        for event in from..to {
+            leaves.push(self.kept_node(0, event)?.ok_or(StoreError::Gone { event })?);
+        }
+        Ok(leaves)
     }
 
     /// The leaves of a full bucket.
@@ -95,8 +128,9 @@ impl Shared {
         if let Some(leaves) = self.leaves.get(&bucket) {
             return Ok(leaves);
         }
-        let (mut at, end) = (bucket * BUCKET_EVENTS, (bucket + 1) * BUCKET_EVENTS);
-        let mut leaves = Vec::with_capacity(1 << BUCKET_LEVEL);
+        let (first, end) = (bucket * BUCKET_EVENTS, (bucket + 1) * BUCKET_EVENTS);
+        let mut at = self.first_event().clamp(first, end);
+        let mut leaves = self.kept_leaves(first, at)?;
         while at < end {
             let (head, sealed) = self.block_of(at)?;
             let events = self.open_block(&head, &sealed)?;
@@ -115,7 +149,7 @@ impl Store {
     /// where the log does not hold all of them yet.
     ///
     /// # Errors
-    /// `Corrupt` when a node or a block is not what was written.
+    /// `Corrupt` when a node or a block is not what was written; `Gone` for one below what is kept of events that left.
     pub fn tree_node(&self, level: u8, index: u64) -> Result<Option<[u8; 32]>, StoreError> {
         let end = index
             .checked_add(1)
@@ -132,6 +166,11 @@ impl Store {
             });
         }
         let (first, count) = (index << level, 1_usize << level);
+        if first / BUCKET_EVENTS < self.shared.first_event() / BUCKET_EVENTS {
+            let kept = |level, index| self.shared.kept_node(level, index);
+            let node = composed(level, index, &kept)?;
+            return node.map(Some).ok_or(StoreError::Gone { event: first });
+        }
         let (bucket, place) = (first / BUCKET_EVENTS, first % BUCKET_EVENTS);
         let place = usize::try_from(place).unwrap_or(usize::MAX);
         let within = |leaves: &[Hash]| leaves.get(place..place + count).and_then(root);

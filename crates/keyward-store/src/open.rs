@@ -12,16 +12,15 @@
 use crate::{
     Durability, Options, Progress, Stage, Store, StoreError, StoreHeader,
     anchor::{self, Anchor, Anchored},
-    block::BlockHead,
+    base::{Base, BaseHead},
     checkpoints::Checkpoints,
     codec::{Vaulting, encode},
     disk::{Disk, copy_directory, directory_bytes},
-    draft::Draft,
     harden,
     header::FORMAT,
-    journal::{self, Appender, End, Frame, Segment, frame::SEGMENT_HEAD},
-    merkle::Edge,
-    payload,
+    journal::{self, Appender, End, Segment, frame::SEGMENT_HEAD},
+    leaving::{self, Leaving},
+    replay::{apply_base, chain_at, check_end, missing, replay_frame, since},
     shared::{ByWeight, Counters, LAYOUT, Meta, Shared, lock, read_meta, survey},
     terms::OpenBucket,
     tree::{self, Kind},
@@ -297,9 +296,10 @@ struct Opening<'a> {
 
 /// What was found before anything was changed.
 struct Evidence {
+    base: Base,
     segments: Vec<Segment>,
-    /// A last segment that was never begun.
-    half_segment: Option<PathBuf>,
+    /// A last segment that was never begun, and files whose content stands elsewhere.
+    leftovers: Vec<PathBuf>,
     end: End,
     was_clean: bool,
 }
@@ -315,14 +315,16 @@ impl Opening<'_> {
         if !whole {
             self.report.push(Finding::AnchorSlotDamaged);
         }
-        let (segments, half_segment) =
-            journal::segments(&self.path("journal"), &self.header.store_id)?;
-        let end = check_end(since(&segments, anchored.sequence), &anchored)?;
+        let base = Base::read(&self.path("journal"))?;
+        let found = journal::segments(&self.path("journal"), &self.header.store_id, &base.head)?;
+        let journal::Found { segments, half, mut leftovers } = found;
+        leftovers.extend(half);
+        let end = check_end(&self.vaulting, since(&segments, anchored.sequence), &anchored)?;
         let was_clean = self.path("clean").exists();
         if !was_clean {
             self.report.push(Finding::UncleanStop);
         }
-        Ok(Evidence { segments, half_segment, end, was_clean })
+        Ok(Evidence { base, segments, leftovers, end, was_clean })
     }
 
     /// The first changes: the new generation, and no clean stop any more.
@@ -342,10 +344,9 @@ impl Opening<'_> {
 
     /// Brings journal and sled to the same state.
     fn restore(&mut self, mut evidence: Evidence) -> Result<(Shared, End), StoreError> {
-        if let Some(half) = evidence.half_segment.take() {
-            fs::remove_file(&half).map_err(|e| StoreError::io(&half, &e))?;
-            self.disk.sync_parent(&half)?;
-        }
+        let leftovers = std::mem::take(&mut evidence.leftovers);
+        let journal = self.path("journal");
+        leaving::remove(&self.disk, &journal, leftovers.iter().map(PathBuf::as_path))?;
         let (opened, why) = self.open_sled(&evidence)?;
         let opened = match opened {
             Some((db, meta)) => match self.disagreement(&evidence, &meta)? {
@@ -358,15 +359,17 @@ impl Opening<'_> {
             None => Err(why),
         };
         self.cut_torn_end(&mut evidence)?;
+        let is_rebuilt = opened.is_err();
         let (shared, from) = match opened {
             Ok((db, meta)) => {
                 self.forget_copy();
                 let from = meta.sequence;
                 (self.share(db, meta)?, from)
             }
-            Err(reason) => (self.start_again(reason, &evidence)?, 0),
+            Err(reason) => (self.start_again(reason, &evidence)?, evidence.base.head.sequence),
         };
-        self.replay(&shared, &evidence, from)?;
+        self.replay(&shared, &evidence, from, is_rebuilt)?;
+        self.finish_leaving(&shared, &evidence.base)?;
         self.reconcile_vault(&shared)?;
         let _ = fs::remove_file(&shared.suspect);
         Ok((shared, evidence.end))
@@ -471,10 +474,15 @@ impl Opening<'_> {
             }
             return Ok(Some("it is ahead of the journal".to_owned()));
         }
+        let BaseHead { sequence, first_event, .. } = evidence.base.head;
+        if meta.sequence < sequence || first_event < meta.first_event {
+            return Ok(Some("it is older than the journal's base".to_owned()));
+        }
         if meta.layout != LAYOUT {
             return Ok(Some(format!("its layout is {}, and {LAYOUT} is wanted", meta.layout)));
         }
-        let chain = chain_at(since(&evidence.segments, meta.sequence), meta.sequence)?;
+        let segments = since(&evidence.segments, meta.sequence);
+        let chain = chain_at(&self.vaulting, segments, meta.sequence)?;
         Ok((chain != Some(meta.chain)).then(|| "it does not follow this journal".to_owned()))
     }
 
@@ -503,7 +511,22 @@ impl Opening<'_> {
         for place in [&path, &self.options.directory] {
             self.disk.sync_directory(place)?;
         }
-        self.share(db, Meta::empty())
+        let shared = self.share(db, Meta::empty())?;
+        if !evidence.base.is_start() {
+            apply_base(&shared, &evidence.base)?;
+        }
+        Ok(shared)
+    }
+
+    /// Finishes what the last run began: sled forgets events whose segments left.
+    fn finish_leaving(&self, shared: &Shared, base: &Base) -> Result<(), StoreError> {
+        if lock(&shared.meta).first_event == base.head.first_event {
+            return Ok(());
+        }
+        let leaving = Leaving::up_to(base, &self.vaulting)?;
+        leaving.begin(shared)?;
+        while leaving.step(shared)? {}
+        shared.sled(|tree| tree.flush()).map(drop)
     }
 
     fn share(&self, db: sled::Db, meta: Meta) -> Result<Shared, StoreError> {
@@ -530,6 +553,7 @@ impl Opening<'_> {
             free_bytes: AtomicU64::new(self.disk.free_bytes(&self.options.directory)?),
             published: AtomicU64::new(meta.sequence),
             events: AtomicU64::new(meta.events),
+            first_event: AtomicU64::new(meta.first_event),
             meta: Mutex::new(meta),
             counters: Counters::default(),
             failed: OnceLock::new(),
@@ -537,7 +561,7 @@ impl Opening<'_> {
             suspect: self.path("sled.suspect"),
             is_suspect: AtomicBool::new(false),
         };
-        fill_bucket(&shared)?;
+        OpenBucket::fill(&shared)?;
         Ok(shared)
     }
 
@@ -547,21 +571,23 @@ impl Opening<'_> {
         shared: &Shared,
         evidence: &Evidence,
         from: u64,
+        is_rebuilt: bool,
     ) -> Result<(), StoreError> {
         if from >= evidence.end.sequence {
             return Ok(());
         }
-        let stage = if from == 0 { Stage::Rebuild } else { Stage::Replay };
+        let stage = if is_rebuilt { Stage::Rebuild } else { Stage::Replay };
         let total = evidence.end.sequence - from;
-        journal::scan(since(&evidence.segments, from), &mut |frame| {
-            if frame.head.last() > from {
-                replay_frame(shared, &frame)?;
-                self.progress.advance(stage, frame.head.last() - from, total);
+        journal::scan(&self.vaulting, since(&evidence.segments, from), &mut |frame| {
+            let last = frame.head.last();
+            if from < last {
+                replay_frame(shared, frame)?;
+                self.progress.advance(stage, last - from, total);
             }
             Ok(())
         })?;
         shared.sled(|tree| tree.flush())?;
-        if from > 0 {
+        if !is_rebuilt {
             self.report.push(Finding::Replayed { commits: total });
         }
         let meta = lock(&shared.meta).clone();
@@ -638,6 +664,7 @@ impl Opening<'_> {
             anchor,
             tail,
             checkpoints: Mutex::new(checkpoints),
+            segments: Mutex::new(()),
             alarm,
             writer: Some(writer),
             background,
@@ -647,108 +674,6 @@ impl Opening<'_> {
         };
         Ok(Opened { store, report })
     }
-}
-
-/// The segments from the one that the commit after `sequence` stands in, or would.
-pub(crate) fn since(segments: &[Segment], sequence: u64) -> &[Segment] {
-    let first =
-        segments.iter().rposition(|segment| segment.head.first <= sequence.saturating_add(1));
-    segments.get(first.unwrap_or(0)..).unwrap_or(segments)
-}
-
-fn missing(end: &End, sequence: u64) -> StoreError {
-    if end.torn_bytes > 0 {
-        return StoreError::corrupt(
-            &end.segment,
-            end.offset,
-            "a frame that was acknowledged is damaged",
-        );
-    }
-    let found = end.sequence;
-    StoreError::Lost(format!(
-        "the journal ends at commit {found}, and commit {sequence} was acknowledged"
-    ))
-}
-
-/// Finds the end of the journal, and that it goes through the anchor.
-pub(crate) fn check_end(segments: &[Segment], anchored: &Anchored) -> Result<End, StoreError> {
-    let mut chain = segments
-        .first()
-        .filter(|segment| segment.head.first == anchored.sequence + 1)
-        .map(|segment| segment.head.chain);
-    let end = journal::scan(segments, &mut |frame| {
-        if frame.head.last() == anchored.sequence {
-            chain = Some(frame.head.chain);
-        }
-        Ok(())
-    })?;
-    if end.sequence < anchored.sequence {
-        return Err(missing(&end, anchored.sequence));
-    }
-    if chain != Some(anchored.chain) {
-        return Err(StoreError::Lost("this is not the journal that was anchored".to_owned()));
-    }
-    Ok(end)
-}
-
-/// The chain after a commit; `None` when no group ends there.
-fn chain_at(segments: &[Segment], sequence: u64) -> Result<Option<[u8; 32]>, StoreError> {
-    let mut chain = segments
-        .first()
-        .filter(|segment| segment.head.first == sequence + 1)
-        .map(|segment| segment.head.chain);
-    journal::scan(segments, &mut |frame: Frame| {
-        if frame.head.last() == sequence {
-            chain = Some(frame.head.chain);
-        }
-        Ok(())
-    })?;
-    Ok(chain)
-}
-
-/// Opens the payload of a frame; an error says where the frame stands.
-pub(crate) fn open_frame(
-    vaulting: &Vaulting,
-    frame: &Frame,
-) -> Result<payload::Payload, StoreError> {
-    payload::open(vaulting, frame.head.first, frame.head.count, &frame.payload).map_err(|error| {
-        match error {
-            StoreError::Corrupt { what, .. } => {
-                StoreError::corrupt(&frame.segment, frame.offset, what)
-            }
-            other => other,
-        }
-    })
-}
-
-fn replay_frame(shared: &Shared, frame: &Frame) -> Result<(), StoreError> {
-    let payload = open_frame(&shared.vaulting, frame)?;
-    let mut draft = Draft::new(shared);
-    for (ops, sequence) in payload.commits.into_iter().zip(frame.head.first..) {
-        let ops = ops.into_iter().map(|op| op.ready(&shared.vaulting)).collect::<Result<_, _>>()?;
-        draft.stage(sequence, ops)?;
-    }
-    draft.append_block(&payload.head, &payload.packed);
-    draft.append_entries(lock(&shared.bucket).add(&payload.head, &payload.events));
-    draft.finish(frame.head.last(), frame.head.chain)?.apply(shared)
-}
-
-/// Reads the events of the bucket that is not yet full.
-fn fill_bucket(shared: &Shared) -> Result<(), StoreError> {
-    let next = shared.events.load(Ordering::Acquire);
-    let mut bucket = OpenBucket::at(next);
-    bucket.edge = Edge::at(shared, bucket.number)?;
-    let mut at = bucket.number * crate::terms::BUCKET_EVENTS;
-    while at < next {
-        let (head, sealed) = shared.block_of(at)?;
-        let events = shared.open_block(&head, &sealed)?;
-        let skipped = usize::try_from(at - head.first).unwrap_or(0);
-        let rest = events.get(skipped..).unwrap_or_default();
-        bucket.add(&BlockHead { first: at, ..head }, rest);
-        at = head.next();
-    }
-    *lock(&shared.bucket) = bucket;
-    Ok(())
 }
 
 pub(crate) fn sled_config(options: &Options, path: &Path) -> sled::Config {

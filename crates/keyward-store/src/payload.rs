@@ -176,24 +176,55 @@ pub(crate) fn seal(
     vaulting.seal("journal", &place(first, count), &plain)
 }
 
+/// What a payload says, in bytes that are neither sealed nor compressed.
+pub(crate) struct Plain {
+    pub(crate) head: BlockHead,
+    pub(crate) changes: Zeroizing<Vec<u8>>,
+    events: Vec<u8>,
+}
+
 /// A payload taken apart.
 pub(crate) struct Payload {
     pub(crate) commits: Vec<Vec<RawOp>>,
     pub(crate) head: BlockHead,
-    pub(crate) packed: Vec<u8>,
     pub(crate) events: Vec<PackedEvent>,
+}
+
+impl Plain {
+    pub(crate) fn raw(head: BlockHead, changes: Zeroizing<Vec<u8>>, events: Vec<u8>) -> Self {
+        Self { head, changes, events }
+    }
+
+    /// The bytes of its events.
+    pub(crate) fn events(&self) -> &[u8] {
+        &self.events
+    }
+
+    /// Takes apart the payload of a frame of `count` commits.
+    ///
+    /// # Errors
+    /// `Corrupt` when it does not decode.
+    pub(crate) fn parse(&self, count: u32) -> Result<Payload, StoreError> {
+        let mut inner = Cursor(&self.changes);
+        let commits = (0..count).map(|_| parse_ops(&mut inner)).collect::<Result<_, _>>()?;
+        if !inner.is_empty() {
+            return Err(damaged());
+        }
+        let events = crate::block::parse(&self.events, self.head.count)?;
+        Ok(Payload { commits, head: self.head, events })
+    }
 }
 
 /// Opens the payload of a frame.
 ///
 /// # Errors
-/// `Corrupt` when it is not authentic for its place or does not decode.
-pub(crate) fn open(
+/// `Corrupt` when it is not authentic for its place or does not decompress.
+pub(crate) fn unseal(
     vaulting: &Vaulting,
     first: u64,
     count: u32,
     sealed: &[u8],
-) -> Result<Payload, StoreError> {
+) -> Result<Plain, StoreError> {
     let plain = vaulting
         .open("journal", &place(first, count), sealed)
         .map(Zeroizing::new)
@@ -217,15 +248,12 @@ pub(crate) fn open(
     }
     let head = BlockHead::parse(&mut cursor).ok_or_else(damaged)?;
     let changes = cursor.blob().ok_or_else(damaged)?;
-    let packed = cursor.blob().ok_or_else(damaged)?.to_vec();
+    let packed = cursor.blob().ok_or_else(damaged)?;
     let changes =
         Zeroizing::new(lz4_flex::decompress_size_prepended(changes).map_err(|_| damaged())?);
-    let mut inner = Cursor(&changes);
-    let commits = (0..count).map(|_| parse_ops(&mut inner)).collect::<Result<_, _>>()?;
-    if !inner.is_empty() || !cursor.is_empty() {
+    if !cursor.is_empty() {
         return Err(damaged());
     }
-    let events =
-        if head.count == 0 { Vec::new() } else { crate::block::unpack(&packed, head.count)? };
-    Ok(Payload { commits, head, packed, events })
+    let events = if head.count == 0 { Vec::new() } else { crate::block::decompress(packed)? };
+    Ok(Plain { head, changes, events })
 }

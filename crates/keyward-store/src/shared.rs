@@ -38,6 +38,9 @@ pub(crate) struct Meta {
     pub(crate) chain: [u8; 32],
     /// The number of the next event.
     pub(crate) events: u64,
+    /// The number of the first event that is still there.
+    #[serde(default)]
+    pub(crate) first_event: u64,
     /// Entries in the tree, without this one.
     pub(crate) entries: u64,
     /// The sum of a checksum of every entry, without this one: missing and rolled back entries show.
@@ -53,7 +56,7 @@ pub(crate) struct Meta {
 }
 
 /// What is derived from the journal, and how. A store of another layout is built again.
-pub(crate) const LAYOUT: u32 = 1;
+pub(crate) const LAYOUT: u32 = 2;
 
 impl Meta {
     pub(crate) fn empty() -> Self {
@@ -61,6 +64,7 @@ impl Meta {
             sequence: 0,
             chain: crate::journal::frame::CHAIN_START,
             events: 0,
+            first_event: 0,
             entries: 0,
             digest: 0,
             key_states: BTreeMap::new(),
@@ -147,6 +151,8 @@ pub(crate) struct Shared {
     pub(crate) free_bytes: AtomicU64,
     pub(crate) published: AtomicU64,
     pub(crate) events: AtomicU64,
+    /// Events before this one have left, or are leaving: nobody looks for them any more.
+    pub(crate) first_event: AtomicU64,
     pub(crate) counters: Counters,
     pub(crate) failed: OnceLock<String>,
     pub(crate) watch: Watch,
@@ -183,6 +189,11 @@ impl Shared {
             );
             let _ = std::fs::write(&self.suspect, b"");
         }
+    }
+
+    /// The number of the first event that may be read.
+    pub(crate) fn first_event(&self) -> u64 {
+        self.first_event.load(Ordering::Acquire)
     }
 
     pub(crate) fn raw(&self, key: &[u8]) -> Result<Option<sled::IVec>, StoreError> {

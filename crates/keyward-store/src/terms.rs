@@ -5,12 +5,14 @@
 //! Index entries are not sealed: what they lead to is, and verifying compares them with the log.
 
 use crate::{
+    StoreError,
     block::{BlockHead, PackedEvent},
     bytes::Cursor,
     merkle::{self, Edge, Hash},
+    shared::{Shared, lock},
     tree,
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::atomic::Ordering};
 
 /// Events in a bucket.
 pub(crate) const BUCKET_EVENTS: u64 = 1_024;
@@ -61,7 +63,16 @@ impl Bits {
         })
     }
 
-    fn bytes(&self) -> Vec<u8> {
+    /// Those that are not in the other.
+    pub(crate) fn without(&self, other: &Self) -> Self {
+        let mut rest = *self;
+        for (mine, theirs) in rest.0.iter_mut().zip(other.0) {
+            *mine &= !theirs;
+        }
+        rest
+    }
+
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let count: u32 = self.0.iter().map(|word| word.count_ones()).sum();
         if count <= LISTED_MAX {
             let mut out = vec![LISTED];
@@ -102,9 +113,6 @@ impl Bits {
 pub(crate) struct OpenBucket {
     pub(crate) number: u64,
     terms: BTreeMap<u64, Bits>,
-    time_min: i64,
-    time_max: i64,
-    filled: u64,
     /// The hashes of its events.
     pub(crate) leaves: Vec<Hash>,
     /// The tree's right edge without this bucket.
@@ -115,6 +123,26 @@ impl OpenBucket {
     /// The bucket that the event with this number goes to, empty.
     pub(crate) fn at(event: u64) -> Self {
         Self { number: event / BUCKET_EVENTS, ..Self::default() }
+    }
+
+    /// Reads the events of the bucket that is not yet full, and puts it in place.
+    pub(crate) fn fill(shared: &Shared) -> Result<(), StoreError> {
+        let next = shared.events.load(Ordering::Acquire);
+        let mut bucket = Self::at(next);
+        bucket.edge = Edge::of(bucket.number, |level, index| shared.kept_node(level, index))?;
+        let first = bucket.number * BUCKET_EVENTS;
+        let mut at = shared.first_event().clamp(first, next);
+        bucket.leaves = shared.kept_leaves(first, at)?;
+        while at < next {
+            let (head, sealed) = shared.block_of(at)?;
+            let events = shared.open_block(&head, &sealed)?;
+            let skipped = usize::try_from(at - head.first).unwrap_or(0);
+            let rest = events.get(skipped..).unwrap_or_default();
+            bucket.add(&BlockHead { first: at, ..head }, rest);
+            at = head.next();
+        }
+        *lock(&shared.bucket) = bucket;
+        Ok(())
     }
 
     /// Adds the events of a block; answers the entries of buckets that it filled.
@@ -137,12 +165,6 @@ impl OpenBucket {
         for term in &event.terms {
             self.terms.entry(*term).or_default().set(number % BUCKET_EVENTS);
         }
-        if self.filled == 0 {
-            (self.time_min, self.time_max) = (event.time.0, event.time.0);
-        }
-        self.time_min = self.time_min.min(event.time.0);
-        self.time_max = self.time_max.max(event.time.0);
-        self.filled += 1;
         self.leaves.push(merkle::leaf(&event.record));
     }
 
@@ -154,13 +176,11 @@ impl OpenBucket {
         }
         self.number = full.number + 1;
         self.edge = full.edge;
-        let mut times = full.time_min.to_be_bytes().to_vec();
-        times.extend_from_slice(&full.time_max.to_be_bytes());
         let terms = full
             .terms
             .iter()
             .map(|(term, bits)| (tree::event_term(*term, full.number), bits.bytes()));
-        terms.chain([(tree::event_bucket(full.number), times)]).chain(nodes).collect()
+        terms.chain(nodes).collect()
     }
 
     /// Which events of this bucket have a term of every clause.

@@ -22,6 +22,11 @@ macro_rules! kinds {
                 match self { $(Self::$kind => $number,)* }
             }
 
+            /// Whether a sealed record stands under its keys.
+            pub(crate) const fn is_record(self) -> bool {
+                matches!(self.number(), 2..20) && !matches!(self, Self::DekMark)
+            }
+
             pub(crate) const fn from_number(number: u8) -> Option<Self> {
                 match number { $($number => Some(Self::$kind),)* _ => None }
             }
@@ -77,8 +82,6 @@ kinds! {
     Events = 40,
     /// term, bucket: which events of the bucket have the term
     EventTerm = 41,
-    /// bucket: earliest and latest time
-    EventBucket = 42,
     /// level, index: a node of the log's Merkle tree
     TreeNode = 43,
     /// owner's key, sequence number, piece number: a piece of a sealed record of more than 4 KiB
@@ -299,12 +302,15 @@ pub(crate) fn parse_event_term(key: &[u8]) -> Option<(u64, u64)> {
     Some((term, bucket))
 }
 
-pub(crate) fn event_bucket(bucket: u64) -> Vec<u8> {
-    KeyMaker::new(Kind::EventBucket).number(bucket).done()
-}
-
 pub(crate) fn tree_node(level: u8, index: u64) -> Vec<u8> {
     KeyMaker::new(Kind::TreeNode).raw(&[level]).number(index).done()
+}
+
+/// The level and index in a [`tree_node`] key.
+pub(crate) fn parse_tree_node(key: &[u8]) -> Option<(u8, u64)> {
+    let mut cursor = Cursor(key);
+    let (_kind, level, index) = (cursor.u8()?, cursor.u8()?, cursor.u64()?);
+    Some((level, index))
 }
 
 pub(crate) fn chunk_prefix(owner: &[u8], sequence: u64) -> Vec<u8> {
@@ -376,7 +382,7 @@ mod tests {
             known,
             [
                 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 20, 21, 22, 23, 24, 25,
-                26, 27, 28, 29, 40, 41, 42, 43, 50
+                26, 27, 28, 29, 40, 41, 43, 50
             ]
         );
         assert!(known.iter().all(|n| Kind::from_number(*n).unwrap().number() == *n));

@@ -5,21 +5,25 @@
 //! INVARIANT: what the journal says is computed here from the journal alone, without the code that applies it.
 
 use crate::{
-    Options, Progress, Stage, Store, StoreError, StoreHeader, anchor,
-    block::{BLOCK_HEAD, BlockHead},
+    Options, Progress, SealedSegment, Stage, Store, StoreError, StoreHeader, anchor,
+    base::{Base, Item, Nodes},
+    block::{self, BLOCK_HEAD, BlockHead},
     bytes::{Cursor, digest16},
     codec::{Held, Vaulting, decode_kind},
     disk::copy_directory,
     draft::index_keys,
     journal::{self, End},
-    open::{absent, check_end, open_frame, open_guarded, quietly, take_lock},
-    payload::RawOp,
+    ledger::{Kept, Ledger},
+    merkle::{Edge, composed},
+    open::{absent, open_guarded, quietly, take_lock},
+    payload::Plain,
+    replay::{check_end, since},
     shared::{join, read_meta, survey},
-    terms::OpenBucket,
+    terms::{BUCKET_EVENTS, OpenBucket},
     tree::{self, Kind},
     vault,
 };
-use keyward_types::{Name, Sealer, Timestamp};
+use keyward_types::Sealer;
 use std::{collections::BTreeMap, sync::Arc};
 
 /// What hears of every record of the log, with its number.
@@ -29,6 +33,10 @@ pub type EachRecord<'e> = dyn FnMut(u64, &[u8]) -> Result<(), StoreError> + 'e;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verified {
     pub segments: u64,
+    /// Those of them that are sealed, each as it sums its own bytes. Who signed their footers is for the caller to see.
+    pub sealed: Vec<SealedSegment>,
+    /// Events that left the log, and what was kept of them.
+    pub earlier: Earlier,
     pub frames: u64,
     pub commits: u64,
     pub events: u64,
@@ -40,6 +48,22 @@ pub struct Verified {
     /// Whether sled was compared. After an unclean stop it may be behind the journal; the next start brings
     /// it up, or builds it again.
     pub sled: SledState,
+}
+
+/// What is left of events that left the log by retention: their part in its tree.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Earlier {
+    /// How many they are.
+    pub events: u64,
+    nodes: Nodes,
+}
+
+impl Earlier {
+    /// A node of the log's tree over events that left; `None` below what was kept.
+    pub fn node(&self, level: u8, index: u64) -> Option<[u8; 32]> {
+        let kept = |level, index| Ok(self.nodes.get(&(level, index)).copied());
+        composed(level, index, &kept).ok().flatten()
+    }
 }
 
 /// What verifying found of sled.
@@ -103,72 +127,102 @@ struct Verifying<'a> {
     progress: &'a dyn Progress,
 }
 
-/// What the journal says should be there.
-#[derive(Default)]
+/// What the base and the journal say should be there.
 struct Expected {
-    records: BTreeMap<Vec<u8>, Wanted>,
-    marks: BTreeMap<Vec<u8>, u64>,
+    ledger: Ledger<Digest>,
     /// Entries of events and of their index.
     event_entries: u64,
     bucket: OpenBucket,
 }
 
-/// A record as the journal last had it.
-struct Wanted {
-    digest: [u8; 16],
-    /// Of a last use.
-    time: Timestamp,
-    /// Kept where an index leads to the record.
-    held: Option<Held>,
+/// What is kept of a record's bytes.
+struct Digest([u8; 16]);
+
+impl Kept for Digest {
+    fn of(plain: &[u8]) -> Self {
+        Self(digest16(plain))
+    }
+}
+
+impl Expected {
+    /// After the segments that left.
+    fn after(base: &Base, vaulting: &Vaulting) -> Result<(Self, Earlier), StoreError> {
+        let first = base.head.first_event;
+        let (mut ledger, mut nodes) = (Ledger::default(), Nodes::new());
+        base.each(vaulting, &mut |item| {
+            match item {
+                Item::Record { key, plain } => ledger.put(key, &plain)?,
+                Item::Mark { key, sequence } => {
+                    ledger.marks.insert(key, Some(sequence));
+                }
+                Item::Node { level, index, hash } => {
+                    nodes.insert((level, index), hash);
+                }
+            }
+            Ok(())
+        })?;
+        let mut bucket = OpenBucket::at(first);
+        let kept = |level, index| Ok(nodes.get(&(level, index)).copied());
+        bucket.edge = Edge::of(bucket.number, kept)?;
+        let leaves = bucket.number * BUCKET_EVENTS..first;
+        bucket.leaves = leaves.filter_map(|event| nodes.get(&(0, event))).copied().collect();
+        let expected = Self { ledger, event_entries: nodes.len() as u64, bucket };
+        Ok((expected, Earlier { events: first, nodes }))
+    }
 }
 
 impl Verifying<'_> {
     fn run(&self, each: &mut EachRecord<'_>) -> Result<Verified, StoreError> {
         let directory = &self.options.directory;
-        let (segments, half) =
-            journal::segments(&directory.join("journal"), &self.header.store_id)?;
+        let journal = directory.join("journal");
+        let base = Base::read(&journal)?;
+        let journal::Found { segments, half, .. } =
+            journal::segments(&journal, &self.header.store_id, &base.head)?;
         let (_, anchored, _) = anchor::read(self.vaulting, &self.options.anchor_path())?;
         let meta = read_meta(self.tree, self.vaulting)?
             .ok_or_else(|| StoreError::Lost("sled is empty".to_owned()))?;
-        let mut verified = Verified { segments: segments.len() as u64, ..Verified::default() };
-        let mut expected = Expected::default();
+        let (mut expected, earlier) = Expected::after(&base, self.vaulting)?;
+        let mut verified = Verified {
+            segments: segments.len() as u64,
+            sealed: sealed(&segments)?,
+            commits: base.head.sequence,
+            events: earlier.events,
+            earlier,
+            ..Verified::default()
+        };
         let total = segments.iter().map(|segment| segment.bytes).sum();
-        let mut chain_at_meta = None;
-        let end = journal::scan(&segments, &mut |frame| {
-            let payload = open_frame(self.vaulting, &frame)?;
+        let mut chain_at_meta = (base.head.sequence == meta.sequence).then_some(base.head.chain);
+        let end = journal::scan(self.vaulting, &segments, &mut |frame| {
+            let head = frame.head;
             verified.frames += 1;
-            verified.commits += u64::from(frame.head.count);
-            verified.journal_bytes += frame.payload.len() as u64;
+            verified.commits += u64::from(head.count);
+            verified.journal_bytes += frame.bytes();
+            let misnumbered =
+                StoreError::corrupt(&frame.segment, frame.offset, "events are not numbered on");
+            let plain = frame.open(self.vaulting)?;
+            let payload = plain.parse(head.count)?;
             if payload.head.count > 0 && payload.head.first != verified.events {
-                return Err(StoreError::corrupt(
-                    &frame.segment,
-                    frame.offset,
-                    "events are not numbered on",
-                ));
+                return Err(misnumbered);
             }
             for (number, event) in (payload.head.first..).zip(&payload.events) {
                 each(number, &event.record)?;
             }
             verified.events += u64::from(payload.head.count);
-            for (ops, sequence) in payload.commits.into_iter().zip(frame.head.first..) {
-                ops.into_iter().try_for_each(|op| expected.apply(op, sequence))?;
+            for (ops, sequence) in payload.commits.into_iter().zip(head.first..) {
+                ops.into_iter().try_for_each(|op| expected.ledger.apply(op, sequence))?;
             }
-            if frame.head.last() <= meta.sequence {
-                self.compare_events(
-                    &payload.head,
-                    &payload.packed,
-                    &payload.events,
-                    &mut expected,
-                )?;
+            if head.last() <= meta.sequence {
+                self.compare_events(&plain, &payload.events, &mut expected)?;
             }
-            if frame.head.last() == meta.sequence {
-                chain_at_meta = Some(frame.head.chain);
+            if head.last() == meta.sequence {
+                chain_at_meta = Some(head.chain);
             }
             self.progress.advance(Stage::VerifyJournal, verified.journal_bytes, total);
             Ok(())
         })?;
         // Only now is it known that the anchor is not ahead: reading the journal names the damage more exactly.
-        check_end(&segments, &anchored)?;
+        let newest = since(&segments, anchored.sequence);
+        check_end(self.vaulting, newest, &anchored)?;
         verified.torn_bytes = end.torn_bytes + u64::from(half.is_some());
         self.compare_with_sled(&end, &meta, chain_at_meta, &expected, &mut verified)?;
         Ok(verified)
@@ -193,21 +247,25 @@ impl Verifying<'_> {
             verified.sled = SledState::Behind { commits: end.sequence - meta.sequence };
             return Ok(());
         }
-        verified.records = self.compare_records(expected)?;
+        // Sled forgets events after their segments left; the next start finishes what a stop interrupted.
+        let has_forgotten = meta.first_event == verified.earlier.events;
+        verified.records = self.compare_records(expected, has_forgotten)?;
         let path = self.options.directory.join("deks.log");
+        let marks = &expected.ledger.marks;
+        let marks = marks.iter().filter_map(|(mark, sequence)| Some((mark.clone(), (*sequence)?)));
         verified.data_encryption_keys =
-            vault::verify(&path, &self.header.store_id, &expected.marks)?;
+            vault::verify(&path, &self.header.store_id, &marks.collect())?;
         Ok(())
     }
 
     /// Compares one block, and the index entries of the bucket that it fills.
     fn compare_events(
         &self,
-        head: &BlockHead,
-        packed: &[u8],
-        events: &[crate::block::PackedEvent],
+        plain: &Plain,
+        events: &[block::PackedEvent],
         expected: &mut Expected,
     ) -> Result<(), StoreError> {
+        let head = &plain.head;
         if head.count == 0 {
             return Ok(());
         }
@@ -229,9 +287,8 @@ impl Verifying<'_> {
         }
         let mut place = Vec::with_capacity(BLOCK_HEAD);
         head.write(&mut place);
-        if found != *head
-            || self.vaulting.open("events", &place, &sealed).as_deref() != Some(packed)
-        {
+        let packed = self.vaulting.open("events", &place, &sealed).ok_or_else(differs)?;
+        if found != *head || block::decompress(&packed)? != plain.events() {
             return Err(differs());
         }
         expected.event_entries += u64::from(pieces);
@@ -247,7 +304,7 @@ impl Verifying<'_> {
     }
 
     /// Compares every record, and every index entry with what the records say.
-    fn compare_records(&self, expected: &Expected) -> Result<u64, StoreError> {
+    fn compare_records(&self, expected: &Expected, has_forgotten: bool) -> Result<u64, StoreError> {
         let (mut records, mut event_entries, mut done) = (0, 0, 0_u64);
         let mut indexes = BTreeMap::new();
         let mut grants = BTreeMap::new();
@@ -260,12 +317,13 @@ impl Verifying<'_> {
                 Some(Kind::Meta | Kind::Chunk) => {}
                 Some(Kind::DekMark) => {
                     let sequence = value.as_ref().try_into().map(u64::from_be_bytes).ok();
-                    if sequence.is_none() || sequence != expected.marks.get(key.as_ref()).copied() {
+                    let marked = expected.ledger.marks.get(key.as_ref()).copied().flatten();
+                    if sequence.is_none() || sequence != marked {
                         return Err(differs(&key));
                     }
                     records += 1;
                 }
-                Some(kind) if kind <= Kind::LastUsage => {
+                Some(kind) if kind.is_record() => {
                     let held = self.compare_record(&key, &value, expected)?;
                     for index in index_keys(&held) {
                         indexes.insert(index, key.to_vec());
@@ -275,9 +333,7 @@ impl Verifying<'_> {
                     }
                     records += 1;
                 }
-                Some(Kind::Events | Kind::EventTerm | Kind::EventBucket | Kind::TreeNode) => {
-                    event_entries += 1
-                }
+                Some(Kind::Events | Kind::EventTerm | Kind::TreeNode) => event_entries += 1,
                 Some(_) => {
                     found_indexes.insert(key.to_vec(), value.to_vec());
                 }
@@ -285,13 +341,16 @@ impl Verifying<'_> {
             }
         }
         indexes.extend(grants.into_iter().map(|(key, count)| (key, count.to_be_bytes().to_vec())));
-        if records != (expected.records.len() + expected.marks.len()) as u64 {
+        let ledger = &expected.ledger;
+        let wanted =
+            ledger.records.values().flatten().count() + ledger.marks.values().flatten().count();
+        if records != wanted as u64 {
             return Err(StoreError::bad_value("records are missing"));
         }
         if indexes != found_indexes {
             return Err(StoreError::bad_value("an index differs from its records"));
         }
-        if event_entries != expected.event_entries {
+        if event_entries != expected.event_entries && has_forgotten {
             return Err(StoreError::bad_value("entries of events are missing or too many"));
         }
         Ok(records)
@@ -307,69 +366,32 @@ impl Verifying<'_> {
             join(key, value, &mut |piece| Ok(self.tree.get(piece)?.map(|bytes| bytes.to_vec())))?
                 .ok_or_else(|| differs(key))?;
         let plain = self.vaulting.open_record(key, &sealed)?;
-        let wanted = expected.records.get(key).ok_or_else(|| differs(key))?;
-        if wanted.digest == digest16(&plain) { decode_kind(key, &plain) } else { Err(differs(key)) }
+        let wanted = expected.ledger.records.get(key).and_then(Option::as_ref);
+        let wanted = wanted.ok_or_else(|| differs(key))?;
+        if wanted.value.0 == digest16(&plain) {
+            decode_kind(key, &plain)
+        } else {
+            Err(differs(key))
+        }
     }
+}
+
+/// The sealed ones, each held against its own sum.
+fn sealed(segments: &[journal::Segment]) -> Result<Vec<SealedSegment>, StoreError> {
+    let mut found = Vec::new();
+    for segment in segments.iter().filter(|segment| segment.trailer.is_some()) {
+        let sealed = SealedSegment::read(&segment.path)?;
+        if !sealed.is_as_summed()? {
+            let what = "its bytes are not those that its footer was signed over";
+            return Err(StoreError::corrupt(&segment.path, 0, what));
+        }
+        found.push(sealed);
+    }
+    Ok(found)
 }
 
 fn differs(key: &[u8]) -> StoreError {
     let shown: String =
         key.iter().skip(1).filter(|b| b.is_ascii_graphic()).map(|b| char::from(*b)).collect();
     StoreError::bad_value(format!("the record {shown} differs from the journal"))
-}
-
-impl Expected {
-    fn apply(&mut self, op: RawOp, sequence: u64) -> Result<(), StoreError> {
-        match op {
-            RawOp::Put { key, plain } => {
-                let leads = matches!(key.first(), Some(n) if *n == Kind::Alias.number() || *n == Kind::AccessKey.number());
-                let held = if leads { Some(decode_kind(&key, &plain)?) } else { None };
-                let digest = digest16(&plain);
-                self.records.insert(key, Wanted { digest, time: Timestamp(0), held });
-            }
-            RawOp::Touch { key, plain, usage } => {
-                let is_newest = self.records.get(&key).is_none_or(|known| known.time <= usage.time);
-                if is_newest {
-                    let wanted = Wanted { digest: digest16(&plain), time: usage.time, held: None };
-                    self.records.insert(key, wanted);
-                }
-            }
-            RawOp::Dek(key) => {
-                self.marks.insert(tree::dek_mark(&key), sequence);
-            }
-            RawOp::Delete(name) => self.delete(&name),
-        }
-        Ok(())
-    }
-
-    fn delete(&mut self, name: &Name) {
-        match name {
-            Name::Grants(key) => {
-                let prefix = tree::grants_prefix(key);
-                self.records.retain(|key, _| !key.starts_with(&prefix));
-            }
-            Name::Aliases(key) => self.delete_led_to(&tree::key_aliases_prefix(key)),
-            Name::AccessKeys(account, user) => {
-                self.delete_led_to(&tree::access_keys_prefix(account, user.as_deref()));
-            }
-            Name::Dek(key) => {
-                self.marks.remove(&tree::dek_mark(key));
-            }
-            other => {
-                if let Name::Key(key) = other {
-                    self.records.remove(&tree::last_usage(key));
-                }
-                if let Some(key) = tree::record(other) {
-                    self.records.remove(&key);
-                }
-            }
-        }
-    }
-
-    fn delete_led_to(&mut self, prefix: &[u8]) {
-        self.records.retain(|_, wanted| {
-            let indexes = wanted.held.as_ref().map(index_keys).unwrap_or_default();
-            !indexes.iter().any(|index| index.starts_with(prefix))
-        });
-    }
 }

@@ -13,6 +13,7 @@ use crate::{
     disk::Disk,
     draft::Draft,
     journal::{Appender, Tail},
+    leaving::Leaving,
     payload::{self, Op},
     shared::{Shared, lock},
     ticket::{Answerer, Receipt},
@@ -24,6 +25,7 @@ use std::{
     sync::{
         Arc, Condvar, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
+        mpsc::SyncSender,
     },
     time::Duration,
 };
@@ -52,6 +54,22 @@ impl Pending {
     }
 }
 
+/// What only the writer may do, and is no commit.
+pub(crate) enum Chore {
+    CloseSegment,
+    /// Answers whether there is more to do.
+    BeginLeaving(Arc<Leaving>),
+    Leave(Arc<Leaving>),
+}
+
+type ChoreAnswer = Result<bool, StoreError>;
+
+/// What the writer takes.
+enum Work {
+    Group(Vec<Pending>),
+    Chore(Chore, SyncSender<ChoreAnswer>),
+}
+
 /// What waits for the writer.
 #[derive(Default)]
 pub(crate) struct Queue {
@@ -62,6 +80,7 @@ pub(crate) struct Queue {
 #[derive(Default)]
 struct Waiting {
     commits: VecDeque<Pending>,
+    chores: VecDeque<(Chore, SyncSender<ChoreAnswer>)>,
     is_closing: bool,
     /// How many commits wake a writer that lingers.
     enough: usize,
@@ -86,6 +105,23 @@ impl Queue {
         pending.answerer.answer(Err(refusal));
     }
 
+    /// Has a chore done between two groups, and waits for it.
+    ///
+    /// # Errors
+    /// `Closed`, and what the chore says.
+    pub(crate) fn chore(&self, chore: Chore) -> ChoreAnswer {
+        let (answer, answered) = std::sync::mpsc::sync_channel(1);
+        {
+            let mut waiting = lock(&self.waiting);
+            if waiting.is_closing {
+                return Err(StoreError::Closed);
+            }
+            waiting.chores.push_back((chore, answer));
+        }
+        self.more.notify_one();
+        answered.recv().unwrap_or(Err(StoreError::Closed))
+    }
+
     pub(crate) fn close(&self) {
         lock(&self.waiting).is_closing = true;
         self.more.notify_all();
@@ -95,14 +131,27 @@ impl Queue {
         lock(&self.waiting).commits.len()
     }
 
-    /// The next group; `None` when the queue is closed and empty.
+    /// The next group, or chore; `None` when the queue is closed and empty. A group goes before a chore, but no
+    /// two of them.
     ///
     /// Once a first commit is there it waits for company, until there are `enough` or nobody comes any
     /// more: a group costs much the same whether it holds four commits or forty, and callers that come in crowds
     /// gain more than they wait.
-    fn take(&self, commits_max: usize, bytes_max: usize, enough: usize) -> Option<Vec<Pending>> {
+    fn take(
+        &self,
+        commits_max: usize,
+        bytes_max: usize,
+        enough: usize,
+        chore_is_due: bool,
+    ) -> Option<Work> {
         let mut waiting = lock(&self.waiting);
-        while waiting.commits.is_empty() {
+        while waiting.commits.is_empty() || chore_is_due {
+            if let Some((chore, answer)) = waiting.chores.pop_front() {
+                return Some(Work::Chore(chore, answer));
+            }
+            if !waiting.commits.is_empty() {
+                break;
+            }
             if waiting.is_closing {
                 return None;
             }
@@ -130,7 +179,7 @@ impl Queue {
             }
             count += 1;
         }
-        Some(waiting.commits.drain(..count).collect())
+        Some(Work::Group(waiting.commits.drain(..count).collect()))
     }
 }
 
@@ -207,17 +256,47 @@ struct Group {
 impl Writer {
     /// Runs until the queue is closed and empty. Gives the journal back to be closed.
     pub(crate) fn run(mut self) -> Appender {
-        let mut enough = 0;
-        while let Some(group) =
-            self.queue.take(self.options.group_commits_max, self.options.group_bytes_max, enough)
-        {
-            enough = self.enough_after(group.len());
-            let done = catch_unwind(AssertUnwindSafe(|| self.group(group)));
+        let (mut enough, mut chore_is_due) = (0, false);
+        let (commits_max, bytes_max) =
+            (self.options.group_commits_max, self.options.group_bytes_max);
+        while let Some(work) = self.queue.take(commits_max, bytes_max, enough, chore_is_due) {
+            let done = match work {
+                Work::Group(group) => {
+                    (enough, chore_is_due) = (self.enough_after(group.len()), true);
+                    catch_unwind(AssertUnwindSafe(|| self.group(group)))
+                }
+                Work::Chore(chore, answer) => {
+                    chore_is_due = false;
+                    let done = catch_unwind(AssertUnwindSafe(|| self.chore(&chore)));
+                    done.map(|done| {
+                        // Who asked may have gone.
+                        let _ = answer.send(done);
+                    })
+                }
+            };
             if done.is_err() {
                 self.shared.fail(&StoreError::Failed("the writer panicked".to_owned()));
             }
         }
         self.journal
+    }
+
+    fn chore(&mut self, chore: &Chore) -> ChoreAnswer {
+        if let Some(error) = self.shared.failure() {
+            return Err(error);
+        }
+        let done = match chore {
+            Chore::CloseSegment => match self.journal.roll() {
+                Err(error @ StoreError::NoSpace) => return Err(error),
+                rolled => rolled.map(|()| {
+                    *lock(&self.tail) = self.journal.tail().clone();
+                    false
+                }),
+            },
+            Chore::BeginLeaving(leaving) => leaving.begin(&self.shared).map(|()| true),
+            Chore::Leave(leaving) => leaving.step(&self.shared),
+        };
+        done.map_err(|error| self.shared.fail(&error))
     }
 
     /// How large the next group should be. A sync already makes the writer wait, and the next group grows

@@ -13,6 +13,8 @@ pub(crate) const FRAME_HEAD: usize = 64;
 pub(crate) const SEGMENT_HEAD: usize = 128;
 pub(crate) const FRAME_MAGIC: &[u8; 4] = b"KWF1";
 const SEGMENT_MAGIC: &[u8; 8] = b"KWJS0001";
+/// Of a sealed segment.
+const SEALED_MAGIC: &[u8; 8] = b"KWJZ0001";
 /// Bytes of payload at most.
 pub(crate) const PAYLOAD_MAX: usize = 256 << 20;
 
@@ -114,9 +116,13 @@ pub(crate) struct SegmentHead {
 }
 
 impl SegmentHead {
-    pub(crate) fn bytes(&self) -> Vec<u8> {
+    const fn magic(is_sealed: bool) -> &'static [u8; 8] {
+        if is_sealed { SEALED_MAGIC } else { SEGMENT_MAGIC }
+    }
+
+    pub(crate) fn bytes(&self, is_sealed: bool) -> Vec<u8> {
         let mut out = Vec::with_capacity(SEGMENT_HEAD);
-        out.extend_from_slice(SEGMENT_MAGIC);
+        out.extend_from_slice(Self::magic(is_sealed));
         out.extend_from_slice(&self.store_id);
         out.extend_from_slice(&self.number.to_be_bytes());
         out.extend_from_slice(&self.first.to_be_bytes());
@@ -127,10 +133,10 @@ impl SegmentHead {
         out
     }
 
-    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(bytes: &[u8], is_sealed: bool) -> Option<Self> {
         let mut cursor = Cursor(bytes);
         let covered = bytes.get(..SEGMENT_HEAD - 4)?;
-        if cursor.take(8)? != SEGMENT_MAGIC {
+        if cursor.take(8)? != Self::magic(is_sealed) {
             return None;
         }
         let head = Self {

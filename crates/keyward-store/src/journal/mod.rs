@@ -1,16 +1,29 @@
 //! The journal: what was acknowledged, in the order in which it was.
 //!
-//! Segment files of bounded size in one directory, each a head and frames (`frame.rs`).
+//! Segment files of bounded size in one directory, each a head and frames (`frame.rs`). The last is written; those
+//! before it are closed. A closed one is sealed in time (`sealed.rs`): made small (`chunks.rs`), and signed. Segments
+//! leave from the front, when a base has taken in what they did (`base.rs`).
 //! It does not know what a payload means, and it does not repair: it says what it found.
 //!
 //! INVARIANT: bytes are only ever appended. A frame that was not written whole is taken back at once,
 //! or cut off at the next start when it was never acknowledged.
+//! INVARIANT: segments are numbered on, and each begins where the one before it ends.
 
+pub(crate) mod chunks;
 pub(crate) mod frame;
+pub(crate) mod sealed;
 
-use crate::{StoreError, disk::Disk};
+use crate::{
+    StoreError,
+    base::BaseHead,
+    codec::Vaulting,
+    disk::Disk,
+    payload::{self, Plain},
+};
 use frame::{FRAME_HEAD, FRAME_MAGIC, FrameHead, PAYLOAD_MAX, SEGMENT_HEAD, SegmentHead};
+use sealed::Trailer;
 use std::{
+    collections::BTreeMap,
     fs::{self, File, OpenOptions},
     io,
     os::unix::fs::FileExt as _,
@@ -21,10 +34,39 @@ use std::{
 /// A frame as it was read and found whole, in order and chained.
 pub(crate) struct Frame {
     pub(crate) head: FrameHead,
-    /// Sealed.
-    pub(crate) payload: Vec<u8>,
+    pub(crate) body: Body,
     pub(crate) segment: PathBuf,
     pub(crate) offset: u64,
+}
+
+/// What a frame carries.
+pub(crate) enum Body {
+    Sealed(Vec<u8>),
+    /// Out of a chunk that was opened.
+    Plain(Box<Plain>),
+}
+
+impl Frame {
+    /// Bytes of its payload where it stands.
+    pub(crate) fn bytes(&self) -> u64 {
+        match &self.body {
+            Body::Sealed(payload) => payload.len() as u64,
+            Body::Plain(plain) => (plain.changes.len() + plain.events().len()) as u64,
+        }
+    }
+
+    /// Opens the payload; an error says where the frame stands.
+    pub(crate) fn open(self, vaulting: &Vaulting) -> Result<Plain, StoreError> {
+        let Self { head, body, segment, offset } = self;
+        let opened = match body {
+            Body::Plain(plain) => return Ok(*plain),
+            Body::Sealed(payload) => payload::unseal(vaulting, head.first, head.count, &payload),
+        };
+        opened.map_err(|error| match error {
+            StoreError::Corrupt { what, .. } => StoreError::corrupt(&segment, offset, what),
+            other => other,
+        })
+    }
 }
 
 /// A segment file and its head.
@@ -33,6 +75,8 @@ pub(crate) struct Segment {
     pub(crate) path: PathBuf,
     pub(crate) head: SegmentHead,
     pub(crate) bytes: u64,
+    /// Of a sealed one.
+    pub(crate) trailer: Option<Trailer>,
 }
 
 /// How far the journal goes.
@@ -49,59 +93,119 @@ pub(crate) struct End {
     pub(crate) torn_bytes: u64,
 }
 
+/// What a directory holds of a journal.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    /// In order.
+    pub(crate) segments: Vec<Segment>,
+    /// A last segment whose head was never written whole: nothing in it was acknowledged.
+    pub(crate) half: Option<PathBuf>,
+    /// What an interrupted sealing or leaving did not yet remove.
+    pub(crate) leftovers: Vec<PathBuf>,
+}
+
 fn segment_path(directory: &Path, number: u32) -> PathBuf {
     directory.join(format!("{number:08}.seg"))
 }
 
-/// All segments in order, with the head of each checked.
-///
-/// A last segment whose head was never written whole is named apart: nothing in it was acknowledged.
-pub(crate) fn segments(
-    directory: &Path,
-    store_id: &[u8; 16],
-) -> Result<(Vec<Segment>, Option<PathBuf>), StoreError> {
-    let mut numbers = Vec::new();
+/// Where a segment stands when it is sealed.
+fn sealed_path(open: &Path) -> PathBuf {
+    open.with_extension("sealed")
+}
+
+/// The numbers of the segments in a directory, and which forms each is there in: open, sealed. And what is left of
+/// an interrupted sealing.
+type Listed = (BTreeMap<u32, (bool, bool)>, Vec<PathBuf>);
+
+fn list(directory: &Path) -> Result<Listed, StoreError> {
+    let (mut numbers, mut unfinished) = (BTreeMap::<u32, (bool, bool)>::new(), Vec::new());
     for entry in fs::read_dir(directory).map_err(|e| StoreError::io(directory, &e))? {
         let entry = entry.map_err(|e| StoreError::io(directory, &e))?;
         let name = entry.file_name();
-        let stem = name.to_str().and_then(|name| name.strip_suffix(".seg"));
-        numbers.extend(stem.and_then(|stem| stem.parse::<u32>().ok()));
-    }
-    numbers.sort_unstable();
-    let mut found: Vec<Segment> = Vec::new();
-    for (index, number) in numbers.iter().enumerate() {
-        let path = segment_path(directory, *number);
-        let bytes = fs::metadata(&path).map_err(|e| StoreError::io(&path, &e))?.len();
-        let is_last = index + 1 == numbers.len();
-        let Some(head) = read_head(&path)? else {
-            if is_last && bytes <= SEGMENT_HEAD as u64 && !found.is_empty() {
-                return Ok((found, Some(path)));
-            }
-            return Err(StoreError::corrupt(&path, 0, "the head of the segment is damaged"));
+        let Some((stem, extension)) = name.to_str().and_then(|name| name.split_once('.')) else {
+            continue;
         };
-        let in_order = found.last().map_or(head.number == 1 && head.first == 1, |before| {
-            head.number == before.head.number + 1 && head.first >= before.head.first
-        });
-        if head.number != *number || head.store_id != *store_id || !in_order {
-            return Err(StoreError::corrupt(
-                &path,
-                0,
-                "the segment does not follow the one before it",
-            ));
+        let Ok(number) = stem.parse::<u32>() else { continue };
+        match extension {
+            "seg" => numbers.entry(number).or_default().0 = true,
+            "sealed" => numbers.entry(number).or_default().1 = true,
+            "sealed.new" => unfinished.push(entry.path()),
+            _ => {}
         }
-        found.push(Segment { path, head, bytes });
     }
-    if found.is_empty() {
-        return Err(StoreError::Lost("the journal has no segment".to_owned()));
+    Ok((numbers, unfinished))
+}
+
+/// All segments in order, with the head of each checked, from where the base ends.
+///
+/// # Errors
+/// `Corrupt` or `Lost` when a segment is damaged, or one is missing.
+pub(crate) fn segments(
+    directory: &Path,
+    store_id: &[u8; 16],
+    base: &BaseHead,
+) -> Result<Found, StoreError> {
+    let (numbers, leftovers) = list(directory)?;
+    let mut found = Found { segments: Vec::new(), half: None, leftovers };
+    let last = numbers.last_key_value().map(|(number, _)| *number);
+    for (number, (is_open, is_sealed)) in numbers {
+        let open = segment_path(directory, number);
+        if number <= base.segment {
+            let forms = [(is_open, open.clone()), (is_sealed, sealed_path(&open))];
+            found.leftovers.extend(forms.into_iter().filter(|form| form.0).map(|form| form.1));
+            continue;
+        }
+        if is_open && is_sealed {
+            found.leftovers.push(open.clone());
+        }
+        let path = if is_sealed { sealed_path(&open) } else { open };
+        let bytes = fs::metadata(&path).map_err(|e| StoreError::io(&path, &e))?.len();
+        let ends = if is_sealed {
+            sealed::read_ends(&path)?.map(|(head, trailer)| (head, Some(trailer)))
+        } else {
+            read_head(&path)?.map(|head| (head, None))
+        };
+        let Some((head, trailer)) = ends else {
+            let is_half = !is_sealed && Some(number) == last && bytes <= SEGMENT_HEAD as u64;
+            if is_half && !found.segments.is_empty() {
+                found.half = Some(path);
+                break;
+            }
+            return Err(StoreError::corrupt(&path, 0, "the head or the end of it is damaged"));
+        };
+        if head.number != number || head.store_id != *store_id || !follows(&found, &head, base) {
+            let what = "the segment does not follow the one before it";
+            return Err(StoreError::corrupt(&path, 0, what));
+        }
+        found.segments.push(Segment { path, head, bytes, trailer });
     }
-    Ok((found, None))
+    if found.segments.last().is_none_or(|last| last.trailer.is_some()) {
+        return Err(StoreError::Lost("the journal has no segment to write to".to_owned()));
+    }
+    Ok(found)
+}
+
+fn follows(found: &Found, head: &SegmentHead, base: &BaseHead) -> bool {
+    match found.segments.last() {
+        None => {
+            head.number == base.segment + 1
+                && head.first == base.sequence + 1
+                && head.chain == base.chain
+        }
+        Some(before) => {
+            let ends = before.trailer.as_ref().map(|end| (end.facts.commits.1, end.facts.chain.1));
+            head.number == before.head.number + 1
+                && head.first >= before.head.first
+                && ends.is_none_or(|(last, chain)| head.first == last + 1 && head.chain == chain)
+        }
+    }
 }
 
 fn read_head(path: &Path) -> Result<Option<SegmentHead>, StoreError> {
     let file = File::open(path).map_err(|e| StoreError::io(path, &e))?;
     let mut bytes = [0; SEGMENT_HEAD];
     match file.read_exact_at(&mut bytes, 0) {
-        Ok(()) => Ok(SegmentHead::parse(&bytes)),
+        Ok(()) => Ok(SegmentHead::parse(&bytes, false)),
         Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
         Err(e) => Err(StoreError::io(path, &e)),
     }
@@ -112,6 +216,7 @@ fn read_head(path: &Path) -> Result<Option<SegmentHead>, StoreError> {
 /// # Errors
 /// `Corrupt` when anything but an unfinished end of the last segment is wrong, and what `each` says.
 pub(crate) fn scan(
+    vaulting: &Vaulting,
     segments: &[Segment],
     each: &mut dyn FnMut(Frame) -> Result<(), StoreError>,
 ) -> Result<End, StoreError> {
@@ -129,7 +234,10 @@ pub(crate) fn scan(
                 ));
             }
         }
-        let found = scan_segment(segment, each)?;
+        let found = match &segment.trailer {
+            Some(trailer) => scan_sealed(vaulting, segment, trailer, each)?,
+            None => scan_segment(segment, each)?,
+        };
         if found.torn_bytes > 0 && index + 1 < segments.len() {
             return Err(StoreError::corrupt(
                 &segment.path,
@@ -140,6 +248,23 @@ pub(crate) fn scan(
         end = Some(found);
     }
     end.ok_or_else(|| StoreError::Lost("the journal has no segment".to_owned()))
+}
+
+fn scan_sealed(
+    vaulting: &Vaulting,
+    segment: &Segment,
+    trailer: &Trailer,
+    each: &mut dyn FnMut(Frame) -> Result<(), StoreError>,
+) -> Result<End, StoreError> {
+    sealed::scan(vaulting, segment, trailer, each)?;
+    Ok(End {
+        segment: segment.path.clone(),
+        number: segment.head.number,
+        offset: segment.bytes,
+        sequence: trailer.facts.commits.1,
+        chain: trailer.facts.chain.1,
+        torn_bytes: 0,
+    })
 }
 
 fn scan_segment(
@@ -162,7 +287,7 @@ fn scan_segment(
             end.torn_bytes = segment.bytes - end.offset;
             break;
         };
-        end.offset += (FRAME_HEAD + frame.payload.len()) as u64;
+        end.offset += FRAME_HEAD as u64 + frame.bytes();
         end.sequence = frame.head.last();
         end.chain = frame.head.chain;
         each(frame)?;
@@ -193,7 +318,8 @@ fn read_frame(
     let holds = head.fits(&payload)
         && head.first == end.sequence + 1
         && head.chain == frame::chain(&end.chain, head.first, head.count, &payload);
-    Ok(holds.then(|| Frame { head, payload, segment: path.to_owned(), offset: end.offset }))
+    let (segment, offset) = (path.to_owned(), end.offset);
+    Ok(holds.then(|| Frame { head, body: Body::Sealed(payload), segment, offset }))
 }
 
 /// A damaged place that a later frame follows was acknowledged once, and is not to be cut off.
@@ -276,7 +402,7 @@ fn new_segment(
         .truncate(true)
         .open(&path)
         .map_err(|e| StoreError::io(&path, &e))?;
-    disk.write_at(&file, &path, &head.bytes(), 0)?;
+    disk.write_at(&file, &path, &head.bytes(false), 0)?;
     disk.sync(&file, &path)?;
     disk.sync_directory(directory)?;
     Ok((file, path))
@@ -345,7 +471,15 @@ impl Appender {
     }
 
     fn roll_if_full(&mut self, more: u64) -> Result<(), StoreError> {
-        if self.offset <= SEGMENT_HEAD as u64 || self.offset + more <= self.segment_bytes {
+        if self.offset + more <= self.segment_bytes { Ok(()) } else { self.roll() }
+    }
+
+    /// Closes the segment, durably, and begins the next. An empty one stays.
+    ///
+    /// # Errors
+    /// As [`Appender::append`].
+    pub(crate) fn roll(&mut self) -> Result<(), StoreError> {
+        if self.offset <= SEGMENT_HEAD as u64 {
             return Ok(());
         }
         self.disk

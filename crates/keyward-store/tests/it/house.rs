@@ -2,7 +2,8 @@
 //! gone, and records to put.
 
 use keyward_store::{
-    Commit, Durability, EventQuery, NewStore, Opened, Options, Silent, Store, StoreError, harden,
+    Commit, Durability, EventQuery, NewStore, Opened, Options, SealedSegment, SegmentFacts, Silent,
+    Store, StoreError, harden,
 };
 use keyward_types::{
     AccountId, AliasName, AliasRecord, Change, GrantId, GrantOperation, GrantRecord, Grantee,
@@ -215,6 +216,46 @@ pub(crate) fn all_events(store: &Store) -> Vec<keyward_store::StoredEvent> {
         }
         all.extend(page);
     }
+}
+
+pub(crate) fn hash(prefix: u8, parts: &[&[u8]]) -> [u8; 32] {
+    let mut hash = Sha256::new().chain_update([prefix]);
+    parts.iter().for_each(|part| hash.update(part));
+    hash.finalize().into()
+}
+
+/// The root of the tree over these leaves, as RFC 6962 defines it.
+pub(crate) fn root_of(leaves: &[[u8; 32]]) -> [u8; 32] {
+    match leaves {
+        [] => Sha256::digest(b"").into(),
+        [leaf] => *leaf,
+        _ => {
+            let (left, right) = leaves.split_at(leaves.len().next_power_of_two() / 2);
+            hash(1, &[&root_of(left), &root_of(right)])
+        }
+    }
+}
+
+/// The root of the tree over the first so many events, of the nodes that the store answers.
+pub(crate) fn root_at(store: &Store, size: u64) -> [u8; 32] {
+    let mut edge = Vec::new();
+    let mut done = 0;
+    for level in (0..63_u8).rev().filter(|level| size >> level & 1 == 1) {
+        edge.push(store.tree_node(level, done >> level).unwrap().unwrap());
+        done += 1 << level;
+    }
+    let joined = edge.into_iter().rev().reduce(|right, left| hash(1, &[&left, &right]));
+    joined.unwrap_or_else(|| Sha256::digest(b"").into())
+}
+
+/// Closes the segment and seals all that are closed; answers all that are sealed.
+pub(crate) fn seal_all(store: &Store) -> Vec<SealedSegment> {
+    store.close_segment().unwrap();
+    for number in store.closed_segments().unwrap() {
+        let mut sign = |facts: &SegmentFacts| Ok(format!("signed: {}", facts.number));
+        store.seal_segment(number, &mut sign).unwrap();
+    }
+    store.sealed_segments().unwrap()
 }
 
 /// Whether any file below a directory contains the bytes.

@@ -18,6 +18,8 @@ mod kill;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod segments;
+#[cfg(test)]
 mod tree;
 #[cfg(test)]
 mod vault;

@@ -1,17 +1,23 @@
 //! Random commits and restarts, compared with a map.
 
 use crate::house::*;
-use keyward_store::{Commit, Durability, Options, Silent, Store};
+use keyward_store::{Commit, Durability, EventQuery, KeptCheckpoint, Options, Silent, Store};
 use keyward_types::{Change, LastUsage, Name, Record, Timestamp};
 use proptest::{collection::vec, prelude::*};
 use std::collections::BTreeMap;
 
 #[derive(Clone, Debug)]
 enum Step {
-    Commit { changes: Vec<Small>, events: u8 },
+    Commit {
+        changes: Vec<Small>,
+        events: u8,
+    },
     Close,
     Kill,
     LoseSled,
+    /// Closes the segment, seals all that are closed, and lets this many of them leave.
+    Seal(u8),
+    Checkpoint,
 }
 
 /// A change over few names, so that they meet.
@@ -53,6 +59,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Close),
         2 => Just(Step::Kill),
         1 => Just(Step::LoseSled),
+        2 => (0..4_u8).prop_map(Step::Seal),
+        2 => Just(Step::Checkpoint),
     ]
 }
 
@@ -64,6 +72,10 @@ struct Model {
     deks: BTreeMap<u8, u16>,
     usage: BTreeMap<u8, u8>,
     events: u64,
+    /// Events before this one have left.
+    first_event: u64,
+    /// Sizes at which a checkpoint was kept.
+    checkpoints: Vec<u64>,
 }
 
 fn usage(time: u8) -> LastUsage {
@@ -170,15 +182,25 @@ impl Model {
         }
         assert_eq!(store.key_states().values().sum::<u64>(), self.keys.len() as u64);
         let events = all_events(store);
-        assert_eq!(events.len() as u64, self.events);
-        for (n, found) in (0..).zip(events) {
-            assert_eq!(found.record, event(n, "Sign", 1).record);
+        assert_eq!(store.first_event(), self.first_event);
+        assert_eq!(events.len() as u64, self.events - self.first_event);
+        for (n, found) in (self.first_event..).zip(events) {
+            assert_eq!((found.seq, found.record), (n, event(n, "Sign", 1).record));
+        }
+        let clauses = vec![filed(&[("op", "Sign")])];
+        let query = EventQuery { clauses, limit: usize::MAX, ..EventQuery::default() };
+        let filed = store.events(&query).unwrap().len() as u64;
+        assert_eq!(filed, self.events - self.first_event);
+        for size in self.checkpoints.iter().chain([&self.events]) {
+            let leaf = |n| hash(0, &[&event(n, "Sign", 1).record]);
+            let leaves: Vec<_> = (0..*size).map(leaf).collect();
+            assert_eq!(root_at(store, *size), root_of(&leaves), "of {size} events");
         }
     }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 30, max_shrink_iters: 100, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 40, max_shrink_iters: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_store_is_a_map_that_remembers(steps in vec(step(), 1..40)) {
@@ -200,6 +222,21 @@ proptest! {
                     model.compare(&store);
                     continue;
                 }
+                Step::Checkpoint => {
+                    model.checkpoints.push(model.events);
+                    let note = "as it was signed".to_owned();
+                    store.keep_checkpoint(&KeptCheckpoint { size: model.events, note }).unwrap();
+                    continue;
+                }
+                Step::Seal(leaving) => {
+                    let sealed = seal_all(&store);
+                    if let Some(last) = sealed.get(..leaving.into()).and_then(<[_]>::last) {
+                        model.first_event = store.drop_segments(last.facts.number).unwrap();
+                        prop_assert_eq!(model.first_event, last.facts.events.1);
+                    }
+                    model.compare(&store);
+                    continue;
+                }
                 Step::Close => store.close().unwrap(),
                 Step::Kill => store.abandon(),
                 Step::LoseSled => {
@@ -211,6 +248,8 @@ proptest! {
             model.compare(&store);
         }
         store.close().unwrap();
-        Store::verify(&options, |_| Ok(sealer()), &Silent).unwrap();
+        let verified = Store::verify(&options, |_| Ok(sealer()), &Silent).unwrap();
+        prop_assert_eq!(verified.events, model.events);
+        prop_assert_eq!(verified.earlier.events, model.first_event);
     }
 }

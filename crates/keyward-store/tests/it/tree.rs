@@ -2,23 +2,6 @@
 
 use crate::house::*;
 use keyward_store::{EventQuery, Finding, Store};
-use sha2::{Digest as _, Sha256};
-
-fn hash(prefix: u8, parts: &[&[u8]]) -> [u8; 32] {
-    let mut hash = Sha256::new().chain_update([prefix]);
-    parts.iter().for_each(|part| hash.update(part));
-    hash.finalize().into()
-}
-
-fn node(leaves: &[[u8; 32]]) -> [u8; 32] {
-    match leaves {
-        [leaf] => *leaf,
-        _ => {
-            let (left, right) = leaves.split_at(leaves.len() / 2);
-            hash(1, &[&node(left), &node(right)])
-        }
-    }
-}
 
 /// Every node of every level that the log holds, and the first that it does not.
 fn check(store: &Store, total: u64) {
@@ -36,7 +19,7 @@ fn check(store: &Store, total: u64) {
             5 < level || edge(0) || edge(1_024) || edge(2_048) || edge(leaves.len())
         };
         for index in (0..full).filter(|index| near(*index)) {
-            let wanted = node(&leaves[index * width..][..width]);
+            let wanted = root_of(&leaves[index * width..][..width]);
             let found = store.tree_node(level, index as u64).unwrap();
             assert_eq!(found, Some(wanted), "level {level}, index {index} of {total}");
         }
