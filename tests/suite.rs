@@ -55,6 +55,8 @@ mod suite {
     mod crash;
     // What the log proves of itself, and each way to lie about it.
     mod audit;
+    // The journal over years, and its archive.
+    mod retention;
     // Hostile input: fuzz targets over their corpus, and the worst policies through the doors.
     mod fuzz;
     mod hostile;

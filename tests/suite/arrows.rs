@@ -82,6 +82,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 const FENCES: &[(&str, &[&str])] = &[
     ("actix-web", &["keyward-server"]),
     ("sled", &["keyward-store"]),
+    ("zstd", &["keyward-store"]),
     ("cedar-policy", &["keyward-policy"]),
     ("prometheus", &["keyward-telemetry"]),
     ("aes-gcm", &["keyward-crypto"]),

@@ -15,7 +15,7 @@ use std::{
 };
 
 /// A command without a service, or against one.
-fn keyward(service: Option<&Service>, args: &[&str]) -> Output {
+pub(super) fn keyward(service: Option<&Service>, args: &[&str]) -> Output {
     let mut command = Command::new(clients::binary());
     if let Some(service) = service {
         clients::point_at(&mut command, &format!("http://{}", service.address));
@@ -24,13 +24,13 @@ fn keyward(service: Option<&Service>, args: &[&str]) -> Output {
     command.args(args).output().unwrap()
 }
 
-fn text(output: &Output) -> String {
+pub(super) fn text(output: &Output) -> String {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
 /// A file with what a command prints.
-fn kept(folder: &Path, name: &str, output: &Output) -> PathBuf {
+pub(super) fn kept(folder: &Path, name: &str, output: &Output) -> PathBuf {
     let path = folder.join(name);
     fs::write(&path, text(output)).unwrap();
     path
@@ -43,7 +43,7 @@ fn problem(data: &Path, checkpoint: &Path) -> Option<String> {
 }
 
 /// What `audit verify` says is wrong; `None` when all holds.
-fn verified(args: &[&str]) -> Option<String> {
+pub(super) fn verified(args: &[&str]) -> Option<String> {
     let output = keyward(None, &[&["audit", "verify", "-o", "json"], args].concat());
     let said: Value = serde_json::from_slice(&output.stdout).unwrap();
     let intact = said["Intact"] == json!(true);
@@ -51,7 +51,7 @@ fn verified(args: &[&str]) -> Option<String> {
     (!intact).then(|| said["Problem"].as_str().unwrap().to_owned())
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
@@ -64,7 +64,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-fn work(service: &Service, times: usize) {
+pub(super) fn work(service: &Service, times: usize) {
     let client = Client::of(service);
     for _ in 0..times {
         client.expect("GenerateRandom", &json!({"NumberOfBytes": 8}));

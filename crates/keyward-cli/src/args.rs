@@ -371,6 +371,16 @@ pub(crate) enum Events {
     Sql(EventsSql),
     /// Every event, oldest first: of the running service, or with --data of a stopped store
     Export(Export),
+    /// Every event of sealed journal segments, such as an archive's, as JSON lines; it takes the store's root key
+    Archived {
+        /// The folder that they are in
+        folder: PathBuf,
+        /// The directory of the store that they are of
+        #[arg(long)]
+        data: PathBuf,
+        #[command(flatten)]
+        root: RootKeyArgs,
+    },
 }
 
 /// The form of exported events.
@@ -618,6 +628,15 @@ pub(crate) enum Audit {
         /// Digests must reach until this time, RFC 3339
         #[arg(long, value_name = "TIME")]
         until: Option<String>,
+    },
+    /// Check sealed journal segments, such as an archive's, with the log's public key alone; 9 when anything is not as it
+    /// was signed
+    VerifySegments {
+        /// The folder that they are in
+        folder: PathBuf,
+        /// The log's public key, as `audit key` prints it
+        #[arg(long)]
+        key: String,
     },
     /// The public key by which the log's checkpoints are checked
     Key,

@@ -9,9 +9,8 @@
 use crate::Engine;
 use keyward_policy::Guardrails;
 use keyward_store::Commit;
-use keyward_trail::{Extra, INTERNAL, Record};
-use keyward_types::{Event, EventSummary, KmsError, Outcome, Timestamp};
-use serde_json::{Map, Value, json};
+use keyward_types::{Event, KmsError, Timestamp};
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use std::sync::{Arc, PoisonError};
 
@@ -66,9 +65,6 @@ impl Engine {
     }
 
     fn reload_event(&self, policies: usize, files: &[(String, String)]) -> Event {
-        let settings = self.settings();
-        let caller = self.internal_caller(&settings.account, &settings.region);
-        let (event_id, time) = (self.fresh_id(), self.now());
         let files: Vec<Value> = files
             .iter()
             .map(|(name, text)| {
@@ -76,34 +72,6 @@ impl Engine {
             })
             .collect();
         let details = json!({"policies": policies, "files": files});
-        let nothing = Map::new();
-        let record = Record {
-            caller: &caller,
-            service: "keyward",
-            operation: OPERATION,
-            time,
-            event_id,
-            request_parameters: &nothing,
-            response_elements: None,
-            additional: &nothing,
-            resources: &[],
-            error: None,
-            decisions: &[],
-            read_only: false,
-        };
-        let extra = Extra { service_event_details: Some(&details), ..Extra::default() };
-        let (terms, record) = (record.terms(&extra), record.to_json_with(&extra));
-        let summary = EventSummary {
-            event_id,
-            request_id: caller.origin.request_id,
-            time,
-            service: "keyward",
-            operation: OPERATION,
-            outcome: Outcome::Success,
-            account: settings.account.to_string(),
-            principal_arn: INTERNAL.to_owned(),
-            keys: Vec::new(),
-        };
-        Event { summary, record, terms }
+        self.own_event(OPERATION, &details)
     }
 }

@@ -26,11 +26,13 @@ mod material;
 mod mfa;
 pub mod operation;
 pub mod ops;
+mod own_event;
 mod pipeline;
 mod principal;
 mod quotas;
 mod resolve;
 mod seed;
+pub mod segments;
 mod session;
 pub mod shape;
 #[cfg(test)]

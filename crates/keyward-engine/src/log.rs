@@ -75,7 +75,7 @@ impl Engine {
         let store = &self.world.store;
         let last = self.last_checkpoint()?;
         let size = store.events_total();
-        let root = |size| merkle::root_at(&Nodes(store), size).map_err(KmsError::internal);
+        let root = |size| self.root_at(size);
         if let Some(last) = &last {
             let said = last.unverified();
             if size < said.size || root(said.size)? != said.root {
@@ -87,6 +87,11 @@ impl Engine {
             Some(last) if last.unverified().size == size => Ok(last),
             _ => self.sign_checkpoint(size, root(size)?),
         }
+    }
+
+    /// The root of the tree over the first so many events.
+    pub(crate) fn root_at(&self, size: u64) -> Result<Hash, KmsError> {
+        merkle::root_at(&Nodes(&self.world.store), size).map_err(KmsError::internal)
     }
 
     fn sign_checkpoint(&self, size: u64, root: Hash) -> Result<SignedCheckpoint, KmsError> {

@@ -28,6 +28,7 @@ mod process;
 mod publish;
 pub mod query;
 mod rest;
+pub mod retention;
 mod serve;
 mod strangers;
 #[cfg(test)]
@@ -43,5 +44,5 @@ pub use events::sql::LogSource;
 pub use openapi::document;
 pub use publish::Publisher;
 pub use serve::{DoorSettings, Running, Started, run, serve_engine, serve_with, start};
-pub use verify::{Brought, VerifiedLog, verify};
+pub use verify::{Brought, VerifiedLog, read_segments, verify};
 pub use wiring::{Opened, StartError, initialise, open};

@@ -12,6 +12,7 @@ use crate::{
     files::{self, TrailFiles},
     guardrails::GuardrailFolder,
     publish::Publisher,
+    retention::{self, Keeper},
     wiring::{self, Opened, StartError},
 };
 use actix_web::{HttpServer, rt::System, web::Data};
@@ -57,6 +58,8 @@ pub struct DoorSettings {
     pub files: Option<Arc<TrailFiles>>,
     /// Who signs checkpoints and tells them to others.
     pub publisher: Option<Arc<Publisher>>,
+    /// Who seals the journal's segments and lets them go.
+    pub keeper: Option<Arc<Keeper>>,
     /// Keys of other logs, whose checkpoints are cosigned.
     pub witnessed: Vec<VerifierKey>,
 }
@@ -73,6 +76,7 @@ impl From<&Config> for DoorSettings {
             guardrails: None,
             files: None,
             publisher: None,
+            keeper: None,
             // A configuration that was checked has no key that is none.
             witnessed: config.witness.keys().unwrap_or_default(),
         }
@@ -112,6 +116,7 @@ pub fn run(
     let settings = DoorSettings {
         guardrails: opened.guardrails.clone(),
         publisher: Some(Arc::clone(&publisher)),
+        keeper: Some(keeper(config)?),
         files: opened.trail_files(config)?,
         ..DoorSettings::from(config)
     };
@@ -190,6 +195,7 @@ pub fn start(config: &Config) -> Result<Running, StartError> {
         guardrails: opened.guardrails.clone(),
         files: opened.trail_files(config)?,
         publisher: Some(publisher(config)?),
+        keeper: Some(keeper(config)?),
         ..DoorSettings::from(config)
     };
     let mut running = serve_with(opened.engine, listener, settings)?;
@@ -249,6 +255,10 @@ fn publisher(config: &Config) -> Result<Arc<Publisher>, StartError> {
     Publisher::new(&config.event_log, Arc::new(SystemClock::new())).map(Arc::new)
 }
 
+fn keeper(config: &Config) -> Result<Arc<Keeper>, StartError> {
+    Keeper::new(&config.journal).map(Arc::new)
+}
+
 async fn serve(
     doors: Data<Doors>,
     listener: TcpListener,
@@ -288,6 +298,10 @@ async fn serve(
         .publisher
         .clone()
         .map(|publisher| actix_web::rt::spawn(publisher.run(Arc::clone(&doors.engine))));
+    let keeping = settings
+        .keeper
+        .clone()
+        .map(|keeper| actix_web::rt::spawn(retention::follow(Arc::clone(&doors.engine), keeper)));
     let end = async {
         shutdown.await;
         doors.drain();
@@ -296,7 +310,7 @@ async fn serve(
     };
     let (served, ()) = tokio::join!(server, end);
     settings.publisher.iter().for_each(|publisher| publisher.stop());
-    for task in [ticking, watching, exporting, publishing].into_iter().flatten() {
+    for task in [ticking, watching, exporting, publishing, keeping].into_iter().flatten() {
         task.abort();
         drop(task.await);
     }

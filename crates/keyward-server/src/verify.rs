@@ -10,17 +10,21 @@ use crate::{
 };
 use keyward_crypto::{Keyring, SystemEntropy};
 use keyward_engine::log::{log_origin, log_verifier};
+use keyward_engine::segments::footer_of;
 use keyward_store::{
-    KeptCheckpoint, Progress, Store, StoreError, StoreHeader, Verified, read_checkpoints,
+    EachRecord, Earlier, KeptCheckpoint, Progress, SealedSegment, Store, StoreError, StoreHeader,
+    Verified, read_checkpoints,
 };
 use keyward_trail::{
     audit::Finding,
     checkpoint::{Checkpoint, SignedCheckpoint, Trust},
-    hashes::{EventHashes, Proven, check},
-    merkle::{Frontier, Hash, leaf_hash},
+    hashes::{EventHashes, Proven, check_from},
+    merkle::{Frontier, Hash, NodeSource, leaf_hash, root_at},
     note::{KeyKind, VerifierKey},
+    segment::SignedFooter,
 };
 use keyward_types::Entropy as _;
+use std::path::PathBuf;
 use subtle::ConstantTimeEq as _;
 
 /// What was found whole.
@@ -49,12 +53,7 @@ pub fn verify(
     progress: &dyn Progress,
     brought: &Brought,
 ) -> Result<VerifiedLog, StartError> {
-    let directory = config
-        .data
-        .clone()
-        .ok_or(ConfigError::Value { name: "data", wanted: "the directory of a store" })?;
-    let header = StoreHeader::read(&directory)?
-        .ok_or_else(|| StoreError::Absent(directory.display().to_string()))?;
+    let (directory, header) = header(config)?;
     let mut generator = SystemEntropy.generator();
     let told = Told::from_json(&header.root);
     let root = wiring::root_key(config, &directory, &told, &mut *generator)?;
@@ -68,24 +67,92 @@ pub fn verify(
         key = keyring.log_key().ok().map(|key| key.public());
         Ok(keyring.sealer())
     };
-    let mut log = Log::default();
+    let mut leaves = Vec::new();
     let store = Store::verify_each(
         &wiring::options(config, &directory),
         sealer_for,
         progress,
-        &mut |_, record| log.take(record),
+        &mut |_, record| {
+            leaves.push(leaf_hash(record));
+            Ok(())
+        },
     )?;
     let public = key.ok_or_else(|| StartError::RootKey("the log's key was not made".to_owned()))?;
     let origin = log_origin(&header.store_id);
     let key = VerifierKey::new(&origin, KeyKind::Ed25519, public)
         .map_err(|error| StartError::Log(error.to_string()))?;
-    let checkpoints = hold_against(&log.leaves, &key, &read_checkpoints(&directory)?, brought)?;
-    Ok(VerifiedLog { store, root: log.frontier.root(), checkpoints })
+    let log = Log { earlier: &store.earlier, leaves };
+    let mut frontier = log.start()?;
+    check_footers(&store.sealed, &key, &log, frontier.clone())?;
+    let checkpoints = hold_against(&log, &key, &read_checkpoints(&directory)?, brought)?;
+    log.leaves.iter().try_for_each(|leaf| append(&mut frontier, *leaf))?;
+    Ok(VerifiedLog { root: frontier.root(), store, checkpoints })
+}
+
+/// Opens sealed segments with the root key of the store that they are of, which may have let them go, and hands on
+/// every record in them by its number.
+pub fn read_segments(
+    config: &Config,
+    segments: &[SealedSegment],
+    each: &mut EachRecord<'_>,
+) -> Result<(), StartError> {
+    let (directory, header) = header(config)?;
+    let mut generator = SystemEntropy.generator();
+    let told = Told::from_json(&header.root);
+    let root = wiring::root_key(config, &directory, &told, &mut *generator)?;
+    let keyring = Keyring::new(&root, header.store_id, TERM, header.generation, &mut *generator);
+    if !bool::from(keyring.check_value().ct_eq(&header.root_check)) {
+        return Err(StoreError::RootKey(WRONG_ROOT_KEY.to_owned()).into());
+    }
+    for segment in segments {
+        segment.each_event(&header, keyring.sealer(), each)?;
+    }
+    Ok(())
+}
+
+/// Where the store is, and what stands in its header.
+fn header(config: &Config) -> Result<(PathBuf, StoreHeader), StartError> {
+    let wanted = ConfigError::Value { name: "data", wanted: "the directory of a store" };
+    let directory = config.data.clone().ok_or(wanted)?;
+    let header = StoreHeader::read(&directory)?
+        .ok_or_else(|| StoreError::Absent(directory.display().to_string()))?;
+    Ok((directory, header))
+}
+
+fn append(frontier: &mut Frontier, leaf: Hash) -> Result<(), StartError> {
+    frontier.append(leaf, |_| ()).map_err(|error| StartError::Log(error.to_string()))
+}
+
+/// Holds what was signed of each sealed segment against what it is, and against the log's tree.
+fn check_footers(
+    sealed: &[SealedSegment],
+    key: &VerifierKey,
+    log: &Log<'_>,
+    mut frontier: Frontier,
+) -> Result<(), StartError> {
+    let mut leaves = log.leaves.iter();
+    for segment in sealed {
+        while frontier.size() < segment.facts.events.1
+            && let Some(leaf) = leaves.next()
+        {
+            append(&mut frontier, *leaf)?;
+        }
+        let number = segment.facts.number;
+        let wrong = |what: &dyn core::fmt::Display| {
+            StartError::Log(format!("the footer of segment {number} does not hold: {what}"))
+        };
+        let signed = SignedFooter::parse(&segment.footer).map_err(|error| wrong(&error))?;
+        let said = signed.verify(key, &log_verifier).map_err(|error| wrong(&error))?;
+        if *said != footer_of(key.name(), &segment.facts, frontier.root()) {
+            return Err(wrong(&"it was signed of other events"));
+        }
+    }
+    Ok(())
 }
 
 /// How many checkpoints the events were held against, when all of them agree.
 fn hold_against(
-    leaves: &[Hash],
+    log: &Log<'_>,
     key: &VerifierKey,
     kept: &[KeptCheckpoint],
     brought: &Brought,
@@ -114,14 +181,17 @@ fn hold_against(
     let proven = proven.collect::<Result<Vec<Proven>, _>>();
     let proven = proven
         .map_err(|error| StartError::Log(format!("the hashes are not this log's: {error}")))?;
+    log.hold_earlier(said.iter().chain(proven.iter().map(Proven::head)))?;
     // The hashes are of an earlier time than the store, which may have gone on since.
     let longest = proven.iter().map(|one| one.head().size).max().unwrap_or_default();
-    let longest = usize::try_from(longest).unwrap_or(usize::MAX).min(leaves.len());
+    let longest = longest.saturating_sub(log.earlier.events);
+    let longest = usize::try_from(longest).unwrap_or(usize::MAX).min(log.leaves.len());
     let wrong = |finding: Finding| StartError::Log(finding.to_string());
     if !proven.is_empty() {
-        check(leaves.get(..longest).unwrap_or(leaves), &proven, []).map_err(wrong)?;
+        let leaves = log.leaves.get(..longest).unwrap_or(&log.leaves);
+        check_from(log.start()?, leaves, &proven, []).map_err(wrong)?;
     }
-    check(leaves, &[], &said).map_err(wrong)?;
+    check_from(log.start()?, &log.leaves, &[], &said).map_err(wrong)?;
     Ok(said.len() + proven.len())
 }
 
@@ -134,19 +204,47 @@ fn checked(signed: &SignedCheckpoint, trust: &Trust<'_>) -> Result<Checkpoint, S
     Ok(opened.checkpoint)
 }
 
-/// The tree as the journal makes it, and its hashes.
-#[derive(Default)]
-struct Log {
-    frontier: Frontier,
+/// What is left of events that left, and the hashes of those that are there.
+struct Log<'v> {
+    earlier: &'v Earlier,
     leaves: Vec<Hash>,
 }
 
-impl Log {
-    fn take(&mut self, record: &[u8]) -> Result<(), StoreError> {
-        let leaf = leaf_hash(record);
-        self.leaves.push(leaf);
-        self.frontier
-            .append(leaf, |_| ())
-            .map_err(|_| StoreError::Failed("the log's tree is full".to_owned()))
+impl NodeSource for Log<'_> {
+    type Error = core::convert::Infallible;
+
+    fn node(&self, level: u8, index: u64) -> Result<Option<Hash>, Self::Error> {
+        Ok(self.earlier.node(level, index))
+    }
+}
+
+impl Log<'_> {
+    /// The tree's edge before the first event that is there.
+    fn start(&self) -> Result<Frontier, StartError> {
+        Frontier::at(self, self.earlier.events).map_err(|error| StartError::Log(error.to_string()))
+    }
+
+    /// Holds what was kept of events that left against checkpoints of that time.
+    fn hold_earlier<'c>(
+        &self,
+        said: impl Iterator<Item = &'c Checkpoint>,
+    ) -> Result<(), StartError> {
+        let mut good = 0;
+        for Checkpoint { size, root, .. } in said.filter(|one| one.size < self.earlier.events) {
+            match root_at(self, *size) {
+                Ok(found) if found == *root => good = good.max(*size),
+                Ok(_) => {
+                    let finding = Finding::Changed { good, size: *size };
+                    return Err(StartError::Log(finding.to_string()));
+                }
+                // Of every checkpoint that a log signs it keeps the root.
+                Err(_) => {
+                    return Err(StartError::Log(format!(
+                        "a checkpoint of size {size} was signed, and this log does not know of it: the events that it speaks of left"
+                    )));
+                }
+            }
+        }
+        Ok(())
     }
 }

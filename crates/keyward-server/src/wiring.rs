@@ -263,7 +263,8 @@ fn directory(config: &Config) -> Result<(PathBuf, Option<tempfile::TempDir>), St
 }
 
 pub(crate) fn options(config: &Config, directory: &Path) -> Options {
-    Options { durability: config.durability, ..Options::at(directory) }
+    let segment_bytes = u64::from(config.journal.segment_mebibytes) << 20;
+    Options { durability: config.durability, segment_bytes, ..Options::at(directory) }
         .patient_seconds(LOCK_PATIENCE_SECONDS)
 }
 

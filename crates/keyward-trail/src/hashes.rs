@@ -113,6 +113,18 @@ pub fn check<'c>(
     proven: &'c [Proven],
     checkpoints: impl IntoIterator<Item = &'c Checkpoint>,
 ) -> Result<Audited, Finding> {
+    check_from(Frontier::new(), found, proven, checkpoints)
+}
+
+/// The same of the part of a log that is still there: `found` are the events after those that `start` is the edge of.
+pub fn check_from<'c>(
+    start: Frontier,
+    found: &[Hash],
+    proven: &'c [Proven],
+    checkpoints: impl IntoIterator<Item = &'c Checkpoint>,
+) -> Result<Audited, Finding> {
+    let first = start.size();
+    let from = usize::try_from(first).unwrap_or(usize::MAX);
     let mut proven: Vec<&'c Proven> = proven.iter().collect();
     proven.sort_by_key(|one| one.leaves.len());
     if let Some((longest, shorter)) = proven.split_last() {
@@ -122,25 +134,32 @@ pub fn check<'c>(
                 return Err(Finding::TwoStories { event: same as u64 });
             }
         }
-        first_wrong(&longest.leaves, found).map_or(Ok(()), Err)?;
+        if let Some(signed) = longest.leaves.get(from..) {
+            first_wrong_from(first, signed, found).map_or(Ok(()), Err)?;
+        }
     }
     let heads = proven.iter().map(|one| &one.head);
-    let mut audit = Audit::new(checkpoints.into_iter().chain(heads))?;
-    (0..).zip(found).try_for_each(|(number, leaf)| audit.event(number, *leaf))?;
+    let mut audit = Audit::from(start, checkpoints.into_iter().chain(heads))?;
+    (first..).zip(found).try_for_each(|(number, leaf)| audit.event(number, *leaf))?;
     audit.finish()
 }
 
 /// What is wrong with the first event that is not the one that was signed.
 pub fn first_wrong(signed: &[Hash], found: &[Hash]) -> Option<Finding> {
+    first_wrong_from(0, signed, found)
+}
+
+fn first_wrong_from(first: u64, signed: &[Hash], found: &[Hash]) -> Option<Finding> {
     let same = common(signed, found);
     let (signed_rest, found_rest) = (signed.get(same..)?, found.get(same..)?);
-    let event = same as u64;
+    let event = first + same as u64;
+    let end = |list: &[Hash]| first + list.len() as u64;
     let (wanted, seen) = match (signed_rest.first(), found_rest.first()) {
         (None, None) => return None,
         (Some(_), None) => {
-            return Some(Finding::Truncated { found: event, signed: signed.len() as u64 });
+            return Some(Finding::Truncated { found: event, signed: end(signed) });
         }
-        (None, Some(_)) => return Some(Finding::Added { first: event, next: found.len() as u64 }),
+        (None, Some(_)) => return Some(Finding::Added { first: event, next: end(found) }),
         (Some(wanted), Some(seen)) => (wanted, seen),
     };
     // Where each of the two stands on the other side. Events have ids of their own, so none is there twice.

@@ -6,7 +6,7 @@
 //! - *Proving:* [`merkle`] is the tree over the stored bytes, [`checkpoint`] the log's signed word on its
 //!   size and root, [`proof`] the proof of one event as text, [`audit`] the walk that checks a whole log,
 //!   [`hashes`] what an export needs beside it so that each event is proven, [`bundle`] a file of proven
-//!   events, [`witness`] the judgement of somebody who remembers; [`note`] is the form of what is signed.
+//!   events, [`segment`] the log's word on a part that it put away, [`witness`] the judgement of somebody who remembers; [`note`] is the form of what is signed.
 //! - *Showing:* [`files`] is the log as CloudTrail's files, with digests that prove them.
 //!
 //! It stores nothing, signs nothing by itself, and reads no clock: nodes, keys and times come in.
@@ -31,6 +31,7 @@ pub mod note;
 pub mod proof;
 pub mod query;
 mod record;
+pub mod segment;
 mod trace;
 pub mod witness;
 

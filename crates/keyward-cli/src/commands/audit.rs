@@ -1,6 +1,6 @@
 //! `keyward audit`: whether the log and the store are what was written.
 
-use super::{exported, offline, verify_files};
+use super::{exported, offline, segments, verify_files};
 use crate::{
     args::{Audit, Common, Verify, WitnessArgs},
     client::{Client, encoded},
@@ -49,6 +49,7 @@ pub(super) fn audit(common: &Common, command: &Audit) -> Result<Exit, CliError> 
         Audit::Consistent { file, key, witnesses } => {
             consistent(common, file, &Trusted::new(key, witnesses)?)
         }
+        Audit::VerifySegments { folder, key } => segments::verify(common, folder, key),
         Audit::VerifyFiles { folder, public_key, until } => {
             verify_files::verify_files(common, folder, public_key, until.as_deref())
         }

@@ -1,6 +1,6 @@
 //! `keyward events`: the log, listed, followed, shown and exported.
 
-use super::{export, versions::date};
+use super::{export, segments, versions::date};
 use crate::{
     args::{Common, EventFilter, Events},
     client::{Client, encoded},
@@ -22,6 +22,7 @@ pub(super) fn events(common: &Common, command: &Events) -> Result<Exit, CliError
         }
         Events::Sql(asked) => super::sql::sql(common, asked),
         Events::Export(options) => export::export(common, options),
+        Events::Archived { folder, data, root } => segments::events(folder, data, root),
     }
 }
 

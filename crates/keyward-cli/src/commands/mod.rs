@@ -16,6 +16,7 @@ mod lint;
 mod lists;
 mod offline;
 mod policy;
+mod segments;
 mod service;
 mod sql;
 mod verify_files;

@@ -109,6 +109,7 @@ pub(super) fn serve(common: &Common, serve: Serve) -> Result<Exit, CliError> {
     if let Some(files) = &mut config.cloudtrail_files {
         files.s3 = s3_credentials(common, core::mem::take(&mut files.s3));
     }
+    config.journal.s3 = s3_credentials(common, core::mem::take(&mut config.journal.s3));
     if serve.guardrails.is_some() {
         config.guardrails = serve.guardrails;
     }

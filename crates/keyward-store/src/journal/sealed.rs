@@ -19,20 +19,21 @@ use super::{
     sealed_path,
 };
 use crate::{
-    StoreError,
+    EachRecord, StoreError, StoreHeader,
     block::BlockHead,
     bytes::{Cursor, push_blob},
     codec::Vaulting,
     disk::{Disk, beside},
     payload::{self, Plain},
 };
-use keyward_types::Timestamp;
+use keyward_types::{Sealer, Timestamp};
 use sha2::{Digest as _, Sha256};
 use std::{
     fs::{self, File},
     io::{self, Read as _},
     os::unix::fs::FileExt as _,
     path::Path,
+    sync::Arc,
 };
 use zeroize::Zeroizing;
 
@@ -205,6 +206,33 @@ impl SealedSegment {
             }
             hash.update(buffer.get(..count).unwrap_or_default());
         }
+    }
+}
+
+impl SealedSegment {
+    /// Opens the segment with what opens the store that it is of, and hands on every record in it by its number.
+    ///
+    /// # Errors
+    /// `Corrupt` when it is not that store's or not what was written, and what `each` says.
+    pub fn each_event(
+        &self,
+        header: &StoreHeader,
+        sealer: Arc<dyn Sealer>,
+        each: &mut EachRecord<'_>,
+    ) -> Result<(), StoreError> {
+        let vaulting = Vaulting::new(sealer, header.store_id);
+        let none = || StoreError::corrupt(&self.path, 0, "this is no segment of that store");
+        let (head, trailer) = read_ends(&self.path)?.ok_or_else(none)?;
+        if head.store_id != header.store_id {
+            return Err(none());
+        }
+        let segment = Segment { path: self.path.clone(), head, bytes: self.bytes, trailer: None };
+        scan(&vaulting, &segment, &trailer, &mut |frame| {
+            let count = frame.head.count;
+            let payload = frame.open(&vaulting)?.parse(count)?;
+            let mut events = (payload.head.first..).zip(&payload.events);
+            events.try_for_each(|(number, event)| each(number, &event.record))
+        })
     }
 }
 

@@ -1,0 +1,112 @@
+//! Segments of the journal: sealed under the log's signature, and let go when it is time.
+//!
+//! It does not decide when: that is retention, of whoever runs the service.
+//!
+//! INVARIANT: a footer is signed only while the log is what its last checkpoint says.
+//! INVARIANT: events leave only after the log has an event that says which, why, and where they are kept.
+
+use crate::{
+    Engine,
+    log::{Signing, log_origin},
+};
+use keyward_store::{Commit, EventQuery, SealedSegment, SegmentFacts, StoreError};
+use keyward_trail::segment::Footer;
+use keyward_types::{KmsError, Timestamp};
+use serde_json::json;
+
+/// What the log calls that events left it.
+const RETIRED: &str = "RetireEvents";
+
+/// What a footer says of these facts of the log `log`, whose tree had this root at the segment's end.
+pub fn footer_of(log: &str, facts: &SegmentFacts, root: [u8; 32]) -> Footer {
+    Footer {
+        log: log.to_owned(),
+        segment: facts.number,
+        commits: facts.commits,
+        chain: facts.chain,
+        events: facts.events,
+        times: (facts.times.0.0, facts.times.1.0),
+        root,
+        digest: facts.digest,
+    }
+}
+
+impl Engine {
+    /// Seals every segment that is closed; answers how many.
+    ///
+    /// # Errors
+    /// `KMSInternalException` when the log is not what its last checkpoint says, and what the disk says.
+    pub fn seal_segments(&self) -> Result<usize, KmsError> {
+        let store = &self.world.store;
+        let closed = store.closed_segments().map_err(KmsError::internal)?;
+        if closed.is_empty() {
+            return Ok(0);
+        }
+        // It holds the log against its last word first.
+        self.checkpoint()?;
+        let key = Signing(self.world.keyring.log_key().map_err(KmsError::internal)?);
+        let origin = log_origin(&store.header().store_id);
+        let mut sign = |facts: &SegmentFacts| {
+            let failed = |error: &dyn core::fmt::Display| StoreError::Failed(error.to_string());
+            let root = self.root_at(facts.events.1).map_err(|error| failed(&error))?;
+            let signed = footer_of(&origin, facts, root).sign(&key);
+            signed.map(|signed| signed.to_string()).map_err(|error| failed(&error))
+        };
+        for number in &closed {
+            store.seal_segment(*number, &mut sign).map_err(KmsError::internal)?;
+        }
+        Ok(closed.len())
+    }
+
+    /// Closes the segment that is written to when the first of its events is from before `since`; whether it was.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn close_segment_from_before(&self, since: Timestamp) -> Result<bool, KmsError> {
+        let store = &self.world.store;
+        let sealed = self.sealed_segments()?;
+        let first = sealed.last().map_or(0, |last| last.facts.events.1).max(store.first_event());
+        let query = EventQuery { after: first.checked_sub(1), limit: 1, ..EventQuery::default() };
+        let found = store.events(&query).map_err(KmsError::internal)?;
+        let is_old = found.first().is_some_and(|event| event.time < since);
+        if is_old {
+            store.close_segment().map_err(KmsError::internal)?;
+        }
+        Ok(is_old)
+    }
+
+    /// Lets the oldest sealed segments go, up to and with `last`. The log says so first: `why`, and `archive`, where
+    /// they are kept. Answers the number of the first event that is still there.
+    ///
+    /// # Errors
+    /// What the disk says. What was begun is finished by the next call, or the next start.
+    pub fn retire_segments(
+        &self,
+        last: &SealedSegment,
+        why: &str,
+        archive: Option<&str>,
+    ) -> Result<u64, KmsError> {
+        let store = &self.world.store;
+        let (first, next) = (store.first_event(), last.facts.events.1);
+        let details = json!({
+            "reason": why,
+            "lastSegment": last.facts.number,
+            "firstEvent": first,
+            "nextEvent": next,
+            "archive": archive,
+        });
+        let event = self.own_event(RETIRED, &details);
+        let commit =
+            Commit { snapshot: store.snapshot(), events: vec![event], ..Commit::default() };
+        store.commit(commit).wait().map_err(KmsError::internal)?;
+        store.drop_segments(last.facts.number).map_err(KmsError::internal)
+    }
+
+    /// The sealed segments that are here, oldest first.
+    ///
+    /// # Errors
+    /// `KMSInternalException` when one is damaged.
+    pub fn sealed_segments(&self) -> Result<Vec<SealedSegment>, KmsError> {
+        self.world.store.sealed_segments().map_err(KmsError::internal)
+    }
+}

@@ -1,0 +1,203 @@
+//! Keeps the journal small: closes segments that are old, seals them, copies them to an archive, and lets those go whose
+//! time is over.
+//!
+//! It runs off the threads that serve, once a minute. What fails is tried again the next time; nothing that a segment
+//! holds is lost by it.
+//!
+//! INVARIANT: a segment goes only when all its events are older than what is kept, and, where there is an archive,
+//! after the archive has it.
+//! INVARIANT: no request waits for the archive, and none fails because of it.
+
+use crate::{config::ConfigError, wiring::StartError};
+use keyward_engine::{Engine, log::log_origin};
+use keyward_export::{Destination, S3, To};
+use keyward_store::SealedSegment;
+use keyward_trail::files::Object;
+use serde::Deserialize;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+/// Between two looks.
+const LOOK: Duration = Duration::from_secs(60);
+
+/// The section `[journal]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct JournalSettings {
+    /// Hours after which a segment is closed though it is not full, so that what is kept is kept by about this measure.
+    pub segment_hours: u32,
+    /// Mebibytes at which a segment is closed.
+    pub segment_mebibytes: u32,
+    /// Days for which events are kept. For good, unless it is said here.
+    pub keep_days: Option<u32>,
+    /// Where sealed segments are copied: a folder, or `s3://BUCKET/PREFIX` where the build has the feature `s3`.
+    pub archive: Option<String>,
+    /// How an S3-compatible store is reached.
+    pub s3: S3,
+}
+
+impl Default for JournalSettings {
+    fn default() -> Self {
+        Self {
+            segment_hours: 24,
+            segment_mebibytes: 64,
+            keep_days: None,
+            archive: None,
+            s3: S3::default(),
+        }
+    }
+}
+
+impl JournalSettings {
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        let wrong = |name, wanted| Err(ConfigError::Value { name, wanted });
+        if self.segment_hours == 0 {
+            return wrong("journal.segment_hours", "1 or more");
+        }
+        if !(1..=1_024).contains(&self.segment_mebibytes) {
+            return wrong("journal.segment_mebibytes", "1 to 1024");
+        }
+        if self.keep_days == Some(0) {
+            return wrong("journal.keep_days", "1 or more; left out, events are kept for good");
+        }
+        Ok(())
+    }
+}
+
+/// What one look came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    pub sealed: usize,
+    pub archived: usize,
+    /// The first event that is still there, when some left.
+    pub first_event: Option<u64>,
+}
+
+/// Who looks after the journal.
+pub struct Keeper {
+    settings: JournalSettings,
+    archive: Option<To>,
+    /// Segments that the archive has; `None` before it was asked.
+    archived: Mutex<Option<BTreeSet<u32>>>,
+}
+
+impl Keeper {
+    /// # Errors
+    /// When the archive cannot be one. One that cannot be reached now is tried later.
+    pub fn new(settings: &JournalSettings) -> Result<Self, StartError> {
+        let archive = settings.archive.as_deref();
+        let archive = archive.map(|text| keyward_export::to(text, &settings.s3)).transpose()?;
+        Ok(Self { settings: settings.clone(), archive, archived: Mutex::new(None) })
+    }
+
+    /// One look: what is due now.
+    ///
+    /// # Errors
+    /// In words, for the diagnostic log.
+    pub fn look(&self, engine: &Engine) -> Result<Kept, String> {
+        let words = |error: keyward_types::KmsError| error.to_string();
+        let now = engine.now();
+        let old = now.plus_seconds(-i64::from(self.settings.segment_hours) * 3_600);
+        engine.close_segment_from_before(old).map_err(words)?;
+        let mut kept = Kept { sealed: engine.seal_segments().map_err(words)?, ..Kept::default() };
+        let segments = engine.sealed_segments().map_err(words)?;
+        let mut archived = self.archived.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(to) = &self.archive {
+            let prefix = prefix(to, engine);
+            kept.archived = copy(&*to.destination, &prefix, &segments, &mut archived)?;
+        }
+        let Some(days) = self.settings.keep_days else { return Ok(kept) };
+        let limit = now.plus_days(-i64::from(days));
+        let is_over = |segment: &&SealedSegment| {
+            let number = segment.facts.number;
+            let has_copy = archived.as_ref().is_some_and(|known| known.contains(&number));
+            segment.facts.times.1 < limit && (self.archive.is_none() || has_copy)
+        };
+        if let Some(last) = segments.iter().take_while(is_over).last() {
+            let why = format!("kept for {days} days");
+            let archive = self.settings.archive.as_deref();
+            kept.first_event = Some(engine.retire_segments(last, &why, archive).map_err(words)?);
+        }
+        Ok(kept)
+    }
+}
+
+/// What stands before a segment's number in the archive, which may be that of several stores.
+fn prefix(to: &To, engine: &Engine) -> String {
+    let log = log_origin(&engine.store().header().store_id);
+    to.prefix.as_ref().map_or(format!("{log}/"), |prefix| format!("{prefix}/{log}/"))
+}
+
+/// Copies what the archive does not have; how many that were.
+fn copy(
+    archive: &dyn Destination,
+    prefix: &str,
+    segments: &[SealedSegment],
+    archived: &mut Option<BTreeSet<u32>>,
+) -> Result<usize, String> {
+    let known = match archived {
+        Some(known) => known,
+        None => {
+            let listed = archive.list(prefix).map_err(|error| error.to_string())?;
+            let number = |key: String| {
+                key.strip_prefix(prefix)?.strip_suffix(".sealed")?.parse::<u32>().ok()
+            };
+            archived.insert(listed.into_iter().filter_map(number).collect())
+        }
+    };
+    let mut copied = 0;
+    for segment in segments {
+        let number = segment.facts.number;
+        if known.contains(&number) {
+            continue;
+        }
+        let bytes = fs::read(&segment.path).map_err(|error| error.to_string())?;
+        let object = Object { bytes, metadata: BTreeMap::new() };
+        archive
+            .put(&format!("{prefix}{number:08}.sealed"), &object)
+            .map_err(|error| error.to_string())?;
+        known.insert(number);
+        copied += 1;
+    }
+    Ok(copied)
+}
+
+/// Looks after the journal for as long as the service runs.
+pub(crate) async fn follow(engine: Arc<Engine>, keeper: Arc<Keeper>) {
+    let mut interval = tokio::time::interval(LOOK);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        let (engine, keeper) = (Arc::clone(&engine), Arc::clone(&keeper));
+        match tokio::task::spawn_blocking(move || keeper.look(&engine)).await {
+            Ok(Ok(Kept { first_event: Some(first_event), .. })) => {
+                tracing::info!(first_event, "events left the log by its retention");
+            }
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => {
+                tracing::error!(error, "the journal's segments wait to be sealed or archived");
+            }
+            Err(error) => tracing::error!(%error, "looking after the journal panicked"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Config;
+
+    #[test]
+    fn the_section_is_read_and_what_cannot_work_is_refused() {
+        let text = "[journal]\nkeep_days = 400\narchive = \"/var/archive\"\nsegment_hours = 1";
+        let config = Config::from_toml(text).unwrap();
+        assert_eq!(config.journal.keep_days, Some(400));
+        assert_eq!(config.journal.segment_mebibytes, 64);
+        for bad in ["keep_days = 0", "segment_hours = 0", "segment_mebibytes = 0", "keep = 1"] {
+            assert!(Config::from_toml(&format!("[journal]\n{bad}")).is_err(), "{bad}");
+        }
+    }
+}
