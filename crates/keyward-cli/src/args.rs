@@ -106,6 +106,8 @@ pub(crate) enum Command {
     Incident(Incident),
     /// Measure a running service beside a bare HTTP echo
     Bench(Bench),
+    /// Measure the event log alone: appends beside bare disk flushes, lookups, verification, and what an event costs
+    BenchLog(BenchLog),
     /// The echo that `bench` measures beside the service
     #[command(hide = true)]
     BenchEcho(BenchEcho),
@@ -796,6 +798,19 @@ pub(crate) struct Bench {
     /// What the library alone is measured with: say what the service runs with
     #[arg(long, value_enum, default_value_t = Crypto::Default)]
     pub(crate) crypto: Crypto,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct BenchLog {
+    /// Events of the log that is searched and verified
+    #[arg(long, default_value_t = 1_000_000)]
+    pub(crate) events: u64,
+    /// Seconds per measurement of appends; 0 leaves them out
+    #[arg(long, default_value_t = 3)]
+    pub(crate) seconds: u64,
+    /// Where logs are made, and removed at the end: on the disk that is to be measured
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) at: Option<PathBuf>,
 }
 
 #[derive(ClapArgs)]

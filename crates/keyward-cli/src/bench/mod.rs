@@ -12,6 +12,7 @@
 
 mod echo;
 mod load;
+pub(crate) mod log;
 mod raw;
 mod rows;
 

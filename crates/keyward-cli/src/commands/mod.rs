@@ -55,6 +55,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, CliError> {
         Command::Audit(command) => audit::audit(&common, &command),
         Command::Incident(command) => incident(&common, &command),
         Command::Bench(options) => bench::run(&common, &options),
+        Command::BenchLog(options) => bench::log::run(&common, &options),
         Command::BenchEcho(echo) => bench::echo(&echo),
     }
 }

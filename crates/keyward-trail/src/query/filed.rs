@@ -70,12 +70,11 @@ pub(crate) fn terms(record: &Record<'_>, extra: &Extra<'_>) -> Vec<u64> {
     found
 }
 
-/// Whether an event is filed as the reading of its record says. Of a record that was cut to its limits nothing that it
-/// was filed under is asked for in vain, but it may be found by more.
-pub fn is_filed_as_written(written: &[u8], filed: &[u64]) -> bool {
-    let Ok(record) = serde_json::from_slice::<Value>(written) else { return false };
+/// The digests under which a written record is filed, read from it; the slow way to what was known when it was
+/// written.
+pub fn terms_of(record: &Value) -> Vec<u64> {
     let mut wanted = Vec::new();
-    super::each_index_term(&record, &mut |field, value| {
+    super::each_index_term(record, &mut |field, value| {
         if is_filed(field) {
             wanted.push(digest(field, value));
         }
@@ -84,6 +83,14 @@ pub fn is_filed_as_written(written: &[u8], filed: &[u64]) -> bool {
     wanted.dedup();
     let recipient = record.get("recipientAccountId").and_then(Value::as_str).unwrap_or_default();
     wanted.push(log_term(recipient));
+    wanted
+}
+
+/// Whether an event is filed as the reading of its record says. Of a record that was cut to its limits nothing that it
+/// was filed under is asked for in vain, but it may be found by more.
+pub fn is_filed_as_written(written: &[u8], filed: &[u64]) -> bool {
+    let Ok(record) = serde_json::from_slice::<Value>(written) else { return false };
+    let wanted = terms_of(&record);
     let was_many = filed.contains(&filed_as_many());
     let was_cut = ["requestParameters", "responseElements", "additionalEventData"]
         .iter()

@@ -48,7 +48,7 @@ mod tests;
 pub use error::QueryError;
 pub use field::Field;
 pub(crate) use filed::terms;
-pub use filed::{filed_as, is_filed, is_filed_as_written, log_term};
+pub use filed::{filed_as, is_filed, is_filed_as_written, log_term, terms_of};
 pub use index::{IndexTerm, Narrowing, each_index_term, index_terms};
 pub use moment::{Moment, Window};
 pub use parse::{QUERY_BYTES_MAX, TERMS_MAX, VALUES_MAX};
