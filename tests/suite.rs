@@ -30,6 +30,9 @@ mod suite {
     mod key_use;
     // What is answered for a key in each state, against the reference's table.
     mod states;
+    // What the log says of each operation, against what CloudTrail says.
+    mod facts;
+    mod fidelity;
     // Transcripts through every door.
     mod scenarios;
     // Mistakes of other implementations, and where each is shown not to be made.

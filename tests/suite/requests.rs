@@ -226,13 +226,18 @@ pub(super) fn key(service: &TestService, body: &Value) -> String {
 
 /// A request that imports material, the same for every key, into a symmetric key.
 pub(super) fn import(service: &TestService, key_arn: &str) -> Value {
+    import_of(service, key_arn, &[7; 32])
+}
+
+/// The same of these bytes.
+pub(super) fn import_of(service: &TestService, key_arn: &str, bytes: &[u8; 32]) -> Value {
     let parameters = json!({"KeyId": key_arn, "WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048"});
     let parameters = expect(service, "GetParametersForImport", &parameters);
     let der = STANDARD.decode(parameters.text("/PublicKey")).unwrap();
     let public = PublicKey::from_der(Provider::RustCrypto, KeySpec::Rsa2048, &der).unwrap();
     let mut generator = SeededEntropy::from_number(1).generator();
     let wrapped =
-        public.encrypt(EncryptionAlgorithm::RsaesOaepSha256, &[7; 32], &mut *generator).unwrap();
+        public.encrypt(EncryptionAlgorithm::RsaesOaepSha256, bytes, &mut *generator).unwrap();
     json!({
         "KeyId": key_arn,
         "ImportToken": parameters.text("/ImportToken"),
