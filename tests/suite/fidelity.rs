@@ -13,9 +13,10 @@ use super::{
 use keyward_testkit::{
     ACCOUNT, Login, REGION, TestService,
     doors::{Answer, Door, call},
+    golden::tests_folder,
 };
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fs};
 
 /// One request that was made, and what is to be found of it.
 struct Made {
@@ -291,6 +292,31 @@ fn with(base: &Value, members: &Value) -> Value {
 fn every_operation_has_facts() {
     let known: BTreeSet<&str> = FACTS.operations.keys().map(String::as_str).collect();
     assert_eq!(known, aws_model::operations().collect::<BTreeSet<_>>());
+}
+
+/// The stories' log is held against the same facts, so that each operation also has a record of a client's own.
+#[test]
+fn some_story_makes_each_operation_with_a_real_client() {
+    let stories: String = fs::read_dir(tests_folder().join("clients"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "py"))
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    let words: BTreeSet<&str> =
+        stories.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-').collect();
+    for operation in aws_model::operations() {
+        let method = operation.char_indices().fold(String::new(), |mut method, (at, c)| {
+            if 0 < at && c.is_ascii_uppercase() {
+                method.push('_');
+            }
+            method.push(c.to_ascii_lowercase());
+            method
+        });
+        let command = method.replace('_', "-");
+        let made = [operation, &method, &command].iter().any(|name| words.contains(*name));
+        assert!(made, "no story makes {operation}");
+    }
 }
 
 #[test]
