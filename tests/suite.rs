@@ -58,6 +58,8 @@ mod suite {
     mod crash;
     // What the log proves of itself, and each way to lie about it.
     mod audit;
+    // What must never stand anywhere, looked for everywhere.
+    mod secrets;
     // Hostile input: fuzz targets over their corpus, and the worst policies through the doors.
     mod fuzz;
     mod hostile;

@@ -499,6 +499,13 @@ class World:
         for path in pathlib.Path(os.environ["KEYWARD_DATA"]).rglob("*"):
             if path.is_file():
                 self._check_secrets(str(path), path.read_bytes())
+        for form in ("jsonl", "csv", "parquet"):
+            path = self.folder / f"checked.{form}"
+            self.keyward("events", "export", "--format", form, "--to", path)
+            self._check_secrets(f"an export as {form}", path.read_bytes())
+        path = self.folder / "checked.bundle"
+        self.keyward("incident", "bundle", "--since", "1h", "--out", path)
+        self._check_secrets("a bundle", path.read_bytes())
         print(f"{len(events)} events, {len(self.secrets)} secrets in none of them")
 
     def _check_secrets(self, where, content):
