@@ -18,7 +18,7 @@ use keyward_testkit::{clients, doors::Answer};
 use serde_json::{Value, json};
 use std::{
     cell::RefCell,
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::Read as _,
     net::TcpListener,
@@ -66,7 +66,7 @@ struct Secrets {
     known: BTreeSet<Vec<u8>>,
     /// Members in which one was.
     heard: BTreeSet<String>,
-    forms: HashMap<[u8; BYTES_MIN], Vec<(Vec<u8>, &'static str)>>,
+    forms: BTreeMap<[u8; BYTES_MIN], Vec<(Vec<u8>, &'static str)>>,
 }
 
 impl Secrets {
@@ -136,7 +136,7 @@ fn forms(secret: &[u8]) -> Vec<(Vec<u8>, &'static str)> {
             // Characters that also depend on what stands before or after.
             let first = if before == 0 { 0 } else { before + 1 };
             let last = if shifted.len() % 3 == 0 { text.len() } else { text.len() - 1 };
-            forms.push((text[first..last].as_bytes().to_vec(), "in base64"));
+            forms.push((text.as_bytes()[first..last].to_vec(), "in base64"));
         }
     }
     forms
@@ -363,7 +363,7 @@ fn ask_everything(asker: &Asker<'_>) {
             asker.ask(operation, &merged(&body, &json!({"KeyId": ABSENT_KEY})));
         }
         let text = body.to_string();
-        let (status, _) = asker.operation(operation, text[..text.len() - 1].as_bytes());
+        let (status, _) = asker.operation(operation, &text.as_bytes()[..text.len() - 1]);
         assert_eq!(status, 400, "{operation}");
         let answer = asker.ask(operation, &body);
         let succeeds = !operation.contains("CustomKeyStore");
