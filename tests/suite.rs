@@ -30,6 +30,9 @@ mod suite {
     mod key_use;
     // What is answered for a key in each state, against the reference's table.
     mod states;
+    // What the log says of each operation, against what CloudTrail says.
+    mod facts;
+    mod fidelity;
     // Transcripts through every door.
     mod scenarios;
     // Mistakes of other implementations, and where each is shown not to be made.
@@ -57,6 +60,8 @@ mod suite {
     mod audit;
     // The journal over years, and its archive.
     mod retention;
+    // What must never stand anywhere, looked for everywhere.
+    mod secrets;
     // Hostile input: fuzz targets over their corpus, and the worst policies through the doors.
     mod fuzz;
     mod hostile;

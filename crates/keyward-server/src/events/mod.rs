@@ -11,6 +11,7 @@ mod asked;
 pub(crate) mod lookup;
 pub(crate) mod permission;
 mod proof;
+mod rare;
 pub(crate) mod sql;
 mod stats;
 mod tail;
@@ -89,6 +90,27 @@ pub(crate) const ROUTES: &[Route] = &[
         content_type: answer::JSON,
     },
     Route {
+        name: "ListRareEvents",
+        path: "/v1/events/rare",
+        summary: "What is rare for a principal among what it did, and with new what it never did before that time",
+        query: &[
+            "q",
+            "by",
+            "share",
+            "least",
+            "new",
+            "operation",
+            "principal",
+            "key",
+            "outcome",
+            "since",
+            "until",
+            "text",
+            "limit",
+        ],
+        content_type: answer::JSON,
+    },
+    Route {
         name: "TailEvents",
         path: "/v1/events/tail",
         summary: "Events as they are written (server-sent events)",
@@ -153,6 +175,7 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
     config
         .route("/v1/events", web::get().to(list))
         .route("/v1/events/stats", web::get().to(stats::serve))
+        .route("/v1/events/rare", web::get().to(rare::serve))
         .route("/v1/events/tail", web::get().to(tail))
         .route(sql::ROUTE.path, web::post().to(sql::serve))
         .route("/v1/events/{id}", web::get().to(show))

@@ -2,6 +2,7 @@
 
 mod desk;
 mod front;
+mod rare;
 mod sql;
 mod trail;
 
