@@ -24,8 +24,7 @@ use crate::{
         frame::CHAIN_START,
     },
     ledger::{Entry, Kept, Ledger},
-    merkle::{self, BUCKET_LEVEL, Edge, Hash},
-    terms::BUCKET_EVENTS,
+    merkle::{self, BUCKET_EVENTS, BUCKET_LEVEL, Edge, Hash},
 };
 use std::{
     collections::BTreeMap,

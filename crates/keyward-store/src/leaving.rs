@@ -16,13 +16,14 @@ use crate::{
         self, Segment,
         sealed::{self, SealedSegment, Sign},
     },
-    merkle::BUCKET_LEVEL,
+    merkle::{BUCKET_EVENTS, BUCKET_LEVEL},
+    newest::Newest,
     shared::{Shared, lock},
-    terms::{BUCKET_EVENTS, Bits, OpenBucket},
+    terms::{PIECES, RUN_EVENTS},
     tree,
     writer::Chore,
 };
-use std::{collections::BTreeMap, fs, path::Path, sync::Arc, sync::atomic::Ordering};
+use std::{fs, path::Path, sync::Arc, sync::atomic::Ordering};
 
 /// Events that leave sled.
 #[derive(Debug)]
@@ -63,31 +64,27 @@ impl Leaving {
             return Ok(false);
         }
         let end = (start / BUCKET_EVENTS + 1) * BUCKET_EVENTS;
-        let mut gone = BTreeMap::<(u64, u64), Bits>::new();
         let mut at = start;
         while at < end.min(self.first_event) {
-            let (head, sealed) = shared.find_block(at)?;
-            for (number, event) in (head.first..).zip(shared.open_block(&head, &sealed)?) {
-                for term in event.terms {
-                    let bits = gone.entry((term, number / BUCKET_EVENTS)).or_default();
-                    bits.set(number % BUCKET_EVENTS);
-                }
-            }
+            let (head, _) = shared.find_block(at)?;
             draft.remove_block(head.first)?;
             at = head.next();
         }
-        for ((term, bucket), bits) in gone {
-            draft.clear_term(tree::event_term(term, bucket), &bits)?;
+        for run in start / RUN_EVENTS..at / RUN_EVENTS {
+            (0..PIECES).try_for_each(|piece| draft.cut_terms(piece, run, None))?;
         }
         draft.meta.first_event = at;
         let is_over = self.first_event <= at;
         if is_over {
+            let before = u16::try_from(at % RUN_EVENTS).unwrap_or(0);
+            let cut = |piece| draft.cut_terms(piece, at / RUN_EVENTS, Some(before));
+            (0..PIECES).try_for_each(cut)?;
             self.forget_nodes(shared, &mut draft)?;
         }
         draft.finish_as_it_is()?.apply(shared)?;
         shared.leaves.clear();
-        if is_over && lock(&shared.bucket).number <= at / BUCKET_EVENTS {
-            OpenBucket::fill(shared)?;
+        if is_over && lock(&shared.newest).run.number <= at / RUN_EVENTS {
+            Newest::fill(shared)?;
         }
         Ok(!is_over)
     }

@@ -20,9 +20,9 @@ use crate::{
     header::FORMAT,
     journal::{self, Appender, End, Segment, frame::SEGMENT_HEAD},
     leaving::{self, Leaving},
+    newest::Newest,
     replay::{apply_base, chain_at, check_end, missing, replay_frame, since},
     shared::{ByWeight, Counters, LAYOUT, Meta, Shared, lock, read_meta, survey},
-    terms::OpenBucket,
     tree::{self, Kind},
     vault::Vault,
     watch::Watch,
@@ -548,7 +548,7 @@ impl Opening<'_> {
                 ByWeight,
             ),
             vault: Mutex::new(vault),
-            bucket: Mutex::new(OpenBucket::default()),
+            newest: Mutex::new(Newest::default()),
             leaves: crate::merkle::Leaves::new(crate::merkle::LEAVES_CACHED),
             free_bytes: AtomicU64::new(self.disk.free_bytes(&self.options.directory)?),
             published: AtomicU64::new(meta.sequence),
@@ -561,7 +561,7 @@ impl Opening<'_> {
             suspect: self.path("sled.suspect"),
             is_suspect: AtomicBool::new(false),
         };
-        OpenBucket::fill(&shared)?;
+        Newest::fill(&shared)?;
         Ok(shared)
     }
 

@@ -56,7 +56,7 @@ pub(crate) struct Meta {
 }
 
 /// What is derived from the journal, and how. A store of another layout is built again.
-pub(crate) const LAYOUT: u32 = 2;
+pub(crate) const LAYOUT: u32 = 3;
 
 impl Meta {
     pub(crate) fn empty() -> Self {
@@ -145,7 +145,7 @@ pub(crate) struct Shared {
     pub(crate) cache: Cache<Vec<u8>, Held, ByWeight>,
     pub(crate) vault: Mutex<Vault>,
     pub(crate) meta: Mutex<Meta>,
-    pub(crate) bucket: Mutex<crate::terms::OpenBucket>,
+    pub(crate) newest: Mutex<crate::newest::Newest>,
     pub(crate) leaves: crate::merkle::Leaves,
     /// Bytes that were free when the disk was last asked.
     pub(crate) free_bytes: AtomicU64,
