@@ -109,8 +109,8 @@ fn every_search_finds_what_a_look_at_each_event_finds() {
     // Events leave, up to inside a run, and then up to inside the one that is open.
     let sealed = seal_all(&store);
     let last_before = |limit: u64| {
-        let before = sealed.iter().filter(|one| one.facts.events.1 <= limit);
-        before.last().unwrap().facts.clone()
+        let before = sealed.iter().rfind(|one| one.facts.events.1 <= limit);
+        before.unwrap().facts.clone()
     };
     for limit in [5_000, 17_500, 30_000, 38_000] {
         let facts = last_before(limit);
