@@ -309,6 +309,8 @@ pub(crate) enum Key {
     UsedBy {
         /// Its id, ARN or alias
         key: String,
+        /// Only of these events: the query language of `events list`, such as 'op:Decrypt result:success'
+        query: Vec<String>,
         /// From this time on: RFC 3339, seconds since 1970, or a span back from now such as 24h
         #[arg(long)]
         since: Option<String>,
@@ -461,6 +463,8 @@ pub(crate) enum Principal {
     Did {
         /// The ARN of a user, a role (all its sessions), a role session or the root user
         principal: String,
+        /// Only of these events: the query language of `events list`, such as 'ctx.tenant:acme -op:DescribeKey'
+        query: Vec<String>,
         /// From this time on: RFC 3339, seconds since 1970, or a span back from now such as 24h
         #[arg(long)]
         since: Option<String>,
@@ -583,8 +587,10 @@ pub(crate) struct Frozen {
 
 /// Which events, and where to.
 #[derive(ClapArgs)]
-#[group(id = "which", required = true, multiple = true, args = ["principal", "key", "since", "until", "id"])]
+#[group(id = "which", required = true, multiple = true, args = ["query", "principal", "key", "since", "until", "id"])]
 pub(crate) struct BundleArgs {
+    /// Events of this query, in the language of `events list`
+    pub(crate) query: Vec<String>,
     /// The file to write; it must not be there yet
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,

@@ -1,6 +1,6 @@
 //! `keyward events`: the log, listed, followed, shown and exported.
 
-use super::{export, segments, versions::date};
+use super::{export, history::words, segments, versions::date};
 use crate::{
     args::{Common, EventFilter, Events},
     client::{Client, encoded},
@@ -37,19 +37,16 @@ pub(super) fn events(common: &Common, command: &Events) -> Result<Exit, CliError
 
 fn query(filter: &EventFilter) -> Vec<(&'static str, String)> {
     let EventFilter { query, operation, principal, key, outcome, since, until } = filter;
-    let words = Some(query.join(" ")).filter(|words| !words.is_empty());
-    [
-        ("q", &words),
+    let given = [
         ("operation", operation),
         ("principal", principal),
         ("key", key),
         ("outcome", outcome),
         ("since", since),
         ("until", until),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| value.clone().map(|value| (name, value)))
-    .collect()
+    ];
+    let given = given.into_iter().filter_map(|(name, value)| Some((name, value.clone()?)));
+    words(query).into_iter().chain(given).collect()
 }
 
 fn list(common: &Common, filter: &EventFilter, limit: usize) -> Result<Exit, CliError> {

@@ -12,6 +12,7 @@ mod export;
 mod exported;
 mod freeze;
 mod history;
+mod input;
 mod lint;
 mod lists;
 mod offline;
@@ -65,8 +66,8 @@ fn principal(common: &Common, command: &Principal) -> Result<Exit, CliError> {
         Principal::Can { principal, key, action, facts } => {
             ask::principal_can(common, principal, key.as_deref(), action, facts)
         }
-        Principal::Did { principal, since, history } => {
-            history::did(common, principal, since.as_deref(), history)
+        Principal::Did { principal, query, since, history } => {
+            history::did(common, principal, query, since.as_deref(), history)
         }
         Principal::BlastRadius { principal, since } => {
             blast::radius(common, principal, since.as_deref())

@@ -162,7 +162,7 @@ pub(crate) const ROUTES: &[Route] = &[
     Route {
         name: "GetLogProof",
         path: "/v1/log/proof/{id}",
-        summary: "The proof that an event is in the log (c2sp.org/tlog-proof), by its id or its request's, under the checkpoint of a size or the first that speaks of it",
+        summary: "The proof that an event is in the log (c2sp.org/tlog-proof), by its id or its request's, under the checkpoint of a size, or the first that speaks of it, a cosigned one before others",
         query: &["checkpoint"],
         content_type: answer::TEXT,
     },
