@@ -2,6 +2,8 @@
 //!
 //! Environment variables are named here and nowhere else; the AWS ones are those of the AWS SDKs.
 
+pub(crate) mod alert;
+
 use crate::output::Format;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::{net::SocketAddr, path::PathBuf};
@@ -101,6 +103,9 @@ pub(crate) enum Command {
     /// The log's integrity
     #[command(subcommand)]
     Audit(Audit),
+    /// What the detectors found in the log
+    #[command(subcommand)]
+    Alert(alert::Alert),
     /// What to do when a credential or a key is in wrong hands
     #[command(subcommand)]
     Incident(Incident),
@@ -196,6 +201,9 @@ pub(crate) struct Dev {
     /// Post the newest checkpoint here
     #[arg(long, value_name = "URL")]
     pub(crate) checkpoint_webhook: Option<String>,
+    /// Take the section [alerts] of this configuration: what detectors look for, and who is told
+    #[arg(long, value_name = "FILE")]
+    pub(crate) alerts: Option<PathBuf>,
     /// Threads that serve requests; as many as cores unless said
     #[arg(long)]
     pub(crate) workers: Option<usize>,

@@ -5,7 +5,10 @@
 //!
 //! INVARIANT: no secret stands in the file; secrets are passed in, and `Debug` does not show them.
 
-use crate::event_log::{EventLogSettings, WitnessRole};
+use crate::{
+    alerts::settings::AlertSettings,
+    event_log::{EventLogSettings, WitnessRole},
+};
 use core::fmt;
 use keyward_engine::{Quotas, request_quotas};
 use keyward_store::Durability;
@@ -76,6 +79,8 @@ pub struct Config {
     pub quotas: QuotaSettings,
     /// What the event log tells of itself to others.
     pub event_log: EventLogSettings,
+    /// What detectors look for, and who is told.
+    pub alerts: AlertSettings,
     /// Which other logs this service witnesses.
     pub witness: WitnessRole,
     /// Threads that serve connections. 0 is one for each core.
@@ -235,6 +240,7 @@ impl Config {
             grant_delay_seconds: 0,
             quotas: QuotaSettings::default(),
             event_log: EventLogSettings::default(),
+            alerts: AlertSettings::default(),
             witness: WitnessRole::default(),
             workers: 0,
             body_bytes_max: BODY_BYTES_MAX,
@@ -262,6 +268,7 @@ impl Config {
         self.quotas.check()?;
         self.cloudtrail_files.as_ref().map_or(Ok(()), CloudTrailFiles::check)?;
         self.event_log.check()?;
+        self.alerts.check()?;
         self.witness.keys()?;
         let loopback = self.listen.ip().is_loopback();
         if self.dev && !loopback {

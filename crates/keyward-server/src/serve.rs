@@ -4,6 +4,7 @@
 //! closes. Idle connections are closed at once.
 
 use crate::{
+    alerts::AlertSetup,
     app::create_app,
     authn::Front,
     clock::SystemClock,
@@ -57,6 +58,10 @@ pub struct DoorSettings {
     pub files: Option<Arc<TrailFiles>>,
     /// Who signs checkpoints and tells them to others.
     pub publisher: Option<Arc<Publisher>>,
+    /// Whether detectors look at the log: by themselves where `alerts` is, else when somebody asks for alerts.
+    pub detects: bool,
+    /// Alerts, which are detected and told while the service runs.
+    pub alerts: Option<Arc<AlertSetup>>,
     /// Keys of other logs, whose checkpoints are cosigned.
     pub witnessed: Vec<VerifierKey>,
 }
@@ -73,6 +78,8 @@ impl From<&Config> for DoorSettings {
             guardrails: None,
             files: None,
             publisher: None,
+            detects: config.alerts.enabled,
+            alerts: None,
             // A configuration that was checked has no key that is none.
             witnessed: config.witness.keys().unwrap_or_default(),
         }
@@ -113,6 +120,7 @@ pub fn run(
         guardrails: opened.guardrails.clone(),
         publisher: Some(Arc::clone(&publisher)),
         files: opened.trail_files(config)?,
+        alerts: opened.alerts(config)?,
         ..DoorSettings::from(config)
     };
     let engine = Arc::clone(&opened.engine);
@@ -190,6 +198,7 @@ pub fn start(config: &Config) -> Result<Running, StartError> {
         guardrails: opened.guardrails.clone(),
         files: opened.trail_files(config)?,
         publisher: Some(publisher(config)?),
+        alerts: opened.alerts(config)?,
         ..DoorSettings::from(config)
     };
     let mut running = serve_with(opened.engine, listener, settings)?;
@@ -242,6 +251,7 @@ fn doors(engine: &Arc<Engine>, settings: &DoorSettings) -> Result<Data<Doors>, C
     let mut doors = Doors::new(Arc::clone(engine), front, settings.body_bytes_max);
     doors.witnessed.clone_from(&settings.witnessed);
     doors.publisher.clone_from(&settings.publisher);
+    doors.detects = settings.detects;
     Ok(Data::new(doors.with_files(settings.files.clone())))
 }
 
@@ -255,6 +265,7 @@ async fn serve(
     settings: &DoorSettings,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
+    let detecting = settings.alerts.as_ref().map(|setup| setup.start(&doors.engine)).transpose()?;
     let app = {
         let doors = doors.clone();
         move || create_app(doors.clone())
@@ -299,6 +310,11 @@ async fn serve(
     for task in [ticking, watching, exporting, publishing].into_iter().flatten() {
         task.abort();
         drop(task.await);
+    }
+    if let Some(detecting) = detecting
+        && let Err(error) = tokio::task::spawn_blocking(move || detecting.stop()).await
+    {
+        tracing::error!(%error, "detection did not end in order");
     }
     served
 }

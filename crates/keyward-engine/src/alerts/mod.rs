@@ -59,6 +59,8 @@ pub(crate) struct Alerts {
     book: Mutex<AlertBook>,
     /// The number of the next event to read.
     position: AtomicU64,
+    /// Events written by this process.
+    written: AtomicU64,
 }
 
 /// The detectors at work.
@@ -310,6 +312,7 @@ impl Engine {
         for one in detecting.pending.iter_mut().filter(|one| !one.written) {
             self.append(&one.id, &one.alert)?;
             one.written = true;
+            self.alerts.written.fetch_add(1, Ordering::Relaxed);
             written = true;
             if one.alert.state == State::Firing {
                 let Alert { detector, severity, .. } = &one.alert;
@@ -393,6 +396,11 @@ impl Engine {
     /// The number of the next event that the detectors read.
     pub fn alerts_position(&self) -> u64 {
         self.alerts.position.load(Ordering::Relaxed)
+    }
+
+    /// How many events about alerts this process has written to the log.
+    pub fn alerts_written(&self) -> u64 {
+        self.alerts.written.load(Ordering::Relaxed)
     }
 
     /// What to give to [`Engine::restore_alerts`] at the next start.
