@@ -139,7 +139,7 @@ fn exported(mut play: Play, from: &Path) -> Result<Play, CliError> {
         let failed = |error: String| CliError::failure(format!("{}: {error}", file.display()));
         let mut bytes = fs::read(&file).map_err(|error| failed(error.to_string()))?;
         if bytes.starts_with(&[0x1f, 0x8b]) {
-            bytes = gunzip(&bytes).map_err(|error| failed(error.to_string()))?;
+            bytes = gunzip(&bytes).map_err(|_| failed("it is no whole gzip".to_owned()))?;
         }
         for record in records(&bytes).ok_or_else(|| failed("it is no JSON".to_owned()))? {
             let source = record.get("eventSource").and_then(Value::as_str).unwrap_or_default();
