@@ -133,6 +133,21 @@ mod tests {
     }
 
     #[test]
+    fn the_manuals_example_is_taken() {
+        let page = include_str!("../manual/alerts.rs");
+        let example = page.split("```toml").nth(1).unwrap().split("```").next().unwrap();
+        let example: String =
+            example.lines().map(|line| format!("{}\n", line.trim_start_matches("//!"))).collect();
+        let alerts = Config::from_toml(&example).unwrap().alerts;
+        assert_eq!((alerts.webhooks.len(), alerts.alertmanagers.len()), (1, 1));
+        assert_eq!(alerts.settings.approvals.unwrap().len(), 1);
+        // What it shows of defaults is so.
+        let lines = keyward_watch::Settings::default().rates;
+        assert_eq!(alerts.settings.rates, lines);
+        assert_eq!((alerts.rebuild_days, alerts.save_seconds), (30, 300));
+    }
+
+    #[test]
     fn what_cannot_work_is_refused() {
         for bad in [
             "save_seconds = 0",
