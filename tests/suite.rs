@@ -50,6 +50,8 @@ mod suite {
     mod bench;
     // An operator's Cedar policies, changed while requests come.
     mod guardrails;
+    // What the detectors tell, to whom, and what survives.
+    mod alerts;
     // A written investigation, from what was seen to what was handed on.
     mod incident;
     // Documents of other people, and the command that says what is wrong with one.

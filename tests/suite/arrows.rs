@@ -27,6 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "keyward-store",
             "keyward-telemetry",
             "keyward-trail",
+            "keyward-watch",
         ],
     ),
     (
@@ -43,6 +44,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "keyward-outbound",
             "keyward-sigv4",
             "keyward-sql",
+            "keyward-watch",
             "keyward-xks",
         ],
     ),
@@ -59,6 +61,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "keyward-sql",
             "keyward-store",
             "keyward-trail",
+            "keyward-watch",
         ],
     ),
     (

@@ -83,6 +83,17 @@ impl<'c> Client<'c> {
         self.rest("POST", path, input.to_string().as_bytes())
     }
 
+    /// Sends JSON, or nothing, to a REST resource.
+    pub(crate) fn send_json(
+        &self,
+        method: &str,
+        path: &str,
+        input: Option<&Value>,
+    ) -> Result<Value, CliError> {
+        let body = input.map(Value::to_string).unwrap_or_default();
+        self.rest(method, path, body.as_bytes())
+    }
+
     fn rest(&self, method: &str, path: &str, body: &[u8]) -> Result<Value, CliError> {
         let answer = self.send(method, path, &[], body)?;
         let body = answer.json()?;

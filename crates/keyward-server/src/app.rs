@@ -5,12 +5,13 @@
 //! | `/livez`, `/readyz`, `/metrics`, `/openapi.json` | `operator.rs`, `openapi.rs`: no signature |
 //! | `/add-checkpoint` | `witness.rs`: cosigns for other logs; no signature, and nothing unless it is configured |
 //! | `/v1/events…`, `/v1/explain/…` | `events.rs` |
+//! | `/v1/alerts…` | `alerts/`, what is read of it |
 //! | `/v1/…` | `rest.rs`: the operation table as resources |
 //! | everything else | AWS JSON, AWS query, S3's reads of CloudTrail files (`files/`), or a sentence for those who came here by mistake |
 
 use crate::{
-    answer, aws_json, aws_query, doors::Doors, events, files, openapi, operator, rest, strangers,
-    strangers::Dialect, witness,
+    alerts, answer, aws_json, aws_query, doors::Doors, events, files, openapi, operator, rest,
+    strangers, strangers::Dialect, witness,
 };
 use actix_web::{
     App, Error, HttpRequest, HttpResponse, Route,
@@ -55,6 +56,7 @@ fn configure(config: &mut ServiceConfig) {
         .route("/openapi.json", read().to(openapi::serve))
         .route("/add-checkpoint", web::post().to(witness::add_checkpoint))
         .configure(events::configure)
+        .configure(alerts::configure)
         .configure(rest::configure)
         .service(
             web::resource(["/v1", "/v1/{tail:.*}"]).default_service(web::to(rest::nothing_here)),

@@ -6,6 +6,7 @@
 //! INVARIANT: no secret stands in the file; secrets are passed in, and `Debug` does not show them.
 
 use crate::{
+    alerts::settings::AlertSettings,
     event_log::{EventLogSettings, WitnessRole},
     retention::JournalSettings,
 };
@@ -81,6 +82,8 @@ pub struct Config {
     pub event_log: EventLogSettings,
     /// How the journal is kept small, and for how long events are kept.
     pub journal: JournalSettings,
+    /// What detectors look for, and who is told.
+    pub alerts: AlertSettings,
     /// Which other logs this service witnesses.
     pub witness: WitnessRole,
     /// Threads that serve connections. 0 is one for each core.
@@ -241,6 +244,7 @@ impl Config {
             quotas: QuotaSettings::default(),
             event_log: EventLogSettings::default(),
             journal: JournalSettings::default(),
+            alerts: AlertSettings::default(),
             witness: WitnessRole::default(),
             workers: 0,
             body_bytes_max: BODY_BYTES_MAX,
@@ -269,6 +273,7 @@ impl Config {
         self.cloudtrail_files.as_ref().map_or(Ok(()), CloudTrailFiles::check)?;
         self.event_log.check()?;
         self.journal.check()?;
+        self.alerts.check()?;
         self.witness.keys()?;
         let loopback = self.listen.ip().is_loopback();
         if self.dev && !loopback {

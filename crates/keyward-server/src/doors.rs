@@ -51,6 +51,8 @@ pub struct Doors {
     pub(crate) openapi: OnceLock<Bytes>,
     /// Keys of other logs, whose checkpoints this service cosigns.
     pub(crate) witnessed: Vec<VerifierKey>,
+    /// Whether detectors look at the log.
+    pub(crate) detects: bool,
     /// Who tells checkpoints to others; `None` in tests that tick by hand.
     pub(crate) publisher: Option<Arc<Publisher>>,
     draining: AtomicBool,
@@ -73,6 +75,7 @@ impl Doors {
             files: None,
             openapi: OnceLock::new(),
             witnessed: Vec::new(),
+            detects: true,
             publisher: None,
             draining: AtomicBool::new(false),
         }

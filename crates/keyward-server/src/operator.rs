@@ -87,6 +87,9 @@ fn refresh(doors: &Doors) {
         log_events,
     });
     doors.census.take(&doors.engine);
+    if doors.detects {
+        metrics.alerts().lag(log_events.saturating_sub(doors.engine.alerts_position()));
+    }
     #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit 53 bits")]
     metrics.process(&process::read(doors.started_seconds as f64));
 }

@@ -4,6 +4,7 @@
 //! closes. Idle connections are closed at once.
 
 use crate::{
+    alerts::AlertSetup,
     app::create_app,
     authn::Front,
     clock::SystemClock,
@@ -60,6 +61,10 @@ pub struct DoorSettings {
     pub publisher: Option<Arc<Publisher>>,
     /// Who seals the journal's segments and lets them go.
     pub keeper: Option<Arc<Keeper>>,
+    /// Whether detectors look at the log: by themselves where `alerts` is, else when somebody asks for alerts.
+    pub detects: bool,
+    /// Alerts, which are detected and told while the service runs.
+    pub alerts: Option<Arc<AlertSetup>>,
     /// Keys of other logs, whose checkpoints are cosigned.
     pub witnessed: Vec<VerifierKey>,
 }
@@ -77,6 +82,8 @@ impl From<&Config> for DoorSettings {
             files: None,
             publisher: None,
             keeper: None,
+            detects: config.alerts.enabled,
+            alerts: None,
             // A configuration that was checked has no key that is none.
             witnessed: config.witness.keys().unwrap_or_default(),
         }
@@ -118,6 +125,7 @@ pub fn run(
         publisher: Some(Arc::clone(&publisher)),
         keeper: Some(keeper(config)?),
         files: opened.trail_files(config)?,
+        alerts: opened.alerts(config)?,
         ..DoorSettings::from(config)
     };
     let engine = Arc::clone(&opened.engine);
@@ -196,6 +204,7 @@ pub fn start(config: &Config) -> Result<Running, StartError> {
         files: opened.trail_files(config)?,
         publisher: Some(publisher(config)?),
         keeper: Some(keeper(config)?),
+        alerts: opened.alerts(config)?,
         ..DoorSettings::from(config)
     };
     let mut running = serve_with(opened.engine, listener, settings)?;
@@ -248,6 +257,7 @@ fn doors(engine: &Arc<Engine>, settings: &DoorSettings) -> Result<Data<Doors>, C
     let mut doors = Doors::new(Arc::clone(engine), front, settings.body_bytes_max);
     doors.witnessed.clone_from(&settings.witnessed);
     doors.publisher.clone_from(&settings.publisher);
+    doors.detects = settings.detects;
     Ok(Data::new(doors.with_files(settings.files.clone())))
 }
 
@@ -265,6 +275,7 @@ async fn serve(
     settings: &DoorSettings,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
+    let detecting = settings.alerts.as_ref().map(|setup| setup.start(&doors.engine)).transpose()?;
     let app = {
         let doors = doors.clone();
         move || create_app(doors.clone())
@@ -313,6 +324,11 @@ async fn serve(
     for task in [ticking, watching, exporting, publishing, keeping].into_iter().flatten() {
         task.abort();
         drop(task.await);
+    }
+    if let Some(detecting) = detecting
+        && let Err(error) = tokio::task::spawn_blocking(move || detecting.stop()).await
+    {
+        tracing::error!(%error, "detection did not end in order");
     }
     served
 }

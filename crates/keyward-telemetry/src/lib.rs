@@ -8,13 +8,15 @@
 //! those are asked of the event log.
 //! Source: <https://prometheus.io/docs/practices/naming/>
 
+mod alerts;
 mod exposition;
 mod metrics;
 mod observe;
 
+pub use alerts::{AlertSeries, TableFill};
 pub use exposition::{CONTENT_TYPE, inventory};
 pub use metrics::{
-    Kind, METRICS, Metric, OTHER, OUTCOMES, RESULTS, SPEC_CLASSES, TARGETS,
-    UNAUTHENTICATED_REASONS, spec_class,
+    ALERT_TARGETS, DETECTORS, Kind, METRICS, Metric, OTHER, OUTCOMES, RESULTS, SEVERITIES,
+    SPEC_CLASSES, TARGETS, UNAUTHENTICATED_REASONS, WATCH_TABLES, spec_class,
 };
 pub use observe::{InFlight, Metrics, Process, StoreCounts};

@@ -80,6 +80,18 @@ metrics! {
         "Time of the newest event, in seconds since 1970.";
     PUBLICATIONS       = "kms_checkpoint_publications_total", Counter, ["target", "result"],
         "Times that a checkpoint of the event log was told to a file, a webhook or a witness.";
+    ALERTS_FIRING      = "kms_alerts_firing", Gauge, ["detector", "severity"],
+        "Alerts that fire now.";
+    ALERTS             = "kms_alerts_total", Counter, ["detector", "severity"],
+        "Alerts that began to fire since the start.";
+    ALERT_DELIVERIES   = "kms_alert_deliveries_total", Counter, ["target", "result"],
+        "Times that alerts were told to a file, a webhook or an Alertmanager.";
+    WATCH_EVICTIONS    = "kms_watch_evictions_total", Counter, ["table"],
+        "Entries that the detectors' tables had no room for any more.";
+    WATCH_SERIES       = "kms_watch_series", Gauge, ["table"],
+        "Entries of the detectors' tables.";
+    WATCH_LAG          = "kms_watch_lag_events", Gauge, [],
+        "Events of the log that the detectors have not seen yet.";
     GUARDRAILS         = "kms_guardrail_policies", Gauge, [],
         "Guardrail policies in force.";
     GUARDRAILS_LOADED  = "kms_guardrails_loaded_timestamp_seconds", Gauge, [],
@@ -142,6 +154,33 @@ pub const fn spec_class(spec: KeySpec) -> &'static str {
 
 /// Values of `target`.
 pub const TARGETS: &[&str] = &["file", "webhook", "witness"];
+
+/// Values of `detector`.
+pub const DETECTORS: &[&str] = &[
+    "rate",
+    "refusals",
+    "ciphertext_errors",
+    "data_keys_without_plaintext",
+    "first_use_of_key",
+    "new_network",
+    "new_region",
+    "new_operation",
+    "decrypt_after_silence",
+    "enumeration",
+    "grant_without_approval",
+    "pending_deletion",
+    "policy_opened",
+    "canary",
+];
+
+/// Values of `severity`.
+pub const SEVERITIES: &[&str] = &["low", "medium", "high", "critical"];
+
+/// Values of `target` where alerts are told.
+pub const ALERT_TARGETS: &[&str] = &["file", "webhook", "alertmanager"];
+
+/// Values of `table`.
+pub const WATCH_TABLES: &[&str] = &["series", "principals", "pairs", "keys", "alerts"];
 
 /// Values of `result`.
 pub const RESULTS: [&str; 2] = ["success", "failure"];

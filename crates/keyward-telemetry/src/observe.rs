@@ -4,6 +4,7 @@
 //! the event that was committed, so the board and the log cannot disagree.
 //! INVARIANT: every series exists from the start at zero, so that a rate sees the first one.
 
+use crate::alerts::AlertSeries;
 use crate::metrics::{
     self, Kind, Metric, OTHER, OUTCOMES, SPEC_CLASSES, UNAUTHENTICATED_REASONS, spec_class,
 };
@@ -56,6 +57,7 @@ pub struct Metrics {
     panics: IntCounter,
     keys: IntGaugeVec,
     publications: IntCounterVec,
+    alerts: AlertSeries,
     guardrails: IntGauge,
     guardrails_loaded: Gauge,
     guardrails_refused: IntCounter,
@@ -143,6 +145,7 @@ impl Metrics {
             panics: make.counter(&metrics::PANICS),
             keys,
             publications,
+            alerts: AlertSeries::new(&make),
             guardrails: make.int_gauge(&metrics::GUARDRAILS),
             guardrails_loaded: make.gauge(&metrics::GUARDRAILS_LOADED),
             guardrails_refused: make.counter(&metrics::GUARDRAILS_REFUSED),
@@ -192,6 +195,11 @@ impl Metrics {
             let result = if success { told } else { failed };
             self.publications.with_label_values(&[target, result]).inc();
         }
+    }
+
+    /// What is counted of alerts.
+    pub fn alerts(&self) -> &AlertSeries {
+        &self.alerts
     }
 
     /// Counts a request as under way until the answer is dropped.
@@ -321,7 +329,7 @@ impl ProcessSeries {
 }
 
 /// Makes the collector of a row and registers it.
-struct Maker<'a>(&'a Registry);
+pub(crate) struct Maker<'a>(&'a Registry);
 
 impl Maker<'_> {
     #[expect(clippy::expect_used, reason = "INVARIANT: a test makes every row of the table")]
@@ -342,7 +350,7 @@ impl Maker<'_> {
         self.made(metric, Kind::Counter, |opts, _| IntCounter::with_opts(opts))
     }
 
-    fn counters(&self, metric: &Metric) -> IntCounterVec {
+    pub(crate) fn counters(&self, metric: &Metric) -> IntCounterVec {
         self.made(metric, Kind::Counter, IntCounterVec::new)
     }
 
@@ -354,11 +362,11 @@ impl Maker<'_> {
         self.made(metric, Kind::Gauge, GaugeVec::new)
     }
 
-    fn int_gauge(&self, metric: &Metric) -> IntGauge {
+    pub(crate) fn int_gauge(&self, metric: &Metric) -> IntGauge {
         self.made(metric, Kind::Gauge, |opts, _| IntGauge::with_opts(opts))
     }
 
-    fn int_gauges(&self, metric: &Metric) -> IntGaugeVec {
+    pub(crate) fn int_gauges(&self, metric: &Metric) -> IntGaugeVec {
         self.made(metric, Kind::Gauge, IntGaugeVec::new)
     }
 

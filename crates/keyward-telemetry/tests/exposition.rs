@@ -3,8 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
 use keyward_telemetry::{
-    Kind, METRICS, Metrics, OTHER, OUTCOMES, Process, RESULTS, SPEC_CLASSES, StoreCounts, TARGETS,
-    UNAUTHENTICATED_REASONS, spec_class,
+    ALERT_TARGETS, DETECTORS, Kind, METRICS, Metrics, OTHER, OUTCOMES, Process, RESULTS,
+    SEVERITIES, SPEC_CLASSES, StoreCounts, TARGETS, TableFill, UNAUTHENTICATED_REASONS,
+    WATCH_TABLES, spec_class,
 };
 use keyward_types::{ErrorCode, EventSummary, KeySpec, KeyState, Outcome, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -153,7 +154,13 @@ fn no_label_leaves_its_set() {
                 "reason" => UNAUTHENTICATED_REASONS.contains(&value.as_str()),
                 "state" => KeyState::NAMES.contains(&value.as_str()),
                 "spec_class" => SPEC_CLASSES.contains(&value.as_str()),
+                "target" if name == "kms_alert_deliveries_total" => {
+                    ALERT_TARGETS.contains(&value.as_str())
+                }
                 "target" => TARGETS.contains(&value.as_str()),
+                "detector" => DETECTORS.contains(&value.as_str()),
+                "severity" => SEVERITIES.contains(&value.as_str()),
+                "table" => WATCH_TABLES.contains(&value.as_str()),
                 "result" => RESULTS.contains(&value.as_str()),
                 "version" => value == "1.2.3",
                 "le" => value == "+Inf" || value.parse::<f64>().is_ok(),

@@ -117,11 +117,12 @@ impl AllSeries {
         self.hot.remove(&gone).then(|| gone.fingerprint())
     }
 
-    /// Closes every minute before this one.
+    /// Closes every minute before this one: of principals first, whose alerts may tell what is told of others too.
     pub(crate) fn tick(&mut self, minute: i64, settings: &Settings) -> Vec<Turn> {
         let mut turns = vec![];
-        let hot = core::mem::take(&mut self.hot);
-        for id in hot {
+        let hot = core::mem::take(&mut self.hot).into_iter();
+        let (first, rest): (Vec<Id>, Vec<Id>) = hot.partition(|id| id.kind == Kind::Principal);
+        for id in first.into_iter().chain(rest) {
             let key = (id.kind == Kind::Key).then_some(&*id.name);
             let Some(series) = self.table.get_mut(&id) else { continue };
             let lines = settings.lines(id.class, key);

@@ -101,6 +101,22 @@ impl Standing {
         told.then_some(alert)
     }
 
+    /// Whether four fifths of a finding are one principal's, whose own alert about the same kind of use stands or was
+    /// raised in the same turn: what one principal does with one key is one alert.
+    pub(crate) fn covers(&self, finding: &Finding, raised: &[Subject]) -> bool {
+        let counts = || finding.contributors.iter().map(|one| u64::from(one.count));
+        let Some(most) = finding.contributors.first() else { return false };
+        let of_one = 4 * counts().sum::<u64>() <= 5 * u64::from(most.count);
+        let same = |Subject { account, principal, what, .. }: &Subject| {
+            *account == finding.subject.account
+                && principal.as_ref() == Some(&most.name)
+                && (finding.subject.what.is_none() || *what == finding.subject.what)
+        };
+        let of_rates = |entry: &&Entry| entry.alert.event_id.is_none();
+        let standing = self.alerts.values().filter(of_rates).map(|entry| &entry.alert.subject);
+        of_one && standing.chain(raised).any(same)
+    }
+
     /// Ends an alert with this minute.
     pub(crate) fn clear(&mut self, fingerprint: &str, minute: i64) -> Option<Alert> {
         let Entry { mut alert, query, told, .. } = self.alerts.remove(fingerprint)?;

@@ -5,6 +5,7 @@
 mod events;
 
 pub(crate) use events::{EventFilter, Events, EventsSql, Export, ExportForm};
+pub(crate) mod alert;
 
 use crate::output::Format;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
@@ -105,6 +106,9 @@ pub(crate) enum Command {
     /// The log's integrity
     #[command(subcommand)]
     Audit(Audit),
+    /// What the detectors found in the log
+    #[command(subcommand)]
+    Alert(alert::Alert),
     /// What to do when a credential or a key is in wrong hands
     #[command(subcommand)]
     Incident(Incident),
@@ -202,6 +206,9 @@ pub(crate) struct Dev {
     /// Post the newest checkpoint here
     #[arg(long, value_name = "URL")]
     pub(crate) checkpoint_webhook: Option<String>,
+    /// Take the section [alerts] of this configuration: what detectors look for, and who is told
+    #[arg(long, value_name = "FILE")]
+    pub(crate) alerts: Option<PathBuf>,
     /// Threads that serve requests; as many as cores unless said
     #[arg(long)]
     pub(crate) workers: Option<usize>,

@@ -1,7 +1,9 @@
 //! One file a command; the table of them.
 
+mod alert;
 mod ask;
 mod audit;
+mod backtest;
 mod blast;
 mod bundle;
 mod call;
@@ -54,6 +56,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, CliError> {
         Command::Policy(command) => policy::policy(&common, &command),
         Command::Principal(command) => principal(&common, &command),
         Command::Audit(command) => audit::audit(&common, &command),
+        Command::Alert(command) => alert::alert(&common, &command),
         Command::Incident(command) => incident(&common, &command),
         Command::Bench(options) => bench::run(&common, &options),
         Command::BenchLog(options) => bench::log::run(&common, &options),

@@ -282,7 +282,7 @@ async fn answered(
     doors.guarded(answer, answer::rest_error).await
 }
 
-async fn admitted(
+pub(crate) async fn admitted(
     request: &HttpRequest,
     doors: &Doors,
     action: Action,
