@@ -196,6 +196,9 @@ pub(crate) struct Dev {
     /// Post the newest checkpoint here
     #[arg(long, value_name = "URL")]
     pub(crate) checkpoint_webhook: Option<String>,
+    /// Let /metrics name the ten keys and principals that are used most; it asks for no signature
+    #[arg(long)]
+    pub(crate) metrics_names: bool,
     /// Threads that serve requests; as many as cores unless said
     #[arg(long)]
     pub(crate) workers: Option<usize>,

@@ -5,7 +5,10 @@
 //!
 //! INVARIANT: no secret stands in the file; secrets are passed in, and `Debug` does not show them.
 
-use crate::event_log::{EventLogSettings, WitnessRole};
+use crate::{
+    clock::PlayedClock,
+    event_log::{EventLogSettings, WitnessRole},
+};
 use core::fmt;
 use keyward_engine::{Quotas, request_quotas};
 use keyward_store::Durability;
@@ -15,6 +18,7 @@ use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
+    sync::Arc,
 };
 use zeroize::Zeroizing;
 
@@ -88,7 +92,12 @@ pub struct Config {
     pub shutdown_delay_seconds: u64,
     /// Whether an address that is not loopback may be listened on without TLS. Put TLS in front of it.
     pub allow_remote_plaintext: bool,
+    /// Whether `/metrics`, which asks for no signature, may name the ten keys and principals that are used most.
+    pub metrics_names: bool,
     pub log: LogSettings,
+    /// Another clock than the system's, which whoever starts the service sets: `keyward demo` plays days in minutes.
+    #[serde(skip)]
+    pub clock: Option<Arc<PlayedClock>>,
     /// Development mode: fixed root credentials, and a root key that is made and kept with the store.
     #[serde(skip)]
     pub dev: bool,
@@ -241,6 +250,8 @@ impl Config {
             drain_seconds: 30,
             shutdown_delay_seconds: 0,
             allow_remote_plaintext: false,
+            metrics_names: false,
+            clock: None,
             log: LogSettings::default(),
             dev: false,
         }

@@ -12,6 +12,7 @@ use crate::{
     files::{self, TrailFiles},
     guardrails::GuardrailFolder,
     publish::Publisher,
+    volume::Volume,
     wiring::{self, Opened, StartError},
 };
 use actix_web::{HttpServer, rt::System, web::Data};
@@ -23,6 +24,7 @@ use std::{
     future::Future,
     io,
     net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::PathBuf,
     sync::Arc,
     thread::JoinHandle,
     time::Duration,
@@ -59,6 +61,10 @@ pub struct DoorSettings {
     pub publisher: Option<Arc<Publisher>>,
     /// Keys of other logs, whose checkpoints are cosigned.
     pub witnessed: Vec<VerifierKey>,
+    /// The store's directory, for its size.
+    pub directory: Option<PathBuf>,
+    /// Whether metrics may name the keys and principals that are used most.
+    pub metrics_names: bool,
 }
 
 impl From<&Config> for DoorSettings {
@@ -75,6 +81,8 @@ impl From<&Config> for DoorSettings {
             publisher: None,
             // A configuration that was checked has no key that is none.
             witnessed: config.witness.keys().unwrap_or_default(),
+            directory: None,
+            metrics_names: config.metrics_names,
         }
     }
 }
@@ -113,6 +121,7 @@ pub fn run(
         guardrails: opened.guardrails.clone(),
         publisher: Some(Arc::clone(&publisher)),
         files: opened.trail_files(config)?,
+        directory: Some(opened.directory.clone()),
         ..DoorSettings::from(config)
     };
     let engine = Arc::clone(&opened.engine);
@@ -189,6 +198,7 @@ pub fn start(config: &Config) -> Result<Running, StartError> {
     let settings = DoorSettings {
         guardrails: opened.guardrails.clone(),
         files: opened.trail_files(config)?,
+        directory: Some(opened.directory.clone()),
         publisher: Some(publisher(config)?),
         ..DoorSettings::from(config)
     };
@@ -242,6 +252,10 @@ fn doors(engine: &Arc<Engine>, settings: &DoorSettings) -> Result<Data<Doors>, C
     let mut doors = Doors::new(Arc::clone(engine), front, settings.body_bytes_max);
     doors.witnessed.clone_from(&settings.witnessed);
     doors.publisher.clone_from(&settings.publisher);
+    doors.volume = Volume(settings.directory.clone());
+    if settings.metrics_names {
+        engine.metrics().name_top();
+    }
     Ok(Data::new(doors.with_files(settings.files.clone())))
 }
 

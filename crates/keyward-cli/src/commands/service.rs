@@ -70,6 +70,7 @@ pub(super) fn dev(common: &Common, dev: Dev) -> Result<Exit, CliError> {
             ..EventLogSettings::default()
         },
         witness: WitnessRole { logs: dev.witness_log },
+        metrics_names: dev.metrics_names,
         workers: dev.workers.unwrap_or(0),
         log: LogSettings { filter: "warn".to_owned(), ..LogSettings::default() },
         ..Config::dev()
