@@ -104,6 +104,8 @@ pub(crate) enum Command {
     /// What to do when a credential or a key is in wrong hands
     #[command(subcommand)]
     Incident(Incident),
+    /// Everyday traffic and incidents by real requests, to see boards and alerts at work
+    Demo(crate::demo::Demo),
     /// Measure a running service beside a bare HTTP echo
     Bench(Bench),
     /// The echo that `bench` measures beside the service

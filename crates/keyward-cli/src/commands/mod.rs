@@ -23,7 +23,7 @@ mod versions;
 
 use crate::{
     args::{Args, Command, Common, Form, Incident, Policy, Principal},
-    bench,
+    bench, demo,
     exit::{CliError, Exit},
     output::Format,
 };
@@ -53,6 +53,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, CliError> {
         Command::Principal(command) => principal(&common, &command),
         Command::Audit(command) => audit::audit(&common, &command),
         Command::Incident(command) => incident(&common, &command),
+        Command::Demo(demo) => demo::run(&common, &demo),
         Command::Bench(options) => bench::run(&common, &options),
         Command::BenchEcho(echo) => bench::echo(&echo),
     }
