@@ -39,6 +39,7 @@ if [ -z "${RUN_DIR:-}" ]; then
   made=$RUN_DIR
 fi
 mkdir -p "$RUN_DIR"
+RUN_DIR=$(cd "$RUN_DIR" && pwd)
 sed -e "s|127.0.0.1:8480|$KEYWARD_AT|; s|127.0.0.1:9093|$ALERTMANAGER_AT|; s|15s|${INTERVAL:-15s}|; s|- rules/|- $RULES/|" \
   "$here/prometheus/prometheus.yml" > "$RUN_DIR/prometheus.yml"
 

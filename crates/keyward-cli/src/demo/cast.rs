@@ -110,6 +110,12 @@ impl Cast {
         TENANTS.get(stage.below(TENANTS.len())).copied().unwrap_or("acme")
     }
 
+    /// A session of the reports' role that lasts its whole time.
+    pub(super) fn fresh_reports(&mut self, now_seconds: f64) -> Result<Actor, CliError> {
+        self.session = None;
+        self.reports(now_seconds)
+    }
+
     /// A session of the reports' role.
     pub(super) fn reports(&mut self, now_seconds: f64) -> Result<Actor, CliError> {
         if let Some((session, until)) = &self.session

@@ -64,7 +64,7 @@ fn tell(title: &str, what: &str, look: &[String]) {
 }
 
 fn stolen_role(stage: &mut Stage, cast: &mut Cast, seconds: f64) -> Result<(), CliError> {
-    let thief = cast.reports(stage.seconds())?.from(ELSEWHERE, SCRIPT);
+    let thief = cast.fresh_reports(stage.seconds())?.from(ELSEWHERE, SCRIPT);
     tell(
         "stolen role",
         "the session of the role reports is used from another network: it reads customers one after another, then tries payments",
