@@ -45,6 +45,8 @@ mod suite {
     mod invariants;
     // Real clients against the real binary, and the README run as written.
     mod clients;
+    // Prometheus, Alertmanager and a Sigma engine against a service that the demonstration keeps busy.
+    mod observed;
     mod readme;
     // The command that measures: each of its rows, without a word on speed.
     mod bench;

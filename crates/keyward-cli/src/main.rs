@@ -9,6 +9,7 @@ mod args;
 mod bench;
 mod client;
 mod commands;
+mod demo;
 mod exit;
 mod output;
 

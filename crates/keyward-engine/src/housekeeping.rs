@@ -102,7 +102,11 @@ impl Engine {
             batch.drain(..).map(|(key, chore)| (self.start(&key, chore), key, chore)).collect();
         let mut done = 0;
         for (ticket, key, chore) in started {
-            match ticket.and_then(|ticket| ticket.wait().map_err(KmsError::internal)) {
+            let waited = ticket.and_then(|ticket| ticket.wait().map_err(KmsError::internal));
+            if chore == Chore::Rotate {
+                self.metrics().rotated("automatic", waited.is_ok());
+            }
+            match waited {
                 Ok(_) => {
                     done += 1;
                     if chore != Chore::Rotate {

@@ -7,6 +7,7 @@
 
 use crate::{
     alerts::settings::AlertSettings,
+    clock::PlayedClock,
     event_log::{EventLogSettings, WitnessRole},
     retention::JournalSettings,
 };
@@ -19,6 +20,7 @@ use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
+    sync::Arc,
 };
 use zeroize::Zeroizing;
 
@@ -96,7 +98,12 @@ pub struct Config {
     pub shutdown_delay_seconds: u64,
     /// Whether an address that is not loopback may be listened on without TLS. Put TLS in front of it.
     pub allow_remote_plaintext: bool,
+    /// Whether `/metrics`, which asks for no signature, may name the ten keys and principals that are used most.
+    pub metrics_names: bool,
     pub log: LogSettings,
+    /// Another clock than the system's, which whoever starts the service sets: `keyward demo` plays days in minutes.
+    #[serde(skip)]
+    pub clock: Option<Arc<PlayedClock>>,
     /// Development mode: fixed root credentials, and a root key that is made and kept with the store.
     #[serde(skip)]
     pub dev: bool,
@@ -251,6 +258,8 @@ impl Config {
             drain_seconds: 30,
             shutdown_delay_seconds: 0,
             allow_remote_plaintext: false,
+            metrics_names: false,
+            clock: None,
             log: LogSettings::default(),
             dev: false,
         }

@@ -8,6 +8,7 @@ use crate::{
     files::TrailFiles,
     lanes::{self, Lanes},
     publish::Publisher,
+    volume::Volume,
 };
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -48,6 +49,8 @@ pub struct Doors {
     pub(crate) events_before: u64,
     /// `None` where no CloudTrail files are written.
     pub(crate) files: Option<Arc<TrailFiles>>,
+    /// Where the store is, for its size.
+    pub(crate) volume: Volume,
     pub(crate) openapi: OnceLock<Bytes>,
     /// Keys of other logs, whose checkpoints this service cosigns.
     pub(crate) witnessed: Vec<VerifierKey>,
@@ -73,6 +76,7 @@ impl Doors {
             body_bytes_max,
             question_nanos_max: QUESTION_NANOS_MAX,
             files: None,
+            volume: Volume::default(),
             openapi: OnceLock::new(),
             witnessed: Vec::new(),
             detects: true,

@@ -37,6 +37,7 @@ mod strangers;
 #[cfg(test)]
 mod tests;
 pub mod verify;
+mod volume;
 mod wiring;
 mod witness;
 

@@ -147,8 +147,12 @@ impl Publisher {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.now();
         if state.next_checkpoint <= now || self.wanted.swap(false, Ordering::Relaxed) {
-            if let Err(error) = engine.checkpoint() {
-                tracing::error!(%error, "no checkpoint was signed");
+            match engine.checkpoint() {
+                Ok(signed) => {
+                    let events = signed.unverified().size;
+                    engine.metrics().checkpoint(events, engine.now().seconds());
+                }
+                Err(error) => tracing::error!(%error, "no checkpoint was signed"),
             }
             state.next_checkpoint =
                 now.saturating_add(self.settings.checkpoint_seconds.saturating_mul(1_000));

@@ -14,6 +14,7 @@ use crate::{
     guardrails::GuardrailFolder,
     publish::Publisher,
     retention::{self, Keeper},
+    volume::Volume,
     wiring::{self, Opened, StartError},
 };
 use actix_web::{HttpServer, rt::System, web::Data};
@@ -25,6 +26,7 @@ use std::{
     future::Future,
     io,
     net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::PathBuf,
     sync::Arc,
     thread::JoinHandle,
     time::Duration,
@@ -67,6 +69,10 @@ pub struct DoorSettings {
     pub alerts: Option<Arc<AlertSetup>>,
     /// Keys of other logs, whose checkpoints are cosigned.
     pub witnessed: Vec<VerifierKey>,
+    /// The store's directory, for its size.
+    pub directory: Option<PathBuf>,
+    /// Whether metrics may name the keys and principals that are used most.
+    pub metrics_names: bool,
 }
 
 impl From<&Config> for DoorSettings {
@@ -86,6 +92,8 @@ impl From<&Config> for DoorSettings {
             alerts: None,
             // A configuration that was checked has no key that is none.
             witnessed: config.witness.keys().unwrap_or_default(),
+            directory: None,
+            metrics_names: config.metrics_names,
         }
     }
 }
@@ -126,6 +134,7 @@ pub fn run(
         keeper: Some(keeper(config)?),
         files: opened.trail_files(config)?,
         alerts: opened.alerts(config)?,
+        directory: Some(opened.directory.clone()),
         ..DoorSettings::from(config)
     };
     let engine = Arc::clone(&opened.engine);
@@ -202,6 +211,7 @@ pub fn start(config: &Config) -> Result<Running, StartError> {
     let settings = DoorSettings {
         guardrails: opened.guardrails.clone(),
         files: opened.trail_files(config)?,
+        directory: Some(opened.directory.clone()),
         publisher: Some(publisher(config)?),
         keeper: Some(keeper(config)?),
         alerts: opened.alerts(config)?,
@@ -258,6 +268,10 @@ fn doors(engine: &Arc<Engine>, settings: &DoorSettings) -> Result<Data<Doors>, C
     doors.witnessed.clone_from(&settings.witnessed);
     doors.publisher.clone_from(&settings.publisher);
     doors.detects = settings.detects;
+    doors.volume = Volume(settings.directory.clone());
+    if settings.metrics_names {
+        engine.metrics().name_top();
+    }
     Ok(Data::new(doors.with_files(settings.files.clone())))
 }
 

@@ -177,7 +177,10 @@ pub fn open(config: &Config, progress: &dyn Progress) -> Result<Opened, StartErr
     let (store, keyring) =
         if exists { reopen(config, options, progress)? } else { create(config, options)? };
     let sealer = keyring.sealer();
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let clock: Arc<dyn Clock> = match &config.clock {
+        Some(played) => Arc::clone(played) as Arc<dyn Clock>,
+        None => Arc::new(SystemClock::new()),
+    };
     let engine = Engine::new(World {
         proxies: proxies(&config.key_store_proxies, &clock)?,
         clock,

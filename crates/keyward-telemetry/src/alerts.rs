@@ -3,8 +3,8 @@
 //! INVARIANT: every series exists from the start at zero; a value outside of a label's set is not counted.
 
 use crate::{
+    make::Maker,
     metrics::{self, ALERT_TARGETS, DETECTORS, RESULTS, SEVERITIES, WATCH_TABLES},
-    observe::Maker,
 };
 use prometheus::{IntCounterVec, IntGauge, IntGaugeVec};
 

@@ -112,6 +112,8 @@ pub(crate) enum Command {
     /// What to do when a credential or a key is in wrong hands
     #[command(subcommand)]
     Incident(Incident),
+    /// Everyday traffic and incidents by real requests, to see boards and alerts at work
+    Demo(crate::demo::Demo),
     /// Measure a running service beside a bare HTTP echo
     Bench(Bench),
     /// Measure the event log alone: appends beside bare disk flushes, lookups, verification, and what an event costs
@@ -209,6 +211,9 @@ pub(crate) struct Dev {
     /// Take the section [alerts] of this configuration: what detectors look for, and who is told
     #[arg(long, value_name = "FILE")]
     pub(crate) alerts: Option<PathBuf>,
+    /// Let /metrics name the ten keys and principals that are used most; it asks for no signature
+    #[arg(long)]
+    pub(crate) metrics_names: bool,
     /// Threads that serve requests; as many as cores unless said
     #[arg(long)]
     pub(crate) workers: Option<usize>,

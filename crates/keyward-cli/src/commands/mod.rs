@@ -27,7 +27,7 @@ mod versions;
 
 use crate::{
     args::{Args, Command, Common, Form, Incident, Policy, Principal},
-    bench,
+    bench, demo,
     exit::{CliError, Exit},
     output::Format,
 };
@@ -58,6 +58,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, CliError> {
         Command::Audit(command) => audit::audit(&common, &command),
         Command::Alert(command) => alert::alert(&common, &command),
         Command::Incident(command) => incident(&common, &command),
+        Command::Demo(demo) => demo::run(&common, &demo),
         Command::Bench(options) => bench::run(&common, &options),
         Command::BenchLog(options) => bench::log::run(&common, &options),
         Command::BenchEcho(echo) => bench::echo(&echo),

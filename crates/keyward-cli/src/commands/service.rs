@@ -72,6 +72,7 @@ pub(super) fn dev(common: &Common, dev: Dev) -> Result<Exit, CliError> {
         },
         alerts: dev.alerts.as_deref().map(alerts).transpose()?.unwrap_or_default(),
         witness: WitnessRole { logs: dev.witness_log },
+        metrics_names: dev.metrics_names,
         workers: dev.workers.unwrap_or(0),
         log: LogSettings { filter: "warn".to_owned(), ..LogSettings::default() },
         ..Config::dev()
