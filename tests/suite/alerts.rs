@@ -123,7 +123,7 @@ fn seven_hundred_decrypts_are_one_alert_that_ends_once() {
         assert_eq!(told[0]["serviceEventDetails"]["alertId"], alert["AlertId"]);
         assert_eq!(told[0]["eventType"], "AwsServiceEvent");
     }
-    let metrics = service.engine.metrics().exposition();
+    let metrics = service.engine.metrics().exposition(keyward_telemetry::Format::Text);
     assert!(metrics.contains("kms_alerts_total{detector=\"rate\",severity=\"high\"} 1"));
     assert!(metrics.contains("kms_alerts_firing{detector=\"rate\",severity=\"high\"} 0"));
 }
