@@ -48,6 +48,19 @@ fn busy() -> Metrics {
         metrics.published(target, false);
     }
     metrics.uncommitted();
+    let alerts = metrics.alerts();
+    for (detector, severity) in [("canary", "critical"), ("canary", "huge"), ("guess", "low")] {
+        alerts.fired(detector, severity);
+    }
+    alerts.firing(|detector, _| u64::from(detector == "rate"));
+    for target in ["file", "webhook", "alertmanager", "https://hooks.example.com/secret"] {
+        alerts.delivered(target, true);
+        alerts.delivered(target, false);
+    }
+    for (table, evicted) in [("series", 3), ("series", 5), ("arn:aws:iam::1:user/a", 1)] {
+        alerts.tables(&[TableFill { table, entries: 7, evicted }]);
+    }
+    alerts.lag(9);
     metrics.build_info("1.2.3");
     metrics.keys(
         KeySpec::ALL.iter().flat_map(|spec| KeyState::ALL.iter().map(|state| (*state, *spec, 1))),
@@ -169,6 +182,22 @@ fn no_label_leaves_its_set() {
             assert!(known, "{name} {label}={value}");
         }
     }
+}
+
+#[test]
+fn alerts_are_counted_and_tables_are_as_they_stand() {
+    let metrics = busy();
+    let counted = |name, labels: &[(&str, &str)]| value(&metrics, name, labels);
+    let canary = [("detector", "canary"), ("severity", "critical")];
+    assert_eq!(counted("kms_alerts_total", &canary), 1.0);
+    assert_eq!(counted("kms_alerts_firing", &canary), 0.0);
+    assert_eq!(counted("kms_alerts_firing", &[("detector", "rate"), ("severity", "low")]), 1.0);
+    let told = [("target", "webhook"), ("result", "failure")];
+    assert_eq!(counted("kms_alert_deliveries_total", &told), 1.0);
+    // A total, however often it is told.
+    assert_eq!(counted("kms_watch_evictions_total", &[("table", "series")]), 5.0);
+    assert_eq!(counted("kms_watch_series", &[("table", "series")]), 7.0);
+    assert_eq!(counted("kms_watch_lag_events", &[]), 9.0);
 }
 
 /// The label set does not grow, whatever happens.
