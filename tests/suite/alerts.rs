@@ -278,6 +278,35 @@ fn settings_silences_and_acknowledgements() {
     assert_eq!(get(service, &root, "/v1/alerts/settings").1["Source"], "configuration");
 }
 
+/// Two logs have the event, and it counts once: for who did it.
+#[test]
+fn what_another_account_does_counts_once() {
+    let scene = Scene::new();
+    let (service, root) = (&scene.service, scene.service.root());
+    let stranger = service.root_of("444455556666");
+    let open = json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Action": "kms:*", "Resource": "*",
+        "Principal": {"AWS": [format!("arn:aws:iam::{ACCOUNT}:root"), "arn:aws:iam::444455556666:root"]},
+    }]});
+    let put = json!({"KeyId": scene.key, "PolicyName": "default", "Policy": open.to_string()});
+    assert_eq!(service.kms(&root, "PutKeyPolicy", &put).code(), "200");
+    scene.next_minute();
+    let input = json!({"KeyId": scene.key, "Plaintext": "AAAA"});
+    for _ in 0..150 {
+        assert_eq!(service.kms(&stranger, "Encrypt", &input).code(), "200");
+    }
+    let copies = events_named(service, "Encrypt");
+    let copied = |account: &str| {
+        copies.iter().filter(|event| event["recipientAccountId"] == account).count()
+    };
+    assert_eq!((copied("444455556666"), copied(ACCOUNT)), (150, 151));
+    service.clock.advance_seconds(65);
+    assert_eq!(alerts(service, ""), Vec::<Value>::new());
+    let (_, told) = get(service, &stranger, "/v1/alerts");
+    let [alert] = told["Alerts"].as_array().unwrap().as_slice() else { panic!("{told}") };
+    assert_eq!((&alert["Observed"], &alert["Account"]), (&json!(150.0), &json!("444455556666")));
+}
+
 #[test]
 fn pages_and_what_cannot_be_asked() {
     let scene = Scene::new();

@@ -5,7 +5,7 @@
 use keyward_telemetry::{
     ALERT_TARGETS, DECISIONS, DETECTORS, DIRECTIONS, Format, KeyCounts, Kind, METRICS, Metrics,
     OTHER, OUTCOMES, Observed, PriceClass, Process, RANKS, RESULTS, ROTATION_TYPES, SEVERITIES,
-    SINKS, SOURCES, SPEC_CLASSES, STEPS, StoreCounts, TARGETS, UNAUTHENTICATED_REASONS,
+    SINKS, SOURCES, SPEC_CLASSES, STEPS, StoreCounts, TARGETS, TableFill, UNAUTHENTICATED_REASONS,
     UNCOMMITTED_CAUSES, Verdict, WATCH_TABLES, spec_class,
 };
 use keyward_types::{
@@ -99,6 +99,19 @@ fn busy() -> Metrics {
     metrics.bytes(10, 20);
     metrics.checkpoint(3, 1_795_426_000);
     metrics.top(1_795_426_867);
+    let alerts = metrics.alerts();
+    for (detector, severity) in [("canary", "critical"), ("canary", "huge"), ("guess", "low")] {
+        alerts.fired(detector, severity);
+    }
+    alerts.firing(|detector, _| u64::from(detector == "rate"));
+    for target in ["file", "webhook", "alertmanager", "https://hooks.example.com/secret"] {
+        alerts.delivered(target, true);
+        alerts.delivered(target, false);
+    }
+    for (table, evicted) in [("series", 3), ("series", 5), ("arn:aws:iam::1:user/a", 1)] {
+        alerts.tables(&[TableFill { table, entries: 7, evicted }]);
+    }
+    alerts.lag(9);
     metrics.build_info("1.2.3");
     let of_spec =
         |spec: &'static KeySpec| KeyState::ALL.iter().map(move |state| ((*state, *spec), 1));
@@ -359,6 +372,22 @@ fn open_metrics_says_the_same() {
     }
     assert!(!open.contains("# TYPE kms_requests_total"), "a counter's family has no _total");
     assert!(open.contains("le=\"1.0\"") && open.contains("le=\"+Inf\""));
+}
+
+#[test]
+fn alerts_are_counted_and_tables_are_as_they_stand() {
+    let metrics = busy();
+    let counted = |name, labels: &[(&str, &str)]| value(&metrics, name, labels);
+    let canary = [("detector", "canary"), ("severity", "critical")];
+    assert_eq!(counted("kms_alerts_total", &canary), 1.0);
+    assert_eq!(counted("kms_alerts_firing", &canary), 0.0);
+    assert_eq!(counted("kms_alerts_firing", &[("detector", "rate"), ("severity", "low")]), 1.0);
+    let told = [("target", "webhook"), ("result", "failure")];
+    assert_eq!(counted("kms_alert_deliveries_total", &told), 1.0);
+    // A total, however often it is told.
+    assert_eq!(counted("kms_watch_evictions_total", &[("table", "series")]), 5.0);
+    assert_eq!(counted("kms_watch_series", &[("table", "series")]), 7.0);
+    assert_eq!(counted("kms_watch_lag_events", &[]), 9.0);
 }
 
 /// The label set does not grow, whatever happens.

@@ -71,7 +71,7 @@ pub(crate) struct Common {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Run the service for development: no configuration, loopback only, fixed credentials
-    Dev(Dev),
+    Dev(Box<Dev>),
     /// Run the service
     Serve(Serve),
     /// Make a store, its root key and the first root credentials

@@ -41,7 +41,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, CliError> {
         Form::Sarif => return Err(CliError::new(Exit::Usage, "only policy lint has -o sarif")),
     };
     match args.command {
-        Command::Dev(dev) => service::dev(&common, dev),
+        Command::Dev(dev) => service::dev(&common, *dev),
         Command::Serve(serve) => service::serve(&common, serve),
         Command::Init(init) => service::init(&common, init),
         Command::Env(env) => service::env(&common, env.shell),
