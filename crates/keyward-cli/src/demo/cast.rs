@@ -50,8 +50,8 @@ impl Cast {
     pub(super) fn gather(common: &Common, stage: &mut Stage) -> Result<Self, CliError> {
         let root = Actor::root(common, stage.clock(), stage.counted());
         let [a, b, c, d] = stage.bytes::<4>();
-        #[expect(clippy::cast_possible_truncation, reason = "seconds since 1970 are a name here")]
-        let word = format!("{:x}{a:02x}{b:02x}{c:02x}{d:02x}", stage.seconds() as u64 % 0xffff);
+        let second = stage.clock().now().seconds().rem_euclid(0xffff);
+        let word = format!("{second:x}{a:02x}{b:02x}{c:02x}{d:02x}");
         let new_key = |what: &str, more: Value| make_key(&root, &word, what, more);
         let payments = new_key("payments", json!({}))?;
         let customers = new_key("customers", json!({}))?;

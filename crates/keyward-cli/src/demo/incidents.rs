@@ -132,8 +132,13 @@ fn enumeration(stage: &mut Stage, cast: &mut Cast, seconds: f64) -> Result<(), C
         )],
     );
     let listed = cast.contractor.tries("ListKeys", &json!({"Limit": 1_000}))?.unwrap_or_default();
-    let keys: Vec<String> =
-        listed["Keys"].as_array().into_iter().flatten().map(|key| text(key, "/KeyArn")).collect();
+    let keys: Vec<String> = listed
+        .get("Keys")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .map(|key| text(key, "/KeyArn"))
+        .collect();
     let turns = u32::try_from(keys.len().max(1)).unwrap_or(u32::MAX);
     for key in keys {
         for operation in
@@ -217,8 +222,8 @@ fn ransom(stage: &mut Stage, cast: &mut Cast, seconds: f64) -> Result<(), CliErr
 fn import(stage: &mut Stage, thief: &super::actor::Actor, key: &str) -> Result<(), CliError> {
     let asked = json!({"KeyId": key, "WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048"});
     let told = thief.kms("GetParametersForImport", &asked)?;
-    let public: Blob =
-        serde_json::from_value(told["PublicKey"].clone()).map_err(CliError::failure)?;
+    let member = |name: &str| told.get(name).cloned().unwrap_or_default();
+    let public: Blob = serde_json::from_value(member("PublicKey")).map_err(CliError::failure)?;
     let public = PublicKey::from_der(Provider::Default, KeySpec::Rsa2048, &public.0);
     let material = stage.bytes::<32>();
     let wrapped = wrap_material(
@@ -228,7 +233,7 @@ fn import(stage: &mut Stage, thief: &super::actor::Actor, key: &str) -> Result<(
         stage.generator(),
     );
     let wrapped = Blob(wrapped.map_err(CliError::failure)?);
-    let input = json!({"KeyId": key, "ImportToken": told["ImportToken"],
+    let input = json!({"KeyId": key, "ImportToken": member("ImportToken"),
         "EncryptedKeyMaterial": wrapped, "ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE"});
     thief.kms("ImportKeyMaterial", &input).map(drop)
 }

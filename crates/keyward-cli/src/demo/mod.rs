@@ -48,8 +48,8 @@ pub(crate) struct Demo {
     /// How long it goes on; incidents are spread over this time
     #[arg(long, default_value_t = 5.0)]
     minutes: f64,
-    /// How many times as busy as a small company
-    #[arg(long, default_value_t = 60.0)]
+    /// How busy: 60 is an hour's work of a small company in a minute, and in an hour of days that are played
+    #[arg(long, default_value_t = stage::LIVE_PACE)]
     pace: f64,
     /// The same number gives the same traffic
     #[arg(long, default_value_t = 1)]

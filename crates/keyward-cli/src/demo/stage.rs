@@ -30,6 +30,9 @@ pub(super) struct Stage {
     tally: Rc<RefCell<Tally>>,
 }
 
+/// In real time an hour's work is done in a minute, unless another pace is asked for.
+pub(super) const LIVE_PACE: f64 = 60.0;
+
 /// Between two looks at what everybody does.
 const STEP_LIVE_SECONDS: f64 = 0.25;
 const STEP_PLAYED_SECONDS: f64 = 60.0;
@@ -76,8 +79,8 @@ impl Stage {
             let usual = if self.played.is_some() { STEP_PLAYED_SECONDS } else { STEP_LIVE_SECONDS };
             let step = usual.min(left);
             let begun = self.seconds();
-            // A company that is busier asks more in the same time; what is played goes at its own pace.
-            let pace = if self.played.is_some() { 1.0 } else { self.pace };
+            // What is played already goes an hour a minute or quicker.
+            let pace = if self.played.is_some() { self.pace / LIVE_PACE } else { self.pace };
             background::step(self, cast, step * pace)?;
             self.wait(step - (self.seconds() - begun));
         }
