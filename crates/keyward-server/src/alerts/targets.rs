@@ -95,7 +95,7 @@ pub(super) fn append(path: &Path, notices: &[Notice]) -> io::Result<()> {
         lines.push(b'\n');
     }
     for notice in notices {
-        if !written.contains(&notice.id) {
+        if !written.contains(&format!("\"NoticeId\":\"{}\"", notice.id)) {
             lines.extend_from_slice(&notice.body);
             lines.push(b'\n');
         }
