@@ -128,11 +128,12 @@ pub fn run(
         .local_addr()
         .map_err(|cause| StartError::Listen { address: config.listen, cause })?;
     let publisher = publisher(config)?;
+    let files = opened.trail_files(config)?;
     let settings = DoorSettings {
         guardrails: opened.guardrails.clone(),
         publisher: Some(Arc::clone(&publisher)),
-        keeper: Some(keeper(config)?),
-        files: opened.trail_files(config)?,
+        keeper: Some(keeper(config, files.clone())?),
+        files,
         alerts: opened.alerts(config)?,
         directory: Some(opened.directory.clone()),
         ..DoorSettings::from(config)
@@ -208,12 +209,13 @@ impl Drop for Running {
 pub fn start(config: &Config) -> Result<Running, StartError> {
     let listener = bind(config.listen)?;
     let opened = wiring::open(config, &Silent)?;
+    let files = opened.trail_files(config)?;
     let settings = DoorSettings {
         guardrails: opened.guardrails.clone(),
-        files: opened.trail_files(config)?,
         directory: Some(opened.directory.clone()),
         publisher: Some(publisher(config)?),
-        keeper: Some(keeper(config)?),
+        keeper: Some(keeper(config, files.clone())?),
+        files,
         alerts: opened.alerts(config)?,
         ..DoorSettings::from(config)
     };
@@ -279,8 +281,8 @@ fn publisher(config: &Config) -> Result<Arc<Publisher>, StartError> {
     Publisher::new(&config.event_log, Arc::new(SystemClock::new())).map(Arc::new)
 }
 
-fn keeper(config: &Config) -> Result<Arc<Keeper>, StartError> {
-    Keeper::new(&config.journal).map(Arc::new)
+fn keeper(config: &Config, files: Option<Arc<TrailFiles>>) -> Result<Arc<Keeper>, StartError> {
+    Keeper::new(&config.journal, files).map(Arc::new)
 }
 
 async fn serve(

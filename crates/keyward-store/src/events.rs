@@ -76,12 +76,8 @@ impl Store {
     /// # Errors
     /// `Corrupt` when a block is not what was written.
     pub fn events(&self, query: &EventQuery) -> Result<Vec<StoredEvent>, StoreError> {
-        // An event that leaves while it is looked for is as one that was gone before.
-        loop {
-            if let Some(found) = self.shared.unless_gone(self.events_once(query))? {
-                return Ok(found);
-            }
-        }
+        let _nothing_leaves = self.shared.reading();
+        self.events_once(query)
     }
 
     fn events_once(&self, query: &EventQuery) -> Result<Vec<StoredEvent>, StoreError> {
@@ -188,11 +184,8 @@ impl Store {
         id: uuid::Uuid,
         is_it: impl Fn(&PackedEvent) -> bool,
     ) -> Result<Option<StoredEvent>, StoreError> {
-        loop {
-            if let Some(found) = self.shared.unless_gone(self.by_uuid_once(id, &is_it))? {
-                return Ok(found);
-            }
-        }
+        let _nothing_leaves = self.shared.reading();
+        self.by_uuid_once(id, &is_it)
     }
 
     fn by_uuid_once(
@@ -307,7 +300,7 @@ impl Walk {
             if self.newest_first { (low, high.min(bound)) } else { (low.max(bound), high) };
         let piece = terms::piece_of(self.term);
         while low <= high {
-            let range = tree::term_piece(piece, low, 0)..=tree::term_piece(piece, high, u8::MAX);
+            let range = tree::term_piece(piece, low, 0)..=tree::term_piece(piece, high, u16::MAX);
             let key = shared.sled(|tree| {
                 let mut keys = tree.range(range).keys();
                 (if self.newest_first { keys.next_back() } else { keys.next() }).transpose()
@@ -439,14 +432,6 @@ impl Shared {
             );
         }
         Ok((head, sealed))
-    }
-
-    /// `None` where an event left while it was looked for, so that it is to be looked again.
-    fn unless_gone<T>(&self, found: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
-        match found {
-            Err(StoreError::Gone { event }) if event < self.first_event() => Ok(None),
-            found => found.map(Some),
-        }
     }
 
     pub(crate) fn open_block(

@@ -187,6 +187,7 @@ impl Store {
         if end.is_none_or(|end| self.events_total() < end) {
             return Ok(None);
         }
+        let _nothing_leaves = self.shared.reading();
         if BUCKET_LEVEL <= level {
             let node = self.shared.kept_node(level, index)?;
             return node.map(Some).ok_or_else(|| {

@@ -35,7 +35,7 @@ use std::{
     panic::{self, AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, OnceLock,
+        Arc, Mutex, OnceLock, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
@@ -317,6 +317,7 @@ impl Opening<'_> {
         }
         let base = Base::read(&self.path("journal"))?;
         let found = journal::segments(&self.path("journal"), &self.header.store_id, &base.head)?;
+        base.authenticate(&self.vaulting)?;
         let journal::Found { segments, half, mut leftovers } = found;
         leftovers.extend(half);
         let end = check_end(&self.vaulting, since(&segments, anchored.sequence), &anchored)?;
@@ -555,6 +556,7 @@ impl Opening<'_> {
             events: AtomicU64::new(meta.events),
             first_event: AtomicU64::new(meta.first_event),
             meta: Mutex::new(meta),
+            leaving: RwLock::new(()),
             counters: Counters::default(),
             failed: OnceLock::new(),
             watch: Watch::default(),

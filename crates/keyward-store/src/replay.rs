@@ -129,6 +129,7 @@ pub(crate) fn apply_base(shared: &Shared, base: &Base) -> Result<(), StoreError>
     let head = base.head;
     (draft.meta.events, draft.meta.first_event) = (head.first_event, head.first_event);
     draft.finish(head.sequence, head.chain)?.apply(shared)?;
+    shared.published.store(head.sequence, Ordering::Release);
     shared.events.store(head.first_event, Ordering::Release);
     shared.first_event.store(head.first_event, Ordering::Release);
     Newest::fill(shared)

@@ -177,14 +177,14 @@ pub(crate) fn without_before(piece: &[u8], from: u16) -> Result<Vec<u8>, StoreEr
 
 /// A piece as entries of sled: cut to what a value may hold, with the number of parts in front of the first.
 pub(crate) fn entries(piece: u16, run: u64, bytes: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let parts = bytes.chunks(PIECE_BYTES - 1);
-    let count = u8::try_from(parts.len()).unwrap_or(u8::MAX);
-    let entry = |(part, number): (&[u8], u8)| {
-        let mut value = if number == 0 { vec![count] } else { Vec::new() };
+    let parts = bytes.chunks(PIECE_BYTES - 2);
+    let count = u16::try_from(parts.len()).unwrap_or(u16::MAX);
+    let entry = |(part, number): (&[u8], u16)| {
+        let mut value = if number == 0 { count.to_be_bytes().to_vec() } else { Vec::new() };
         value.extend_from_slice(part);
         (tree::term_piece(piece, run, number), value)
     };
-    parts.zip(0..=u8::MAX).map(entry).collect()
+    parts.zip(0..=u16::MAX).map(entry).collect()
 }
 
 /// Reads a piece; `None` when the run has none of that number.
@@ -194,9 +194,10 @@ pub(crate) fn read_piece(
     get: &mut FindPiece<'_>,
 ) -> Result<Option<Vec<u8>>, StoreError> {
     let Some(first) = get(&tree::term_piece(piece, run, 0))? else { return Ok(None) };
-    let Some((count, rest)) = first.split_first() else { return Err(damaged()) };
-    let mut bytes = rest.to_vec();
-    for number in 1..*count {
+    let mut cursor = Cursor(&first);
+    let count = cursor.u16().ok_or_else(damaged)?;
+    let mut bytes = cursor.0.to_vec();
+    for number in 1..count {
         let part = get(&tree::term_piece(piece, run, number))?.ok_or_else(damaged)?;
         bytes.extend_from_slice(&part);
     }

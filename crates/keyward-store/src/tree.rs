@@ -292,8 +292,8 @@ pub(crate) fn parse_event_piece(key: &[u8]) -> Option<(u64, u16)> {
     Some((first, piece))
 }
 
-pub(crate) fn term_piece(piece: u16, run: u64, part: u8) -> Vec<u8> {
-    KeyMaker::new(Kind::EventTerm).small(piece).number(run).raw(&[part]).done()
+pub(crate) fn term_piece(piece: u16, run: u64, part: u16) -> Vec<u8> {
+    KeyMaker::new(Kind::EventTerm).small(piece).number(run).small(part).done()
 }
 
 /// The run in a [`term_piece`] key.

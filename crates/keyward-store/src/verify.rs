@@ -14,7 +14,7 @@ use crate::{
     draft::index_keys,
     journal::{self, End},
     ledger::{Kept, Ledger},
-    merkle::{BUCKET_EVENTS, Edge, OpenBucket, composed},
+    merkle::{BUCKET_EVENTS, BUCKET_LEVEL, Edge, OpenBucket, composed},
     newest::Newest,
     open::{absent, open_guarded, quietly, take_lock},
     payload::Plain,
@@ -255,6 +255,7 @@ impl Verifying<'_> {
             verified.sled = SledState::Behind { commits: end.sequence - meta.sequence };
             return Ok(());
         }
+        self.compare_nodes(&verified.earlier, meta)?;
         // Sled forgets events after their segments left; the next start finishes what a stop interrupted.
         let has_forgotten = meta.first_event == verified.earlier.events;
         verified.records = self.compare_records(expected, has_forgotten)?;
@@ -310,6 +311,26 @@ impl Verifying<'_> {
             if self.tree.get(key)?.as_deref() != Some(&value) {
                 let what =
                     format!("the index of events about {} differs from the journal", head.first);
+                return Err(StoreError::bad_value(what));
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares what is left of events that left with what the base keeps of it.
+    fn compare_nodes(
+        &self,
+        earlier: &Earlier,
+        meta: &crate::shared::Meta,
+    ) -> Result<(), StoreError> {
+        let is_there = |level: u8| BUCKET_LEVEL <= level || meta.first_event == earlier.events;
+        for ((level, index), hash) in
+            earlier.nodes.iter().filter(|((level, _), _)| is_there(*level))
+        {
+            if self.tree.get(tree::tree_node(*level, *index))?.as_deref() != Some(hash) {
+                let what = format!(
+                    "node {index} of level {level} of the log's tree differs from the base"
+                );
                 return Err(StoreError::bad_value(what));
             }
         }

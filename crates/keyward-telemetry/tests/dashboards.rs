@@ -33,13 +33,6 @@ fn boards() -> Vec<String> {
 
 const RULES: &[&str] = &["prometheus/rules/recording.yml", "prometheus/rules/alerts.yml"];
 
-/// Metrics that another branch brings, with their labels: a line each of a file that goes with its merge.
-fn awaited() -> Vec<(String, Vec<String>)> {
-    let list = std::fs::read_to_string(dashboards().join("awaited.txt")).unwrap_or_default();
-    let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
-    list.lines().map(words).map(|mut words| (words.remove(0), words)).collect()
-}
-
 /// Labels that Prometheus or its configuration adds.
 const ADDED_LABELS: &[&str] = &["job", "instance", "le", "alertname", "alertstate"];
 
@@ -53,7 +46,7 @@ fn the_inventory_is_the_table() {
 
 #[test]
 fn what_boards_and_rules_ask_for_exists() {
-    let (recorded, awaited) = (recorded(), awaited());
+    let recorded = recorded();
     for file in boards().iter().map(String::as_str).chain(RULES.iter().copied()) {
         let text = read(file).replace("\\\"", "\"");
         let mut seen = 0;
@@ -63,17 +56,11 @@ fn what_boards_and_rules_ask_for_exists() {
                 assert!(recorded.contains(&name), "{file}: {name} is not recorded");
                 continue;
             }
-            let known_labels = match awaited.iter().find(|(awaited, _)| *awaited == name) {
-                Some((_, labels)) => labels.clone(),
-                None => {
-                    let metric = metric(&name);
-                    let metric =
-                        metric.unwrap_or_else(|| panic!("{file}: {name} is not in the table"));
-                    metric.labels.iter().map(|label| (*label).to_owned()).collect()
-                }
-            };
+            let metric = metric(&name);
+            let metric = metric.unwrap_or_else(|| panic!("{file}: {name} is not in the table"));
             for label in labels {
-                let known = known_labels.contains(&label) || ADDED_LABELS.contains(&label.as_str());
+                let known = metric.labels.contains(&label.as_str())
+                    || ADDED_LABELS.contains(&label.as_str());
                 assert!(known, "{file}: {name} has no label {label}");
             }
         }

@@ -3,6 +3,7 @@
 use crate::{
     Class, Detector, Excess, Observation, Settings, Severity, Subject,
     lru::Lru,
+    novelty::concerned,
     observation::CIPHERTEXT_ERRORS,
     query::Query,
     rate::{Change, Envelope},
@@ -84,8 +85,9 @@ impl AllSeries {
         ));
         gone.extend(self.add(id(class, Kind::Principal, &principal), minute, &keys, settings));
         for key in &keys {
+            let owner = concerned(&event.account, Some(key)).into();
             gone.extend(self.add(
-                id(class, Kind::Key, key),
+                Id { account: owner, ..id(class, Kind::Key, key) },
                 minute,
                 core::slice::from_ref(&principal),
                 settings,

@@ -73,7 +73,9 @@ impl Standing {
             }
             return None;
         }
-        if settings.tables.alerts <= self.alerts.len() {
+        if settings.tables.alerts <= self.alerts.len()
+            || self.has_its_share(&finding.subject.account, settings.tables.alerts)
+        {
             self.dropped += 1;
             return None;
         }
@@ -99,6 +101,15 @@ impl Standing {
         let query = finding.query.timeless();
         self.alerts.insert(fingerprint, Entry { alert: alert.clone(), query, until, told });
         told.then_some(alert)
+    }
+
+    /// Whether an account's alerts take nine tenths of the table: the rest is for the others, so that nobody can blind
+    /// the detectors for all.
+    fn has_its_share(&self, account: &str, max: usize) -> bool {
+        let share = max - max / 10;
+        share <= self.alerts.len()
+            && share
+                <= self.alerts.values().filter(|one| *one.alert.subject.account == *account).count()
     }
 
     /// Whether four fifths of a finding are one principal's, whose own alert about the same kind of use stands or was

@@ -75,6 +75,8 @@ struct Detecting {
     rebuilding_to: Option<u64>,
     /// How far the log went when this process first read it: what an earlier one told stands before it.
     found: Option<u64>,
+    /// Whether alerts that the log tells of are still to be held against what the detectors know.
+    is_restored: bool,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -95,7 +97,15 @@ impl Default for Detecting {
 impl Detecting {
     fn new(base: Settings, position: u64) -> Self {
         let watch = Watch::new(base.clone());
-        Self { watch, base, position, pending: Vec::new(), rebuilding_to: None, found: None }
+        Self {
+            watch,
+            base,
+            position,
+            pending: Vec::new(),
+            rebuilding_to: None,
+            found: None,
+            is_restored: false,
+        }
     }
 }
 
@@ -149,6 +159,7 @@ impl Engine {
         let position = first.first().map_or(total, |event| event.seq);
         *detecting = Detecting::new(base, position);
         detecting.rebuilding_to = Some(total);
+        detecting.is_restored = true;
         let book = self.stated_before(position).map_err(KmsError::internal)?;
         let settings = book.effective(&detecting.base);
         detecting.watch.set(settings);
@@ -298,7 +309,8 @@ impl Engine {
         let now = self.now();
         let alerts = detecting.watch.advance(Timestamp(now.0 - GRACE_MILLIS));
         self.note(detecting, alerts);
-        if detecting.rebuilding_to.take().is_some() {
+        detecting.rebuilding_to = None;
+        if std::mem::take(&mut detecting.is_restored) {
             self.end_unseen(detecting, now);
         }
     }
@@ -333,7 +345,9 @@ impl Engine {
             alert: Alert { state: State::Resolved, time: now, ..entry.alert.clone() },
             written: false,
         };
-        let unseen = book.alerts().filter(|entry| entry.is_firing() && !stands(entry)).map(ended);
+        let is_ending = |entry: &AlertEntry| detecting.pending.iter().any(|one| one.id == entry.id);
+        let unseen = book.alerts().filter(|entry| entry.is_firing() && !stands(entry));
+        let unseen: Vec<Pending> = unseen.filter(|entry| !is_ending(entry)).map(ended).collect();
         detecting.pending.extend(unseen);
     }
 
@@ -463,5 +477,8 @@ fn read_saved(bytes: &[u8], base: &Settings) -> Option<(Detecting, AlertBook)> {
         serde_json::from_slice(rest).ok().filter(|_| *version == VERSION)?;
     let (watch, position) = Watch::restore(book.effective(base), watch).ok()?;
     let base = base.clone();
-    Some((Detecting { watch, base, position, pending, rebuilding_to, found: None }, book))
+    let found = None;
+    let detecting =
+        Detecting { watch, base, position, pending, rebuilding_to, found, is_restored: true };
+    Some((detecting, book))
 }

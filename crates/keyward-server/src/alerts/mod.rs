@@ -121,7 +121,17 @@ async fn silences(request: HttpRequest, doors: Data<Doors>) -> HttpResponse {
 }
 
 async fn settings_of(request: HttpRequest, doors: Data<Doors>) -> HttpResponse {
-    answered(&request, &doors, SETTINGS, |engine, _, behind| {
+    answered(&request, &doors, SETTINGS, |engine, caller, behind| {
+        // They name canaries and keys of all accounts.
+        let own = &engine.settings().account;
+        if caller.account != *own {
+            return Err(KmsError::new(
+                ErrorCode::AccessDenied,
+                format!(
+                    "The detectors' settings are for principals of this service's own account {own}"
+                ),
+            ));
+        }
         let stated = engine.alert_book(|book| book.settings().cloned());
         let source = if stated.is_some() { "request" } else { "configuration" };
         let mut settings = stated.unwrap_or_else(|| engine.configured_alert_settings());

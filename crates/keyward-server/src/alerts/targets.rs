@@ -60,9 +60,8 @@ pub(super) fn post(
     headers.extend(signature.as_ref().map(|signature| ("webhook-signature", signature.as_str())));
     match outbound.post_with(url, &headers, &notice.body) {
         Ok(Answer { status: 200..300, .. }) => Told::Yes,
-        // What may be different the next time.
-        Ok(Answer { status: status @ (408 | 425 | 429), .. }) => Told::Not(answered(status)),
-        Ok(Answer { status: status @ 400..500, .. }) => Told::Refused(answered(status)),
+        // The notice itself is what is wrong; a refusal of who asks, or of the place, may be over the next time.
+        Ok(Answer { status: status @ (400 | 413 | 422), .. }) => Told::Refused(answered(status)),
         Ok(Answer { status, .. }) => Told::Not(answered(status)),
         Err(error) => Told::Not(error.to_string()),
     }
