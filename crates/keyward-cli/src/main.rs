@@ -11,6 +11,7 @@ mod client;
 mod commands;
 mod exit;
 mod output;
+mod policy_args;
 
 use clap::Parser as _;
 use std::process::ExitCode;
