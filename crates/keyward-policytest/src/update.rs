@@ -42,7 +42,8 @@ pub(crate) fn update(text: &str, file: &TestFile, decided: &[Decided]) -> Option
     edits.sort_by_key(|(at, _, _)| core::cmp::Reverse(*at));
     for (at, end, new) in &edits {
         let (start, end) = (offset(&body, *at)?, offset(&body, *end)?);
-        body.replace_range(start..end, new);
+        let old = body.get(start..end)?.trim_end();
+        body.replace_range(start..start + old.len(), new);
     }
     (!edits.is_empty()).then(|| format!("{mark}{body}"))
 }

@@ -15,7 +15,7 @@ const DEPTH_MAX: usize = 64;
 /// Values of one file, those that aliases repeat included.
 const NODES_MAX: usize = 200_000;
 
-/// A value and where it stands; `end` is the place after it.
+/// A value and where it stands; `end` is the place after it, or after blanks that follow it.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
     pub(crate) at: Place,
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn values_know_where_they_stand() {
-        let node = Node::read("a: 1\nb:\n  - x\n  - {y: 'ü z' }\n").unwrap().unwrap();
+        let node = Node::read("a: 1\nb:\n  - x\n  - {y: 'ü z'}\n").unwrap().unwrap();
         let Kind::Map(members) = &node.kind else { panic!() };
         let list = members[1].1.items();
         assert_eq!((list[0].at.line, list[0].at.column, list[0].end.column), (3, 5, 6));

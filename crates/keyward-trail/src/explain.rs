@@ -45,6 +45,7 @@ pub fn explain_decision(decision: &Decision, color: bool) -> String {
     let mut page = Page { text: String::new(), color };
     decision_text(&mut page, &Explained { checks: decision.checks(), decision: decision.clone() });
     if !decision.allowed() {
+        page.line("");
         advice(&mut page, decision);
     }
     page.text.trim_start().to_owned()

@@ -55,15 +55,16 @@ impl TestFile {
         if version.text() != Some("1") {
             return Err(Wrong::new(version.at, "version is 1"));
         }
-        let mut documents = Documents::new(engine, read);
-        let world = World::read(members.take("policies"), &mut documents)?;
-        let defaults = members.take("defaults");
+        let (policies, defaults) = (members.take("policies"), members.take("defaults"));
         let tests = members.needed("tests")?;
-        let cases = cases::read(tests, defaults, &world, &documents)?;
-        let proofs = members.list("prove")?.iter().map(|node| proof(node, &world));
-        let proofs = proofs.collect::<Result<_, _>>()?;
-        let coverage = members.take("coverage").map(wanted).transpose()?.unwrap_or_default();
+        let (proofs, coverage) = (members.list("prove")?, members.take("coverage"));
+        // A misspelt name is told before what its absence makes of the rest.
         members.end()?;
+        let mut documents = Documents::new(engine, read);
+        let world = World::read(policies, &mut documents)?;
+        let cases = cases::read(tests, defaults, &world, &documents)?;
+        let proofs = proofs.iter().map(|node| proof(node, &world)).collect::<Result<_, _>>()?;
+        let coverage = coverage.map(wanted).transpose()?.unwrap_or_default();
         Ok(Self { documents: documents.all, world, cases, proofs, coverage })
     }
 }

@@ -51,7 +51,7 @@ fn names_that_nobody_has() {
         of_tests(
             "tests:\n  - { name: x, caller: app, action: kms:Decrypt, key: dat, expect: deny }\n"
         ),
-        "t.policytest.yaml:14:56: no key is called dat; there are: data"
+        "t.policytest.yaml:14:55: no key is called dat; there are: data"
     );
     assert_eq!(
         of_tests(
@@ -63,7 +63,7 @@ fn names_that_nobody_has() {
         of_tests(
             "tests:\n  - { name: x, caller: app, action: kms:Decrypt, key: data, expect: deny, context: { SourceIp: 1.2.3.4 } }\n"
         ),
-        "t.policytest.yaml:14:100: SourceIp is no condition key"
+        "t.policytest.yaml:14:96: SourceIp is no condition key"
     );
     assert_eq!(
         of_tests(

@@ -19,7 +19,8 @@ const KEY: &str = r#"{
   ]
 }"#;
 
-const HEAD: &str = r#"version: 1
+const HEAD: &str = r#"# The usual policies.
+version: 1
 policies:
   keys:
     data: { account: "111122223333", policy: key.json }

@@ -79,7 +79,7 @@ fn coverage_counts_what_decided_and_names_untested_denies_first() {
     let missing: Vec<&str> = coverage.missing().iter().map(|unit| unit.name.as_str()).collect();
     assert_eq!(
         missing,
-        ["key.json:8 [2]", "key.json:7 Account", "principals.ann.policies[0]:9 Own", "grant g1"]
+        ["key.json:8 [2]", "key.json:7 Account", "principals.ann.policies[0]:10 Own", "grant g1"]
     );
     assert_eq!(coverage.problem(), None);
     let wanted =
