@@ -12,6 +12,7 @@ use std::{
     io::Write as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::OnceLock,
 };
 
 fn policies() -> PathBuf {
@@ -41,7 +42,9 @@ fn examples() -> Vec<(String, String)> {
 fn run(name: &str, text: &str) -> FileReport {
     let read =
         |path: &str| fs::read_to_string(folder().join(path)).map_err(|error| error.to_string());
-    run_file(&PolicyEngine::new(), name, text, &read, None)
+    // One for all: it keeps what it compiled.
+    static ENGINE: OnceLock<PolicyEngine> = OnceLock::new();
+    run_file(ENGINE.get_or_init(PolicyEngine::new), name, text, &read, None)
 }
 
 #[test]

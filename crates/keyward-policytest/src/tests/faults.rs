@@ -69,7 +69,7 @@ fn names_that_nobody_has() {
         of_tests(
             "tests:\n  - { name: x, caller: app, action: kms:Decrypt, key: data, expect: deny, by: AllowUse }\n"
         ),
-        "t.policytest.yaml:14:81: by names LAYER/SID, not AllowUse; layers are rcp, scp, vpc-endpoint, key-policy, grant, identity, boundary, session"
+        "t.policytest.yaml:14:79: by names LAYER/SID, not AllowUse; layers are rcp, scp, vpc-endpoint, key-policy, grant, identity, boundary, session"
     );
 }
 
