@@ -111,7 +111,9 @@ pub fn run_file(
         let coverage = coverage::of(&file, &decided, chosen.is_none());
         let updated = update::update(text, &file, &decided);
         let mut outcomes: Vec<Outcome> = decided.into_iter().map(|one| one.outcome).collect();
-        outcomes.extend(file.proofs.iter().map(|(name, at)| proof(name, *at)));
+        let proofs =
+            file.proofs.iter().filter(|(name, _)| chosen.is_none_or(|chosen| chosen(name)));
+        outcomes.extend(proofs.map(|(name, at)| proof(name, *at)));
         Ran { outcomes, coverage, updated }
     });
     FileReport { file: name.to_owned(), ran }

@@ -35,13 +35,13 @@ pub(super) fn run(common: &Common, options: &PolicyTest) -> Result<Exit, CliErro
     for file in &files {
         report.files.push(one(&engine, file, filter.as_ref(), options.update)?);
     }
-    print(common, options, &report);
     let Totals { passed, failed, skipped, unreadable, uncovered } = report.totals();
+    if passed + failed + skipped + unreadable == 0 {
+        return Err(usage("no case has a name that fits --run"));
+    }
+    print(common, options, &report);
     if 0 < unreadable {
         return Ok(Exit::Usage);
-    }
-    if passed + failed + skipped == 0 {
-        return Err(usage("no case has a name that fits --run"));
     }
     Ok(if failed + uncovered == 0 { Exit::Ok } else { Exit::Problems })
 }
