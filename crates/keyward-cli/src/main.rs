@@ -12,6 +12,7 @@ mod commands;
 mod demo;
 mod exit;
 mod output;
+mod policy_args;
 
 use clap::Parser as _;
 use std::process::ExitCode;

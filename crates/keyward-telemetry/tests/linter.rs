@@ -4,7 +4,11 @@
 //! that excludes nothing fails.
 //! Source: <https://github.com/grafana/dashboard-linter/blob/main/docs/index.md>
 
-#![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test stops at what it does not expect"
+)]
 
 use promql_parser::{
     label::MatchOp,
@@ -180,7 +184,7 @@ fn template_datasource_rule() {
                 && ["Data source", "Prometheus data source"].contains(&text(&one["label"]).as_str())
                 && one["query"] == "prometheus"
         };
-        let fits = sources.len() == 1 && sources.iter().all(|one| right(&one));
+        let fits = sources.len() == 1 && sources.iter().all(right);
         (!fits).then(|| format!("{sources:?}"))
     });
 }

@@ -7,7 +7,10 @@ mod events;
 pub(crate) use events::{EventFilter, Events, EventsSql, Export, ExportForm};
 pub(crate) mod alert;
 
-use crate::output::Format;
+use crate::{
+    output::Format,
+    policy_args::{PolicyTest, Simulate},
+};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -353,6 +356,8 @@ pub(crate) enum Policy {
         #[arg(long)]
         identity: bool,
     },
+    /// Run *.policytest.yaml files: what must be allowed and refused, without a service; 6 when a case fails
+    Test(PolicyTest),
     /// Compile guardrails, and say what is wrong with file, line and column
     Guardrails {
         /// Files, or folders of *.cedar
@@ -424,36 +429,6 @@ pub(crate) struct AskedFacts {
     /// A condition key, such as aws:SourceIp=203.0.113.7; again for more values of one key
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) context: Vec<String>,
-}
-
-#[derive(ClapArgs)]
-pub(crate) struct Simulate {
-    /// Such as kms:Decrypt
-    #[arg(required = true)]
-    pub(crate) actions: Vec<String>,
-    /// The ARN of a user, a role, a role session or the root user, or a service's name
-    #[arg(long)]
-    pub(crate) principal: String,
-    /// A key's id, ARN or alias
-    #[arg(long)]
-    pub(crate) key: Option<String>,
-    #[command(flatten)]
-    pub(crate) facts: AskedFacts,
-    /// A file with a key policy in the place of the key's own
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key_policy: Option<PathBuf>,
-    /// Files with identity policies in the place of the principal's own
-    #[arg(long, value_name = "FILE")]
-    pub(crate) identity_policy: Vec<PathBuf>,
-    /// A file with a permissions boundary in the place of the principal's own
-    #[arg(long, value_name = "FILE")]
-    pub(crate) boundary: Option<PathBuf>,
-    /// Files with the session's policies
-    #[arg(long, value_name = "FILE")]
-    pub(crate) session_policy: Vec<PathBuf>,
-    /// Files with service control policies, each a level of its own, in the place of the organization's
-    #[arg(long, value_name = "FILE")]
-    pub(crate) service_control_policy: Vec<PathBuf>,
 }
 
 #[derive(Subcommand)]

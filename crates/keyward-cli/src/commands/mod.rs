@@ -19,6 +19,7 @@ mod lint;
 mod lists;
 mod offline;
 mod policy;
+mod policy_test;
 mod segments;
 mod service;
 mod sql;
