@@ -39,7 +39,10 @@ pub(super) fn kept(folder: &Path, name: &str, output: &Output) -> PathBuf {
 /// What verifying a stopped store against a kept checkpoint says is wrong.
 fn problem(data: &Path, checkpoint: &Path) -> Option<String> {
     let (data, checkpoint) = (data.to_str().unwrap(), checkpoint.to_str().unwrap());
-    verified(&["--data", data, "--checkpoint", checkpoint])
+    let args = ["--data", data, "--checkpoint", checkpoint];
+    let said = verified(&args);
+    assert_eq!(verified(&[&args[..], &["--journal"]].concat()), said, "the journal says it alone");
+    said
 }
 
 /// What `audit verify` says is wrong; `None` when all holds.

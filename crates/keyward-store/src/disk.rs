@@ -154,8 +154,9 @@ pub(crate) fn copy_directory(
     Ok(())
 }
 
-/// Bytes of all files below a directory; 0 when there is none.
-pub(crate) fn directory_bytes(path: &Path) -> u64 {
+/// Bytes of all files below a directory; 0 when there is none, and without what goes away meanwhile. Links are not
+/// followed: a store has none.
+pub fn directory_bytes(path: &Path) -> u64 {
     let Ok(entries) = fs::read_dir(path) else { return 0 };
     entries
         .flatten()
