@@ -2,6 +2,12 @@
 //!
 //! Environment variables are named here and nowhere else; the AWS ones are those of the AWS SDKs.
 
+mod usage;
+
+pub(crate) use usage::{
+    FailOn, Generate, ProposalForm, ProposeAs, Replay, Unused, UsedEvents, UsedLevel,
+};
+
 use crate::output::Format;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::{net::SocketAddr, path::PathBuf};
@@ -506,6 +512,12 @@ pub(crate) enum Policy {
     },
     /// What would be decided for a principal, with other documents supposed in the place of those in force
     Simulate(Simulate),
+    /// What would have been decided of past requests, were other policies or grants in force
+    Replay(Replay),
+    /// What of statements, actions, principals, keys and grants the log does not show in use
+    Unused(Unused),
+    /// The smallest identity policies, key policies or grants that cover the log, with evidence, and replayed
+    Generate(Generate),
 }
 
 /// What a policy is attached to.
