@@ -30,6 +30,9 @@ mod suite {
     mod key_use;
     // What is answered for a key in each state, against the reference's table.
     mod states;
+    // What the log says of each operation, against what CloudTrail says.
+    mod facts;
+    mod fidelity;
     // Transcripts through every door.
     mod scenarios;
     // Mistakes of other implementations, and where each is shown not to be made.
@@ -44,21 +47,29 @@ mod suite {
     mod invariants;
     // Real clients against the real binary, and the README run as written.
     mod clients;
+    // Prometheus, Alertmanager and a Sigma engine against a service that the demonstration keeps busy.
+    mod observed;
     mod readme;
     // The command that measures: each of its rows, without a word on speed.
     mod bench;
     // An operator's Cedar policies, changed while requests come.
     mod guardrails;
+    // What the detectors tell, to whom, and what survives.
+    mod alerts;
     // A written investigation, from what was seen to what was handed on.
     mod incident;
     // Documents of other people, and the command that says what is wrong with one.
     mod policies;
+    // Policy tests as files: the examples, the schema, the command.
+    mod policy_tests;
     // Kills, power cuts and damaged files.
     mod crash;
     // What the log proves of itself, and each way to lie about it.
     mod audit;
     // The journal over years, and its archive.
     mod retention;
+    // What must never stand anywhere, looked for everywhere.
+    mod secrets;
     // Hostile input: fuzz targets over their corpus, and the worst policies through the doors.
     mod fuzz;
     mod hostile;

@@ -32,6 +32,8 @@ import botocore.credentials
 import botocore.exceptions
 import botocore.handlers
 
+import facts
+
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
 
@@ -486,11 +488,24 @@ class World:
         equal(len(by_cli), self.cli_calls, "events of the AWS CLI")
         strangers = [event for event in events if event["userAgent"].startswith("Boto3/") and event["requestID"] not in self.answered]
         equal(strangers, [], "events that no call explains")
+        requests = [event for event in events if event["eventSource"] == "kms.amazonaws.com" and event["eventType"] == "AwsApiCall"]
+        # An operation that does not exist is recorded as it was called.
+        known = [event for event in requests if event["eventName"] in facts.OPERATIONS]
+        equal([event["eventName"] for event in requests if event not in known and "errorCode" not in event], [], "operations without facts")
+        differing = {f"{event['eventName']} {event['requestID']}": wrong for event in known if (wrong := facts.wrong(event))}
+        equal(differing, {}, "records with other names than CloudTrail's")
         self._check_secrets("the log", "\n".join(map(json.dumps, events)).encode())
         self._check_secrets("the service's output", pathlib.Path(os.environ["KEYWARD_SERVICE_LOG"]).read_bytes())
         for path in pathlib.Path(os.environ["KEYWARD_DATA"]).rglob("*"):
             if path.is_file():
                 self._check_secrets(str(path), path.read_bytes())
+        for form in ("jsonl", "csv", "parquet"):
+            path = self.folder / f"checked.{form}"
+            self.keyward("events", "export", "--format", form, "--to", path)
+            self._check_secrets(f"an export as {form}", path.read_bytes())
+        path = self.folder / "checked.bundle"
+        self.keyward("incident", "bundle", "--since", "1h", "--out", path)
+        self._check_secrets("a bundle", path.read_bytes())
         print(f"{len(events)} events, {len(self.secrets)} secrets in none of them")
 
     def _check_secrets(self, where, content):

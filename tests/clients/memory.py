@@ -118,6 +118,76 @@ def log_commands(world):
         tail.wait()
 
 
+def lookups(world):
+    """CloudTrail's own client: by each attribute, page by page, and its own exception for each member."""
+    kms = world.client()
+    key = world.key()
+    kms.update_key_description(KeyId=key["KeyId"], Description="looked up")
+    for _ in range(3):
+        kms.list_key_policies(KeyId=key["KeyId"])
+    trail = world.client("cloudtrail")
+    by = lambda name, value, **more: trail.lookup_events(LookupAttributes=[{"AttributeKey": name, "AttributeValue": value}], **more)["Events"]
+    named = by("EventName", "ListKeyPolicies")
+    equal(len(named), 3)
+    assert [event["EventTime"] for event in named] == sorted((event["EventTime"] for event in named), reverse=True)
+    one = by("EventName", "UpdateKeyDescription")[0]
+    record = json.loads(one["CloudTrailEvent"])
+    equal(one["ReadOnly"], "false")
+    equal([(resource["ResourceType"], resource["ResourceName"]) for resource in one["Resources"]], [("AWS::KMS::Key", key["Arn"])])
+    for name, value, other in [
+        ("EventId", one["EventId"], named[0]["EventId"]), ("ReadOnly", "false", "true"), ("Username", "root", "nobody"),
+        ("ResourceType", "AWS::KMS::Key", "AWS::S3::Object"), ("ResourceName", key["Arn"], f"{key['Arn']}0"),
+        ("EventSource", "kms.amazonaws.com", "s3.amazonaws.com"), ("AccessKeyId", record["userIdentity"]["accessKeyId"], "AKIANOBODY0000000000"),
+    ]:
+        found = [[event["EventId"] for event in by(name, text)] for text in (value, other)]
+        assert one["EventId"] in found[0] and one["EventId"] not in found[1], f"{name}: {found}"
+    pages = trail.get_paginator("lookup_events").paginate(
+        LookupAttributes=[{"AttributeKey": "EventName", "AttributeValue": "ListKeyPolicies"}], PaginationConfig={"PageSize": 1})
+    equal([event["EventId"] for page in pages for event in page["Events"]], [event["EventId"] for event in named])
+    equal(trail.lookup_events(EventCategory="insight")["Events"], [])
+
+    page = trail.lookup_events(MaxResults=1)
+    exceptions, one = trail.exceptions, {"AttributeKey": "EventName", "AttributeValue": "Encrypt"}
+    for exception, words, input in [
+        (exceptions.InvalidMaxResultsException, "A max results value of 51 is invalid. Specify max results between 1 and 50.", {"MaxResults": 51}),
+        (exceptions.InvalidLookupAttributesException, "Lookup attribute key is not valid.", {"LookupAttributes": [one | {"AttributeKey": "Color"}]}),
+        (exceptions.InvalidLookupAttributesException, "Lookup attribute value is not valid.", {"LookupAttributes": [one | {"AttributeValue": "x" * 2001}]}),
+        (exceptions.InvalidLookupAttributesException, None, {"LookupAttributes": [one, one]}),
+        (exceptions.InvalidTimeRangeException, None, {"StartTime": 2, "EndTime": 1}),
+        (exceptions.InvalidEventCategoryException, None, {"EventCategory": "management"}),
+        (exceptions.InvalidNextTokenException, None, {"NextToken": "no-such-token"}),
+        (exceptions.InvalidNextTokenException, None, {"NextToken": page["NextToken"], "LookupAttributes": [one]}),
+    ]:
+        try:
+            trail.lookup_events(**input)
+        except exception as told:
+            assert words in (None, told.response["Error"]["Message"]) and told.response["Error"]["Message"], told.response
+        else:
+            raise AssertionError(f"{input} is not refused")
+
+
+def habits(world):
+    """What somebody seldom does, and never did before, from the command line."""
+    kms = world.client()
+    for _ in range(50):
+        kms.generate_random(NumberOfBytes=8)
+    kms.list_aliases()
+    root = f"arn:aws:iam::{ACCOUNT}:root"
+    asked = ["events", "rare", f"principal:{root}", "--by", "op", "--share", "2", "--least", "50"]
+    answer = json.loads(world.keyward(*asked, "-o", "json"))
+    rare = {(one["Principal"], one["Field"], one["Value"], one["Count"]) for one in answer["Rare"]}
+    assert (root, "op", "ListAliases", 1) in rare and not any(one[2] == "GenerateRandom" for one in rare), answer
+    equal(answer["RareTotal"], len(rare))
+    assert "New" not in answer and answer["Complete"], answer
+    shown = world.keyward(*asked)
+    assert re.search(r"^rare\t\S+:root\top\tListAliases\t1 of \d+\t", shown, re.M), shown
+    answer = json.loads(world.keyward(*asked, "--new", "2200-01-01T00:00:00Z", "--limit", "1", "-o", "json"))
+    equal((answer["New"], answer["NewTotal"], len(answer["Rare"])), ([], 0, 1))
+    world.keyward("events", "rare", "--share", "101", exits=1)
+    reader = world.user("reader")
+    world.keyward("events", "rare", login=reader, exits=5)
+
+
 def rest(world):
     """Resources with curl, which signs by itself: the same operations, HTTP's own status codes, the same log."""
     curl = program("curl")
@@ -208,4 +278,4 @@ def retired_while_used(world):
                 print(f"{close}: {before} before, {after} after, {late} late")
 
 
-STORIES = (records, log_commands, rest, retired_while_used)
+STORIES = (records, log_commands, lookups, habits, rest, retired_while_used)

@@ -423,6 +423,18 @@ fn a_second_service_cosigns_and_does_not_forget() {
     let file_kept = path("cosigned");
     fs::write(&file_kept, &cosigned).unwrap();
     assert_eq!(consistent(&service, &file_kept).status.code(), Some(0));
+    // An event is proven under a cosigned checkpoint, though one without cosignatures speaks of it before.
+    let plain = kept(home.path(), "plain", &keyward(Some(&service), &["audit", "checkpoint"]));
+    let plain = size(&fs::read_to_string(plain).unwrap());
+    let newest = text(&keyward(Some(&service), &["events", "list", "--limit", "1", "-o", "json"]));
+    let newest: Value = serde_json::from_str(&newest).unwrap();
+    let id = newest["eventID"].as_str().unwrap();
+    work(&service, 1);
+    awaited(&file, |note| plain < size(note));
+    let proof = kept(home.path(), "proof", &keyward(Some(&service), &["audit", "prove", id]));
+    let args = ["audit", "check-proof", proof.to_str().unwrap()];
+    let checked = keyward(None, &[&args[..], &demand].concat());
+    assert_eq!(checked.status.code(), Some(0), "{}", String::from_utf8_lossy(&checked.stderr));
     // The same words without the cosignature are not enough.
     let refused = consistent(&service, &alone);
     assert_eq!(refused.status.code(), Some(2));

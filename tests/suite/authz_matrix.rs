@@ -138,6 +138,7 @@ impl Scene {
             "WhoCan" => json!({"Action": "kms:Encrypt"}),
             "Freeze" => json!({"Target": key, "Reason": "matrix"}),
             "Thaw" => json!({"Target": key}),
+            "CreateAlertSilence" => json!({"Key": key}),
             "CreateAlias" => json!({"AliasName": "alias/new"}),
             "CreateCustomKeyStore" => json!({"CloudHsmClusterId": "cluster-abcdefghijk"}),
             "ImportKeyMaterial" => json!({"ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE"}),

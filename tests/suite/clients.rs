@@ -41,7 +41,7 @@ mod python {
         two_accounts with "--seed" "seeds/two-accounts.yaml", sessions, credentials_end, asking,
         managed_policies, user_groups, boundaries, second_factor, federated_users,
         organization with "--seed" "seeds/organization.yaml" "--front-header" "x-keyward-vpce=aws:SourceVpce",
-        records, log_commands, rest, retired_while_used,
+        records, log_commands, lookups, habits, rest, retired_while_used,
         trail_files,
         forged, presigned, senseless,
     }

@@ -1,11 +1,12 @@
 //! The real binary under load, killed, cut off from power and given damaged files: what was acknowledged
 //! in `commit` mode must be there, what was revoked must stay revoked, and the log must verify.
 //!
-//! The load is seeded and the seed printed; the moment of a kill is the machine's.
+//! The load is seeded and the seed printed; the moment of a kill is the machine's. `KEYWARD_ROUNDS` has more kills or
+//! cuts than CI.
 //! A power cut is an ext4 file system in a file, shut down without flushing its log; it needs root.
 
 use keyward_sigv4::{Credentials, Request, Scope, sign};
-use keyward_testkit::clients;
+use keyward_testkit::{clients, knobs};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
@@ -366,14 +367,13 @@ fn check_log(data: &Path, ledger: &Ledger) {
 }
 
 fn seed() -> u64 {
-    let seed = wall_seconds().unsigned_abs();
-    println!("seed {seed}");
-    seed
+    knobs::seed(wall_seconds().unsigned_abs())
 }
 
-/// In each round `end` ends a service under load, for which the seed is given; what it had acknowledged is
-/// checked after the next start, and everything once more at last.
+/// In each round, of which `rounds` are enough in CI, `end` ends a service under load, for which the seed is given;
+/// what it had acknowledged is checked after the next start, and everything once more at last.
 fn survive(data: &Path, rounds: u32, what: &str, end: impl Fn(Service, &Arc<Mutex<Ledger>>, u64)) {
+    let rounds = knobs::rounds(rounds);
     let (seed, ledger) = (seed(), Arc::new(Mutex::new(Ledger::default())));
     for round in 0..rounds {
         let marks = Marks::of(&ledger.lock().unwrap());

@@ -197,6 +197,10 @@ fn seven_hundred_decrypts_by_a_new_role_are_found_stopped_repaired_and_proven() 
     let new = did["New"].as_array().unwrap();
     assert!(new.iter().any(|one| one["Kind"] == "key" && one["Value"] == *key), "{did}");
 
+    // The same of one tenant, in the language of the log.
+    let globex = ["principal", "did", ROLE, "ctx.tenant:globex", "op:Decrypt", "--since", "1h"];
+    assert_eq!(scene.json(&globex)["Count"], json!(DECRYPTS / 7));
+
     // Through which statement.
     let used = scene.keyward(&["key", "used-by", key, "--since", "1h", "-o", "json"]);
     let first: Value = serde_json::from_str(used.lines().next().unwrap()).unwrap();
@@ -205,6 +209,9 @@ fn seven_hundred_decrypts_by_a_new_role_are_found_stopped_repaired_and_proven() 
         first["Statements"],
         json!([{"Name": "key policy#EverybodyDecrypts", "Count": DECRYPTS}])
     );
+    let used = ["key", "used-by", key, "ctx.tenant:globex", "--since", "1h", "-o", "json"];
+    let first: Value = serde_json::from_str(scene.keyward(&used).lines().next().unwrap()).unwrap();
+    assert_eq!((&first["Principal"], &first["Count"]), (&json!(ROLE), &json!(DECRYPTS / 7)));
     let listed = scene.json(&["events", "list", "--principal", ROLE, "--limit", "1"]);
     let event = listed["eventID"].as_str().unwrap().to_owned();
     let explained = scene.keyward(&["explain", &event]);
@@ -275,7 +282,15 @@ fn seven_hundred_decrypts_by_a_new_role_are_found_stopped_repaired_and_proven() 
         &bundle,
     ]);
     let digest = made["Digest"].as_str().unwrap();
+    // Or what a query finds, and the policies of its keys with it.
+    let small = file("small.json");
+    let query = ["op:Decrypt ctx.tenant:globex result:success", "principal:role/reporting"];
+    let of_query = scene.json(&["incident", "bundle", query[0], query[1], "--out", &small]);
+    let set_by =
+        scene.keyward(&["events", "list", "op:CreateKey,PutKeyPolicy", "--key", key, "-o", "json"]);
+    assert_eq!(of_query["Events"], json!(DECRYPTS / 7 + set_by.lines().count()));
     drop(scene);
+    assert_eq!(check(Path::new(&small), &["--key", &verifier]).0, Some(0));
     let key_of_log = ["--key", verifier.as_str()];
     let kept = file("kept");
     let more =

@@ -327,7 +327,7 @@ fn p8_metrics_are_the_log_counted() {
     for event in service.events().iter().filter(|event| event["eventType"] == "AwsApiCall") {
         *counted.entry(event["eventName"].as_str().unwrap().to_owned()).or_default() += 1;
     }
-    let text = service.engine.metrics().exposition();
+    let text = service.engine.metrics().exposition(keyward_telemetry::Format::Text);
     for (operation, count) in counted {
         let label = format!("operation=\"{operation}\"");
         let sum: f64 = text

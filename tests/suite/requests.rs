@@ -20,6 +20,20 @@ pub(super) const ROOT: &str = "arn:aws:iam::000000000000:root";
 pub(super) const ABSENT_KEY: &str =
     "arn:aws:kms:us-east-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 
+/// Whoever makes requests as the root user: through the engine, or to a service elsewhere.
+pub(super) trait Asks {
+    fn ask(&self, operation: &str, body: &Value) -> Answer;
+}
+
+impl Asks for TestService {
+    fn ask(&self, operation: &str, body: &Value) -> Answer {
+        self.kms(&self.root(), operation, body)
+    }
+}
+
+/// What is imported.
+pub(super) const MATERIAL: [u8; 32] = *b"material of nobody but of a test";
+
 /// A service, and a request for each operation by its name.
 pub(super) struct Ready {
     pub(super) service: TestService,
@@ -29,29 +43,42 @@ pub(super) struct Ready {
 impl Ready {
     pub(super) fn new(seed: u64) -> Self {
         let service = TestService::seeded_with(seed, Arc::new(StubProxy::new()));
-        let mut ready = Self { service, requests: BTreeMap::new() };
-        ready.add_keys();
-        ready.add_cryptography();
-        ready.add_names_and_grants();
-        ready.add_material();
-        ready.add_key_stores();
-        let missing: Vec<&str> = aws_model::operations()
-            .filter(|operation| !ready.requests.contains_key(operation))
-            .collect();
+        let mut made = Making { service: &service, requests: requests(&service) };
+        made.add_key_stores();
+        let requests = made.requests;
+        let missing: Vec<&str> =
+            aws_model::operations().filter(|operation| !requests.contains_key(operation)).collect();
         assert!(missing.is_empty(), "no request for {missing:?}");
-        ready
+        Self { service, requests }
     }
 
     pub(super) fn request(&self, operation: &str) -> &Value {
         &self.requests[operation]
     }
+}
 
+/// A request for each operation but those on key stores, which need a proxy.
+pub(super) fn requests(service: &dyn Asks) -> BTreeMap<&'static str, Value> {
+    let mut making = Making { service, requests: BTreeMap::new() };
+    making.add_keys();
+    making.add_cryptography();
+    making.add_names_and_grants();
+    making.add_material();
+    making.requests
+}
+
+struct Making<'s> {
+    service: &'s dyn Asks,
+    requests: BTreeMap<&'static str, Value>,
+}
+
+impl Making<'_> {
     fn add(&mut self, operation: &'static str, body: Value) {
         assert!(self.requests.insert(operation, body).is_none(), "{operation} has two requests");
     }
 
     fn add_keys(&mut self) {
-        let service = &self.service;
+        let service = self.service;
         let new = || json!({"KeyId": key(service, &json!({}))});
         let [read, disabled, cancelled] = [new(), new(), new()];
         expect(service, "DisableKey", &disabled);
@@ -89,7 +116,7 @@ impl Ready {
     }
 
     fn add_cryptography(&mut self) {
-        let service = &self.service;
+        let service = self.service;
         let of =
             |spec: &str, usage: &str| key(service, &json!({"KeySpec": spec, "KeyUsage": usage}));
         let plain = key(service, &json!({}));
@@ -133,7 +160,7 @@ impl Ready {
     }
 
     fn add_names_and_grants(&mut self) {
-        let service = &self.service;
+        let service = self.service;
         let id = key(service, &json!({}));
         for name in ["alias/deleted", "alias/updated"] {
             expect(service, "CreateAlias", &json!({"AliasName": name, "TargetKeyId": id}));
@@ -160,7 +187,7 @@ impl Ready {
     }
 
     fn add_material(&mut self) {
-        let service = &self.service;
+        let service = self.service;
         let waiting = key(service, &json!({"Origin": "EXTERNAL"}));
         let full = key(service, &json!({"Origin": "EXTERNAL"}));
         expect(service, "ImportKeyMaterial", &import(service, &full));
@@ -172,7 +199,7 @@ impl Ready {
     }
 
     fn add_key_stores(&mut self) {
-        let service = &self.service;
+        let service = self.service;
         let new =
             |n| expect(service, "CreateCustomKeyStore", &key_store(n)).text("/CustomKeyStoreId");
         let named = |n| json!({"CustomKeyStoreId": new(n)});
@@ -199,7 +226,7 @@ pub(super) fn key_store(n: u32) -> Value {
         "XksProxyUriPath": format!("/{n}/kms/xks/v1"),
         "XksProxyConnectivity": "PUBLIC_ENDPOINT",
         "XksProxyAuthenticationCredential": {
-            "AccessKeyId": "ABCDEFGHIJKLMNOPQRST",
+            "AccessKeyId": "PROXYKEYIDOFATEST234",
             "RawSecretAccessKey": "c2VjcmV0LW9mLWEtcHJveHktdGhhdC1pcy1ub25lLi4",
         },
     })
@@ -212,27 +239,32 @@ pub(super) fn merged(base: &Value, more: &Value) -> Value {
 }
 
 #[track_caller]
-pub(super) fn expect(service: &TestService, operation: &str, body: &Value) -> Answer {
-    let answer = service.kms(&service.root(), operation, body);
+pub(super) fn expect(service: &dyn Asks, operation: &str, body: &Value) -> Answer {
+    let answer = service.ask(operation, body);
     assert_eq!(answer.code(), "200", "{operation} {body}: {answer:?}");
     answer
 }
 
 /// The ARN of a new key.
 #[track_caller]
-pub(super) fn key(service: &TestService, body: &Value) -> String {
+pub(super) fn key(service: &dyn Asks, body: &Value) -> String {
     expect(service, "CreateKey", body).text("/KeyMetadata/Arn")
 }
 
 /// A request that imports material, the same for every key, into a symmetric key.
-pub(super) fn import(service: &TestService, key_arn: &str) -> Value {
+pub(super) fn import(service: &dyn Asks, key_arn: &str) -> Value {
+    import_of(service, key_arn, &MATERIAL)
+}
+
+/// The same of these bytes.
+pub(super) fn import_of(service: &dyn Asks, key_arn: &str, bytes: &[u8; 32]) -> Value {
     let parameters = json!({"KeyId": key_arn, "WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048"});
     let parameters = expect(service, "GetParametersForImport", &parameters);
     let der = STANDARD.decode(parameters.text("/PublicKey")).unwrap();
     let public = PublicKey::from_der(Provider::RustCrypto, KeySpec::Rsa2048, &der).unwrap();
     let mut generator = SeededEntropy::from_number(1).generator();
     let wrapped =
-        public.encrypt(EncryptionAlgorithm::RsaesOaepSha256, &[7; 32], &mut *generator).unwrap();
+        public.encrypt(EncryptionAlgorithm::RsaesOaepSha256, bytes, &mut *generator).unwrap();
     json!({
         "KeyId": key_arn,
         "ImportToken": parameters.text("/ImportToken"),

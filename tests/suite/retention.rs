@@ -18,7 +18,8 @@ const DAY: i64 = 86_400;
 
 fn keeper(archive: Option<&Path>, keep_days: Option<u32>) -> Keeper {
     let archive = archive.map(|path| path.to_str().unwrap().to_owned());
-    Keeper::new(&JournalSettings { archive, keep_days, ..JournalSettings::default() }).unwrap()
+    Keeper::new(&JournalSettings { archive, keep_days, ..JournalSettings::default() }, None)
+        .unwrap()
 }
 
 fn sealed_files(folder: &Path) -> Vec<PathBuf> {

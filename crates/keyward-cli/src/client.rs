@@ -7,6 +7,7 @@ use crate::{
     exit::{CliError, Exit},
 };
 use keyward_sigv4::{Credentials, Request, Scope, sign};
+use keyward_types::Clock;
 use serde_json::Value;
 use std::{io::Read, time::Duration};
 use ureq::http::{Response, Uri};
@@ -14,6 +15,8 @@ use ureq::http::{Response, Uri};
 pub(crate) struct Client<'c> {
     common: &'c Common,
     agent: ureq::Agent,
+    /// What the service's time is, where that is not this machine's.
+    clock: Option<&'c dyn Clock>,
 }
 
 /// An answer's status and body.
@@ -29,7 +32,12 @@ impl<'c> Client<'c> {
             .timeout_connect(Some(Duration::from_secs(5)))
             .proxy(None)
             .build();
-        Self { common, agent: config.into() }
+        Self { common, agent: config.into(), clock: None }
+    }
+
+    /// A client that signs by this clock.
+    pub(crate) fn at(common: &'c Common, clock: &'c dyn Clock) -> Self {
+        Self { clock: Some(clock), ..Self::new(common) }
     }
 
     pub(crate) fn region(&self) -> &str {
@@ -81,6 +89,17 @@ impl<'c> Client<'c> {
     /// Posts to a REST resource.
     pub(crate) fn post(&self, path: &str, input: &Value) -> Result<Value, CliError> {
         self.rest("POST", path, input.to_string().as_bytes())
+    }
+
+    /// Sends JSON, or nothing, to a REST resource.
+    pub(crate) fn send_json(
+        &self,
+        method: &str,
+        path: &str,
+        input: Option<&Value>,
+    ) -> Result<Value, CliError> {
+        let body = input.map(Value::to_string).unwrap_or_default();
+        self.rest(method, path, body.as_bytes())
     }
 
     fn rest(&self, method: &str, path: &str, body: &[u8]) -> Result<Value, CliError> {
@@ -170,8 +189,8 @@ impl<'c> Client<'c> {
             secret_access_key,
             session_token: session_token.as_deref(),
         };
-        let added =
-            sign(&request, &credentials, &Scope { region: self.region(), service }, now_seconds());
+        let now = self.clock.map_or_else(now_seconds, |clock| clock.now().seconds());
+        let added = sign(&request, &credentials, &Scope { region: self.region(), service }, now);
         let mut builder = ureq::http::Request::builder().method(method).uri(&url);
         for (name, value) in
             headers.iter().copied().chain(added.iter().map(|(name, value)| (*name, value.as_str())))

@@ -9,8 +9,10 @@ mod args;
 mod bench;
 mod client;
 mod commands;
+mod demo;
 mod exit;
 mod output;
+mod policy_args;
 
 use clap::Parser as _;
 use std::process::ExitCode;

@@ -21,7 +21,7 @@ pub(crate) struct Opened {
 }
 
 impl Call<'_> {
-    /// Encrypts under the n-th key, and notes the material in the event.
+    /// Encrypts under the n-th key.
     pub(crate) fn encrypt(
         &mut self,
         n: usize,

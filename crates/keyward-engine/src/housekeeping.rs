@@ -102,11 +102,19 @@ impl Engine {
             batch.drain(..).map(|(key, chore)| (self.start(&key, chore), key, chore)).collect();
         let mut done = 0;
         for (ticket, key, chore) in started {
-            match ticket.and_then(|ticket| ticket.wait().map_err(KmsError::internal)) {
+            let waited = ticket.and_then(|ticket| ticket.wait().map_err(KmsError::internal));
+            if chore == Chore::Rotate {
+                self.metrics().rotated("automatic", waited.is_ok());
+            }
+            match waited {
                 Ok(_) => {
                     done += 1;
                     if chore != Chore::Rotate {
                         self.forget(&key);
+                    }
+                    if chore == Chore::Expire {
+                        // Another material of the key may have expired too.
+                        *next_look = self.now();
                     }
                 }
                 Err(error) => {
@@ -135,15 +143,12 @@ impl Engine {
                 None
             }
             Chore::Rotate => Some(rotate(&mut call, &key)?),
-            Chore::Expire => {
-                expire(&mut call, KeyRecord::clone(&key))?;
-                None
-            }
+            Chore::Expire => Some(expire(&mut call, KeyRecord::clone(&key))?),
         };
         let elements = json!({"keyId": key.name.to_string()});
         let deed = Deed {
             event_name: chore.event_name(),
-            response_elements: (chore != Chore::Rotate).then_some(&elements),
+            response_elements: (chore == Chore::Delete).then_some(&elements),
             details: details.as_ref(),
             beside: None,
         };
@@ -223,17 +228,16 @@ fn delete(call: &mut Call<'_>, key: &KeyRecord) -> Result<(), KmsError> {
     Ok(())
 }
 
-/// Takes away every imported material whose time has come.
-fn expire(call: &mut Call<'_>, mut key: KeyRecord) -> Result<(), KmsError> {
-    let now = call.now();
-    let expired = |material: &MaterialInfo| material.valid_to().is_some_and(|time| time <= now);
-    let ids: Vec<_> =
-        key.materials.iter().filter(|one| expired(one)).map(|one| one.id.clone()).collect();
-    for id in ids {
-        imported::take_away(call, &mut key, &id);
-    }
+/// Takes away the imported material whose time came first, and says what the event says. Each material has an event
+/// of its own.
+fn expire(call: &mut Call<'_>, mut key: KeyRecord) -> Result<Value, KmsError> {
+    let first =
+        key.materials.iter().filter_map(|one| Some((one.valid_to()?, one.id.clone()))).min();
+    let (_, id) = first.ok_or_else(|| KmsError::internal("no material of the key expires"))?;
+    imported::take_away(call, &mut key, &id);
+    let details = json!({"keyId": key.name.key_id.to_string(), "keyMaterialId": id.0});
     call.put(keyward_types::Record::Key(key));
-    Ok(())
+    Ok(details)
 }
 
 /// Rotates, and says what the event says.

@@ -76,6 +76,7 @@ impl Call<'_> {
         context: &EncryptionContext,
     ) -> Result<Blob, KmsError> {
         let key = Arc::clone(self.key_at(n)?);
+        self.note_store(place);
         let (id, material) = self.material_at(n)?;
         let associated = associated(context)?;
         let inner = material
@@ -102,6 +103,7 @@ impl Call<'_> {
         context: &EncryptionContext,
     ) -> Result<Blob, KmsError> {
         let key = Arc::clone(self.key_at(n)?);
+        self.note_store(place);
         let invalid = |_: CryptoError| KmsError::bare(ErrorCode::InvalidCiphertext);
         let (_, sealed) = ciphertext::parse_external(&blob.0).map_err(invalid)?;
         let material = self.material_named(n, id)?;
@@ -115,6 +117,14 @@ impl Call<'_> {
         let inner = inner.map_err(for_cryptography)?;
         let plaintext = material.open_inner(&key.name, id, &associated, &inner).map_err(invalid)?;
         Ok(Blob(plaintext.to_vec()))
+    }
+
+    /// Says in the event where the key is kept. A request with two keys has no names for two places.
+    fn note_store(&mut self, place: &KeyInStore) {
+        if self.key_at(1).is_err() {
+            self.note("customKeyStoreId", place.store.as_str());
+            self.note("xksKeyId", place.external_key.as_str());
+        }
     }
 
     /// The store of a key, which may be another account's.

@@ -4,6 +4,7 @@
 //! [`World`] brings in time, luck and disk, and a finished call is a future that a door awaits or a
 //! test waits for. `crates/README.md` is the map.
 
+pub mod alerts;
 mod ask;
 mod authorize;
 mod aws_managed;

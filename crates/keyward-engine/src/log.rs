@@ -52,6 +52,15 @@ pub fn log_origin(store_id: &[u8; 16]) -> String {
 /// Checkpoints among which a cosigned one is looked for.
 const COSIGNED_WITHIN: usize = 1_000;
 
+/// Checkpoints behind an event among which a cosigned one is looked for, to prove it under.
+const COSIGNED_BEHIND: usize = 100;
+
+/// Whether so many others than the log itself have signed.
+fn is_cosigned(kept: &KeptCheckpoint, witnesses: usize) -> bool {
+    let parsed = SignedCheckpoint::parse(kept.note.as_bytes());
+    parsed.is_ok_and(|signed| witnesses < signed.note().signatures().len())
+}
+
 /// How the log's signatures are checked.
 pub fn log_verifier(public: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
     verify_log_signature(public, message, signature)
@@ -126,10 +135,7 @@ impl Engine {
 
     /// The newest checkpoint that so many others than the log itself have signed, of the last thousand.
     pub fn last_cosigned(&self, witnesses: usize) -> Result<Option<SignedCheckpoint>, KmsError> {
-        let enough = |kept: &KeptCheckpoint| {
-            let parsed = SignedCheckpoint::parse(kept.note.as_bytes());
-            parsed.is_ok_and(|signed| witnesses < signed.note().signatures().len())
-        };
+        let enough = |kept: &KeptCheckpoint| is_cosigned(kept, witnesses);
         let kept = self.world.store.last_checkpoint_that(COSIGNED_WITHIN, enough);
         kept.map_err(KmsError::internal)?.map(|kept| self.own(&kept)).transpose()
     }
@@ -173,10 +179,16 @@ impl Engine {
     }
 
     /// The proof that an event is in the log, with the event itself beside it where that is not too large: under
-    /// the first checkpoint that speaks of it, which is signed now if there is none.
+    /// the first checkpoint that speaks of it and that a witness has cosigned, or else the first that speaks of it,
+    /// which is signed now if there is none.
     pub fn prove(&self, event: &StoredEvent) -> Result<Proof, KmsError> {
-        let store = &self.world.store;
-        let kept = store.checkpoint_reaching(event.seq + 1).map_err(KmsError::internal)?;
+        let (store, size) = (&self.world.store, event.seq + 1);
+        let cosigned = |kept: &KeptCheckpoint| is_cosigned(kept, 1);
+        let cosigned = store.checkpoint_reaching_that(size, COSIGNED_BEHIND, cosigned);
+        let kept = match cosigned.map_err(KmsError::internal)? {
+            Some(kept) => Some(kept),
+            None => store.checkpoint_reaching(size).map_err(KmsError::internal)?,
+        };
         let signed = match kept {
             Some(kept) => self.own(&kept)?,
             None => self.checkpoint()?,

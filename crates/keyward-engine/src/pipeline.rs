@@ -31,9 +31,10 @@ use crate::{
     wording,
 };
 use keyward_store::{Commit, StoreError, Ticket};
+use keyward_telemetry::{Observed, PriceClass, Verdict};
 use keyward_types::{
     AliasName, Caller, Change, ErrorCode, EventSummary, Fault, GrantId, KeyName, KeyRecord,
-    KmsError, LastUsage, Name, Region,
+    KeySpec, KmsError, LastUsage, Name, Region,
 };
 use serde_json::{Map, Value};
 use std::{
@@ -75,6 +76,9 @@ pub struct Prepared {
     body: Zeroizing<Vec<u8>>,
     attempt: u32,
     started_nanos: u64,
+    /// When the last decision fell; `None` until one did.
+    decided_nanos: Option<u64>,
+    price: Option<PriceClass>,
     snapshot: u64,
     rested_on: Vec<Name>,
     keys: Vec<FoundKey>,
@@ -108,6 +112,8 @@ impl Prepared {
             body: Zeroizing::new(body.to_vec()),
             attempt,
             started_nanos: engine.monotonic_nanos(),
+            decided_nanos: None,
+            price: None,
             // Read before any record: a change after it is noticed at commit.
             snapshot: engine.world.store.snapshot(),
             rested_on: Vec::new(),
@@ -150,8 +156,10 @@ impl Prepared {
         let targets = O::targets(&input)?;
         let found = self.find(&O::SPEC, &targets)?;
         self.charge(&O::SPEC, pair_spec.as_deref())?;
+        self.price = self.price_of(&O::SPEC, pair_spec.as_deref());
         let vouched = self.check_tokens(&tokens)?;
         let asked = self.ask::<O>(&input, &targets, &found, &vouched);
+        self.decided_nanos = Some(self.engine.monotonic_nanos());
         self.check_born(asked.is_ok())?;
         asked?;
         self.fit::<O>(found)?;
@@ -225,6 +233,14 @@ impl Prepared {
             now_nanos: self.engine.monotonic_nanos(),
         };
         self.engine.meters.take(&asked, overrides)
+    }
+
+    /// What AWS would charge for; GetPublicKey is priced as cryptography with its key is.
+    /// <https://aws.amazon.com/kms/pricing/>
+    fn price_of(&self, spec: &Spec, pair_spec: Option<&str>) -> Option<PriceClass> {
+        let uses_key = spec.plane == Plane::Data || spec.name == "GetPublicKey";
+        let key = self.keys.first().map(|found| found.record.spec);
+        (spec.service == Service::Kms).then(|| PriceClass::of(uses_key, key, pair_spec))
     }
 
     /// The grants that the tokens name. Unless a delay is configured grants count at once, and no token is
@@ -335,7 +351,7 @@ impl Prepared {
             summary: None,
             deleted: Vec::new(),
             reply: None,
-            decided_nanos: self.started_nanos,
+            told: Told::default(),
             ticket: Some(ticket),
             engine: self.engine,
             caller: self.caller,
@@ -354,6 +370,8 @@ impl Prepared {
             body,
             attempt,
             started_nanos,
+            decided_nanos,
+            price,
             snapshot,
             mut rested_on,
             keys,
@@ -366,7 +384,10 @@ impl Prepared {
         let now = engine.now();
         let mut call = Call::new(&engine, &caller, spec.name, &keys, now);
         let event_id = call.fresh_id();
+        let begun_nanos = engine.monotonic_nanos();
+        let runs = stage.is_ok();
         let outcome = stage.and_then(|run| caught(&engine, spec.name, || run(&mut call)));
+        let ran_nanos = engine.monotonic_nanos().saturating_sub(begun_nanos);
         let Proposed { changes, rested_on: more, additional, resources, decisions } = call.proposed;
         rested_on.extend(more);
         trace.additional = additional;
@@ -384,7 +405,13 @@ impl Prepared {
             Err(error) => (Err(error), Vec::new()),
         };
         let events = trace.events(&engine, spec, &caller, event_id, reply.as_ref().err());
-        let decided_nanos = engine.monotonic_nanos();
+        let told = Told {
+            decided_nanos,
+            run: keys.first().filter(|_| runs).map(|key| (key.record.spec, ran_nanos)),
+            handed_nanos: engine.monotonic_nanos(),
+            verdicts: trace.decisions.iter().map(Verdict::of).collect(),
+            price,
+        };
         // Copies for other accounts stand behind it, and are no attempts of their own.
         let summary = events.first().map(|event| event.summary.clone());
         let deleted = deleted_keys(&changes, &keys);
@@ -396,7 +423,7 @@ impl Prepared {
             body,
             attempt,
             started_nanos,
-            decided_nanos,
+            told,
             ticket: Some(ticket),
             summary,
             deleted,
@@ -414,13 +441,25 @@ pub struct InFlight {
     body: Zeroizing<Vec<u8>>,
     attempt: u32,
     started_nanos: u64,
-    decided_nanos: u64,
+    told: Told,
     /// Taken only by `wait`, which has it back before it ends.
     ticket: Option<Ticket>,
     /// What the attempt's own event says; `None` where the ticket is for what had to come first.
     summary: Option<EventSummary>,
     deleted: Vec<Arc<KeyRecord>>,
     reply: Option<Result<Reply, KmsError>>,
+}
+
+/// What is counted of an attempt beside its event.
+#[derive(Default)]
+struct Told {
+    decided_nanos: Option<u64>,
+    /// The spec of the first key, and how long the operation ran.
+    run: Option<(KeySpec, u64)>,
+    /// When the event was handed to the writer.
+    handed_nanos: u64,
+    verdicts: Vec<Verdict>,
+    price: Option<PriceClass>,
 }
 
 impl InFlight {
@@ -456,22 +495,30 @@ impl InFlight {
             }
             (Err(error), _) => {
                 self.reply = None;
-                self.engine.metrics().uncommitted();
+                self.engine.metrics().uncommitted(match &error {
+                    StoreError::Busy => "busy",
+                    StoreError::NoSpace => "no_space",
+                    _ => "other",
+                });
                 Some(Err(uncommitted(error)))
             }
         }
     }
 
     fn observe(&self, summary: &EventSummary) {
-        let nanos = |from: u64, to: u64| {
-            core::time::Duration::from_nanos(to.saturating_sub(from)).as_secs_f64()
-        };
+        let seconds = |nanos: u64| core::time::Duration::from_nanos(nanos).as_secs_f64();
+        let between = |from: u64, to: u64| seconds(to.saturating_sub(from));
         let now = self.engine.monotonic_nanos();
-        self.engine.metrics().observe(
+        let Told { decided_nanos, run, handed_nanos, verdicts, price } = &self.told;
+        self.engine.metrics().observe(&Observed {
             summary,
-            nanos(self.started_nanos, now),
-            nanos(self.started_nanos, self.decided_nanos),
-        );
+            total_seconds: between(self.started_nanos, now),
+            decision_seconds: decided_nanos.map(|decided| between(self.started_nanos, decided)),
+            run: run.map(|(spec, nanos)| (spec, seconds(nanos))),
+            commit_seconds: between(*handed_nanos, now),
+            verdicts,
+            price: *price,
+        });
         if let Some(Err(KmsError { code, cause: Some(cause), .. })) = &self.reply
             && code.fault() == Fault::Server
         {

@@ -64,6 +64,10 @@ impl Engine {
     /// What the disk says.
     pub fn close_segment_from_before(&self, since: Timestamp) -> Result<bool, KmsError> {
         let store = &self.world.store;
+        // What is closed and not yet sealed has older events, and is not to be followed by many small ones.
+        if !store.closed_segments().map_err(KmsError::internal)?.is_empty() {
+            return Ok(false);
+        }
         let sealed = self.sealed_segments()?;
         let first = sealed.last().map_or(0, |last| last.facts.events.1).max(store.first_event());
         let query = EventQuery { after: first.checked_sub(1), limit: 1, ..EventQuery::default() };
@@ -87,6 +91,13 @@ impl Engine {
         archive: Option<&str>,
     ) -> Result<u64, KmsError> {
         let store = &self.world.store;
+        for segment in self.sealed_segments()? {
+            let is_leaving = segment.facts.number <= last.facts.number;
+            if is_leaving && !segment.is_as_summed().map_err(KmsError::internal)? {
+                let number = segment.facts.number;
+                return Err(KmsError::internal(format!("segment {number} is damaged, and stays")));
+            }
+        }
         let (first, next) = (store.first_event(), last.facts.events.1);
         let details = json!({
             "reason": why,
@@ -99,6 +110,7 @@ impl Engine {
         let commit =
             Commit { snapshot: store.snapshot(), events: vec![event], ..Commit::default() };
         store.commit(commit).wait().map_err(KmsError::internal)?;
+        store.sync_events().map_err(KmsError::internal)?;
         store.drop_segments(last.facts.number).map_err(KmsError::internal)
     }
 

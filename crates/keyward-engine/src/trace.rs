@@ -1,7 +1,10 @@
 //! What the event will say about a request, gathered stage by stage, so that a request that fails
 //! anywhere leaves the same kind of record as one that succeeds.
 
-use crate::{Engine, authorize::is_owners, operation::Spec, resolve::Found, shape::Kind};
+use crate::{
+    Engine, authorize::is_owners, operation::Spec, ops::prelude::trail_time, resolve::Found,
+    shape::Kind,
+};
 use keyward_trail::{Extra, Record, ResourceRef, query::is_filed_as_written};
 use keyward_types::{
     Caller, CallerKind, Decision, ErrorCode, Event, EventSummary, KmsError, Outcome, Timestamp,
@@ -29,7 +32,7 @@ impl Trace {
                 .filter(|value| !value.is_null())
                 .map(|value| lower_camel_members(&member.kind, value));
             if let Some(value) = sent.or_else(|| by_default(member.name)) {
-                self.request_parameters.insert(keyward_trail::lower_camel(member.name), value);
+                self.request_parameters.insert(trail_name(member.name), value);
             }
         }
     }
@@ -135,8 +138,12 @@ impl Trace {
         error: Option<&KmsError>,
         told: &Told<'_>,
     ) -> Event {
-        let resources: Vec<ResourceRef<'_>> =
+        let mut resources: Vec<ResourceRef<'_>> =
             self.resources.iter().map(|(arn, account)| ResourceRef { account, arn }).collect();
+        // CloudTrail names the key first here, and the alias first where one is changed or deleted.
+        if spec.name == "CreateAlias" {
+            resources.sort_by_key(|resource| !resource.arn.contains(":key/"));
+        }
         let record = Record {
             caller,
             service: spec.service.name(),
@@ -206,6 +213,14 @@ fn summary(
     }
 }
 
+/// What CloudTrail calls a member.
+fn trail_name(member: &str) -> String {
+    match member {
+        "CloudHsmClusterId" => "clusterId".to_owned(),
+        other => keyward_trail::lower_camel(other),
+    }
+}
+
 /// What a member means when it is not sent, where CloudTrail says it all the same.
 fn by_default(member: &str) -> Option<Value> {
     match member {
@@ -232,6 +247,7 @@ fn lower_camel_members(kind: &Kind, value: &Value) -> Value {
             })
             .collect::<Map<_, _>>()
             .into(),
+        (Kind::Timestamp, value) => trail_time(value),
         (_, value) => value.clone(),
     }
 }

@@ -5,6 +5,7 @@
 
 use crate::{
     OPERATIONS,
+    alerts::Alerts,
     guardrails::GuardrailStatus,
     operation::AnyOperation,
     pipeline::Prepared,
@@ -77,6 +78,7 @@ pub struct Engine {
     pub(crate) witnessing: Mutex<()>,
     /// `None` where no guardrails are configured.
     pub(crate) guardrails: Mutex<Option<GuardrailStatus>>,
+    pub(crate) alerts: Alerts,
 }
 
 impl Engine {
@@ -90,6 +92,7 @@ impl Engine {
             checkpointing: Mutex::default(),
             witnessing: Mutex::default(),
             guardrails: Mutex::new(None),
+            alerts: Alerts::default(),
         })
     }
 

@@ -55,6 +55,10 @@ pub enum ExportError {
         "the destination holds events of the log up to number {exported}, and the log has not the last of them: the log is an older one, or lost its end"
     )]
     Ahead { exported: u64 },
+    #[error(
+        "events from number {next} on left the log by its retention before they were exported; the first that is there is {first}: begin in a new destination"
+    )]
+    Gone { next: u64, first: u64 },
 }
 
 /// How far to go.
@@ -104,7 +108,9 @@ impl Exporter {
             }
             None => return Err(ExportError::NoHead(place.head_key())),
         };
-        if let Some(hash) = &head.last_record {
+        // The last that was exported may have left since, and is then not looked at again.
+        let is_last_there = store.first_event() < head.next_event;
+        if let Some(hash) = head.last_record.as_ref().filter(|_| is_last_there) {
             let last = page(store, head.next_event.saturating_sub(1), 1)?.pop();
             if last.is_none_or(|event| sha256(&event.record) != *hash) {
                 return Err(ExportError::Ahead { exported: head.next_event });
@@ -114,6 +120,11 @@ impl Exporter {
             Self { destination, place, schedule, key, head, done: Exported::default() };
         exporter.recover(store)?;
         Ok(exporter)
+    }
+
+    /// The number of the first event that is in no file that was finished.
+    pub fn next_event(&self) -> u64 {
+        self.head.next_event
     }
 
     /// What was written since the exporter was opened.
@@ -341,13 +352,17 @@ fn known_head(bytes: &[u8], place: &Place, key: &dyn SigningKey) -> Result<Head,
 }
 
 fn first_event(store: &Store, since: Option<Timestamp>) -> Result<u64, ExportError> {
-    let Some(since) = since else { return Ok(0) };
+    let Some(since) = since else { return Ok(store.first_event()) };
     let query = EventQuery { from: Some(since), limit: 1, ..EventQuery::default() };
     Ok(store.events(&query)?.first().map_or_else(|| store.events_total(), |event| event.seq))
 }
 
 /// Events from a number on.
 fn page(store: &Store, from: u64, limit: usize) -> Result<Vec<StoredEvent>, ExportError> {
+    let first = store.first_event();
+    if from < first {
+        return Err(ExportError::Gone { next: from, first });
+    }
     let query = EventQuery { after: from.checked_sub(1), limit, ..EventQuery::default() };
     Ok(store.events(&query)?)
 }

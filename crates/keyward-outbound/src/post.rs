@@ -83,8 +83,24 @@ impl Outbound {
     /// # Errors
     /// [`PostError`] when there was no whole answer.
     pub fn post(&self, url: &str, content_type: &str, body: &[u8]) -> Result<Answer, PostError> {
+        self.post_with(url, &[("content-type", content_type)], body)
+    }
+
+    /// The same with any headers.
+    ///
+    /// # Errors
+    /// [`PostError`] when there was no whole answer.
+    pub fn post_with(
+        &self,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Answer, PostError> {
         let agent = if is_secure(url)? { &self.secure } else { &self.plain };
-        let mut answer = agent.post(url).header("content-type", content_type).send(body)?;
+        let request = headers
+            .iter()
+            .fold(agent.post(url), |request, (name, value)| request.header(*name, *value));
+        let mut answer = request.send(body)?;
         let status = answer.status().as_u16();
         let mut body = Vec::new();
         let mut reader = answer.body_mut().as_reader().take(ANSWER_BYTES_MAX as u64 + 1);

@@ -26,6 +26,11 @@ pub(crate) struct ActionRow {
     keys: &'static [&'static str],
 }
 
+/// Whether an action of KMS, in its own spelling, is asked of a key; `None` for another action.
+pub fn is_asked_of_key(action: &str) -> Option<bool> {
+    ACTIONS.iter().find(|row| row.name == action).map(|row| row.asked != Asked::Nothing)
+}
+
 /// Carried by every action.
 const ALWAYS: &[&str] = &["kms:calleraccount", "kms:viaservice"];
 

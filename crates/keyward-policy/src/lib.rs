@@ -45,6 +45,7 @@ mod validate;
 pub mod vectors;
 
 pub use actions::KMS_ACTIONS;
+pub use carries::is_asked_of_key;
 pub use engine::PolicyEngine;
 pub use error::{INVALID_PRINCIPALS, LOCKOUT, OVERLY_PERMISSIVE, PolicyError};
 pub use facts::{Facts, Values};

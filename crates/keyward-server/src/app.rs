@@ -5,18 +5,20 @@
 //! | `/livez`, `/readyz`, `/metrics`, `/openapi.json` | `operator.rs`, `openapi.rs`: no signature |
 //! | `/add-checkpoint` | `witness.rs`: cosigns for other logs; no signature, and nothing unless it is configured |
 //! | `/v1/events…`, `/v1/explain/…` | `events.rs` |
+//! | `/v1/alerts…` | `alerts/`, what is read of it |
 //! | `/v1/…` | `rest.rs`: the operation table as resources |
 //! | everything else | AWS JSON, AWS query, S3's reads of CloudTrail files (`files/`), or a sentence for those who came here by mistake |
 
 use crate::{
-    answer, aws_json, aws_query, doors::Doors, events, files, openapi, operator, rest, strangers,
-    strangers::Dialect, witness,
+    alerts, answer, aws_json, aws_query, doors::Doors, events, files, openapi, operator, rest,
+    strangers, strangers::Dialect, witness,
 };
 use actix_web::{
     App, Error, HttpRequest, HttpResponse, Route,
-    body::BoxBody,
+    body::{BodySize, BoxBody, MessageBody as _},
     dev::{Service as _, ServiceFactory, ServiceRequest, ServiceResponse},
     guard,
+    http::header,
     web::{self, Data, Payload, ServiceConfig},
 };
 
@@ -33,9 +35,11 @@ pub fn create_app(
     >,
 > {
     App::new().app_data(doors).configure(configure).wrap_fn(|request, service| {
+        let counted = Counted::of(&request);
         let answer = service.call(request);
         async move {
             let mut answer = answer.await?;
+            counted.answered(&answer);
             // `Content-Length` as AWS writes it: a client that reads HTTP by itself may know no other spelling.
             // A name of an S3 object's metadata is the client's own text, and stays as it is.
             let plain = answer.headers().contains_key(files::SIGNATURE_HEADER);
@@ -43,6 +47,29 @@ pub fn create_app(
             Ok(answer)
         }
     })
+}
+
+/// The bytes of a request's body, and the metrics that hear of its answer's; `None` of what operators' tools ask.
+struct Counted(Option<(Data<Doors>, u64)>);
+
+impl Counted {
+    fn of(request: &ServiceRequest) -> Self {
+        let operators = matches!(request.path(), "/livez" | "/readyz" | "/metrics");
+        let doors = request.app_data::<Data<Doors>>().filter(|_| !operators);
+        let length = request.headers().get(header::CONTENT_LENGTH);
+        let received = length.and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0);
+        Self(doors.map(|doors| (Data::clone(doors), received)))
+    }
+
+    fn answered(&self, answer: &ServiceResponse<BoxBody>) {
+        let Some((doors, received)) = &self.0 else { return };
+        let sent = match answer.response().body().size() {
+            BodySize::Sized(bytes) => bytes,
+            // A stream has no size before it ends.
+            BodySize::None | BodySize::Stream => 0,
+        };
+        doors.engine.metrics().bytes(*received, sent);
+    }
 }
 
 fn configure(config: &mut ServiceConfig) {
@@ -55,6 +82,7 @@ fn configure(config: &mut ServiceConfig) {
         .route("/openapi.json", read().to(openapi::serve))
         .route("/add-checkpoint", web::post().to(witness::add_checkpoint))
         .configure(events::configure)
+        .configure(alerts::configure)
         .configure(rest::configure)
         .service(
             web::resource(["/v1", "/v1/{tail:.*}"]).default_service(web::to(rest::nothing_here)),

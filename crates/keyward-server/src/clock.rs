@@ -1,10 +1,10 @@
-//! The only real clock of the service.
+//! The only real clock of the service, and one that plays days in minutes for a demonstration.
 //!
 //! INVARIANT: `now` never goes backwards inside one process, whatever is done to the system's clock.
 
 use keyward_types::{Clock, Timestamp};
 use std::{
-    sync::atomic::{AtomicI64, Ordering},
+    sync::atomic::{AtomicBool, AtomicI64, Ordering},
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -42,9 +42,65 @@ impl Clock for SystemClock {
     }
 }
 
+/// A clock that stands where it was set, until it is let go and follows the system's.
+///
+/// INVARIANT: it never goes backwards either: an earlier time leaves it where it is.
+#[derive(Debug)]
+pub struct PlayedClock {
+    system: SystemClock,
+    set_ms: AtomicI64,
+    is_free: AtomicBool,
+}
+
+impl PlayedClock {
+    /// Stands at `from`.
+    pub fn from(from: Timestamp) -> Self {
+        Self {
+            system: SystemClock::new(),
+            set_ms: AtomicI64::new(from.0),
+            is_free: AtomicBool::new(false),
+        }
+    }
+
+    /// Stands at `time` from now on.
+    pub fn set(&self, time: Timestamp) {
+        self.set_ms.fetch_max(time.0, Ordering::SeqCst);
+    }
+
+    /// Follows the system's clock from now on, as soon as that is past what was played.
+    pub fn let_go(&self) {
+        self.is_free.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Clock for PlayedClock {
+    fn now(&self) -> Timestamp {
+        let set = Timestamp(self.set_ms.load(Ordering::SeqCst));
+        if self.is_free.load(Ordering::SeqCst) { set.max(self.system.now()) } else { set }
+    }
+
+    fn monotonic_nanos(&self) -> u64 {
+        self.system.monotonic_nanos()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_played_clock_stands_until_it_is_let_go_and_never_goes_back() {
+        let clock = PlayedClock::from(Timestamp(1_000));
+        assert_eq!(clock.now(), Timestamp(1_000));
+        clock.set(Timestamp(5_000));
+        clock.set(Timestamp(4_000));
+        assert_eq!(clock.now(), Timestamp(5_000));
+        clock.let_go();
+        assert!(Timestamp(1_000_000_000) < clock.now());
+        let ahead = Timestamp(i64::MAX - 1);
+        clock.set(ahead);
+        assert_eq!(clock.now(), ahead);
+    }
 
     #[test]
     fn a_clock_that_was_set_back_holds_still() {

@@ -6,6 +6,8 @@
 //! INVARIANT: no secret stands in the file; secrets are passed in, and `Debug` does not show them.
 
 use crate::{
+    alerts::settings::AlertSettings,
+    clock::PlayedClock,
     event_log::{EventLogSettings, WitnessRole},
     retention::JournalSettings,
 };
@@ -18,6 +20,7 @@ use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
+    sync::Arc,
 };
 use zeroize::Zeroizing;
 
@@ -81,6 +84,8 @@ pub struct Config {
     pub event_log: EventLogSettings,
     /// How the journal is kept small, and for how long events are kept.
     pub journal: JournalSettings,
+    /// What detectors look for, and who is told.
+    pub alerts: AlertSettings,
     /// Which other logs this service witnesses.
     pub witness: WitnessRole,
     /// Threads that serve connections. 0 is one for each core.
@@ -93,7 +98,12 @@ pub struct Config {
     pub shutdown_delay_seconds: u64,
     /// Whether an address that is not loopback may be listened on without TLS. Put TLS in front of it.
     pub allow_remote_plaintext: bool,
+    /// Whether `/metrics`, which asks for no signature, may name the ten keys and principals that are used most.
+    pub metrics_names: bool,
     pub log: LogSettings,
+    /// Another clock than the system's, which whoever starts the service sets: `keyward demo` plays days in minutes.
+    #[serde(skip)]
+    pub clock: Option<Arc<PlayedClock>>,
     /// Development mode: fixed root credentials, and a root key that is made and kept with the store.
     #[serde(skip)]
     pub dev: bool,
@@ -241,12 +251,15 @@ impl Config {
             quotas: QuotaSettings::default(),
             event_log: EventLogSettings::default(),
             journal: JournalSettings::default(),
+            alerts: AlertSettings::default(),
             witness: WitnessRole::default(),
             workers: 0,
             body_bytes_max: BODY_BYTES_MAX,
             drain_seconds: 30,
             shutdown_delay_seconds: 0,
             allow_remote_plaintext: false,
+            metrics_names: false,
+            clock: None,
             log: LogSettings::default(),
             dev: false,
         }
@@ -269,6 +282,7 @@ impl Config {
         self.cloudtrail_files.as_ref().map_or(Ok(()), CloudTrailFiles::check)?;
         self.event_log.check()?;
         self.journal.check()?;
+        self.alerts.check()?;
         self.witness.keys()?;
         let loopback = self.listen.ip().is_loopback();
         if self.dev && !loopback {

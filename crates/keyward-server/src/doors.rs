@@ -8,6 +8,7 @@ use crate::{
     files::TrailFiles,
     lanes::{self, Lanes},
     publish::Publisher,
+    volume::Volume,
 };
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -48,9 +49,13 @@ pub struct Doors {
     pub(crate) events_before: u64,
     /// `None` where no CloudTrail files are written.
     pub(crate) files: Option<Arc<TrailFiles>>,
+    /// Where the store is, for its size.
+    pub(crate) volume: Volume,
     pub(crate) openapi: OnceLock<Bytes>,
     /// Keys of other logs, whose checkpoints this service cosigns.
     pub(crate) witnessed: Vec<VerifierKey>,
+    /// Whether detectors look at the log.
+    pub(crate) detects: bool,
     /// Who tells checkpoints to others; `None` in tests that tick by hand.
     pub(crate) publisher: Option<Arc<Publisher>>,
     draining: AtomicBool,
@@ -71,8 +76,10 @@ impl Doors {
             body_bytes_max,
             question_nanos_max: QUESTION_NANOS_MAX,
             files: None,
+            volume: Volume::default(),
             openapi: OnceLock::new(),
             witnessed: Vec::new(),
+            detects: true,
             publisher: None,
             draining: AtomicBool::new(false),
         }

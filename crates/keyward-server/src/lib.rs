@@ -6,6 +6,7 @@
 //!
 //! INVARIANT: `actix-web` is named in this crate alone, and every `async fn` of the service is here.
 
+pub mod alerts;
 mod answer;
 mod app;
 mod authn;
@@ -24,9 +25,11 @@ mod lanes;
 pub mod manual;
 mod openapi;
 mod operator;
+mod patience;
 mod process;
 mod publish;
 pub mod query;
+mod replace;
 mod rest;
 pub mod retention;
 mod serve;
@@ -34,6 +37,7 @@ mod strangers;
 #[cfg(test)]
 mod tests;
 pub mod verify;
+mod volume;
 mod wiring;
 mod witness;
 

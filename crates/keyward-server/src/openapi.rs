@@ -3,7 +3,7 @@
 //! It describes inputs exactly, with every constraint of the row; outputs are described as objects,
 //! because their shapes are types of the engine and are no table.
 
-use crate::{answer, doors::Doors, events, rest};
+use crate::{alerts, answer, doors::Doors, events, rest};
 use actix_web::{
     HttpResponse,
     http::StatusCode,
@@ -57,10 +57,13 @@ pub fn document() -> OpenApi {
     }
     let mut paths: Paths = paths.build();
     for route in events::ROUTES {
-        paths.add_path_operation(route.path, vec![HttpMethod::Get], event_route(route));
+        paths.add_path_operation(route.path, vec![HttpMethod::Get], read_route(route, "events"));
+    }
+    for route in alerts::ROUTES {
+        paths.add_path_operation(route.path, vec![HttpMethod::Get], read_route(route, "alerts"));
     }
     let question = &events::sql::ROUTE;
-    let posted = event_route(question).request_body(Some(question_body()));
+    let posted = read_route(question, "events").request_body(Some(question_body()));
     paths.add_path_operation(question.path, vec![HttpMethod::Post], posted);
     let scheme = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(
         "Authorization",
@@ -195,13 +198,13 @@ fn error_schema() -> ObjectBuilder {
     ObjectBuilder::new().property("error", error).required("error")
 }
 
-fn event_route(route: &events::Route) -> OperationBuilder {
+fn read_route(route: &events::Route, tag: &'static str) -> OperationBuilder {
     let text = || ObjectBuilder::new().schema_type(Type::String);
     let content = ContentBuilder::new().schema(Some(ObjectBuilder::new())).build();
     let mut operation = OperationBuilder::new()
         .operation_id(Some(route.name))
         .summary(Some(route.summary))
-        .tag("events")
+        .tag(tag)
         .response(
             "200",
             ResponseBuilder::new().description("Success").content(route.content_type, content),
@@ -307,6 +310,7 @@ mod tests {
                 }
             }
         }
-        assert!(events::ROUTES.iter().all(|route| ids.contains(route.name)));
+        let routes = events::ROUTES.iter().chain(alerts::ROUTES);
+        assert!(routes.into_iter().all(|route| ids.contains(route.name)));
     }
 }

@@ -9,7 +9,7 @@ use actix_web::{
     web::Data,
 };
 use keyward_engine::GuardrailStatus;
-use keyward_telemetry::{CONTENT_TYPE, StoreCounts};
+use keyward_telemetry::{Format, StoreCounts};
 
 /// The process answers.
 pub(crate) async fn live(doors: Data<Doors>) -> HttpResponse {
@@ -57,16 +57,20 @@ fn guardrails(doors: &Doors) -> String {
     }
 }
 
-/// Every metric in Prometheus's text format 0.0.4.
-pub(crate) async fn metrics(doors: Data<Doors>) -> HttpResponse {
+/// Every metric, in Prometheus's text format or as OpenMetrics.
+pub(crate) async fn metrics(request: HttpRequest, doors: Data<Doors>) -> HttpResponse {
+    let accepted: Vec<&str> =
+        request.headers().get_all(header::ACCEPT).filter_map(|value| value.to_str().ok()).collect();
+    let format = Format::accepted(&accepted.join(","));
     let scrape = tokio::task::spawn_blocking(move || {
         refresh(&doors);
-        doors.engine.metrics().exposition()
+        doors.engine.metrics().exposition(format)
     });
     match scrape.await {
-        Ok(text) => {
-            HttpResponse::Ok().insert_header((header::CONTENT_TYPE, CONTENT_TYPE)).body(text)
-        }
+        Ok(text) => HttpResponse::Ok()
+            .insert_header((header::CONTENT_TYPE, format.content_type()))
+            .insert_header((header::VARY, "Accept"))
+            .body(text),
         Err(_) => HttpResponse::InternalServerError().finish(),
     }
 }
@@ -85,8 +89,14 @@ fn refresh(doors: &Doors) {
         log_appends: log_events.saturating_sub(doors.events_before),
         queue_depth: statistics.queued,
         log_events,
+        size_bytes: doors.volume.size_bytes(),
+        free_bytes: doors.volume.free_bytes(),
     });
+    metrics.top(doors.engine.now().seconds());
     doors.census.take(&doors.engine);
+    if doors.detects {
+        metrics.alerts().lag(log_events.saturating_sub(doors.engine.alerts_position()));
+    }
     #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit 53 bits")]
     metrics.process(&process::read(doors.started_seconds as f64));
 }

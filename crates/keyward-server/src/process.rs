@@ -14,6 +14,7 @@ pub(crate) fn read(start_time_seconds: f64) -> Process {
         resident_bytes: resident_bytes().unwrap_or_default(),
         cpu_seconds: cpu_seconds().unwrap_or_default(),
         open_fds: fs::read_dir("/proc/self/fd").map_or(0, |entries| entries.count() as u64),
+        max_fds: max_fds().unwrap_or_default(),
         start_time_seconds,
     }
 }
@@ -22,6 +23,13 @@ fn resident_bytes() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1_024)
+}
+
+/// <https://man7.org/linux/man-pages/man5/proc_pid_limits.5.html>
+fn max_fds() -> Option<u64> {
+    let limits = fs::read_to_string("/proc/self/limits").ok()?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_ascii_whitespace().next()?.parse().ok()
 }
 
 fn cpu_seconds() -> Option<f64> {
@@ -38,7 +46,7 @@ mod tests {
     fn a_running_process_has_memory_and_files() {
         let process = super::read(1.0);
         assert!(process.resident_bytes > 100_000);
-        assert!(process.open_fds > 2);
+        assert!(process.open_fds > 2 && process.open_fds <= process.max_fds);
         assert!(process.cpu_seconds >= 0.0);
     }
 }

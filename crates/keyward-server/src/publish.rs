@@ -2,7 +2,7 @@
 //! to a webhook.
 //!
 //! It blocks, and runs on a thread that serves no request. Only the newest checkpoint matters: what could not be told
-//! is tried again with the newest of that time, later and later up to [`BACK_OFF_MAX_MILLIS`].
+//! is tried again with the newest of that time, later and later.
 //!
 //! INVARIANT: a checkpoint is told to the file and the webhook when as many witnesses as `quorum` says have cosigned it,
 //! and not before.
@@ -11,6 +11,8 @@
 
 use crate::{
     event_log::{EventLogSettings, WitnessSettings},
+    patience::Patience,
+    replace::replace,
     wiring::StartError,
 };
 use keyward_engine::{Engine, log::log_verifier};
@@ -22,9 +24,7 @@ use keyward_trail::{
 };
 use keyward_types::Clock;
 use std::{
-    fs::{self, File},
-    io::{self, Write as _},
-    path::{Path, PathBuf},
+    fs,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -34,10 +34,6 @@ use std::{
 use tokio::sync::Notify;
 
 const TEXT: &str = "text/plain; charset=utf-8";
-
-/// After the first failure; each further one doubles it.
-const BACK_OFF_MILLIS: u64 = 1_000;
-const BACK_OFF_MAX_MILLIS: u64 = 300_000;
 
 /// How often a witness is asked again from the size that it names.
 const ATTEMPTS: usize = 3;
@@ -73,25 +69,6 @@ struct Witness {
 struct Told {
     note: String,
     patience: Patience,
-}
-
-/// When somebody who failed may be tried again.
-#[derive(Default)]
-struct Patience {
-    failures: u32,
-    not_before: u64,
-}
-
-impl Patience {
-    fn failed(&mut self, now: u64) {
-        let wait = BACK_OFF_MILLIS.saturating_mul(1 << self.failures.min(16));
-        self.failures = self.failures.saturating_add(1);
-        self.not_before = now.saturating_add(wait.min(BACK_OFF_MAX_MILLIS));
-    }
-
-    fn allows(&self, now: u64) -> bool {
-        self.not_before <= now
-    }
 }
 
 impl Publisher {
@@ -170,8 +147,12 @@ impl Publisher {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.now();
         if state.next_checkpoint <= now || self.wanted.swap(false, Ordering::Relaxed) {
-            if let Err(error) = engine.checkpoint() {
-                tracing::error!(%error, "no checkpoint was signed");
+            match engine.checkpoint() {
+                Ok(signed) => {
+                    let events = signed.unverified().size;
+                    engine.metrics().checkpoint(events, engine.now().seconds());
+                }
+                Err(error) => tracing::error!(%error, "no checkpoint was signed"),
             }
             state.next_checkpoint =
                 now.saturating_add(self.settings.checkpoint_seconds.saturating_mul(1_000));
@@ -348,46 +329,4 @@ fn cosignature(
     };
     let lines = NoteSignature::parse_lines(lines).map_err(|error| error.to_string())?;
     lines.into_iter().find(holds).ok_or_else(|| "its cosignature does not verify".to_owned())
-}
-
-/// Replaces a file so that a reader finds the old one or the new one, whole.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let beside = PathBuf::from(beside);
-    let mut file = File::create(&beside)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&beside, path)?;
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn patience_doubles_and_ends() {
-        let mut patience = Patience::default();
-        let mut waits = Vec::new();
-        for _ in 0..40 {
-            patience.failed(10);
-            waits.push(patience.not_before - 10);
-            assert!(!patience.allows(10) && patience.allows(patience.not_before));
-        }
-        assert_eq!(waits[..4], [1_000, 2_000, 4_000, 8_000]);
-        assert_eq!(waits.last(), Some(&BACK_OFF_MAX_MILLIS));
-    }
-
-    #[test]
-    fn a_file_is_replaced_whole() {
-        let home = tempfile::tempdir().unwrap();
-        let path = home.path().join("checkpoint");
-        for text in ["a longer one", "short"] {
-            replace(&path, text.as_bytes()).unwrap();
-            assert_eq!(fs::read_to_string(&path).unwrap(), text);
-        }
-        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
-    }
 }

@@ -5,10 +5,10 @@
 //! holds is lost by it.
 //!
 //! INVARIANT: a segment goes only when all its events are older than what is kept, and, where there is an archive,
-//! after the archive has it.
+//! after the archive has it; where CloudTrail files are written, after they have its events.
 //! INVARIANT: no request waits for the archive, and none fails because of it.
 
-use crate::{config::ConfigError, wiring::StartError};
+use crate::{config::ConfigError, files::TrailFiles, wiring::StartError};
 use keyward_engine::{Engine, log::log_origin};
 use keyward_export::{Destination, S3, To};
 use keyward_store::SealedSegment;
@@ -81,17 +81,23 @@ pub struct Kept {
 pub struct Keeper {
     settings: JournalSettings,
     archive: Option<To>,
-    /// Segments that the archive has; `None` before it was asked.
-    archived: Mutex<Option<BTreeSet<u32>>>,
+    /// Files that are written of every event.
+    files: Option<Arc<TrailFiles>>,
+    /// Segments of which this process knows that the archive has them as they are here.
+    archived: Mutex<BTreeSet<u32>>,
 }
 
 impl Keeper {
     /// # Errors
     /// When the archive cannot be one. One that cannot be reached now is tried later.
-    pub fn new(settings: &JournalSettings) -> Result<Self, StartError> {
+    pub fn new(
+        settings: &JournalSettings,
+        files: Option<Arc<TrailFiles>>,
+    ) -> Result<Self, StartError> {
         let archive = settings.archive.as_deref();
         let archive = archive.map(|text| keyward_export::to(text, &settings.s3)).transpose()?;
-        Ok(Self { settings: settings.clone(), archive, archived: Mutex::new(None) })
+        let archived = Mutex::new(BTreeSet::new());
+        Ok(Self { settings: settings.clone(), archive, files, archived })
     }
 
     /// One look: what is due now.
@@ -112,10 +118,12 @@ impl Keeper {
         }
         let Some(days) = self.settings.keep_days else { return Ok(kept) };
         let limit = now.plus_days(-i64::from(days));
+        let written = self.files.as_ref().map(|files| files.reached().unwrap_or_default());
         let is_over = |segment: &&SealedSegment| {
-            let number = segment.facts.number;
-            let has_copy = archived.as_ref().is_some_and(|known| known.contains(&number));
-            segment.facts.times.1 < limit && (self.archive.is_none() || has_copy)
+            let facts = &segment.facts;
+            facts.times.1 < limit
+                && (self.archive.is_none() || archived.contains(&facts.number))
+                && written.is_none_or(|next| facts.events.1 <= next)
         };
         if let Some(last) = segments.iter().take_while(is_over).last() {
             let why = format!("kept for {days} days");
@@ -132,36 +140,34 @@ fn prefix(to: &To, engine: &Engine) -> String {
     to.prefix.as_ref().map_or(format!("{log}/"), |prefix| format!("{prefix}/{log}/"))
 }
 
-/// Copies what the archive does not have; how many that were.
+/// Copies what the archive does not have; how many that were. One that is there and another, as after a backup was
+/// put back, is not written over, and nothing leaves until somebody has looked.
 fn copy(
     archive: &dyn Destination,
     prefix: &str,
     segments: &[SealedSegment],
-    archived: &mut Option<BTreeSet<u32>>,
+    known: &mut BTreeSet<u32>,
 ) -> Result<usize, String> {
-    let known = match archived {
-        Some(known) => known,
-        None => {
-            let listed = archive.list(prefix).map_err(|error| error.to_string())?;
-            let number = |key: String| {
-                key.strip_prefix(prefix)?.strip_suffix(".sealed")?.parse::<u32>().ok()
-            };
-            archived.insert(listed.into_iter().filter_map(number).collect())
-        }
-    };
     let mut copied = 0;
     for segment in segments {
         let number = segment.facts.number;
         if known.contains(&number) {
             continue;
         }
+        let key = format!("{prefix}{number:08}.sealed");
         let bytes = fs::read(&segment.path).map_err(|error| error.to_string())?;
-        let object = Object { bytes, metadata: BTreeMap::new() };
-        archive
-            .put(&format!("{prefix}{number:08}.sealed"), &object)
-            .map_err(|error| error.to_string())?;
+        match archive.get(&key).map_err(|error| error.to_string())? {
+            Some(there) if there.bytes == bytes => {}
+            Some(_) => {
+                return Err(format!("the archive's {key} is another segment than this store's"));
+            }
+            None => {
+                let object = Object { bytes, metadata: BTreeMap::new() };
+                archive.put(&key, &object).map_err(|error| error.to_string())?;
+                copied += 1;
+            }
+        }
         known.insert(number);
-        copied += 1;
     }
     Ok(copied)
 }

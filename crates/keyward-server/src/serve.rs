@@ -4,6 +4,7 @@
 //! closes. Idle connections are closed at once.
 
 use crate::{
+    alerts::AlertSetup,
     app::create_app,
     authn::Front,
     clock::SystemClock,
@@ -13,6 +14,7 @@ use crate::{
     guardrails::GuardrailFolder,
     publish::Publisher,
     retention::{self, Keeper},
+    volume::Volume,
     wiring::{self, Opened, StartError},
 };
 use actix_web::{HttpServer, rt::System, web::Data};
@@ -24,6 +26,7 @@ use std::{
     future::Future,
     io,
     net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::PathBuf,
     sync::Arc,
     thread::JoinHandle,
     time::Duration,
@@ -60,8 +63,16 @@ pub struct DoorSettings {
     pub publisher: Option<Arc<Publisher>>,
     /// Who seals the journal's segments and lets them go.
     pub keeper: Option<Arc<Keeper>>,
+    /// Whether detectors look at the log: by themselves where `alerts` is, else when somebody asks for alerts.
+    pub detects: bool,
+    /// Alerts, which are detected and told while the service runs.
+    pub alerts: Option<Arc<AlertSetup>>,
     /// Keys of other logs, whose checkpoints are cosigned.
     pub witnessed: Vec<VerifierKey>,
+    /// The store's directory, for its size.
+    pub directory: Option<PathBuf>,
+    /// Whether metrics may name the keys and principals that are used most.
+    pub metrics_names: bool,
 }
 
 impl From<&Config> for DoorSettings {
@@ -77,8 +88,12 @@ impl From<&Config> for DoorSettings {
             files: None,
             publisher: None,
             keeper: None,
+            detects: config.alerts.enabled,
+            alerts: None,
             // A configuration that was checked has no key that is none.
             witnessed: config.witness.keys().unwrap_or_default(),
+            directory: None,
+            metrics_names: config.metrics_names,
         }
     }
 }
@@ -113,11 +128,14 @@ pub fn run(
         .local_addr()
         .map_err(|cause| StartError::Listen { address: config.listen, cause })?;
     let publisher = publisher(config)?;
+    let files = opened.trail_files(config)?;
     let settings = DoorSettings {
         guardrails: opened.guardrails.clone(),
         publisher: Some(Arc::clone(&publisher)),
-        keeper: Some(keeper(config)?),
-        files: opened.trail_files(config)?,
+        keeper: Some(keeper(config, files.clone())?),
+        files,
+        alerts: opened.alerts(config)?,
+        directory: Some(opened.directory.clone()),
         ..DoorSettings::from(config)
     };
     let engine = Arc::clone(&opened.engine);
@@ -191,11 +209,14 @@ impl Drop for Running {
 pub fn start(config: &Config) -> Result<Running, StartError> {
     let listener = bind(config.listen)?;
     let opened = wiring::open(config, &Silent)?;
+    let files = opened.trail_files(config)?;
     let settings = DoorSettings {
         guardrails: opened.guardrails.clone(),
-        files: opened.trail_files(config)?,
+        directory: Some(opened.directory.clone()),
         publisher: Some(publisher(config)?),
-        keeper: Some(keeper(config)?),
+        keeper: Some(keeper(config, files.clone())?),
+        files,
+        alerts: opened.alerts(config)?,
         ..DoorSettings::from(config)
     };
     let mut running = serve_with(opened.engine, listener, settings)?;
@@ -248,6 +269,11 @@ fn doors(engine: &Arc<Engine>, settings: &DoorSettings) -> Result<Data<Doors>, C
     let mut doors = Doors::new(Arc::clone(engine), front, settings.body_bytes_max);
     doors.witnessed.clone_from(&settings.witnessed);
     doors.publisher.clone_from(&settings.publisher);
+    doors.detects = settings.detects;
+    doors.volume = Volume(settings.directory.clone());
+    if settings.metrics_names {
+        engine.metrics().name_top();
+    }
     Ok(Data::new(doors.with_files(settings.files.clone())))
 }
 
@@ -255,8 +281,8 @@ fn publisher(config: &Config) -> Result<Arc<Publisher>, StartError> {
     Publisher::new(&config.event_log, Arc::new(SystemClock::new())).map(Arc::new)
 }
 
-fn keeper(config: &Config) -> Result<Arc<Keeper>, StartError> {
-    Keeper::new(&config.journal).map(Arc::new)
+fn keeper(config: &Config, files: Option<Arc<TrailFiles>>) -> Result<Arc<Keeper>, StartError> {
+    Keeper::new(&config.journal, files).map(Arc::new)
 }
 
 async fn serve(
@@ -265,6 +291,7 @@ async fn serve(
     settings: &DoorSettings,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
+    let detecting = settings.alerts.as_ref().map(|setup| setup.start(&doors.engine)).transpose()?;
     let app = {
         let doors = doors.clone();
         move || create_app(doors.clone())
@@ -313,6 +340,11 @@ async fn serve(
     for task in [ticking, watching, exporting, publishing, keeping].into_iter().flatten() {
         task.abort();
         drop(task.await);
+    }
+    if let Some(detecting) = detecting
+        && let Err(error) = tokio::task::spawn_blocking(move || detecting.stop()).await
+    {
+        tracing::error!(%error, "detection did not end in order");
     }
     served
 }

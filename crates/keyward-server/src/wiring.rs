@@ -7,6 +7,7 @@
 //! because it was not mounted is never served.
 
 use crate::{
+    alerts::AlertSetup,
     clock::SystemClock,
     config::{
         CloudTrailFiles, Config, ConfigError, KeyStoreProxies, RootCredentials, RootKeySource,
@@ -88,7 +89,7 @@ pub enum StartError {
     Io { place: String, cause: io::Error },
     #[error("the root certificates for external key store proxies: {0}")]
     ProxyTrust(#[from] TrustError),
-    #[error("the root certificates for the event log's webhook and witnesses: {0}")]
+    #[error("the root certificates for webhooks and witnesses: {0}")]
     PublisherTrust(TrustError),
     #[error("cannot listen on {address}: {cause}")]
     Listen { address: std::net::SocketAddr, cause: io::Error },
@@ -102,6 +103,17 @@ pub enum StartError {
 }
 
 impl Opened {
+    /// Detection and what tells of it; `None` where it is off.
+    pub(crate) fn alerts(&self, config: &Config) -> Result<Option<Arc<AlertSetup>>, StartError> {
+        if !config.alerts.enabled {
+            return Ok(None);
+        }
+        let clock = Arc::new(SystemClock::new());
+        let sealer = Arc::clone(&self.sealer);
+        let setup = AlertSetup::new(&config.alerts, &self.directory, sealer, clock)?;
+        Ok(Some(Arc::new(setup)))
+    }
+
     /// The key that signs CloudTrail files; it is made when the store has none.
     pub fn trail_key(&self, config: &Config) -> Result<Arc<TrailKey>, StartError> {
         let provider = config.crypto.into();
@@ -165,7 +177,10 @@ pub fn open(config: &Config, progress: &dyn Progress) -> Result<Opened, StartErr
     let (store, keyring) =
         if exists { reopen(config, options, progress)? } else { create(config, options)? };
     let sealer = keyring.sealer();
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let clock: Arc<dyn Clock> = match &config.clock {
+        Some(played) => Arc::clone(played) as Arc<dyn Clock>,
+        None => Arc::new(SystemClock::new()),
+    };
     let engine = Engine::new(World {
         proxies: proxies(&config.key_store_proxies, &clock)?,
         clock,

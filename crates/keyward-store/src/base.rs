@@ -24,8 +24,7 @@ use crate::{
         frame::CHAIN_START,
     },
     ledger::{Entry, Kept, Ledger},
-    merkle::{self, BUCKET_LEVEL, Edge, Hash},
-    terms::BUCKET_EVENTS,
+    merkle::{self, BUCKET_EVENTS, BUCKET_LEVEL, Edge, Hash},
 };
 use std::{
     collections::BTreeMap,
@@ -159,6 +158,23 @@ impl Base {
         Ok(Self { path, head })
     }
 
+    /// Whether the head is the one that was sealed with the base: files are removed by what it says.
+    ///
+    /// # Errors
+    /// `Corrupt` when it is not.
+    pub(crate) fn authenticate(&self, vaulting: &Vaulting) -> Result<(), StoreError> {
+        if self.is_start() {
+            return Ok(());
+        }
+        let file = File::open(&self.path).map_err(|e| StoreError::io(&self.path, &e))?;
+        let owner = self.head.owner(vaulting);
+        let (items, ..) = chunks::read_one(&file, &self.path, HEAD as u64, owner, 0)?;
+        if *items == self.head.bytes() {
+            return Ok(());
+        }
+        Err(StoreError::corrupt(&self.path, 0, "the base is not what its head says"))
+    }
+
     /// Whether any segment ever left.
     pub(crate) fn is_start(&self) -> bool {
         self.head == BaseHead::START
@@ -237,6 +253,7 @@ impl Base {
         let mut writing = Writing::new(disk, &beside(&self.path, "new"), owner)?;
         writing.plain(&head.bytes())?;
         writing.item(&head.bytes())?;
+        writing.end_chunk()?;
         self.merge(vaulting, ledger, &mut writing)?;
         for ((level, index), hash) in growing.finish() {
             writing.item(&Item::Node { level, index, hash }.bytes())?;

@@ -193,6 +193,27 @@ impl Store {
         Ok(None)
     }
 
+    /// The first checkpoint that speaks of at least so many events and that `wanted` takes, if it is one of so many.
+    ///
+    /// # Errors
+    /// `Corrupt` when the file was changed.
+    pub fn checkpoint_reaching_that(
+        &self,
+        size: u64,
+        within: usize,
+        wanted: impl Fn(&KeptCheckpoint) -> bool,
+    ) -> Result<Option<KeptCheckpoint>, StoreError> {
+        let kept = lock(&self.checkpoints);
+        let first = kept.places.partition_point(|(one, ..)| *one < size);
+        for place in kept.places.iter().skip(first).take(within) {
+            let one = kept.at(*place)?;
+            if wanted(&one) {
+                return Ok(Some(one));
+            }
+        }
+        Ok(None)
+    }
+
     /// The first checkpoint that speaks of at least so many events.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use crate::{
     codec::{Held, encode},
     payload::Op,
     shared::{Meta, PIECE_BYTES, Shared, entry_digest, key_place, piece_keys, split},
-    terms::Bits,
+    terms,
     tree::{self, Kind},
 };
 use keyward_types::{
@@ -508,12 +508,23 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Says that these events of a bucket no longer have a term. That of the open bucket is not in sled.
-    pub(crate) fn clear_term(&mut self, key: Vec<u8>, gone: &Bits) -> Result<(), StoreError> {
-        let Some(value) = self.raw(&key)? else { return Ok(()) };
-        let bits = Bits::parse(&value).ok_or_else(|| StoreError::bad_value("an index entry"))?;
-        let rest = bits.without(gone);
-        if rest.is_empty() { self.unset(&key) } else { self.set(key, rest.bytes()) }
+    /// Takes a piece of the index out, or what it says of events before a position of its run.
+    pub(crate) fn cut_terms(
+        &mut self,
+        piece: u16,
+        run: u64,
+        before: Option<u16>,
+    ) -> Result<(), StoreError> {
+        let found = terms::read_piece(piece, run, &mut |key| self.raw(key))?;
+        let Some(bytes) = found else { return Ok(()) };
+        for (key, _) in terms::entries(piece, run, &bytes) {
+            self.unset(&key)?;
+        }
+        let Some(before) = before else { return Ok(()) };
+        let rest = terms::without_before(&bytes, before)?;
+        terms::entries(piece, run, &rest)
+            .into_iter()
+            .try_for_each(|(key, value)| self.set(key, value))
     }
 
     /// The batch of a draft that is no commit's.

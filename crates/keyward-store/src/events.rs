@@ -7,7 +7,7 @@ use crate::{
     block::{BLOCK_HEAD, BlockHead, PackedEvent, unpack},
     bytes::Cursor,
     shared::{Shared, lock},
-    terms::{BUCKET_EVENTS, Bits},
+    terms::{self, Bits, RUN_EVENTS},
     tree,
 };
 use keyward_types::Timestamp;
@@ -76,12 +76,8 @@ impl Store {
     /// # Errors
     /// `Corrupt` when a block is not what was written.
     pub fn events(&self, query: &EventQuery) -> Result<Vec<StoredEvent>, StoreError> {
-        // An event that leaves while it is looked for is as one that was gone before.
-        loop {
-            if let Some(found) = self.shared.unless_gone(self.events_once(query))? {
-                return Ok(found);
-            }
-        }
+        let _nothing_leaves = self.shared.reading();
+        self.events_once(query)
     }
 
     fn events_once(&self, query: &EventQuery) -> Result<Vec<StoredEvent>, StoreError> {
@@ -145,8 +141,8 @@ impl Store {
 
     fn by_terms(&self, query: &EventQuery, span: Span) -> Result<Vec<StoredEvent>, StoreError> {
         let (open, open_bits) = {
-            let bucket = lock(&self.shared.bucket);
-            (bucket.number, bucket.matching(&query.clauses))
+            let newest = lock(&self.shared.newest);
+            (newest.run.number, newest.run.matching(&query.clauses))
         };
         let mut search = Search { store: self, query, span, block: None, found: Vec::new() };
         if query.newest_first && search.take(open, &open_bits)? {
@@ -155,8 +151,8 @@ impl Store {
         let walk = |term: &u64| Walk::new(*term, query.newest_first, span, open);
         let mut walks: Vec<Union> =
             query.clauses.iter().map(|clause| Union(clause.iter().map(walk).collect())).collect();
-        while let Some((bucket, bits)) = common(&self.shared, &mut walks)? {
-            if search.take(bucket, &bits)? {
+        while let Some((run, bits)) = common(&self.shared, &mut walks)? {
+            if search.take(run, &bits)? {
                 return Ok(search.found);
             }
         }
@@ -188,11 +184,8 @@ impl Store {
         id: uuid::Uuid,
         is_it: impl Fn(&PackedEvent) -> bool,
     ) -> Result<Option<StoredEvent>, StoreError> {
-        loop {
-            if let Some(found) = self.shared.unless_gone(self.by_uuid_once(id, &is_it))? {
-                return Ok(found);
-            }
-        }
+        let _nothing_leaves = self.shared.reading();
+        self.by_uuid_once(id, &is_it)
     }
 
     fn by_uuid_once(
@@ -241,12 +234,13 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Looks at the marked events of a bucket; whether enough were found.
-    fn take(&mut self, bucket: u64, bits: &Bits) -> Result<bool, StoreError> {
-        let first = bucket * BUCKET_EVENTS;
+    /// Looks at the marked events of a run; whether enough were found.
+    fn take(&mut self, run: u64, bits: &Bits) -> Result<bool, StoreError> {
+        let first = run * RUN_EVENTS;
         let mut numbers: Vec<u64> = bits
             .positions()
-            .map(|position| first + position)
+            .into_iter()
+            .map(|position| first + u64::from(position))
             .filter(|seq| self.span.from <= *seq && *seq < self.span.to)
             .collect();
         if self.query.newest_first {
@@ -277,60 +271,64 @@ impl Search<'_> {
     }
 }
 
-/// A walk over the full buckets that have a term.
+/// A walk over the full runs that have a term.
 struct Walk {
     term: u64,
     newest_first: bool,
-    /// The buckets still to walk, both inclusive; `None` when it is over.
+    /// The runs still to walk, both inclusive; `None` when it is over.
     rest: Option<(u64, u64)>,
     here: Option<(u64, Bits)>,
 }
 
 impl Walk {
     fn new(term: u64, newest_first: bool, span: Span, open: u64) -> Self {
-        let (low, high) = (
-            span.from / BUCKET_EVENTS,
-            ((span.to - 1) / BUCKET_EVENTS).min(open.saturating_sub(1)),
-        );
+        let (low, high) =
+            (span.from / RUN_EVENTS, ((span.to - 1) / RUN_EVENTS).min(open.saturating_sub(1)));
         let rest = (open > 0 && low <= high).then_some((low, high));
         Self { term, newest_first, rest, here: None }
     }
 
-    /// The first bucket at or beyond `bound`, in the direction of the walk.
+    /// The first run at or beyond `bound`, in the direction of the walk.
     fn seek(&mut self, shared: &Shared, bound: u64) -> Result<Option<u64>, StoreError> {
-        let is_beyond =
-            |bucket: u64| if self.newest_first { bucket <= bound } else { bucket >= bound };
-        if let Some((bucket, _)) = self.here.filter(|(bucket, _)| is_beyond(*bucket)) {
-            return Ok(Some(bucket));
+        let is_beyond = |run: u64| if self.newest_first { run <= bound } else { run >= bound };
+        if let Some((run, _)) = self.here.as_ref().filter(|(run, _)| is_beyond(*run)) {
+            return Ok(Some(*run));
         }
-        let Some((low, high)) = self.rest else { return Ok(None) };
-        let (low, high) =
-            if self.newest_first { (low, high.min(bound)) } else { (low.max(bound), high) };
         self.here = None;
-        self.rest = None;
-        if low > high {
-            return Ok(None);
+        let Some((low, high)) = self.rest.take() else { return Ok(None) };
+        let (mut low, mut high) =
+            if self.newest_first { (low, high.min(bound)) } else { (low.max(bound), high) };
+        let piece = terms::piece_of(self.term);
+        while low <= high {
+            let range = tree::term_piece(piece, low, 0)..=tree::term_piece(piece, high, u16::MAX);
+            let key = shared.sled(|tree| {
+                let mut keys = tree.range(range).keys();
+                (if self.newest_first { keys.next_back() } else { keys.next() }).transpose()
+            })?;
+            let Some(key) = key else { return Ok(None) };
+            let run = tree::parse_term_piece(&key)
+                .ok_or_else(|| StoreError::bad_value("a key of the index of events"))?;
+            let mut get = |key: &[u8]| Ok(shared.raw(key)?.map(|value| value.to_vec()));
+            let bytes = terms::read_piece(piece, run, &mut get)?;
+            let found = bytes.map_or(Ok(None), |bytes| terms::find(&bytes, self.term))?;
+            let is_last = if self.newest_first { run <= low } else { high <= run };
+            if !is_last {
+                (low, high) = if self.newest_first { (low, run - 1) } else { (run + 1, high) };
+            }
+            if let Some(bits) = found {
+                self.rest = (!is_last).then_some((low, high));
+                self.here = Some((run, bits));
+                return Ok(Some(run));
+            }
+            if is_last {
+                break;
+            }
         }
-        let range = tree::event_term(self.term, low)..=tree::event_term(self.term, high);
-        let entry = shared.sled(|tree| {
-            let mut entries = tree.range(range);
-            (if self.newest_first { entries.next_back() } else { entries.next() }).transpose()
-        })?;
-        let Some((key, value)) = entry else { return Ok(None) };
-        let (_, bucket) =
-            tree::parse_event_term(&key).ok_or_else(|| StoreError::bad_value("an index key"))?;
-        let bits = Bits::parse(&value).ok_or_else(|| StoreError::bad_value("an index entry"))?;
-        self.here = Some((bucket, bits));
-        self.rest = if self.newest_first {
-            bucket.checked_sub(1).filter(|next| low <= *next).map(|next| (low, next))
-        } else {
-            (bucket < high).then_some((bucket + 1, high))
-        };
-        Ok(Some(bucket))
+        Ok(None)
     }
 }
 
-/// A walk over the full buckets that have any of some terms.
+/// A walk over the full runs that have any of some terms.
 struct Union(Vec<Walk>);
 
 impl Union {
@@ -338,7 +336,7 @@ impl Union {
         self.0.first().is_some_and(|walk| walk.newest_first)
     }
 
-    /// The first bucket at or beyond `bound`, in the direction of the walk.
+    /// The first run at or beyond `bound`, in the direction of the walk.
     fn seek(&mut self, shared: &Shared, bound: u64) -> Result<Option<u64>, StoreError> {
         let newest_first = self.is_newest_first();
         let mut first: Option<u64> = None;
@@ -353,37 +351,41 @@ impl Union {
         Ok(first)
     }
 
-    fn is_at(&self, bucket: u64) -> bool {
-        self.0.iter().any(|walk| walk.here.is_some_and(|(here, _)| here == bucket))
+    fn is_at(&self, run: u64) -> bool {
+        self.0.iter().any(|walk| walk.here.as_ref().is_some_and(|(here, _)| *here == run))
     }
 
-    /// Which events of the bucket have any of the terms.
-    fn bits(&self, bucket: u64) -> Bits {
-        let here = self.0.iter().filter_map(|walk| walk.here).filter(|(here, _)| *here == bucket);
-        here.fold(Bits::default(), |bits, (_, other)| bits.or(&other))
+    /// Which events of the run have any of the terms.
+    fn bits(&self, run: u64) -> Bits {
+        let mut bits = Bits::none();
+        let here = self.0.iter().filter_map(|walk| walk.here.as_ref());
+        here.filter(|(here, _)| *here == run).for_each(|(_, other)| bits.or(other));
+        bits
     }
 
-    /// Leaves a bucket behind.
-    fn leave(&mut self, bucket: u64) {
-        for walk in self.0.iter_mut().filter(|w| w.here.is_some_and(|(here, _)| here == bucket)) {
+    /// Leaves a run behind.
+    fn leave(&mut self, run: u64) {
+        let is_here = |walk: &&mut Walk| walk.here.as_ref().is_some_and(|(here, _)| *here == run);
+        for walk in self.0.iter_mut().filter(is_here) {
             walk.here = None;
         }
     }
 }
 
-/// The next bucket in which some event has a term of every clause.
+/// The next run in which some event has a term of every clause.
 fn common(shared: &Shared, walks: &mut [Union]) -> Result<Option<(u64, Bits)>, StoreError> {
     let newest_first = walks.first().is_some_and(Union::is_newest_first);
     let mut bound = if newest_first { u64::MAX } else { 0 };
     loop {
         for walk in walks.iter_mut() {
-            let Some(bucket) = walk.seek(shared, bound)? else { return Ok(None) };
-            bound = bucket;
+            let Some(run) = walk.seek(shared, bound)? else { return Ok(None) };
+            bound = run;
         }
         if !walks.iter().all(|walk| walk.is_at(bound)) {
             continue;
         }
-        let bits = walks.iter().fold(Bits::ALL, |bits, walk| bits.and(&walk.bits(bound)));
+        let mut bits = Bits::all();
+        walks.iter().for_each(|walk| bits.and(&walk.bits(bound)));
         let next = if newest_first { bound.checked_sub(1) } else { bound.checked_add(1) };
         if !bits.is_empty() {
             walks.iter_mut().for_each(|walk| walk.leave(bound));
@@ -430,14 +432,6 @@ impl Shared {
             );
         }
         Ok((head, sealed))
-    }
-
-    /// `None` where an event left while it was looked for, so that it is to be looked again.
-    fn unless_gone<T>(&self, found: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
-        match found {
-            Err(StoreError::Gone { event }) if event < self.first_event() => Ok(None),
-            found => found.map(Some),
-        }
     }
 
     pub(crate) fn open_block(

@@ -16,21 +16,28 @@ use crate::{
         self, Segment,
         sealed::{self, SealedSegment, Sign},
     },
-    merkle::BUCKET_LEVEL,
+    merkle::{BUCKET_EVENTS, BUCKET_LEVEL},
+    newest::Newest,
     shared::{Shared, lock},
-    terms::{BUCKET_EVENTS, Bits, OpenBucket},
+    terms::{PIECES, RUN_EVENTS},
     tree,
     writer::Chore,
 };
-use std::{collections::BTreeMap, fs, path::Path, sync::Arc, sync::atomic::Ordering};
+use std::{
+    fs,
+    path::Path,
+    sync::{Arc, PoisonError, atomic::Ordering},
+};
 
 /// Events that leave sled.
 #[derive(Debug)]
 pub(crate) struct Leaving {
     /// The number of the first that stays.
     pub(crate) first_event: u64,
-    /// What the base keeps of the tree below the roots of buckets.
+    /// What the base keeps of the tree below the roots of buckets: all of it, or what it did not keep before.
     pub(crate) nodes: Nodes,
+    /// Nodes that the base kept before and keeps no more; `None` where that is to be found out.
+    gone: Option<Vec<(u8, u64)>>,
 }
 
 impl Leaving {
@@ -41,7 +48,15 @@ impl Leaving {
     ) -> Result<Self, StoreError> {
         let mut nodes = base.nodes(vaulting)?;
         nodes.retain(|(level, _), _| *level < BUCKET_LEVEL);
-        Ok(Self { first_event: base.head.first_event, nodes })
+        Ok(Self { first_event: base.head.first_event, nodes, gone: None })
+    }
+
+    /// The same, when sled is as an older base said: only what is different.
+    fn after(mut self, older: &Self) -> Self {
+        let is_gone = |place: &(u8, u64)| !self.nodes.contains_key(place);
+        self.gone = Some(older.nodes.keys().copied().filter(is_gone).collect());
+        self.nodes.retain(|place, _| !older.nodes.contains_key(place));
+        self
     }
 
     /// Keeps the nodes, and names the first event anew. On the writer's thread, as all that follows.
@@ -50,7 +65,9 @@ impl Leaving {
         for ((level, index), hash) in &self.nodes {
             draft.set(tree::tree_node(*level, *index), hash.to_vec())?;
         }
-        draft.finish_as_it_is()?.apply(shared)?;
+        let finished = draft.finish_as_it_is()?;
+        let _nobody_reads = shared.leaving.write().unwrap_or_else(PoisonError::into_inner);
+        finished.apply(shared)?;
         shared.first_event.fetch_max(self.first_event, Ordering::AcqRel);
         Ok(())
     }
@@ -63,37 +80,40 @@ impl Leaving {
             return Ok(false);
         }
         let end = (start / BUCKET_EVENTS + 1) * BUCKET_EVENTS;
-        let mut gone = BTreeMap::<(u64, u64), Bits>::new();
         let mut at = start;
         while at < end.min(self.first_event) {
-            let (head, sealed) = shared.find_block(at)?;
-            for (number, event) in (head.first..).zip(shared.open_block(&head, &sealed)?) {
-                for term in event.terms {
-                    let bits = gone.entry((term, number / BUCKET_EVENTS)).or_default();
-                    bits.set(number % BUCKET_EVENTS);
-                }
-            }
+            let (head, _) = shared.find_block(at)?;
             draft.remove_block(head.first)?;
             at = head.next();
         }
-        for ((term, bucket), bits) in gone {
-            draft.clear_term(tree::event_term(term, bucket), &bits)?;
+        for run in start / RUN_EVENTS..at / RUN_EVENTS {
+            (0..PIECES).try_for_each(|piece| draft.cut_terms(piece, run, None))?;
         }
         draft.meta.first_event = at;
         let is_over = self.first_event <= at;
         if is_over {
+            let before = u16::try_from(at % RUN_EVENTS).unwrap_or(0);
+            let cut = |piece| draft.cut_terms(piece, at / RUN_EVENTS, Some(before));
+            (0..PIECES).try_for_each(cut)?;
             self.forget_nodes(shared, &mut draft)?;
         }
-        draft.finish_as_it_is()?.apply(shared)?;
+        let finished = draft.finish_as_it_is()?;
+        let _nobody_reads = shared.leaving.write().unwrap_or_else(PoisonError::into_inner);
+        finished.apply(shared)?;
         shared.leaves.clear();
-        if is_over && lock(&shared.bucket).number <= at / BUCKET_EVENTS {
-            OpenBucket::fill(shared)?;
+        if is_over && lock(&shared.newest).run.number <= at / RUN_EVENTS {
+            Newest::fill(shared)?;
         }
         Ok(!is_over)
     }
 
     /// Removes the nodes that an earlier leaving kept and this one does not.
     fn forget_nodes(&self, shared: &Shared, draft: &mut Draft<'_>) -> Result<(), StoreError> {
+        if let Some(gone) = &self.gone {
+            let mut gone = gone.iter();
+            return gone
+                .try_for_each(|(level, index)| draft.unset(&tree::tree_node(*level, *index)));
+        }
         let below = tree::tree_node(0, 0)..tree::tree_node(BUCKET_LEVEL, 0);
         let keys = shared.sled(|tree| tree.range(below).keys().collect::<Result<Vec<_>, _>>())?;
         for key in keys {
@@ -161,10 +181,15 @@ impl Store {
         sign: &mut Sign<'_>,
     ) -> Result<SealedSegment, StoreError> {
         let _one_at_a_time = lock(&self.segments);
-        let closed = self.closed()?;
-        let segment = closed.iter().find(|segment| segment.head.number == number);
-        let segment = segment.ok_or(StoreError::NoSegment(number))?;
-        let sealed = sealed::seal(&self.disk, &self.shared.vaulting, segment, sign)?;
+        let (_, segments) = self.journal()?;
+        let is_it = |pair: &&[Segment]| pair.first().is_some_and(|one| one.head.number == number);
+        let Some([segment, next]) = segments.windows(2).find(is_it) else {
+            return Err(StoreError::NoSegment(number));
+        };
+        if segment.trailer.is_some() {
+            return Err(StoreError::NoSegment(number));
+        }
+        let sealed = sealed::seal(&self.disk, &self.shared.vaulting, segment, &next.head, sign)?;
         // Its commits were durable when it was closed; the anchor need not read it again.
         let (sequence, chain) = (sealed.facts.commits.1, sealed.facts.chain.1);
         lock(&self.anchor).advance(crate::anchor::Anchored { sequence, chain })?;
@@ -198,10 +223,13 @@ impl Store {
         }
         let checkpoints = lock(&self.checkpoints).sizes();
         let vaulting = &self.shared.vaulting;
+        let older = Leaving::up_to(&base, vaulting)?;
         let base = base.take_in(&self.disk, vaulting, &leaving, &checkpoints)?;
         let directory = self.options.directory.join("journal");
         remove(&self.disk, &directory, leaving.iter().map(|segment| segment.path.as_path()))?;
-        let leaving = Arc::new(Leaving::up_to(&base, vaulting)?);
+        let is_as_before = lock(&self.shared.meta).first_event == older.first_event;
+        let leaving = Leaving::up_to(&base, vaulting)?;
+        let leaving = Arc::new(if is_as_before { leaving.after(&older) } else { leaving });
         self.queue.chore(Chore::BeginLeaving(Arc::clone(&leaving)))?;
         while self.queue.chore(Chore::Leave(Arc::clone(&leaving)))? {}
         Ok(leaving.first_event)

@@ -38,6 +38,7 @@ mod journal;
 mod leaving;
 mod ledger;
 mod merkle;
+mod newest;
 mod open;
 mod options;
 mod payload;

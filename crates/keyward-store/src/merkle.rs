@@ -12,13 +12,15 @@ use crate::{
     Store, StoreError,
     block::PackedEvent,
     shared::{Shared, lock},
-    terms::BUCKET_EVENTS,
     tree,
 };
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 
 pub(crate) type Hash = [u8; 32];
+
+/// Events in a bucket.
+pub(crate) const BUCKET_EVENTS: u64 = 1_024;
 
 /// The level of a full bucket's root; events are leaves, at level 0.
 pub(crate) const BUCKET_LEVEL: u8 = 10;
@@ -91,6 +93,34 @@ impl Edge {
     }
 }
 
+/// The bucket that is not yet full.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OpenBucket {
+    pub(crate) number: u64,
+    /// The hashes of its events.
+    pub(crate) leaves: Vec<Hash>,
+    /// The tree's right edge without this bucket.
+    pub(crate) edge: Edge,
+}
+
+impl OpenBucket {
+    /// The bucket that the event with this number goes to, empty.
+    pub(crate) fn at(event: u64) -> Self {
+        Self { number: event / BUCKET_EVENTS, ..Self::default() }
+    }
+
+    /// Takes in an event; answers the entries of the nodes that it completes.
+    pub(crate) fn add(&mut self, number: u64, event: &PackedEvent) -> Vec<(Vec<u8>, Vec<u8>)> {
+        self.leaves.push(leaf(&event.record));
+        if !(number + 1).is_multiple_of(BUCKET_EVENTS) {
+            return Vec::new();
+        }
+        let leaves = std::mem::take(&mut self.leaves);
+        self.number += 1;
+        root(&leaves).map_or_else(Vec::new, |root| self.edge.push(number / BUCKET_EVENTS, root))
+    }
+}
+
 /// A node of which perhaps only parts were kept: itself, or what stands below it.
 pub(crate) fn composed(
     level: u8,
@@ -157,6 +187,7 @@ impl Store {
         if end.is_none_or(|end| self.events_total() < end) {
             return Ok(None);
         }
+        let _nothing_leaves = self.shared.reading();
         if BUCKET_LEVEL <= level {
             let node = self.shared.kept_node(level, index)?;
             return node.map(Some).ok_or_else(|| {
@@ -175,9 +206,9 @@ impl Store {
         let place = usize::try_from(place).unwrap_or(usize::MAX);
         let within = |leaves: &[Hash]| leaves.get(place..place + count).and_then(root);
         {
-            let open = lock(&self.shared.bucket);
-            if open.number == bucket {
-                return Ok(within(&open.leaves));
+            let newest = lock(&self.shared.newest);
+            if newest.bucket.number == bucket {
+                return Ok(within(&newest.bucket.leaves));
             }
         }
         self.shared.leaves(bucket).map(|leaves| within(&leaves))

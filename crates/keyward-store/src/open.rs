@@ -20,9 +20,9 @@ use crate::{
     header::FORMAT,
     journal::{self, Appender, End, Segment, frame::SEGMENT_HEAD},
     leaving::{self, Leaving},
+    newest::Newest,
     replay::{apply_base, chain_at, check_end, missing, replay_frame, since},
     shared::{ByWeight, Counters, LAYOUT, Meta, Shared, lock, read_meta, survey},
-    terms::OpenBucket,
     tree::{self, Kind},
     vault::Vault,
     watch::Watch,
@@ -35,7 +35,7 @@ use std::{
     panic::{self, AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, OnceLock,
+        Arc, Mutex, OnceLock, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
@@ -317,6 +317,7 @@ impl Opening<'_> {
         }
         let base = Base::read(&self.path("journal"))?;
         let found = journal::segments(&self.path("journal"), &self.header.store_id, &base.head)?;
+        base.authenticate(&self.vaulting)?;
         let journal::Found { segments, half, mut leftovers } = found;
         leftovers.extend(half);
         let end = check_end(&self.vaulting, since(&segments, anchored.sequence), &anchored)?;
@@ -548,20 +549,21 @@ impl Opening<'_> {
                 ByWeight,
             ),
             vault: Mutex::new(vault),
-            bucket: Mutex::new(OpenBucket::default()),
+            newest: Mutex::new(Newest::default()),
             leaves: crate::merkle::Leaves::new(crate::merkle::LEAVES_CACHED),
             free_bytes: AtomicU64::new(self.disk.free_bytes(&self.options.directory)?),
             published: AtomicU64::new(meta.sequence),
             events: AtomicU64::new(meta.events),
             first_event: AtomicU64::new(meta.first_event),
             meta: Mutex::new(meta),
+            leaving: RwLock::new(()),
             counters: Counters::default(),
             failed: OnceLock::new(),
             watch: Watch::default(),
             suspect: self.path("sled.suspect"),
             is_suspect: AtomicBool::new(false),
         };
-        OpenBucket::fill(&shared)?;
+        Newest::fill(&shared)?;
         Ok(shared)
     }
 

@@ -11,9 +11,9 @@ use crate::{
     codec::Vaulting,
     draft::Draft,
     journal::{self, End, Frame, Segment, frame::FrameHead},
+    newest::Newest,
     payload::RawOp,
     shared::{Shared, lock},
-    terms::OpenBucket,
     tree,
 };
 use std::sync::atomic::Ordering;
@@ -98,7 +98,7 @@ pub(crate) fn replay_frame(shared: &Shared, frame: Frame) -> Result<(), StoreErr
         draft.stage(sequence, ops)?;
     }
     draft.append_block(&payload.head, &block::compress(plain.events()));
-    draft.append_entries(lock(&shared.bucket).add(&payload.head, &payload.events));
+    draft.append_entries(lock(&shared.newest).add(&payload.head, &payload.events));
     draft.finish(last, chain)?.apply(shared)
 }
 
@@ -129,7 +129,8 @@ pub(crate) fn apply_base(shared: &Shared, base: &Base) -> Result<(), StoreError>
     let head = base.head;
     (draft.meta.events, draft.meta.first_event) = (head.first_event, head.first_event);
     draft.finish(head.sequence, head.chain)?.apply(shared)?;
+    shared.published.store(head.sequence, Ordering::Release);
     shared.events.store(head.first_event, Ordering::Release);
     shared.first_event.store(head.first_event, Ordering::Release);
-    OpenBucket::fill(shared)
+    Newest::fill(shared)
 }

@@ -20,7 +20,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
@@ -56,7 +56,7 @@ pub(crate) struct Meta {
 }
 
 /// What is derived from the journal, and how. A store of another layout is built again.
-pub(crate) const LAYOUT: u32 = 2;
+pub(crate) const LAYOUT: u32 = 4;
 
 impl Meta {
     pub(crate) fn empty() -> Self {
@@ -145,7 +145,7 @@ pub(crate) struct Shared {
     pub(crate) cache: Cache<Vec<u8>, Held, ByWeight>,
     pub(crate) vault: Mutex<Vault>,
     pub(crate) meta: Mutex<Meta>,
-    pub(crate) bucket: Mutex<crate::terms::OpenBucket>,
+    pub(crate) newest: Mutex<crate::newest::Newest>,
     pub(crate) leaves: crate::merkle::Leaves,
     /// Bytes that were free when the disk was last asked.
     pub(crate) free_bytes: AtomicU64,
@@ -153,6 +153,8 @@ pub(crate) struct Shared {
     pub(crate) events: AtomicU64,
     /// Events before this one have left, or are leaving: nobody looks for them any more.
     pub(crate) first_event: AtomicU64,
+    /// Held for reading while events are looked for, and for writing while some leave sled.
+    pub(crate) leaving: RwLock<()>,
     pub(crate) counters: Counters,
     pub(crate) failed: OnceLock<String>,
     pub(crate) watch: Watch,
@@ -189,6 +191,11 @@ impl Shared {
             );
             let _ = std::fs::write(&self.suspect, b"");
         }
+    }
+
+    /// Nothing leaves while this is held.
+    pub(crate) fn reading(&self) -> RwLockReadGuard<'_, ()> {
+        self.leaving.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The number of the first event that may be read.

@@ -80,7 +80,7 @@ kinds! {
     // Events.
     /// first event number, piece number: a piece of a sealed block
     Events = 40,
-    /// term, bucket: which events of the bucket have the term
+    /// piece, run, part: which events of the run have the terms of the piece
     EventTerm = 41,
     /// level, index: a node of the log's Merkle tree
     TreeNode = 43,
@@ -292,14 +292,15 @@ pub(crate) fn parse_event_piece(key: &[u8]) -> Option<(u64, u16)> {
     Some((first, piece))
 }
 
-pub(crate) fn event_term(term: u64, bucket: u64) -> Vec<u8> {
-    KeyMaker::new(Kind::EventTerm).number(term).number(bucket).done()
+pub(crate) fn term_piece(piece: u16, run: u64, part: u16) -> Vec<u8> {
+    KeyMaker::new(Kind::EventTerm).small(piece).number(run).small(part).done()
 }
 
-pub(crate) fn parse_event_term(key: &[u8]) -> Option<(u64, u64)> {
+/// The run in a [`term_piece`] key.
+pub(crate) fn parse_term_piece(key: &[u8]) -> Option<u64> {
     let mut cursor = Cursor(key);
-    let (_kind, term, bucket) = (cursor.u8()?, cursor.u64()?, cursor.u64()?);
-    Some((term, bucket))
+    let (_kind, _piece) = (cursor.u8()?, cursor.u16()?);
+    cursor.u64()
 }
 
 pub(crate) fn tree_node(level: u8, index: u64) -> Vec<u8> {

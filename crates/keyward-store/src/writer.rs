@@ -445,8 +445,8 @@ impl Writer {
         let next_event = draft.meta.events;
         {
             // Held until sled has the filled buckets, so that a search sees each event's terms in one place.
-            let mut bucket = lock(&self.shared.bucket);
-            draft.append_entries(bucket.add(&head, &group.events));
+            let mut newest = lock(&self.shared.newest);
+            draft.append_entries(newest.add(&head, &group.events));
             let finished = draft.finish(tail.sequence, tail.chain)?;
             self.settle_vault(&finished.gone_marks, vaulted)?;
             finished.apply(&self.shared)?;

@@ -1,6 +1,6 @@
 //! Measures one `observe`: `cargo run --release -p keyward-telemetry --example observe`.
 
-use keyward_telemetry::Metrics;
+use keyward_telemetry::{Format, Metrics, Observed};
 use keyward_types::{EventSummary, Outcome, Timestamp};
 use std::{hint::black_box, time::Instant};
 
@@ -35,9 +35,12 @@ fn main() {
         keys: vec![],
     };
     let start = Instant::now();
-    (0..ROUNDS)
-        .for_each(|_| metrics.observe(black_box(&event), black_box(0.000_4), black_box(0.000_012)));
+    (0..ROUNDS).for_each(|_| metrics.observe(black_box(&Observed::of(black_box(&event)))));
     println!("observe: {:?} an event", start.elapsed() / ROUNDS);
     let start = Instant::now();
-    println!("exposition: {} bytes in {:?}", metrics.exposition().len(), start.elapsed());
+    println!(
+        "exposition: {} bytes in {:?}",
+        metrics.exposition(Format::Text).len(),
+        start.elapsed()
+    );
 }

@@ -5,6 +5,7 @@
 //! | the binary of this build | beside the running test, brought up to date by cargo |
 //! | boto3, the AWS CLI, cryptography, PyJWT | `target/clients/venv`, from `tests/clients/requirements.txt` |
 //! | a library on top of them, such as Tink | `target/clients/LIBRARY`, from `tests/clients/LIBRARY.txt` |
+//! | Debian's Prometheus and Alertmanager | `target/clients/debian`, the packages of `tests/clients/debian.txt`, unpacked |
 //! | AWS's managed policies | `target/clients/managed-policies`, from `tests/clients/managed-policies.txt` |
 //! | the JavaScript SDK, and libraries on top of it | `target/clients/node`, from `tests/clients/package-lock.json` |
 //! | the Rust SDK | `target/clients/rust-sdk`, from `tests/clients/rust-sdk` and its own lock file |
@@ -312,6 +313,57 @@ pub fn python() -> Result<&'static Path, Skipped> {
 /// [`Skipped`] when there is no Python or no way to the packages.
 pub fn python_library(library: &str) -> Result<PathBuf, Skipped> {
     packages(&python()?.join("python"), library)
+}
+
+/// The folder of Debian's `prometheus`, `promtool`, `amtool` and `alertmanager`: its packages, fetched by `apt-get` and
+/// unpacked without being installed.
+///
+/// # Errors
+/// [`Skipped`] where there is no `apt-get`, or no way to the packages.
+pub fn debian() -> Result<PathBuf, Skipped> {
+    let version = run(Command::new("apt-get").arg("--version"))?;
+    let list = tests_folder().join("clients/debian.txt");
+    let folder = clients_folder().join("debian");
+    install(&folder, &version, &[&list], |folder| {
+        fs::create_dir_all(folder).expect("the target folder can be written");
+        let names = fs::read_to_string(&list).expect("the list can be read");
+        run(Command::new("apt-get").arg("download").args(names.lines()).current_dir(folder))?;
+        let entries = fs::read_dir(folder).expect("the target folder can be read");
+        for entry in entries.map(|entry| entry.expect("it can be read").path()) {
+            if entry.extension().is_some_and(|extension| extension == "deb") {
+                run(Command::new("dpkg-deb").arg("-x").arg(&entry).arg(folder))?;
+                fs::remove_file(&entry).expect("what was fetched can be removed");
+            }
+        }
+        relocate_alertmanager(folder);
+        Ok(())
+    })?;
+    Ok(folder.join("usr/bin"))
+}
+
+/// Debian's Alertmanager reads its templates from where its package is installed. In this copy that place is its
+/// working directory, and a script starts it there.
+fn relocate_alertmanager(folder: &Path) {
+    const PLACE: &[u8] = b"/usr/share/prometheus/alertmanager";
+    let program = folder.join("usr/bin/prometheus-alertmanager");
+    let mut bytes = fs::read(&program).expect("the program can be read");
+    // A path of the same length: `.////…/.`
+    let mut here = vec![b'/'; PLACE.len()];
+    here[0] = b'.';
+    here[PLACE.len() - 1] = b'.';
+    let places: Vec<usize> =
+        (0..bytes.len() - PLACE.len()).filter(|at| bytes[*at..].starts_with(PLACE)).collect();
+    assert!(!places.is_empty(), "the program names where it is installed");
+    for at in places {
+        bytes[at..at + PLACE.len()].copy_from_slice(&here);
+    }
+    fs::write(&program, bytes).expect("the program can be written");
+    let templates = folder.join("usr/share/prometheus/alertmanager");
+    let script =
+        format!("#!/bin/sh\ncd '{}' && exec '{}' \"$@\"\n", templates.display(), program.display());
+    let starter = folder.join("usr/bin/alertmanager");
+    fs::write(&starter, script).expect("a script can be written");
+    run(Command::new("chmod").arg("+x").arg(&starter)).expect("a script can be made one");
 }
 
 /// AWS's managed policies, as one JSON object of documents by name.

@@ -61,10 +61,7 @@ pub fn check_block(document: &Path, name: &str, actual: &str) {
     assert_eq!(block, actual, "{}: {name}; read the difference, then BLESS=1", document.display());
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one switch of the test suite, read by tests alone"
-)]
+#[expect(clippy::disallowed_methods, reason = "a switch of the test suite, read by tests alone")]
 fn option_env_at_run_time(name: &str) -> bool {
     std::env::var(name).is_ok_and(|value| value == "1")
 }

@@ -15,6 +15,7 @@
 pub mod clients;
 pub mod doors;
 pub mod golden;
+pub mod knobs;
 mod proxy;
 pub mod scenario;
 mod world;

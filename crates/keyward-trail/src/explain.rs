@@ -39,6 +39,18 @@ pub fn explain(record: &Value, color: bool) -> String {
     page.text
 }
 
+/// One decision in the same words, without a request around it: what each check and layer said, and after a
+/// refusal what to change.
+pub fn explain_decision(decision: &Decision, color: bool) -> String {
+    let mut page = Page { text: String::new(), color };
+    decision_text(&mut page, &Explained { checks: decision.checks(), decision: decision.clone() });
+    if !decision.allowed() {
+        page.line("");
+        advice(&mut page, decision);
+    }
+    page.text.trim_start().to_owned()
+}
+
 const BOLD: &str = "1";
 const DIM: &str = "2";
 const RED: &str = "31";

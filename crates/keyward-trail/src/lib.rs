@@ -36,7 +36,7 @@ mod trace;
 pub mod witness;
 
 pub use clean::WITHHELD;
-pub use explain::explain;
+pub use explain::{explain, explain_decision};
 pub use filter::{Filter, outcome_class};
 pub use name::lower_camel;
 pub use record::{EVENT_VERSION, Extra, INTERNAL, Record, ResourceRef, TlsDetails, iso_seconds};

@@ -76,6 +76,13 @@ error_codes! {
     KmsInvalidMac              = "KMSInvalidMacException",              Client, 400;
     KmsInvalidSignature        = "KMSInvalidSignatureException",        Client, 400;
     LimitExceeded              = "LimitExceededException",              Client, 400;
+    // Those of CloudTrail's LookupEvents and ListPublicKeys.
+    // <https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html#API_LookupEvents_Errors>
+    TrailInvalidEventCategory  = "InvalidEventCategoryException",       Client, 400;
+    TrailInvalidAttributes     = "InvalidLookupAttributesException", Client, 400;
+    TrailInvalidMaxResults     = "InvalidMaxResultsException",          Client, 400;
+    TrailInvalidNextToken      = "InvalidNextTokenException",           Client, 400;
+    TrailInvalidTimeRange      = "InvalidTimeRangeException",           Client, 400;
     MalformedPolicyDocument    = "MalformedPolicyDocumentException",    Client, 400;
     MissingAuthenticationToken = "MissingAuthenticationTokenException", Client, 403;
     NotAuthorized              = "NotAuthorizedException",              Client, 403;

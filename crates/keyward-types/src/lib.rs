@@ -21,6 +21,7 @@ pub mod ports;
 pub mod principal;
 pub mod record;
 pub mod remedy;
+pub mod top;
 
 pub use blob::Blob;
 pub use caller::{Caller, CallerKind, IdentityDocument, Origin};
@@ -55,3 +56,4 @@ pub use principal::{
 };
 pub use record::{Change, Name, Record};
 pub use remedy::{Blast, ChangeKind, Extent, PolicyChange, Reach, Remedy};
+pub use top::Top;

@@ -27,6 +27,23 @@ pub enum Detector {
 }
 
 impl Detector {
+    pub const ALL: [Self; 14] = [
+        Self::Rate,
+        Self::Refusals,
+        Self::CiphertextErrors,
+        Self::DataKeysWithoutPlaintext,
+        Self::FirstUseOfKey,
+        Self::NewNetwork,
+        Self::NewRegion,
+        Self::NewOperation,
+        Self::DecryptAfterSilence,
+        Self::Enumeration,
+        Self::GrantWithoutApproval,
+        Self::PendingDeletion,
+        Self::PolicyOpened,
+        Self::Canary,
+    ];
+
     /// A closed set, fit for a label.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -57,6 +74,20 @@ pub enum Severity {
     Critical,
 }
 
+impl Severity {
+    pub const ALL: [Self; 4] = [Self::Low, Self::Medium, Self::High, Self::Critical];
+
+    /// A closed set, fit for a label.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
@@ -66,6 +97,7 @@ pub enum State {
 
 /// Whom or what an alert is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Subject {
     pub account: Arc<str>,
     /// An ARN; of a role's session that of the role.
@@ -78,6 +110,7 @@ pub struct Subject {
 
 /// Who had how large a part in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Contributor {
     /// A principal, a key or an operation.
     pub name: Arc<str>,
@@ -86,6 +119,7 @@ pub struct Contributor {
 
 /// One notice. An alert is told twice: when it fires, and when it is resolved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Alert {
     /// The same for every alert of this detector about this subject.
     pub fingerprint: String,

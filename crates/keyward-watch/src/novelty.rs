@@ -204,7 +204,7 @@ pub(crate) fn single(
         detector,
         severity,
         subject: Subject {
-            account: event.account.as_str().into(),
+            account: concerned(&event.account, key).into(),
             principal: Some(event.principal.as_str().into()),
             key: key.map(Arc::from),
             what: what.map(Arc::from),
@@ -219,6 +219,12 @@ pub(crate) fn single(
         query,
         event_id: Some(event.event_id),
     }
+}
+
+/// Whose alert it is: what happens to a key is for the account that owns it to hear of and to silence, whoever did it.
+pub(crate) fn concerned<'n>(caller: &'n str, key: Option<&'n str>) -> &'n str {
+    let owner = key.filter(|key| key.starts_with("arn:")).and_then(|key| key.split(':').nth(4));
+    owner.filter(|account| !account.is_empty()).unwrap_or(caller)
 }
 
 /// The /24 or /48 of an address; a service's name stands for itself.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// One event. [`Observation::of`] and [`Observation::with_record`] make it from what is committed,
-/// [`Observation::from_record`] from what was written.
+/// [`Observation::read`] from what was written.
 ///
 /// Feed what a caller did once: of an event that stands in two accounts' logs, the caller's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub struct Observation {
 }
 
 /// A grant that was made.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GrantMade {
     pub grantee: String,
     pub operations: Vec<String>,

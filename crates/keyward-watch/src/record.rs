@@ -4,7 +4,9 @@
 
 use crate::{GrantMade, Observation, observation::acting};
 use keyward_types::{ErrorCode, Outcome, Timestamp};
+use serde::Deserialize;
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 impl Observation {
     /// Fills in what only the record says.
@@ -15,7 +17,8 @@ impl Observation {
         self.region = string(record, "/awsRegion").unwrap_or_default().to_owned();
         self.source = string(record, "/sourceIPAddress").unwrap_or_default().to_owned();
         self.named = string(record, "/requestParameters/keyId").map(str::to_owned);
-        self.key_pending_deletion = is_pending_deletion(&self.outcome, record);
+        self.key_pending_deletion =
+            is_pending_deletion(&self.outcome, string(record, "/errorMessage"));
         if self.succeeded() {
             self.grant = (self.operation == "CreateGrant").then(|| grant(record));
             let policy = string(record, "/requestParameters/policy");
@@ -24,30 +27,130 @@ impl Observation {
         self
     }
 
-    /// From a record alone; `None` when it is no event of a caller.
+    /// From a record as it was written; `None` when it is no event of a caller that could be read: what a service
+    /// did by itself, and the copy that a key's owner gets of what another account did.
+    pub fn read(record: &[u8]) -> Option<Self> {
+        Self::of_form(serde_json::from_slice(record).ok()?)
+    }
+
+    /// The same of a record that was parsed.
     pub fn from_record(record: &Value) -> Option<Self> {
-        let time = chrono::DateTime::parse_from_rfc3339(string(record, "/eventTime")?).ok()?;
-        let error = string(record, "/errorCode");
-        let caller = string(record, "/userIdentity/arn")
-            .or_else(|| string(record, "/userIdentity/invokedBy"))?;
-        let resources = record.get("resources").and_then(Value::as_array);
-        let arns = resources.into_iter().flatten().filter_map(|resource| string(resource, "/ARN"));
-        let observation = Self {
-            event_id: string(record, "/eventID")?.parse().ok()?,
+        Self::of_form(Form::deserialize(record).ok()?)
+    }
+
+    fn of_form(form: Form<'_>) -> Option<Self> {
+        let identity = &form.identity;
+        let recipient = form.recipient.as_deref();
+        let account = identity.account.as_deref().filter(|text| !text.is_empty()).or(recipient);
+        if form.kind.as_deref() == Some("AwsServiceEvent")
+            || recipient.is_some() && recipient != account
+        {
+            return None;
+        }
+        let caller = identity.arn.as_deref().filter(|text| !text.is_empty());
+        let caller = caller.or(identity.invoked_by.as_deref())?;
+        let issuer = identity.session.as_ref().and_then(|session| session.issuer.as_ref());
+        let issuer = issuer.and_then(|issuer| issuer.arn.as_deref());
+        let time = chrono::DateTime::parse_from_rfc3339(&form.time).ok()?;
+        let outcome =
+            form.error.as_deref().map_or(Outcome::Success, |name| Outcome::Failure(code(name)));
+        let succeeded = outcome == Outcome::Success;
+        let parameters = form.parameters.as_ref();
+        let named = parameters.and_then(|parameters| parameters.key.as_deref());
+        let policy = parameters.and_then(|parameters| parameters.policy.as_deref());
+        let is_grant = succeeded && form.name == "CreateGrant";
+        let resources = form.resources.iter().flatten();
+        let arns = resources.filter_map(|resource| resource.arn.as_deref());
+        Some(Self {
+            event_id: form.id.parse().ok()?,
             time: Timestamp(time.timestamp_millis()),
-            operation: string(record, "/eventName")?.to_owned(),
-            outcome: error.map_or(Outcome::Success, |name| Outcome::Failure(code(name))),
-            account: string(record, "/userIdentity/accountId").unwrap_or_default().to_owned(),
-            principal: acting(caller).to_owned(),
+            key_pending_deletion: is_pending_deletion(&outcome, form.message.as_deref()),
+            outcome,
+            account: account.unwrap_or_default().to_owned(),
+            principal: issuer.unwrap_or_else(|| acting(caller)).to_owned(),
             keys: arns.filter(|arn| arn.contains(":key/")).map(str::to_owned).collect(),
-            named: None,
-            region: String::new(),
-            source: String::new(),
-            grant: None,
-            opened_to_everyone: false,
-            key_pending_deletion: false,
-        };
-        Some(observation.with_record(record))
+            named: named.filter(|name| !name.is_empty()).map(str::to_owned),
+            region: form.region.unwrap_or_default(),
+            source: form.source.unwrap_or_default(),
+            grant: is_grant.then(|| parameters.map_or_else(GrantMade::default, Parameters::grant)),
+            opened_to_everyone: succeeded && policy.is_some_and(is_open_to_everyone),
+            operation: form.name.into_owned(),
+        })
+    }
+}
+
+/// What of a record detectors look at.
+#[derive(Deserialize)]
+struct Form<'r> {
+    #[serde(rename = "eventTime", borrow)]
+    time: Cow<'r, str>,
+    #[serde(rename = "eventName", borrow)]
+    name: Cow<'r, str>,
+    #[serde(rename = "eventID", borrow)]
+    id: Cow<'r, str>,
+    #[serde(rename = "eventType")]
+    kind: Option<String>,
+    #[serde(rename = "userIdentity")]
+    identity: Identity,
+    #[serde(rename = "errorCode")]
+    error: Option<String>,
+    #[serde(rename = "errorMessage")]
+    message: Option<String>,
+    #[serde(rename = "awsRegion")]
+    region: Option<String>,
+    #[serde(rename = "sourceIPAddress")]
+    source: Option<String>,
+    #[serde(rename = "requestParameters")]
+    parameters: Option<Parameters>,
+    resources: Option<Vec<Resource>>,
+    #[serde(rename = "recipientAccountId")]
+    recipient: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Identity {
+    arn: Option<String>,
+    #[serde(rename = "accountId")]
+    account: Option<String>,
+    #[serde(rename = "invokedBy")]
+    invoked_by: Option<String>,
+    #[serde(rename = "sessionContext")]
+    session: Option<Session>,
+}
+
+#[derive(Deserialize)]
+struct Session {
+    #[serde(rename = "sessionIssuer")]
+    issuer: Option<Issuer>,
+}
+
+#[derive(Deserialize)]
+struct Issuer {
+    arn: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Resource {
+    #[serde(rename = "ARN")]
+    arn: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Parameters {
+    #[serde(rename = "keyId")]
+    key: Option<String>,
+    policy: Option<String>,
+    #[serde(rename = "granteePrincipal")]
+    grantee: Option<String>,
+    operations: Option<Vec<String>>,
+}
+
+impl Parameters {
+    fn grant(&self) -> GrantMade {
+        GrantMade {
+            grantee: self.grantee.clone().unwrap_or_default(),
+            operations: self.operations.clone().unwrap_or_default(),
+        }
     }
 }
 
@@ -61,8 +164,8 @@ fn code(name: &str) -> ErrorCode {
     known.copied().unwrap_or(ErrorCode::Internal)
 }
 
-fn is_pending_deletion(outcome: &Outcome, record: &Value) -> bool {
-    let message = string(record, "/errorMessage").unwrap_or_default();
+fn is_pending_deletion(outcome: &Outcome, message: Option<&str>) -> bool {
+    let message = message.unwrap_or_default();
     *outcome == Outcome::Failure(ErrorCode::InvalidState)
         && message.contains("pending deletion")
         && !message.contains("not pending deletion")
@@ -140,6 +243,17 @@ mod tests {
         let refused = Observation::from_record(&refused).unwrap();
         assert_eq!((refused.outcome.class(), refused.grant), ("denied", None));
         assert_eq!(Observation::from_record(&json!({"eventName": "Decrypt"})), None);
+        assert_eq!(Observation::read(written.to_string().as_bytes()).unwrap().principal, "role");
+        // The owner's copy, and what the service did by itself.
+        for (name, value) in
+            [("recipientAccountId", "444455556666"), ("eventType", "AwsServiceEvent")]
+        {
+            let mut other = written.clone();
+            other[name] = value.into();
+            assert_eq!(Observation::from_record(&other), None, "{name}");
+        }
+        written["recipientAccountId"] = "111122223333".into();
+        assert!(Observation::from_record(&written).is_some());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::{
     Class, Detector, Excess, Observation, Settings, Severity, Subject,
     lru::Lru,
+    novelty::concerned,
     observation::CIPHERTEXT_ERRORS,
     query::Query,
     rate::{Change, Envelope},
@@ -84,8 +85,9 @@ impl AllSeries {
         ));
         gone.extend(self.add(id(class, Kind::Principal, &principal), minute, &keys, settings));
         for key in &keys {
+            let owner = concerned(&event.account, Some(key)).into();
             gone.extend(self.add(
-                id(class, Kind::Key, key),
+                Id { account: owner, ..id(class, Kind::Key, key) },
                 minute,
                 core::slice::from_ref(&principal),
                 settings,
@@ -117,11 +119,12 @@ impl AllSeries {
         self.hot.remove(&gone).then(|| gone.fingerprint())
     }
 
-    /// Closes every minute before this one.
+    /// Closes every minute before this one: of principals first, whose alerts may tell what is told of others too.
     pub(crate) fn tick(&mut self, minute: i64, settings: &Settings) -> Vec<Turn> {
         let mut turns = vec![];
-        let hot = core::mem::take(&mut self.hot);
-        for id in hot {
+        let hot = core::mem::take(&mut self.hot).into_iter();
+        let (first, rest): (Vec<Id>, Vec<Id>) = hot.partition(|id| id.kind == Kind::Principal);
+        for id in first.into_iter().chain(rest) {
             let key = (id.kind == Kind::Key).then_some(&*id.name);
             let Some(series) = self.table.get_mut(&id) else { continue };
             let lines = settings.lines(id.class, key);

@@ -73,7 +73,9 @@ impl Standing {
             }
             return None;
         }
-        if settings.tables.alerts <= self.alerts.len() {
+        if settings.tables.alerts <= self.alerts.len()
+            || self.has_its_share(&finding.subject.account, settings.tables.alerts)
+        {
             self.dropped += 1;
             return None;
         }
@@ -99,6 +101,31 @@ impl Standing {
         let query = finding.query.timeless();
         self.alerts.insert(fingerprint, Entry { alert: alert.clone(), query, until, told });
         told.then_some(alert)
+    }
+
+    /// Whether an account's alerts take nine tenths of the table: the rest is for the others, so that nobody can blind
+    /// the detectors for all.
+    fn has_its_share(&self, account: &str, max: usize) -> bool {
+        let share = max - max / 10;
+        share <= self.alerts.len()
+            && share
+                <= self.alerts.values().filter(|one| *one.alert.subject.account == *account).count()
+    }
+
+    /// Whether four fifths of a finding are one principal's, whose own alert about the same kind of use stands or was
+    /// raised in the same turn: what one principal does with one key is one alert.
+    pub(crate) fn covers(&self, finding: &Finding, raised: &[Subject]) -> bool {
+        let counts = || finding.contributors.iter().map(|one| u64::from(one.count));
+        let Some(most) = finding.contributors.first() else { return false };
+        let of_one = 4 * counts().sum::<u64>() <= 5 * u64::from(most.count);
+        let same = |Subject { account, principal, what, .. }: &Subject| {
+            *account == finding.subject.account
+                && principal.as_ref() == Some(&most.name)
+                && (finding.subject.what.is_none() || *what == finding.subject.what)
+        };
+        let of_rates = |entry: &&Entry| entry.alert.event_id.is_none();
+        let standing = self.alerts.values().filter(of_rates).map(|entry| &entry.alert.subject);
+        of_one && standing.chain(raised).any(same)
     }
 
     /// Ends an alert with this minute.

@@ -106,9 +106,18 @@ impl Watch {
         }
         self.state.minute = Some(minute);
         let mut alerts = vec![];
+        let mut of_principals = vec![];
         for turn in self.state.series.tick(minute, &self.settings) {
             match turn {
-                Turn::Raise(finding) => alerts.extend(self.raise(*finding, None)),
+                Turn::Raise(finding) => {
+                    // Of a key or an account only what no principal's own alert tells already.
+                    if finding.subject.principal.is_some() {
+                        of_principals.push(finding.subject.clone());
+                    } else if self.state.standing.covers(&finding, &of_principals) {
+                        continue;
+                    }
+                    alerts.extend(self.raise(*finding, None));
+                }
                 Turn::Clear(fingerprint, minute) => {
                     alerts.extend(self.state.standing.clear(&fingerprint, minute));
                 }
@@ -125,6 +134,16 @@ impl Watch {
 
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Other settings from now on, with what was learned. Tables that became smaller lose what was touched
+    /// longest ago; the alerts of series that go so are resolved.
+    pub fn set(&mut self, settings: Settings) -> Vec<Alert> {
+        self.settings = settings;
+        self.state.memory.resize(&self.settings);
+        let gone = self.state.series.resize(self.settings.tables.series);
+        let minute = self.state.minute.unwrap_or_default();
+        self.end(&gone, minute)
     }
 
     pub fn sizes(&self) -> Sizes {
@@ -157,11 +176,8 @@ impl Watch {
         }
         let (position, state): (u64, All) =
             rmp_serde::from_slice(rest).map_err(|_| StateError::Malformed)?;
-        let mut watch = Self { settings, state };
-        watch.state.memory.resize(&watch.settings);
-        let gone = watch.state.series.resize(watch.settings.tables.series);
-        let minute = watch.state.minute.unwrap_or_default();
-        watch.end(&gone, minute);
+        let mut watch = Self { settings: Settings::default(), state };
+        watch.set(settings);
         Ok((watch, position))
     }
 

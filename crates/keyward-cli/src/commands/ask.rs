@@ -2,10 +2,11 @@
 
 use super::policy::read;
 use crate::{
-    args::{AskedFacts, Common, Simulate},
+    args::{AskedFacts, Common},
     client::{Client, encoded},
     exit::{CliError, Exit},
     output::{self, Format},
+    policy_args::Simulate,
 };
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
@@ -42,8 +43,10 @@ pub(super) fn simulate(common: &Common, asked: &Simulate) -> Result<Exit, CliErr
         "Principal": asked.principal,
         "Actions": asked.actions,
         "KeyId": asked.key,
+        "Resource": asked.resource,
         "EncryptionContext": encryption_context(&asked.facts)?,
         "Context": context(&asked.facts)?,
+        "Grants": grants(&asked.grant)?,
         "KeyPolicy": asked.key_policy.as_deref().map(read).transpose()?,
         "IdentityPolicies": texts(&asked.identity_policy)?,
         "PermissionsBoundary": asked.boundary.as_deref().map(read).transpose()?,
@@ -63,6 +66,20 @@ pub(super) fn simulate(common: &Common, asked: &Simulate) -> Result<Exit, CliErr
         }
     }
     Ok(yes_or_no(results.iter().all(is_allowed)))
+}
+
+/// Grants of files, each an object or a list of them; `None` leaves the key's own in force.
+fn grants(files: &[PathBuf]) -> Result<Option<Vec<Value>>, CliError> {
+    let mut grants = Vec::new();
+    for file in files {
+        let text = read(file)?;
+        let wrong = |error| CliError::new(Exit::Usage, format!("{}: {error}", file.display()));
+        match serde_json::from_str(&text).map_err(wrong)? {
+            Value::Array(several) => grants.extend(several),
+            one => grants.push(one),
+        }
+    }
+    Ok(Some(grants).filter(|_| !files.is_empty()))
 }
 
 pub(super) fn who_can(

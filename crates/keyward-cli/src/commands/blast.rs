@@ -6,6 +6,7 @@
 
 use super::{
     ask::{list, pages, survey, text},
+    freeze,
     history::{Tally, dash, each_event, keys, only, row, with_tally, written},
 };
 use crate::{
@@ -41,8 +42,7 @@ pub(super) fn radius(
     let could = could(&client, principal)?;
     let did = did(&client, principal, since)?;
     // What is frozen opens nothing now, and would after a thaw.
-    let frozen = client.read("/v1/incident/frozen", &[]).ok();
-    let frozen = frozen.map(|answer| list(&answer, "Frozen").to_vec());
+    let frozen = freeze::all(&client).ok();
     match common.output {
         Format::Json => {
             let did = did.iter().map(|((key, context, operation), tally)| {

@@ -5,7 +5,7 @@
 
 use super::{
     audit::{changed, growth, read, unusable, verifier_key},
-    history::{each_event, only, text, who},
+    history::{each_event, only, text, who, words},
 };
 use crate::{
     args::{BundleArgs, Common},
@@ -104,12 +104,11 @@ impl Found {
 
 fn found(client: &Client<'_>, asked: &BundleArgs) -> Result<Found, CliError> {
     let mut found = Found::default();
-    let BundleArgs { principal, key, since, until, id, .. } = asked;
-    let filter: Vec<(&str, String)> =
-        [("principal", principal), ("key", key), ("since", since), ("until", until)]
-            .into_iter()
-            .filter_map(|(name, value)| Some((name, value.clone()?)))
-            .collect();
+    let BundleArgs { query, principal, key, since, until, id, .. } = asked;
+    let given = [("principal", principal), ("key", key), ("since", since), ("until", until)]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value.clone()?)));
+    let filter: Vec<(&str, String)> = words(query).into_iter().chain(given).collect();
     if !filter.is_empty() {
         let query = principal.as_deref().map_or(Ok(Query::new()), only)?;
         each_event(client, &filter, |event| {
@@ -162,14 +161,14 @@ fn proven(client: &Client<'_>, id: &str, size: u64) -> Result<(String, Proof), C
 }
 
 fn about(common: &Common, asked: &BundleArgs, client: &Client<'_>) -> Result<Value, CliError> {
-    let BundleArgs { principal, key, since, until, id, .. } = asked;
+    let BundleArgs { query, principal, key, since, until, id, .. } = asked;
     let made = chrono::DateTime::from_timestamp(now_seconds(), 0);
     Ok(json!({
         "Made": made.map(|time| time.format("%Y-%m-%dT%H:%M:%SZ").to_string()),
         "By": common.access_key_id,
         "Version": env!("CARGO_PKG_VERSION"),
         "Asked": {
-            "Principal": principal, "Key": key, "Since": since, "Until": until, "Ids": id,
+            "Query": query.join(" "), "Principal": principal, "Key": key, "Since": since, "Until": until, "Ids": id,
         },
         "VerifierKey": client.read("/v1/log/key", &[])?.get("VerifierKey"),
     }))

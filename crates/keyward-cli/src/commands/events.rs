@@ -1,6 +1,6 @@
 //! `keyward events`: the log, listed, followed, shown and exported.
 
-use super::{export, segments, versions::date};
+use super::{export, history::words, segments, versions::date};
 use crate::{
     args::{Common, EventFilter, Events},
     client::{Client, encoded},
@@ -14,6 +14,15 @@ pub(super) fn events(common: &Common, command: &Events) -> Result<Exit, CliError
     match command {
         Events::List { filter, limit } => list(common, filter, *limit),
         Events::Stats { filter, by, limit } => stats(common, filter, by.as_deref(), *limit),
+        Events::Rare { filter, by, share, least, new, limit } => {
+            let mut query = query(filter);
+            query.push(("share", share.clone()));
+            query.push(("least", least.to_string()));
+            query.push(("limit", limit.to_string()));
+            query.extend(by.clone().map(|by| ("by", by)));
+            query.extend(new.clone().map(|new| ("new", new)));
+            rare(common, &query)
+        }
         Events::Tail { filter } => tail(common, filter),
         Events::Show { id } => {
             let event = Client::new(common).read(&format!("/v1/events/{}", encoded(id)), &[])?;
@@ -28,19 +37,16 @@ pub(super) fn events(common: &Common, command: &Events) -> Result<Exit, CliError
 
 fn query(filter: &EventFilter) -> Vec<(&'static str, String)> {
     let EventFilter { query, operation, principal, key, outcome, since, until } = filter;
-    let words = Some(query.join(" ")).filter(|words| !words.is_empty());
-    [
-        ("q", &words),
+    let given = [
         ("operation", operation),
         ("principal", principal),
         ("key", key),
         ("outcome", outcome),
         ("since", since),
         ("until", until),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| value.clone().map(|value| (name, value)))
-    .collect()
+    ];
+    let given = given.into_iter().filter_map(|(name, value)| Some((name, value.clone()?)));
+    words(query).into_iter().chain(given).collect()
 }
 
 fn list(common: &Common, filter: &EventFilter, limit: usize) -> Result<Exit, CliError> {
@@ -69,15 +75,11 @@ fn stats(
         output::json(&answer);
         return Ok(Exit::Ok);
     }
-    let number = |value: &Value, name: &str| value.get(name).and_then(Value::as_u64).unwrap_or(0);
-    let list = |value: &Value, name: &str| {
-        value.get(name).and_then(Value::as_array).cloned().unwrap_or_default()
-    };
     let mut rows = Vec::new();
-    for facet in list(&answer, "Facets") {
+    for facet in list_of(&answer, "Facets") {
         let field = facet.get("Field").and_then(Value::as_str).unwrap_or_default().to_owned();
         let exact = facet.get("Exact").and_then(Value::as_bool) == Some(true);
-        for value in list(&facet, "Values") {
+        for value in list_of(&facet, "Values") {
             let count = number(&value, "Count");
             rows.push(vec![
                 field.clone(),
@@ -94,12 +96,69 @@ fn stats(
         }
     }
     output::table(&["FIELD", "VALUE", "EVENTS", "FIRST", "LAST"], &rows);
+    looked_at(&answer);
+    Ok(Exit::Ok)
+}
+
+fn number(value: &Value, name: &str) -> u64 {
+    value.get(name).and_then(Value::as_u64).unwrap_or(0)
+}
+
+fn list_of(value: &Value, name: &str) -> Vec<Value> {
+    value.get(name).and_then(Value::as_array).cloned().unwrap_or_default()
+}
+
+/// On how much an answer rests.
+fn looked_at(answer: &Value) {
     let complete = answer.get("Complete").and_then(Value::as_bool) == Some(true);
-    let records = number(&answer, "Records");
     output::note(&format!(
-        "{records} events{}",
+        "{} events{}",
+        number(answer, "Records"),
         if complete { "" } else { ", the newest; there are more" }
     ));
+}
+
+fn rare(common: &Common, query: &[(&str, String)]) -> Result<Exit, CliError> {
+    let answer = Client::new(common).read("/v1/events/rare", query)?;
+    if common.output == Format::Json {
+        output::json(&answer);
+        return Ok(Exit::Ok);
+    }
+    let mut rows = Vec::new();
+    for (why, name) in [("rare", "Rare"), ("new", "New")] {
+        for habit in list_of(&answer, name) {
+            let text =
+                |name: &str| habit.get(name).and_then(Value::as_str).unwrap_or("-").to_owned();
+            rows.push(vec![
+                why.to_owned(),
+                text("Principal"),
+                text("Field"),
+                text("Value"),
+                format!("{} of {}", number(&habit, "Count"), number(&habit, "Of")),
+                date(habit.get("First")),
+                date(habit.get("Last")),
+            ]);
+        }
+        let more = number(&answer, &format!("{name}Total"));
+        let shown = list_of(&answer, name).len();
+        if u64::try_from(shown).is_ok_and(|shown| shown < more) {
+            output::note(&format!("{shown} of {more} that are {why}; --limit shows more"));
+        }
+    }
+    output::table(&["WHY", "PRINCIPAL", "FIELD", "VALUE", "EVENTS", "FIRST", "LAST"], &rows);
+    for varied in list_of(&answer, "Varied") {
+        let text = |name: &str| varied.get(name).and_then(Value::as_str).unwrap_or("-").to_owned();
+        output::note(&format!(
+            "{} has too many values of {} to tell which are rare",
+            text("Principal"),
+            text("Field")
+        ));
+    }
+    let left_out = number(&answer, "LeftOut");
+    if 0 < left_out {
+        output::note(&format!("{left_out} events of further principals were not looked at"));
+    }
+    looked_at(&answer);
     Ok(Exit::Ok)
 }
 

@@ -1,6 +1,6 @@
 //! `keyward incident freeze`, `thaw` and `frozen`: one call each, recorded, reversible.
 
-use super::ask::{list, text};
+use super::ask::{pages, text};
 use crate::{
     args::{Common, Frozen},
     client::Client,
@@ -40,9 +40,13 @@ pub(super) fn thaw(
     Ok(Exit::Ok)
 }
 
+/// Everything that is frozen.
+pub(super) fn all(client: &Client<'_>) -> Result<Vec<Value>, CliError> {
+    pages(client, "/v1/incident/frozen", &[], "Frozen")
+}
+
 pub(super) fn frozen(common: &Common) -> Result<Exit, CliError> {
-    let answer = Client::new(common).read("/v1/incident/frozen", &[])?;
-    let frozen = list(&answer, "Frozen");
+    let frozen = all(&Client::new(common))?;
     match common.output {
         Format::Json => frozen.iter().for_each(output::json_line),
         Format::Text => {

@@ -44,6 +44,11 @@ pub(super) fn each_event(
     }
 }
 
+/// A query as it was typed, in one word or in several.
+pub(super) fn words(query: &[String]) -> Option<(&'static str, String)> {
+    (!query.is_empty()).then(|| ("q", query.join(" ")))
+}
+
 /// Only the principal itself: the service's filter also finds those whose names go on after it.
 pub(super) fn only(principal: &str) -> Result<Query, CliError> {
     let condition = Condition::Says(Field::Principal, vec![Pattern::literal(principal)]);
@@ -141,6 +146,7 @@ pub(super) fn with_tally(names: &[(&str, &str)], tally: &Tally) -> Map<String, V
 pub(super) fn did(
     common: &Common,
     principal: &str,
+    asked: &[String],
     since: Option<&str>,
     history: &str,
 ) -> Result<Exit, CliError> {
@@ -148,6 +154,7 @@ pub(super) fn did(
     let query = only(principal)?;
     let mut story = Story::default();
     let mut filter = vec![("principal", principal.to_owned())];
+    filter.extend(words(asked));
     if let Some(start) = start {
         let earliest = Timestamp(start.0.min(moment(history)?.0));
         filter.push(("since", earliest.seconds().to_string()));
@@ -274,6 +281,7 @@ pub(super) fn used_by(
     common: &Common,
     client: &Client<'_>,
     key: &str,
+    asked: &[String],
     since: Option<&str>,
 ) -> Result<Exit, CliError> {
     // What only looks leaves an event too, so that it is not done for nothing. A key that is gone, or may not be
@@ -288,6 +296,7 @@ pub(super) fn used_by(
         described.and_then(arn)
     };
     let mut filter = vec![("key", arn.unwrap_or_else(|| key.to_owned()))];
+    filter.extend(words(asked));
     if let Some(since) = since {
         filter.push(("since", moment(since)?.seconds().to_string()));
     }

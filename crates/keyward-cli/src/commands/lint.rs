@@ -3,6 +3,7 @@
 //! Text is for people and editors (`file:line:column:`), JSON one finding a line, SARIF one log for code
 //! review. <https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>
 
+use super::input;
 use crate::{
     args::{Form, Lint, PolicyFor},
     exit::{CliError, Exit},
@@ -11,7 +12,6 @@ use crate::{
 use keyward_policy::{CHECKS, Check, Finding, LintContext, LintKind, Severity, lint};
 use keyward_types::{AccountId, KeyRef};
 use serde_json::{Value, json};
-use std::{fs, io::Read as _, path::Path};
 
 impl From<PolicyFor> for LintKind {
     fn from(kind: PolicyFor) -> Self {
@@ -35,8 +35,8 @@ pub(super) fn run(form: Form, options: &Lint) -> Result<Exit, CliError> {
     let about = about(options)?;
     let mut found: Vec<Found> = Vec::new();
     for file in &options.files {
-        let (name, text) = read(file)?;
-        let findings = lint(&text, options.kind.into(), &about);
+        let name = input::name(file);
+        let findings = lint(&input::text(file)?, options.kind.into(), &about);
         found.extend(findings.into_iter().map(|finding| (name.clone(), finding)));
     }
     match form {
@@ -63,21 +63,6 @@ fn about(options: &Lint) -> Result<LintContext, CliError> {
         Some(text) => return Err(usage(format!("--key-arn {text} is not the ARN of a key"))),
     };
     Ok(LintContext { account, key_arn })
-}
-
-/// The name under which a file is told, and its text. `-` is stdin.
-fn read(file: &Path) -> Result<(String, String), CliError> {
-    let stdin = file.as_os_str() == "-";
-    let name = if stdin { "stdin".to_owned() } else { file.display().to_string() };
-    let mut text = String::new();
-    let text = match stdin {
-        true => std::io::stdin().lock().read_to_string(&mut text).map(|_| text),
-        false => fs::read_to_string(file),
-    };
-    match text {
-        Ok(text) => Ok((name, text)),
-        Err(error) => Err(CliError::new(Exit::Usage, format!("{name}: {error}"))),
-    }
 }
 
 fn text((file, finding): &Found) -> String {

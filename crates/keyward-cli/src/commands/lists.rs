@@ -52,7 +52,9 @@ pub(super) fn key(common: &Common, command: &Key) -> Result<Exit, CliError> {
             Ok(Exit::Ok)
         }
         Key::Versions { key } => versions::list(common, &client, key),
-        Key::UsedBy { key, since } => history::used_by(common, &client, key, since.as_deref()),
+        Key::UsedBy { key, query, since } => {
+            history::used_by(common, &client, key, query, since.as_deref())
+        }
         Key::InspectCiphertext { file } => versions::inspect(common, &client, file),
     }
 }

@@ -1,7 +1,9 @@
 //! One file a command; the table of them.
 
+mod alert;
 mod ask;
 mod audit;
+mod backtest;
 mod blast;
 mod bundle;
 mod call;
@@ -13,10 +15,12 @@ mod exported;
 mod freeze;
 mod generate;
 mod history;
+mod input;
 mod lint;
 mod lists;
 mod offline;
 mod policy;
+mod policy_test;
 mod records;
 mod replay;
 mod segments;
@@ -29,7 +33,7 @@ mod versions;
 
 use crate::{
     args::{Args, Command, Common, Form, Incident, Policy, Principal},
-    bench,
+    bench, demo,
     exit::{CliError, Exit},
     output::Format,
 };
@@ -43,7 +47,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, CliError> {
         Form::Sarif => return Err(CliError::new(Exit::Usage, "only policy lint has -o sarif")),
     };
     match args.command {
-        Command::Dev(dev) => service::dev(&common, dev),
+        Command::Dev(dev) => service::dev(&common, *dev),
         Command::Serve(serve) => service::serve(&common, serve),
         Command::Init(init) => service::init(&common, init),
         Command::Env(env) => service::env(&common, env.shell),
@@ -58,7 +62,9 @@ pub(crate) fn run(args: Args) -> Result<Exit, CliError> {
         Command::Policy(command) => policy::policy(&common, &command),
         Command::Principal(command) => principal(&common, &command),
         Command::Audit(command) => audit::audit(&common, &command),
+        Command::Alert(command) => alert::alert(&common, &command),
         Command::Incident(command) => incident(&common, &command),
+        Command::Demo(demo) => demo::run(&common, &demo),
         Command::Bench(options) => bench::run(&common, &options),
         Command::BenchLog(options) => bench::log::run(&common, &options),
         Command::BenchEcho(echo) => bench::echo(&echo),
@@ -70,8 +76,8 @@ fn principal(common: &Common, command: &Principal) -> Result<Exit, CliError> {
         Principal::Can { principal, key, action, facts } => {
             ask::principal_can(common, principal, key.as_deref(), action, facts)
         }
-        Principal::Did { principal, since, history } => {
-            history::did(common, principal, since.as_deref(), history)
+        Principal::Did { principal, query, since, history } => {
+            history::did(common, principal, query, since.as_deref(), history)
         }
         Principal::BlastRadius { principal, since } => {
             blast::radius(common, principal, since.as_deref())

@@ -1,6 +1,7 @@
-//! `keyward policy`: decision vectors, checking a document; what asks the service is in `ask.rs`.
+//! `keyward policy`: decision vectors, checking a document; what asks the service is in `ask.rs`, policy tests are
+//! in `policy_test.rs`.
 
-use super::{ask, generate, lint, replay, unused};
+use super::{ask, generate, lint, policy_test, replay, unused};
 use crate::{
     args::{Common, Policy},
     exit::{CliError, Exit},
@@ -18,6 +19,7 @@ pub(super) fn policy(common: &Common, command: &Policy) -> Result<Exit, CliError
     match command {
         Policy::Vectors { file } => run_vectors(common.output, file),
         Policy::Lint(options) => lint::run(common.form, options),
+        Policy::Test(test) => policy_test::run(common, test),
         Policy::Check { file, identity } => check(common.output, file, *identity),
         Policy::Guardrails { places } => guardrails(common.output, places),
         Policy::CanI { action, key, facts } => ask::can_i(common, action, key.as_deref(), facts),

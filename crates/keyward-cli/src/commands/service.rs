@@ -9,6 +9,7 @@ use crate::{
 use keyward_export::S3;
 use keyward_server::{
     Config, StartError, Started,
+    alerts::settings::AlertSettings,
     config::{
         CloudTrailFiles, CryptoChoice, KeyStoreProxies, LogFormat, LogSettings, QuotaSettings,
         RootCredentials, RootKeySource, Secret, TrustedFront,
@@ -69,7 +70,9 @@ pub(super) fn dev(common: &Common, dev: Dev) -> Result<Exit, CliError> {
             quorum: dev.witness_quorum,
             ..EventLogSettings::default()
         },
+        alerts: dev.alerts.as_deref().map(alerts).transpose()?.unwrap_or_default(),
         witness: WitnessRole { logs: dev.witness_log },
+        metrics_names: dev.metrics_names,
         workers: dev.workers.unwrap_or(0),
         log: LogSettings { filter: "warn".to_owned(), ..LogSettings::default() },
         ..Config::dev()
@@ -85,6 +88,14 @@ pub(super) fn dev(common: &Common, dev: Dev) -> Result<Exit, CliError> {
             dev.root_access_key
         ),
     )
+}
+
+/// The section `[alerts]` of a configuration.
+fn alerts(path: &Path) -> Result<AlertSettings, CliError> {
+    let failed = |error: String| CliError::new(Exit::Usage, format!("{}: {error}", path.display()));
+    let text = fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    let config = Config::from_toml(&text).map_err(|error| failed(error.to_string()))?;
+    Ok(config.alerts)
 }
 
 /// The credentials of an S3-compatible store are those of the environment, as for every AWS client.

@@ -1,5 +1,6 @@
 //! `keyward key versions` and `key inspect-ciphertext`: a key's materials, and which one a ciphertext is of.
 
+use super::input;
 use crate::{
     args::Common,
     client::{Client, encoded},
@@ -8,7 +9,7 @@ use crate::{
 };
 use keyward_types::Blob;
 use serde_json::{Value, json};
-use std::{fs, io::Read as _, path::Path};
+use std::path::Path;
 
 /// A date of an answer, as people write it.
 pub(super) fn date(value: Option<&Value>) -> String {
@@ -55,7 +56,7 @@ pub(super) fn list(common: &Common, client: &Client<'_>, key: &str) -> Result<Ex
 
 pub(super) fn inspect(common: &Common, client: &Client<'_>, file: &Path) -> Result<Exit, CliError> {
     // A ciphertext is no text, so that its base64 is never mistaken for it.
-    let bytes = read(file)?;
+    let bytes = input::bytes(file)?;
     let text = String::from_utf8(bytes.clone()).ok();
     let text = text.map(|text| text.split_ascii_whitespace().collect::<String>());
     let decoded = text.and_then(|text| serde_json::from_value(Value::String(text)).ok());
@@ -77,14 +78,4 @@ pub(super) fn inspect(common: &Common, client: &Client<'_>, file: &Path) -> Resu
     output::line(&format!("key material {}", text("KeyMaterialId")));
     output::note("The header says so; only Decrypt proves it.");
     Ok(Exit::Ok)
-}
-
-/// A file's bytes; `-` is stdin.
-fn read(file: &Path) -> Result<Vec<u8>, CliError> {
-    let mut bytes = Vec::new();
-    let read = match file.as_os_str() == "-" {
-        true => std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes),
-        false => fs::read(file),
-    };
-    read.map_err(|error| CliError::new(Exit::Usage, format!("{}: {error}", file.display())))
 }

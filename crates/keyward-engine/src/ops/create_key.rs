@@ -167,7 +167,7 @@ impl Operation for CreateKey {
     }
 
     fn response_elements(_call: &Call<'_>, output: &Output) -> Option<Value> {
-        Some(json!({"keyMetadata": lower_camel_object(&output.key_metadata)}))
+        Some(json!({"keyMetadata": output.key_metadata.trail()}))
     }
 
     fn heavy(input: &Input, _key: Option<&KeyRecord>) -> bool {

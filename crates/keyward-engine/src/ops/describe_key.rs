@@ -154,6 +154,19 @@ impl KeyMetadata {
     }
 }
 
+impl KeyMetadata {
+    /// The same in CloudTrail's form, with dates in words.
+    pub(crate) fn trail(&self) -> Value {
+        let mut form = serde_json::to_value(self).map_or(Value::Null, lower_camel);
+        for name in ["creationDate", "deletionDate", "validTo"] {
+            if let Some(date) = form.get_mut(name) {
+                *date = trail_time(date);
+            }
+        }
+        form
+    }
+}
+
 pub(crate) fn encryption_names(spec: KeySpec) -> Vec<&'static str> {
     algorithm::encryption_algorithms(spec).iter().map(|algorithm| algorithm.as_str()).collect()
 }

@@ -2,6 +2,7 @@
 
 use super::prelude::*;
 use keyward_crypto::algorithm::EncryptionAlgorithm;
+use std::sync::Arc;
 
 pub(crate) struct Encrypt;
 
@@ -55,9 +56,13 @@ impl Operation for Encrypt {
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
         let algorithm = input.algorithm();
         let sealed = call.encrypt(0, algorithm, &input.plaintext, &input.encryption_context)?;
+        let key = Arc::clone(call.key()?);
+        if let Some(id) = key.current_material.as_ref().filter(|_| key.spec.is_symmetric()) {
+            call.note("keyMaterialId", id.0.as_str());
+        }
         Ok(Output {
             ciphertext_blob: sealed,
-            key_id: call.key()?.name.to_string(),
+            key_id: key.name.to_string(),
             encryption_algorithm: algorithm,
         })
     }

@@ -6,6 +6,7 @@
 use crate::operation::{AnyOperation, Row, Service};
 use core::marker::PhantomData;
 
+mod alert_prelude;
 mod data_key;
 pub(crate) mod identity_prelude;
 pub(crate) mod imported;
@@ -29,6 +30,7 @@ macro_rules! operations {
 }
 
 operations! {
+    ack_alert::AckAlert,
     add_user_to_group::AddUserToGroup,
     assume_role::AssumeRole,
     attach_group_policy::AttachGroupPolicy,
@@ -38,6 +40,7 @@ operations! {
     cancel_key_deletion::CancelKeyDeletion,
     connect_custom_key_store::ConnectCustomKeyStore,
     create_access_key::CreateAccessKey,
+    create_alert_silence::CreateAlertSilence,
     create_alias::CreateAlias,
     create_custom_key_store::CreateCustomKeyStore,
     create_grant::CreateGrant,
@@ -84,6 +87,7 @@ operations! {
     enable_mfa_device::EnableMFADevice,
     encapsulate::Encapsulate,
     encrypt::Encrypt,
+    expire_alert_silence::ExpireAlertSilence,
     find_unused::FindUnused,
     freeze::Freeze,
     generate_data_key::GenerateDataKey,
@@ -145,6 +149,7 @@ operations! {
     list_virtual_mfa_devices::ListVirtualMFADevices,
     list_vpc_endpoints::ListVpcEndpoints,
     principal_can::PrincipalCan,
+    put_alert_settings::PutAlertSettings,
     put_group_policy::PutGroupPolicy,
     put_key_policy::PutKeyPolicy,
     put_organization::PutOrganization,

@@ -130,6 +130,16 @@ pub(crate) fn trail_date(time: Timestamp) -> String {
         .unwrap_or_default()
 }
 
+/// The same of a time as AWS JSON has it. Anything else stays.
+pub(crate) fn trail_time(value: &Value) -> Value {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a time beyond all calendars has no date and is written as nothing"
+    )]
+    let date = |seconds: f64| trail_date(Timestamp((seconds * 1_000.0) as i64));
+    value.as_f64().map_or_else(|| value.clone(), |seconds| date(seconds).into())
+}
+
 /// What operations answer that say which key they used.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -142,15 +152,15 @@ pub(crate) fn key_arn_element(call: &Call<'_>) -> Option<Value> {
     call.key().ok().map(|key| json!({"keyId": key.name.to_string()}))
 }
 
-/// An answer's members as CloudTrail spells them.
-pub(crate) fn lower_camel_object<T: Serialize>(value: &T) -> Value {
-    match serde_json::to_value(value) {
-        Ok(Value::Object(members)) => members
+/// An answer's members as CloudTrail spells them, at every depth.
+pub(crate) fn lower_camel(value: Value) -> Value {
+    match value {
+        Value::Object(members) => members
             .into_iter()
-            .map(|(name, value)| (keyward_trail::lower_camel(&name), value))
+            .map(|(name, value)| (keyward_trail::lower_camel(&name), lower_camel(value)))
             .collect(),
-        Ok(other) => other,
-        Err(_) => Value::Null,
+        Value::Array(items) => items.into_iter().map(lower_camel).collect(),
+        other => other,
     }
 }
 

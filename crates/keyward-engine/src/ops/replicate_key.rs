@@ -153,11 +153,15 @@ impl Operation for ReplicateKey {
     }
 
     fn response_elements(_call: &Call<'_>, output: &Output) -> Option<Value> {
-        Some(json!({
-            "replicaKeyMetadata": lower_camel_object(&output.replica_key_metadata),
+        let mut elements = json!({
+            "replicaKeyMetadata": output.replica_key_metadata.trail(),
             "replicaPolicy": output.replica_policy,
-            "replicaTags": output.replica_tags.iter().map(lower_camel_object).collect::<Vec<_>>(),
-        }))
+        });
+        if let (false, Some(members)) = (output.replica_tags.is_empty(), elements.as_object_mut()) {
+            let tags = serde_json::to_value(&output.replica_tags).map_or(Value::Null, lower_camel);
+            members.insert("replicaTags".to_owned(), tags);
+        }
+        Some(elements)
     }
 }
 

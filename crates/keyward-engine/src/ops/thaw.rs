@@ -72,6 +72,12 @@ impl Frozen {
             since: freeze.since.wire(),
         }
     }
+
+    /// Its place among all of the account: by kind, then by what is frozen.
+    pub(crate) fn place(&self) -> String {
+        let grant = self.grant_id.as_deref().unwrap_or_default();
+        format!("{} {} {grant}", self.kind, self.target)
+    }
 }
 
 impl Operation for Thaw {

@@ -82,6 +82,37 @@ fn a_frozen_key_serves_nobody_can_be_repaired_and_is_as_before_when_thawed() {
 }
 
 #[test]
+fn what_is_frozen_is_listed_page_by_page() {
+    let world = TestWorld::new();
+    let (one, other) = (world.symmetric(), world.symmetric());
+    let user = world.user("app", &[]);
+    let mut made: Vec<Value> =
+        [&one, &user.arn, &other].map(|target| freeze(&world, target)).into();
+    let page = |input: &Value| {
+        let page = world.own_ok("ListFrozen", input);
+        let items = page["Frozen"].as_array().unwrap().clone();
+        (items, page["NextMarker"].clone(), page["Truncated"].clone())
+    };
+    let (first, marker, truncated) = page(&json!({"Limit": 2}));
+    assert_eq!((first.len(), truncated), (2, json!(true)));
+    // What is thawed between pages moves none of the others.
+    let gone = first[0]["Target"].as_str().unwrap().to_owned();
+    thaw(&world, &gone);
+    let (second, none, truncated) = page(&json!({"Limit": 2, "Marker": marker}));
+    assert_eq!((second.len(), none, truncated), (1, Value::Null, json!(false)));
+    let mut listed = [first, second].concat();
+    for all in [&mut made, &mut listed] {
+        all.sort_by_key(|freeze| freeze["FreezeId"].to_string());
+    }
+    assert_eq!(listed, made);
+    assert_eq!(page(&json!({})).0.len(), 2);
+    for bad in ["beyond", marker.as_str().unwrap().get(1..).unwrap()] {
+        let (code, _) = world.own_fails("ListFrozen", &json!({"Marker": bad}));
+        assert_eq!(code, ErrorCode::InvalidMarker, "{bad}");
+    }
+}
+
+#[test]
 fn a_frozen_user_and_every_session_of_a_frozen_role_may_nothing() {
     let world = TestWorld::new();
     let (key, app, other) =

@@ -24,7 +24,7 @@ impl TestWorld {
             .unwrap_or_else(|error| panic!("{operation} {body}: {error}"))
     }
 
-    fn own_fails(&self, operation: &str, body: &Value) -> (ErrorCode, String) {
+    pub(super) fn own_fails(&self, operation: &str, body: &Value) -> (ErrorCode, String) {
         let error = self.own(&self.root, operation, body).expect_err(&body.to_string());
         (error.code, error.message.unwrap_or_default())
     }

@@ -30,7 +30,8 @@
 //! | `context` | other condition keys, each with a value or a list of values |
 //! | `time` | `aws:CurrentTime`, and with it `aws:EpochTime` |
 //!
-//! A document is an object, or a text that holds one.
+//! A document is an object, or a text that holds one. One of a list may be `{"source": …, "document": …}`, and
+//! the source is then what explanations call it.
 
 mod caller;
 mod members;

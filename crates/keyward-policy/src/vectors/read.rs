@@ -107,6 +107,11 @@ impl Vector {
 
     /// Decides the vector.
     pub fn decide(&self, engine: &PolicyEngine) -> Decision {
+        self.put(|question| engine.decide(question))
+    }
+
+    /// Puts the vector's question to `ask`.
+    pub fn put<T>(&self, ask: impl FnOnce(&Question<'_>) -> T) -> T {
         let mut facts = Facts::new();
         facts.set_encryption_context(&self.encryption_context);
         // What would follow from the caller's way here is absent unless the vector states it.
@@ -122,7 +127,7 @@ impl Vector {
             };
         }
         let grants: Vec<&GrantRecord> = self.grants.iter().collect();
-        engine.decide(&Question {
+        ask(&Question {
             cross_account_allowed: self.cross_account,
             key_policy: self.key_policy.as_ref(),
             ram_policy: self.ram_policy.as_ref(),
@@ -217,8 +222,11 @@ fn one(members: &mut Members<'_>, name: &str) -> Result<Option<Document>, String
 
 fn named(name: &str, values: &[&Value]) -> Result<Vec<IdentityDocument>, String> {
     let document = |(place, value): (usize, &&Value)| {
-        let document = Document::new(text_of(name, value)?);
-        Ok(IdentityDocument { source: format!("{name} {place}"), document })
+        let (source, value) = match (value.get("source"), value.get("document")) {
+            (Some(Value::String(source)), Some(document)) => (source.clone(), document),
+            _ => (format!("{name} {place}"), *value),
+        };
+        Ok(IdentityDocument { source, document: Document::new(text_of(name, value)?) })
     };
     values.iter().enumerate().map(document).collect()
 }

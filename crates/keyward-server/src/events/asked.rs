@@ -171,7 +171,7 @@ fn fields(text: &str) -> Result<Vec<Field>, KmsError> {
 }
 
 /// RFC 3339, seconds since 1970, or a span back from now: `90s`, `10m`, `2h`, `7d`.
-fn time(name: &str, text: &str, now: Timestamp) -> Result<Timestamp, KmsError> {
+pub(super) fn time(name: &str, text: &str, now: Timestamp) -> Result<Timestamp, KmsError> {
     let read = Query::parse(&format!("since:\"{}\"", text.replace(['\\', '"'], "")));
     let time = read.ok().and_then(|query| query.window(now).since);
     time.ok_or_else(|| {
@@ -184,7 +184,7 @@ fn limit(text: &str) -> Result<usize, KmsError> {
     limit.ok_or_else(|| bad("limit", "a number from 1 to 1000"))
 }
 
-fn bad(name: &str, wanted: &str) -> KmsError {
+pub(super) fn bad(name: &str, wanted: &str) -> KmsError {
     KmsError::validation(format!(
         "The query parameter '{}' must be {wanted}.",
         crate::strangers::shown(name)

@@ -1,7 +1,9 @@
 //! `LookupEvents`, as `aws cloudtrail lookup-events` asks it: AWS JSON 1.1, one attribute, newest first.
 //!
 //! Who may: the root user, and whoever an identity policy allows `cloudtrail:LookupEvents`.
-//! Violations answer `ValidationException`, where CloudTrail has an exception for each member.
+//! Each member has an exception of its own. There are no Insights here, so that who asks for them finds none.
+//!
+//! INVARIANT: a token goes on with the question that it was given for, and with no other.
 //! Source: <https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html>
 
 use super::{LOOKUP, asked::Asked, search};
@@ -13,13 +15,15 @@ use keyward_trail::Filter;
 use keyward_types::{ErrorCode, KmsError, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 /// The target of the one operation of CloudTrail that is served.
 pub(crate) const TARGET: &str = "CloudTrail_20131101.LookupEvents";
 
-const RESULTS_MAX: usize = 50;
+const RESULTS_MAX: i64 = 50;
+const VALUE_CHARS_MAX: usize = 2_000;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -28,11 +32,12 @@ struct Input {
     lookup_attributes: Vec<Attribute>,
     start_time: Option<f64>,
     end_time: Option<f64>,
-    max_results: Option<usize>,
+    event_category: Option<String>,
+    max_results: Option<i64>,
     next_token: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Hash)]
 #[serde(rename_all = "PascalCase")]
 struct Attribute {
     attribute_key: String,
@@ -68,38 +73,82 @@ async fn look_up(
         )
     })?;
     let (asked, attribute) = asked(&input)?;
+    if input.event_category.is_some() {
+        return Ok(json!({"Events": []}).to_string().into_bytes());
+    }
     let (events, next) = search(&doors.engine, &caller, &asked, |record| {
         attribute.as_ref().is_none_or(|attribute| attribute.holds(record))
     })?;
     let mut answer = json!({"Events": events.iter().filter_map(entry).collect::<Vec<_>>()});
     if let (Some(next), Some(members)) = (next, answer.as_object_mut()) {
-        members.insert("NextToken".to_owned(), next.to_string().into());
+        members.insert("NextToken".to_owned(), input.token(next).into());
     }
     Ok(answer.to_string().into_bytes())
 }
 
+impl Input {
+    /// Where the next page goes on, and what was asked.
+    fn token(&self, after: u64) -> String {
+        format!("{after}-{:016x}", self.fingerprint())
+    }
+
+    /// Where a token says to go on; `None` when it was given for another question, or never.
+    fn after(&self, token: &str) -> Option<u64> {
+        let (after, _) = token.split_once('-')?;
+        let after = after.parse().ok()?;
+        (self.token(after) == token).then_some(after)
+    }
+
+    /// Of everything that must be the same for every page.
+    fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        let times = (self.start_time.map(f64::to_bits), self.end_time.map(f64::to_bits));
+        (times, &self.event_category, &self.lookup_attributes).hash(&mut hasher);
+        hasher.finish()
+    }
+}
+
 /// The question that the log is asked, and what only the record itself can answer.
 fn asked(input: &Input) -> Result<(Asked, Option<OfRecord>), KmsError> {
+    let refuse = |code, words: String| Err(KmsError::new(code, words));
     let limit = input.max_results.unwrap_or(RESULTS_MAX);
     if !(1..=RESULTS_MAX).contains(&limit) {
-        return Err(KmsError::validation("MaxResults must be from 1 to 50."));
+        return refuse(
+            ErrorCode::TrailInvalidMaxResults,
+            format!(
+                "A max results value of {limit} is invalid. Specify max results between 1 and {RESULTS_MAX}."
+            ),
+        );
     }
-    let bad_token = || KmsError::validation("NextToken must be the one of the page before.");
-    let after = input
-        .next_token
-        .as_deref()
-        .map(|token| token.parse().map_err(|_| bad_token()))
-        .transpose()?;
+    if input.event_category.as_deref().is_some_and(|category| category != "insight") {
+        return refuse(
+            ErrorCode::TrailInvalidEventCategory,
+            "Event category is not valid. The only one that can be specified is insight."
+                .to_owned(),
+        );
+    }
     let (since, until) = (input.start_time.map(time), input.end_time.map(time));
     if since.zip(until).is_some_and(|(since, until)| until < since) {
-        return Err(KmsError::validation("StartTime must not be after EndTime."));
+        return refuse(
+            ErrorCode::TrailInvalidTimeRange,
+            "The start time must not be after the end time.".to_owned(),
+        );
     }
     let mut filter = Filter { since, until, ..Filter::default() };
     let of_record = match input.lookup_attributes.as_slice() {
         [] => None,
         [attribute] => attribute.narrow(&mut filter)?,
-        _ => return Err(KmsError::validation("LookupAttributes must hold one attribute at most.")),
+        _ => return Err(bad_attribute("You can specify only one lookup attribute.")),
     };
+    let bad_token = || {
+        KmsError::new(
+            ErrorCode::TrailInvalidNextToken,
+            "Next token is not valid. It must be the one of the page before, with the same parameters.",
+        )
+    };
+    let after = input.next_token.as_deref();
+    let after = after.map(|token| input.after(token).ok_or_else(bad_token)).transpose()?;
+    let limit = usize::try_from(limit).map_err(KmsError::internal)?;
     let asked = Asked::filtered(&filter, limit, after);
     Ok((Asked { reads_records: of_record.is_some(), ..asked }, of_record))
 }
@@ -137,6 +186,11 @@ impl OfRecord {
 impl Attribute {
     fn narrow(&self, filter: &mut Filter) -> Result<Option<OfRecord>, KmsError> {
         let value = self.attribute_value.clone();
+        let right = (1..=VALUE_CHARS_MAX).contains(&value.chars().count());
+        let truth = matches!(value.as_str(), "true" | "false");
+        if !right || (self.attribute_key == "ReadOnly" && !truth) {
+            return Err(bad_attribute("Lookup attribute value is not valid."));
+        }
         match self.attribute_key.as_str() {
             "EventId" => filter.id = Some(value),
             "EventName" => filter.operation = Some(value),
@@ -146,14 +200,14 @@ impl Attribute {
             "Username" => return Ok(Some(OfRecord::Username(value))),
             "EventSource" => return Ok(Some(OfRecord::EventSource(value))),
             "ResourceType" => return Ok(Some(OfRecord::ResourceType(value))),
-            _ => {
-                return Err(KmsError::validation(
-                    "AttributeKey must be one of EventId, EventName, ReadOnly, Username, ResourceType, ResourceName, EventSource, AccessKeyId.",
-                ));
-            }
+            _ => return Err(bad_attribute("Lookup attribute key is not valid.")),
         }
         Ok(None)
     }
+}
+
+fn bad_attribute(words: &str) -> KmsError {
+    KmsError::new(ErrorCode::TrailInvalidAttributes, words)
 }
 
 /// An event as LookupEvents lists it; the record itself stands in it as text.
@@ -207,17 +261,60 @@ mod tests {
     }
 
     #[test]
-    fn what_lookup_events_does_not_take_is_refused() {
-        for bad in [
-            r#"{"MaxResults":0}"#,
-            r#"{"MaxResults":51}"#,
-            r#"{"NextToken":"x"}"#,
-            r#"{"StartTime":2,"EndTime":1}"#,
-            r#"{"LookupAttributes":[{"AttributeKey":"Color","AttributeValue":"red"}]}"#,
-            r#"{"LookupAttributes":[{"AttributeKey":"EventId","AttributeValue":"a"},{"AttributeKey":"EventId","AttributeValue":"b"}]}"#,
+    fn each_member_is_refused_by_its_own_exception() {
+        let attribute = |key: &str, value: &str| {
+            format!(r#"{{"AttributeKey":"{key}","AttributeValue":"{value}"}}"#)
+        };
+        let attributes = |all: &[String]| format!(r#"{{"LookupAttributes":[{}]}}"#, all.join(","));
+        let one = |key: &str, value: &str| attributes(&[attribute(key, value)]);
+        for (bad, code) in [
+            (r#"{"MaxResults":0}"#.to_owned(), "InvalidMaxResultsException"),
+            (r#"{"MaxResults":-1}"#.to_owned(), "InvalidMaxResultsException"),
+            (r#"{"MaxResults":51}"#.to_owned(), "InvalidMaxResultsException"),
+            (r#"{"NextToken":"x"}"#.to_owned(), "InvalidNextTokenException"),
+            (r#"{"NextToken":"7"}"#.to_owned(), "InvalidNextTokenException"),
+            (r#"{"NextToken":"7-0000000000000000"}"#.to_owned(), "InvalidNextTokenException"),
+            (r#"{"StartTime":2,"EndTime":1}"#.to_owned(), "InvalidTimeRangeException"),
+            (r#"{"EventCategory":"management"}"#.to_owned(), "InvalidEventCategoryException"),
+            (one("Color", "red"), "InvalidLookupAttributesException"),
+            (one("EventId", ""), "InvalidLookupAttributesException"),
+            (one("EventName", &"x".repeat(2_001)), "InvalidLookupAttributesException"),
+            (one("ReadOnly", "maybe"), "InvalidLookupAttributesException"),
+            (
+                attributes(&[attribute("EventId", "a"), attribute("EventId", "b")]),
+                "InvalidLookupAttributesException",
+            ),
         ] {
-            assert!(asked_of(bad).is_err(), "{bad}");
+            let refused = asked_of(&bad).map(drop).unwrap_err();
+            assert_eq!(refused.code.wire(), code, "{bad}");
+            assert!(refused.message.is_some_and(|words| !words.is_empty()), "{bad}");
         }
+        for good in [
+            "{}".to_owned(),
+            r#"{"MaxResults":50,"StartTime":1,"EndTime":1,"EventCategory":"insight"}"#.to_owned(),
+            one("EventName", &"x".repeat(2_000)),
+            one("ReadOnly", "false"),
+        ] {
+            assert!(asked_of(&good).is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn a_token_goes_on_with_its_own_question() {
+        let input = |body: &str| serde_json::from_str::<Input>(body).unwrap();
+        let first = input(r#"{"StartTime":1,"MaxResults":1}"#);
+        let token = first.token(7);
+        assert_eq!(input(r#"{"StartTime":1,"MaxResults":9}"#).after(&token), Some(7));
+        for other in [
+            "{}",
+            r#"{"StartTime":2}"#,
+            r#"{"StartTime":1,"EndTime":3}"#,
+            r#"{"StartTime":1,"LookupAttributes":[{"AttributeKey":"ReadOnly","AttributeValue":"true"}]}"#,
+        ] {
+            assert_eq!(input(other).after(&token), None, "{other}");
+        }
+        assert_eq!(first.after(&token.replacen('7', "8", 1)), Some(8), "a place is no secret");
+        assert_eq!(first.after(&token.replacen('7', "+7", 1)), None);
     }
 
     #[test]

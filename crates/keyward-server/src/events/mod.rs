@@ -11,6 +11,7 @@ mod asked;
 pub(crate) mod lookup;
 pub(crate) mod permission;
 mod proof;
+mod rare;
 pub(crate) mod sql;
 mod stats;
 mod tail;
@@ -89,6 +90,27 @@ pub(crate) const ROUTES: &[Route] = &[
         content_type: answer::JSON,
     },
     Route {
+        name: "ListRareEvents",
+        path: "/v1/events/rare",
+        summary: "What is rare for a principal among what it did, and with new what it never did before that time",
+        query: &[
+            "q",
+            "by",
+            "share",
+            "least",
+            "new",
+            "operation",
+            "principal",
+            "key",
+            "outcome",
+            "since",
+            "until",
+            "text",
+            "limit",
+        ],
+        content_type: answer::JSON,
+    },
+    Route {
         name: "TailEvents",
         path: "/v1/events/tail",
         summary: "Events as they are written (server-sent events)",
@@ -140,7 +162,7 @@ pub(crate) const ROUTES: &[Route] = &[
     Route {
         name: "GetLogProof",
         path: "/v1/log/proof/{id}",
-        summary: "The proof that an event is in the log (c2sp.org/tlog-proof), by its id or its request's, under the checkpoint of a size or the first that speaks of it",
+        summary: "The proof that an event is in the log (c2sp.org/tlog-proof), by its id or its request's, under the checkpoint of a size, or the first that speaks of it, a cosigned one before others",
         query: &["checkpoint"],
         content_type: answer::TEXT,
     },
@@ -153,6 +175,7 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
     config
         .route("/v1/events", web::get().to(list))
         .route("/v1/events/stats", web::get().to(stats::serve))
+        .route("/v1/events/rare", web::get().to(rare::serve))
         .route("/v1/events/tail", web::get().to(tail))
         .route(sql::ROUTE.path, web::post().to(sql::serve))
         .route("/v1/events/{id}", web::get().to(show))
@@ -259,7 +282,7 @@ async fn answered(
     doors.guarded(answer, answer::rest_error).await
 }
 
-async fn admitted(
+pub(crate) async fn admitted(
     request: &HttpRequest,
     doors: &Doors,
     action: Action,

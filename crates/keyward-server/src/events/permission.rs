@@ -4,6 +4,7 @@
 
 use keyward_engine::Engine;
 use keyward_store::Commit;
+use keyward_telemetry::{Observed, Verdict};
 use keyward_trail::{Extra, Record};
 use keyward_types::{Caller, Decision, ErrorCode, EventSummary, KmsError, Outcome, event::Event};
 use serde_json::Map;
@@ -85,6 +86,7 @@ async fn remember(
         events: vec![event],
     };
     store.commit(commit).await.map_err(KmsError::internal)?;
-    engine.metrics().observe(&summary, 0.0, 0.0);
+    let verdicts = [Verdict::of(decision)];
+    engine.metrics().observe(&Observed { verdicts: &verdicts, ..Observed::of(&summary) });
     Ok(())
 }

@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
 /// Events that one answer looks at.
-const LOOKED_MAX: usize = 200_000;
+pub(super) const LOOKED_MAX: usize = 200_000;
 
 /// What is counted when nobody says by what.
 const BY: [Field; 4] = [Field::Principal, Field::Operation, Field::Result, Field::Key];
@@ -88,7 +88,7 @@ fn facet(facet: &Facet) -> Value {
     })
 }
 
-fn name(field: &Field) -> String {
+pub(super) fn name(field: &Field) -> String {
     match field {
         Field::Context(name) => format!("ctx.{name}"),
         other => other.name().to_owned(),

@@ -113,6 +113,12 @@ impl TrailFiles {
         Ok((done, more))
     }
 
+    /// The first event that is in no file yet, as far as this process knows.
+    pub(crate) fn reached(&self) -> Option<u64> {
+        let kept = self.exporter.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.as_ref().map(Exporter::next_event)
+    }
+
     /// How long to rest between two looks.
     fn rest(&self) -> Duration {
         LOOK_MAX.min(Duration::from_secs(self.schedule.log_seconds.max(1).into()))

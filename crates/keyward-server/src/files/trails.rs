@@ -129,7 +129,10 @@ struct Listed {
 
 fn list(files: Option<&TrailFiles>, asked: &Listed) -> Result<Value, KmsError> {
     if asked.start_time.zip(asked.end_time).is_some_and(|(start, end)| end < start) {
-        return Err(KmsError::validation("StartTime must not be after EndTime."));
+        return Err(KmsError::new(
+            ErrorCode::TrailInvalidTimeRange,
+            "The start time must not be after the end time.",
+        ));
     }
     // The one key is that of every file, also of those about events that are older than it.
     let entry = |files: &TrailFiles| {

@@ -2,6 +2,7 @@
 
 mod desk;
 mod front;
+mod rare;
 mod sql;
 mod trail;
 
@@ -466,6 +467,19 @@ async fn an_operators_tools_need_no_signature() {
     ] {
         assert!(metrics.text.lines().any(|known| known == line), "{line}");
     }
+    for line in ["kms_keys_by_use{origin=\"AWS_KMS\",usage=\"ENCRYPT_DECRYPT\"} 1", "kms_grants 0"]
+    {
+        assert!(metrics.text.lines().any(|known| known == line), "{line}");
+    }
+    let open = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5";
+    let open = desk.request("GET", "/metrics").unsigned().header("accept", open);
+    let open = desk.send(open).await;
+    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    assert_eq!(open.header("content-type"), content_type);
+    assert!(open.text.ends_with("\n# EOF\n"));
+    let sent = "kms_request_bytes_total{direction=\"sent\"} ";
+    let sent = open.text.lines().find_map(|line| line.strip_prefix(sent)).unwrap();
+    assert!(0.0 < sent.parse::<f64>().unwrap(), "the answer to CreateKey has a body");
     let document: Value = get("/openapi.json").await.json();
     assert_eq!(document["paths"]["/v1/keys"]["post"]["operationId"], "CreateKey");
     let head = desk.send(desk.request("HEAD", "/readyz").unsigned()).await;

@@ -55,7 +55,7 @@ async fn the_trail_and_its_key_are_described() {
     let key = cloudtrail(&desk, "ListPublicKeys", "{}").await.json()["PublicKeyList"][0].clone();
     assert_eq!(key["Fingerprint"].as_str().unwrap().len(), 32);
     let backwards = cloudtrail(&desk, "ListPublicKeys", r#"{"StartTime":2,"EndTime":1}"#).await;
-    assert_eq!(backwards.code(), "ValidationException");
+    assert_eq!(backwards.code(), "InvalidTimeRangeException");
     let broken = cloudtrail(&desk, "DescribeTrails", "[").await;
     assert_eq!(broken.code(), "SerializationException");
 }

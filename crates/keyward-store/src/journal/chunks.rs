@@ -52,6 +52,16 @@ pub(crate) struct Writing<'w> {
     owner: Owner<'w>,
     chunk: u32,
     items: Zeroizing<Vec<u8>>,
+    is_finished: bool,
+}
+
+/// What was not finished is worth nothing, and on a full disk it would be in the way.
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        if !self.is_finished {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
 }
 
 impl<'w> Writing<'w> {
@@ -66,6 +76,7 @@ impl<'w> Writing<'w> {
             owner,
             chunk: 0,
             items: Zeroizing::new(Vec::with_capacity(CHUNK_BYTES + CHUNK_BYTES / 4)),
+            is_finished: false,
         })
     }
 
@@ -84,6 +95,11 @@ impl<'w> Writing<'w> {
         }
         self.items.extend_from_slice(item);
         Ok(())
+    }
+
+    /// Ends a chunk, so that what is in it can be read alone.
+    pub(crate) fn end_chunk(&mut self) -> Result<(), StoreError> {
+        self.close_chunk(false)
     }
 
     /// The last chunk, which may be empty.
@@ -115,9 +131,10 @@ impl<'w> Writing<'w> {
     }
 
     /// Makes the file durable and gives it its name.
-    pub(crate) fn finish(self, name: &Path) -> Result<u64, StoreError> {
+    pub(crate) fn finish(mut self, name: &Path) -> Result<u64, StoreError> {
         self.disk.sync(&self.file, &self.path)?;
         self.disk.rename(&self.path, name)?;
+        self.is_finished = true;
         Ok(self.offset)
     }
 }
@@ -135,29 +152,40 @@ pub(crate) fn read(
 ) -> Result<u64, StoreError> {
     let mut at = offset;
     for chunk in 0..u32::MAX {
-        let damaged = |what: &str| StoreError::corrupt(path, at, what);
-        let mut head = [0; CHUNK_HEAD];
-        file.read_exact_at(&mut head, at).map_err(|_| damaged("a chunk is missing"))?;
-        let [a, b, c, d, last] = head;
-        let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
-        if PAYLOAD_MAX < length {
-            return Err(damaged("a chunk is too large"));
-        }
-        let mut sealed = vec![0; length];
-        file.read_exact_at(&mut sealed, at + CHUNK_HEAD as u64)
-            .map_err(|_| damaged("a chunk is cut short"))?;
-        let is_last = last == 1;
-        let opened = owner.vaulting.open(owner.kind, &owner.place(chunk, is_last), &sealed);
-        let opened = opened.map(Zeroizing::new);
-        let items = opened.and_then(|plain| inflate(&plain));
-        let items = items.ok_or_else(|| damaged("a chunk is not authentic for its place"))?;
+        let (items, is_last, next) = read_one(file, path, at, owner, chunk)?;
         each(at, &mut Cursor(&items))?;
-        at += (CHUNK_HEAD + length) as u64;
+        at = next;
         if is_last {
             return Ok(at);
         }
     }
     Err(StoreError::corrupt(path, at, "there are too many chunks"))
+}
+
+/// One chunk: its items, whether it is the last, and where it ends.
+pub(crate) fn read_one(
+    file: &File,
+    path: &Path,
+    at: u64,
+    owner: Owner<'_>,
+    chunk: u32,
+) -> Result<(Zeroizing<Vec<u8>>, bool, u64), StoreError> {
+    let damaged = |what: &str| StoreError::corrupt(path, at, what);
+    let mut head = [0; CHUNK_HEAD];
+    file.read_exact_at(&mut head, at).map_err(|_| damaged("a chunk is missing"))?;
+    let [a, b, c, d, last] = head;
+    let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
+    if PAYLOAD_MAX < length {
+        return Err(damaged("a chunk is too large"));
+    }
+    let mut sealed = vec![0; length];
+    file.read_exact_at(&mut sealed, at + CHUNK_HEAD as u64)
+        .map_err(|_| damaged("a chunk is cut short"))?;
+    let is_last = last == 1;
+    let opened = owner.vaulting.open(owner.kind, &owner.place(chunk, is_last), &sealed);
+    let items = opened.map(Zeroizing::new).and_then(|plain| inflate(&plain));
+    let items = items.ok_or_else(|| damaged("a chunk is not authentic for its place"))?;
+    Ok((items, is_last, at + (CHUNK_HEAD + length) as u64))
 }
 
 fn inflate(plain: &[u8]) -> Option<Zeroizing<Vec<u8>>> {

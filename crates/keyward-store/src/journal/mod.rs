@@ -122,6 +122,9 @@ fn list(directory: &Path) -> Result<Listed, StoreError> {
     for entry in fs::read_dir(directory).map_err(|e| StoreError::io(directory, &e))? {
         let entry = entry.map_err(|e| StoreError::io(directory, &e))?;
         let name = entry.file_name();
+        if name == "base.new" {
+            unfinished.push(entry.path());
+        }
         let Some((stem, extension)) = name.to_str().and_then(|name| name.split_once('.')) else {
             continue;
         };
@@ -188,15 +191,18 @@ pub(crate) fn segments(
 fn follows(found: &Found, head: &SegmentHead, base: &BaseHead) -> bool {
     match found.segments.last() {
         None => {
-            head.number == base.segment + 1
-                && head.first == base.sequence + 1
+            Some(head.number) == base.segment.checked_add(1)
+                && Some(head.first) == base.sequence.checked_add(1)
                 && head.chain == base.chain
         }
         Some(before) => {
             let ends = before.trailer.as_ref().map(|end| (end.facts.commits.1, end.facts.chain.1));
-            head.number == before.head.number + 1
+            let is_next = |(last, chain): (u64, [u8; 32])| {
+                Some(head.first) == last.checked_add(1) && head.chain == chain
+            };
+            Some(head.number) == before.head.number.checked_add(1)
                 && head.first >= before.head.first
-                && ends.is_none_or(|(last, chain)| head.first == last + 1 && head.chain == chain)
+                && ends.is_none_or(is_next)
         }
     }
 }
@@ -225,7 +231,7 @@ pub(crate) fn scan(
         if let Some(before) = &end {
             let continues = before.torn_bytes == 0
                 && before.chain == segment.head.chain
-                && before.sequence + 1 == segment.head.first;
+                && before.sequence.checked_add(1) == Some(segment.head.first);
             if !continues {
                 return Err(StoreError::corrupt(
                     &before.segment,
@@ -316,7 +322,7 @@ fn read_frame(
     file.read_exact_at(&mut payload, end.offset + FRAME_HEAD as u64)
         .map_err(|e| StoreError::io(path, &e))?;
     let holds = head.fits(&payload)
-        && head.first == end.sequence + 1
+        && Some(head.first) == end.sequence.checked_add(1)
         && head.chain == frame::chain(&end.chain, head.first, head.count, &payload);
     let (segment, offset) = (path.to_owned(), end.offset);
     Ok(holds.then(|| Frame { head, body: Body::Sealed(payload), segment, offset }))
@@ -402,9 +408,14 @@ fn new_segment(
         .truncate(true)
         .open(&path)
         .map_err(|e| StoreError::io(&path, &e))?;
-    disk.write_at(&file, &path, &head.bytes(false), 0)?;
-    disk.sync(&file, &path)?;
-    disk.sync_directory(directory)?;
+    if let Err(error) = disk.write_at(&file, &path, &head.bytes(false), 0) {
+        // Of a head that was not written nothing stays: it would be a segment that nobody writes to.
+        fs::remove_file(&path).map_err(|e| StoreError::io(&path, &e))?;
+        return Err(if error.is_full() { StoreError::NoSpace } else { error });
+    }
+    // A full disk shows itself at the write; here it would mean that nothing is known any more.
+    let synced = disk.sync(&file, &path).and_then(|()| disk.sync_directory(directory));
+    synced.map_err(|e| StoreError::Failed(e.to_string()))?;
     Ok((file, path))
 }
 
@@ -491,9 +502,7 @@ impl Appender {
             first: self.tail.sequence + 1,
             chain: self.tail.chain,
         };
-        // A half-made segment is made again by the next attempt, or removed at the next start.
-        let (file, path) = new_segment(&self.disk, &self.directory, &head)
-            .map_err(|e| if e.is_full() { StoreError::NoSpace } else { e })?;
+        let (file, path) = new_segment(&self.disk, &self.directory, &head)?;
         self.number = head.number;
         self.offset = SEGMENT_HEAD as u64;
         self.tail.file = Arc::new(file);

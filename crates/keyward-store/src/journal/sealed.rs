@@ -239,11 +239,12 @@ impl SealedSegment {
 /// What signs the facts of a segment: it answers the footer.
 pub type Sign<'s> = dyn FnMut(&SegmentFacts) -> Result<String, StoreError> + 's;
 
-/// Seals a segment that was closed, and removes its open form.
+/// Seals a segment that was closed, and removes its open form. It must end where the next one begins.
 pub(crate) fn seal(
     disk: &Disk,
     vaulting: &Vaulting,
     segment: &Segment,
+    next: &SegmentHead,
     sign: &mut Sign<'_>,
 ) -> Result<SealedSegment, StoreError> {
     let path = sealed_path(&segment.path);
@@ -257,8 +258,10 @@ pub(crate) fn seal(
         facts.add(&head, &plain.head);
         writing.item(&item(&head, &plain))
     })?;
-    if end.torn_bytes > 0 {
-        return Err(StoreError::corrupt(&segment.path, end.offset, "a closed segment is torn"));
+    let continues = end.chain == next.chain && end.sequence.checked_add(1) == Some(next.first);
+    if end.torn_bytes > 0 || !continues {
+        let what = "a closed segment does not end where the next one begins";
+        return Err(StoreError::corrupt(&segment.path, end.offset, what));
     }
     writing.last_chunk()?;
     let (digest, footer_at) = writing.sum();
@@ -312,7 +315,7 @@ pub(crate) fn scan(
         while !cursor.is_empty() {
             let damaged = || StoreError::corrupt(path, at, "a frame of a chunk does not decode");
             let (head, plain) = parse_item(cursor).ok_or_else(damaged)?;
-            if head.first != facts.commits.1 + 1 {
+            if Some(head.first) != facts.commits.1.checked_add(1) {
                 return Err(StoreError::corrupt(path, at, "commits are not numbered on"));
             }
             facts.add(&head, &plain.head);

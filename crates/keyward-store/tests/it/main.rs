@@ -20,6 +20,8 @@ mod model;
 #[cfg(test)]
 mod segments;
 #[cfg(test)]
+mod terms;
+#[cfg(test)]
 mod tree;
 #[cfg(test)]
 mod vault;

@@ -210,16 +210,5 @@ pub(crate) fn url_encoded(text: &str) -> String {
 
 /// An answer's members as CloudTrail spells them. Only for answers without secrets.
 pub(crate) fn elements<T: Serialize>(output: &T) -> Option<Value> {
-    serde_json::to_value(output).ok().map(lower_camel_all)
-}
-
-fn lower_camel_all(value: Value) -> Value {
-    match value {
-        Value::Object(members) => members
-            .into_iter()
-            .map(|(name, value)| (keyward_trail::lower_camel(&name), lower_camel_all(value)))
-            .collect(),
-        Value::Array(items) => items.into_iter().map(lower_camel_all).collect(),
-        other => other,
-    }
+    serde_json::to_value(output).ok().map(lower_camel)
 }

@@ -2,13 +2,19 @@
 //!
 //! Environment variables are named here and nowhere else; the AWS ones are those of the AWS SDKs.
 
+pub(crate) mod alert;
+mod events;
 mod usage;
 
+pub(crate) use events::{EventFilter, Events, EventsSql, Export, ExportForm};
 pub(crate) use usage::{
     FailOn, Generate, ProposalForm, ProposeAs, Replay, Unused, UsedEvents, UsedLevel,
 };
 
-use crate::output::Format;
+use crate::{
+    output::Format,
+    policy_args::{PolicyTest, Simulate},
+};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -72,7 +78,7 @@ pub(crate) struct Common {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Run the service for development: no configuration, loopback only, fixed credentials
-    Dev(Dev),
+    Dev(Box<Dev>),
     /// Run the service
     Serve(Serve),
     /// Make a store, its root key and the first root credentials
@@ -107,9 +113,14 @@ pub(crate) enum Command {
     /// The log's integrity
     #[command(subcommand)]
     Audit(Audit),
+    /// What the detectors found in the log
+    #[command(subcommand)]
+    Alert(alert::Alert),
     /// What to do when a credential or a key is in wrong hands
     #[command(subcommand)]
     Incident(Incident),
+    /// Everyday traffic and incidents by real requests, to see boards and alerts at work
+    Demo(crate::demo::Demo),
     /// Measure a running service beside a bare HTTP echo
     Bench(Bench),
     /// Measure the event log alone: appends beside bare disk flushes, lookups, verification, and what an event costs
@@ -204,6 +215,12 @@ pub(crate) struct Dev {
     /// Post the newest checkpoint here
     #[arg(long, value_name = "URL")]
     pub(crate) checkpoint_webhook: Option<String>,
+    /// Take the section [alerts] of this configuration: what detectors look for, and who is told
+    #[arg(long, value_name = "FILE")]
+    pub(crate) alerts: Option<PathBuf>,
+    /// Let /metrics name the ten keys and principals that are used most; it asks for no signature
+    #[arg(long)]
+    pub(crate) metrics_names: bool,
     /// Threads that serve requests; as many as cores unless said
     #[arg(long)]
     pub(crate) workers: Option<usize>,
@@ -311,6 +328,8 @@ pub(crate) enum Key {
     UsedBy {
         /// Its id, ARN or alias
         key: String,
+        /// Only of these events: the query language of `events list`, such as 'op:Decrypt result:success'
+        query: Vec<String>,
         /// From this time on: RFC 3339, seconds since 1970, or a span back from now such as 24h
         #[arg(long)]
         since: Option<String>,
@@ -321,149 +340,6 @@ pub(crate) enum Key {
 pub(crate) enum Grant {
     /// Grants on a key
     List { key: String },
-}
-
-/// Which events.
-#[derive(ClapArgs, Clone, Default)]
-pub(crate) struct EventFilter {
-    /// The query language: 'op:Decrypt,GenerateDataKey result:denied -key:alias/demo ctx.tenant:acme since:6h'
-    pub(crate) query: Vec<String>,
-    /// Such as Decrypt
-    #[arg(long)]
-    pub(crate) operation: Option<String>,
-    /// An ARN, or a part of one
-    #[arg(long)]
-    pub(crate) principal: Option<String>,
-    /// A key's ARN or id
-    #[arg(long)]
-    pub(crate) key: Option<String>,
-    /// success, denied, client_error or server_error
-    #[arg(long)]
-    pub(crate) outcome: Option<String>,
-    /// Newer than this, RFC 3339
-    #[arg(long)]
-    pub(crate) since: Option<String>,
-    /// Older than this, RFC 3339
-    #[arg(long)]
-    pub(crate) until: Option<String>,
-}
-
-#[derive(Subcommand)]
-pub(crate) enum Events {
-    /// Newest first
-    List {
-        #[command(flatten)]
-        filter: EventFilter,
-        #[arg(long, default_value_t = 50)]
-        limit: usize,
-    },
-    /// What events add up to: by field how often, when first and last; and a time line
-    Stats {
-        #[command(flatten)]
-        filter: EventFilter,
-        /// Fields, such as principal,op,key,statement,grant,ip,ctx.NAME
-        #[arg(long, value_name = "FIELDS")]
-        by: Option<String>,
-        /// Values of each field
-        #[arg(long, default_value_t = 10)]
-        limit: usize,
-    },
-    /// As they come
-    Tail {
-        #[command(flatten)]
-        filter: EventFilter,
-    },
-    /// One, by event id or request id
-    Show { id: String },
-    /// A question in SQL over events, event_keys and contexts: your own, or one of the pack
-    Sql(EventsSql),
-    /// Every event, oldest first: of the running service, or with --data of a stopped store
-    Export(Export),
-    /// Every event of sealed journal segments, such as an archive's, as JSON lines; it takes the store's root key
-    Archived {
-        /// The folder that they are in
-        folder: PathBuf,
-        /// The directory of the store that they are of
-        #[arg(long)]
-        data: PathBuf,
-        #[command(flatten)]
-        root: RootKeyArgs,
-    },
-}
-
-/// The form of exported events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ExportForm {
-    /// One JSON record a line
-    Jsonl,
-    /// One row an event, of the members that people look at
-    Csv,
-    /// The same rows as a Parquet file
-    Parquet,
-    /// Gzip files in AWS's folder layout, with signed digests; a second run goes on where the first ended
-    Cloudtrail,
-}
-
-#[derive(ClapArgs)]
-pub(crate) struct Export {
-    #[arg(long, value_enum, default_value = "jsonl")]
-    pub(crate) format: ExportForm,
-    /// A file instead of stdout; for cloudtrail a folder, or s3://BUCKET/PREFIX
-    #[arg(long, value_name = "PLACE")]
-    pub(crate) to: Option<String>,
-    /// The directory of a stopped store
-    #[arg(long)]
-    pub(crate) data: Option<PathBuf>,
-    /// Not older than this, RFC 3339; for cloudtrail where a new destination begins
-    #[arg(long)]
-    pub(crate) since: Option<String>,
-    /// Older than this, RFC 3339
-    #[arg(long)]
-    pub(crate) until: Option<String>,
-    /// Go on with events as they are written, from the running service
-    #[arg(long, conflicts_with_all = ["data", "until"])]
-    pub(crate) follow: bool,
-    /// The trail's name, for cloudtrail
-    #[arg(long, default_value = "keyward")]
-    pub(crate) trail: String,
-    /// An S3-compatible store instead of AWS's own
-    #[arg(long, value_name = "URL", env = "AWS_ENDPOINT_URL_S3")]
-    pub(crate) s3_endpoint: Option<String>,
-    /// Seconds of log files and digests alike
-    #[arg(long, hide = true)]
-    pub(crate) period: Option<u32>,
-    /// Write the events' hashes and a signed head here, with which `audit verify --export` names a wrong event
-    #[arg(long, value_name = "FILE", requires = "data")]
-    pub(crate) hashes: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) root: RootKeyArgs,
-}
-
-#[derive(ClapArgs)]
-pub(crate) struct EventsSql {
-    /// One SELECT, as SQLite understands it
-    #[arg(required_unless_present_any = ["name", "list"], conflicts_with = "name")]
-    pub(crate) query: Option<String>,
-    /// A question of the pack; --list says which there are
-    #[arg(long)]
-    pub(crate) name: Option<String>,
-    /// A value for :NAME in the question, as text, or as NAME:=json; again for more
-    #[arg(long = "param", value_name = "NAME=VALUE")]
-    pub(crate) parameters: Vec<String>,
-    /// Rows at most
-    #[arg(long, default_value_t = 1_000)]
-    pub(crate) limit: usize,
-    /// The tables' columns, and the questions of the pack with their parameters
-    #[arg(long, conflicts_with_all = ["query", "name"])]
-    pub(crate) list: bool,
-    /// Comma-separated values, with the columns' names first
-    #[arg(long)]
-    pub(crate) csv: bool,
-    /// Ask a stopped store instead of the service
-    #[arg(long)]
-    pub(crate) data: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) root: RootKeyArgs,
 }
 
 #[derive(ClapArgs)]
@@ -484,6 +360,8 @@ pub(crate) enum Policy {
         #[arg(long)]
         identity: bool,
     },
+    /// Run *.policytest.yaml files: what must be allowed and refused, without a service; 6 when a case fails
+    Test(PolicyTest),
     /// Compile guardrails, and say what is wrong with file, line and column
     Guardrails {
         /// Files, or folders of *.cedar
@@ -563,36 +441,6 @@ pub(crate) struct AskedFacts {
     pub(crate) context: Vec<String>,
 }
 
-#[derive(ClapArgs)]
-pub(crate) struct Simulate {
-    /// Such as kms:Decrypt
-    #[arg(required = true)]
-    pub(crate) actions: Vec<String>,
-    /// The ARN of a user, a role, a role session or the root user, or a service's name
-    #[arg(long)]
-    pub(crate) principal: String,
-    /// A key's id, ARN or alias
-    #[arg(long)]
-    pub(crate) key: Option<String>,
-    #[command(flatten)]
-    pub(crate) facts: AskedFacts,
-    /// A file with a key policy in the place of the key's own
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key_policy: Option<PathBuf>,
-    /// Files with identity policies in the place of the principal's own
-    #[arg(long, value_name = "FILE")]
-    pub(crate) identity_policy: Vec<PathBuf>,
-    /// A file with a permissions boundary in the place of the principal's own
-    #[arg(long, value_name = "FILE")]
-    pub(crate) boundary: Option<PathBuf>,
-    /// Files with the session's policies
-    #[arg(long, value_name = "FILE")]
-    pub(crate) session_policy: Vec<PathBuf>,
-    /// Files with service control policies, each a level of its own, in the place of the organization's
-    #[arg(long, value_name = "FILE")]
-    pub(crate) service_control_policy: Vec<PathBuf>,
-}
-
 #[derive(Subcommand)]
 pub(crate) enum Principal {
     /// Everything a principal could do with a key, or with every key: for certain, or under which conditions
@@ -612,6 +460,8 @@ pub(crate) enum Principal {
     Did {
         /// The ARN of a user, a role (all its sessions), a role session or the root user
         principal: String,
+        /// Only of these events: the query language of `events list`, such as 'ctx.tenant:acme -op:DescribeKey'
+        query: Vec<String>,
         /// From this time on: RFC 3339, seconds since 1970, or a span back from now such as 24h
         #[arg(long)]
         since: Option<String>,
@@ -734,8 +584,10 @@ pub(crate) struct Frozen {
 
 /// Which events, and where to.
 #[derive(ClapArgs)]
-#[group(id = "which", required = true, multiple = true, args = ["principal", "key", "since", "until", "id"])]
+#[group(id = "which", required = true, multiple = true, args = ["query", "principal", "key", "since", "until", "id"])]
 pub(crate) struct BundleArgs {
+    /// Events of this query, in the language of `events list`
+    pub(crate) query: Vec<String>,
     /// The file to write; it must not be there yet
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,

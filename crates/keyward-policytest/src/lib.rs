@@ -1,0 +1,135 @@
+//! Policy tests as files: `*.policytest.yaml` in, what held and what did not out.
+//!
+//! A file says which policies, principals, keys and grants there are, what is asked, and what the answer must be.
+//! Every case becomes a decision vector and is put to `keyward-policy`: nothing of the evaluation is written again
+//! here. It opens no file and reads no clock: texts come in, and what a file names is read through a function.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `yaml.rs`, `members.rs` | the text as values with places; members taken once |
+//! | `read/` | what a file says, checked before anything is decided |
+//! | `run.rs`, `grounds.rs` | the decision of each case, against what it expects |
+//! | `coverage.rs` | which statements and grants decided a case |
+//! | `update.rs` | `by` written anew |
+//! | `record.rs` | cases from recorded events |
+//! | `report/` | for people, TAP, JUnit, JSON |
+//!
+//! INVARIANT: a member that is not known is refused, here and by `policies/policytest.schema.json`.
+
+mod coverage;
+mod fault;
+mod grounds;
+mod members;
+mod read;
+mod record;
+pub mod report;
+mod run;
+mod update;
+mod yaml;
+
+pub use coverage::{Coverage, Unit};
+pub use fault::Fault;
+use keyward_policy::{Place, PolicyEngine};
+use read::TestFile;
+pub use read::documents::ReadFile;
+pub use record::{Recorded, record};
+pub use run::{Outcome, Status};
+
+/// How a file is called by its name's end.
+pub const SUFFIX: &str = ".policytest.yaml";
+
+/// Whether a case of this title is run.
+pub type Chosen<'c> = dyn Fn(&str) -> bool + 'c;
+
+/// What became of one file.
+#[derive(Clone, Debug)]
+pub struct FileReport {
+    pub file: String,
+    /// `Err`: it could not be run.
+    pub ran: Result<Ran, Fault>,
+}
+
+/// What became of a file's cases.
+#[derive(Clone, Debug)]
+pub struct Ran {
+    pub outcomes: Vec<Outcome>,
+    pub coverage: Coverage,
+    /// The file's text with `by` as it was decided, where that differs.
+    pub updated: Option<String>,
+}
+
+/// Everything that was run.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    pub files: Vec<FileReport>,
+}
+
+/// How many cases came out how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    pub passed: usize,
+    pub failed: usize,
+    pub skipped: usize,
+    /// Files that could not be run.
+    pub unreadable: usize,
+    /// Files whose coverage is less than they ask for.
+    pub uncovered: usize,
+}
+
+impl Report {
+    pub fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        for file in &self.files {
+            let Ok(ran) = &file.ran else {
+                totals.unreadable += 1;
+                continue;
+            };
+            for outcome in &ran.outcomes {
+                match outcome.status {
+                    Status::Passed => totals.passed += 1,
+                    Status::Failed => totals.failed += 1,
+                    Status::Skipped(_) => totals.skipped += 1,
+                }
+            }
+            totals.uncovered += usize::from(ran.coverage.problem().is_some());
+        }
+        totals
+    }
+}
+
+/// Runs one file. `name`: what messages call it. `chosen`: which cases; `None` for all, and only then is the
+/// file's own threshold of coverage held.
+pub fn run_file(
+    engine: &PolicyEngine,
+    name: &str,
+    text: &str,
+    read: &ReadFile<'_>,
+    chosen: Option<&Chosen<'_>>,
+) -> FileReport {
+    let ran = TestFile::read(engine, name, text, read).map(|file| {
+        let decided = run::all(engine, &file, chosen);
+        let coverage = coverage::of(&file, &decided, chosen.is_none());
+        let updated = update::update(text, &file, &decided);
+        let mut outcomes: Vec<Outcome> = decided.into_iter().map(|one| one.outcome).collect();
+        let proofs =
+            file.proofs.iter().filter(|(name, _)| chosen.is_none_or(|chosen| chosen(name)));
+        outcomes.extend(proofs.map(|(name, at)| proof(name, *at)));
+        Ran { outcomes, coverage, updated }
+    });
+    FileReport { file: name.to_owned(), ran }
+}
+
+/// A file that could not even be read.
+pub fn unreadable(name: &str, why: &str) -> FileReport {
+    let at = Place { line: 1, column: 1 };
+    let fault = Fault { file: name.to_owned(), at, message: why.to_owned() };
+    FileReport { file: name.to_owned(), ran: Err(fault) }
+}
+
+fn proof(name: &str, at: Place) -> Outcome {
+    let why = "a proof needs a solver, which policy test does not run".to_owned();
+    Outcome { status: Status::Skipped(why), ..Outcome::new(name, at, "proved") }
+}
+
+#[cfg(test)]
+mod tests;
