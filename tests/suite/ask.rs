@@ -14,7 +14,7 @@ const ACCOUNT: &str = "000000000000";
 pub(super) struct Luck(pub(super) u64);
 
 impl Luck {
-    fn next(&mut self) -> u64 {
+    pub(super) fn next(&mut self) -> u64 {
         // <https://prng.di.unimi.it/splitmix64.c>
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;

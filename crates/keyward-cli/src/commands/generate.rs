@@ -123,7 +123,7 @@ fn difference(one: &Proposal) -> String {
     let before: Vec<String> = one.replaces.iter().flat_map(|old| lines(&old.policy)).collect();
     let after: Vec<String> = match (&one.policy, one.kind) {
         (Some(policy), _) => lines(policy),
-        (None, ProposalKind::Grants) => one.grants.iter().flat_map(lines).collect(),
+        (None, ProposalKind::Grants) => one.grants.iter().flatten().flat_map(lines).collect(),
         (None, _) => Vec::new(),
     };
     let sources: Vec<&str> = one.replaces.iter().map(|old| old.source.as_str()).collect();

@@ -18,7 +18,7 @@ pub(super) fn hcl(proposal: &Proposal) -> String {
     }
     match (kind, policy) {
         (ProposalKind::Grants, _) => {
-            for (number, grant) in grants.iter().enumerate() {
+            for (number, grant) in grants.iter().flatten().enumerate() {
                 text.push_str(&self::grant(&format!("{name}_{}", number + 1), grant));
             }
         }
@@ -127,7 +127,7 @@ mod tests {
             kind,
             on: on.to_owned(),
             policy: None,
-            grants: Vec::new(),
+            grants: None,
             replaces: Vec::new(),
             evidence: Vec::new(),
             notes: Vec::new(),
@@ -145,9 +145,9 @@ mod tests {
         let expected = "resource \"aws_iam_role_policy\" \"role_app\" {\n  name = \"proposed\"\n  role = \"app\"\n  policy = jsonencode({\n    \"Statement\" = [\n      {\n        \"Condition\" = {\n          \"StringEquals\" = {\n            \"a:b\" = \"$${aws:username}\"\n          }\n        }\n      },\n    ]\n  })\n}\n\n";
         assert_eq!(hcl(&one), expected);
         let grants = Proposal {
-            grants: vec![
+            grants: Some(vec![
                 json!({"KeyId": "k", "GranteePrincipal": "g", "Operations": ["Decrypt"], "Constraints": {"EncryptionContextEquals": {"App": "a"}}}),
-            ],
+            ]),
             ..proposal(ProposalKind::Grants, "arn:aws:kms:us-east-1:000000000000:key/k")
         };
         let expected = "resource \"aws_kms_grant\" \"key_k_1\" {\n  key_id = \"k\"\n  grantee_principal = \"g\"\n  operations = [\n    \"Decrypt\",\n  ]\n  constraints {\n    encryption_context_equals = {\n      \"App\" = \"a\"\n    }\n  }\n}\n\n";

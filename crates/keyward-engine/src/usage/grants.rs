@@ -240,7 +240,7 @@ fn tell(maker: &mut Maker<'_, '_>, key: &str, made: &[Made]) {
         kind: ProposalKind::Grants,
         on: key.to_owned(),
         policy: None,
-        grants: made.iter().map(grant).collect(),
+        grants: Some(made.iter().map(grant).collect()),
         replaces: Vec::new(),
         evidence: made.iter().enumerate().map(evidence).collect(),
         notes: vec!["these take the place of all grants on the key; a grant that stands here with other operations is retired and made anew".to_owned()],

@@ -23,7 +23,7 @@ use keyward_types::{
     Timestamp,
 };
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     rc::Rc,
 };
@@ -151,9 +151,9 @@ pub(crate) struct Past<'e> {
     grain: Grain,
     /// Documents that are going to be supposed, beside those in force: what they read matters too.
     supposed: &'e Supposed,
-    callers: HashMap<String, Result<Rc<Who>, Why>>,
-    matters: HashMap<String, Result<Rc<Matter>, Why>>,
-    places: HashMap<String, usize>,
+    callers: BTreeMap<String, Result<Rc<Who>, Why>>,
+    matters: BTreeMap<String, Result<Rc<Matter>, Why>>,
+    places: BTreeMap<String, usize>,
     pub(crate) posed: Vec<Posed>,
     pub(crate) events: u64,
     pub(crate) questions: u64,
@@ -181,9 +181,9 @@ impl<'e> Past<'e> {
             asker: asker.clone(),
             grain,
             supposed,
-            callers: HashMap::new(),
-            matters: HashMap::new(),
-            places: HashMap::new(),
+            callers: BTreeMap::new(),
+            matters: BTreeMap::new(),
+            places: BTreeMap::new(),
             posed: Vec::new(),
             events: 0,
             questions: 0,

@@ -89,9 +89,9 @@ pub struct Proposal {
     /// `None` where nothing of the documents in force was used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<Value>,
-    /// As CreateGrant takes them.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub grants: Vec<Value>,
+    /// As CreateGrant takes them; an empty list where no grant on the key was used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grants: Option<Vec<Value>>,
     /// What it takes the place of.
     pub replaces: Vec<InForce>,
     pub evidence: Vec<Evidence>,
@@ -436,7 +436,7 @@ impl Maker<'_, '_> {
             kind,
             on: on.to_owned(),
             policy: found.map_or(stays, document),
-            grants: Vec::new(),
+            grants: None,
             replaces: originals.iter().map(in_force).collect(),
             evidence: evidence.collect(),
             notes,
