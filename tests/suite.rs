@@ -41,6 +41,8 @@ mod suite {
     mod authz_matrix;
     // Questions about what principals may, against what their requests get.
     mod ask;
+    // The log put to the policies again: replayed, looked through for what is unused, and covered by less.
+    mod usage;
     // The invariants P1 to P8.
     mod invariants;
     // Real clients against the real binary, and the README run as written.

@@ -11,10 +11,10 @@ use std::collections::BTreeMap;
 const ACCOUNT: &str = "000000000000";
 
 /// A small generator; a failure names its seed.
-struct Luck(u64);
+pub(super) struct Luck(pub(super) u64);
 
 impl Luck {
-    fn next(&mut self) -> u64 {
+    pub(super) fn next(&mut self) -> u64 {
         // <https://prng.di.unimi.it/splitmix64.c>
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -23,15 +23,15 @@ impl Luck {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, n: usize) -> usize {
+    pub(super) fn below(&mut self, n: usize) -> usize {
         (self.next() % n as u64) as usize
     }
 
-    fn one<'a, T>(&mut self, of: &'a [T]) -> &'a T {
+    pub(super) fn one<'a, T>(&mut self, of: &'a [T]) -> &'a T {
         &of[self.below(of.len())]
     }
 
-    fn chance(&mut self, percent: usize) -> bool {
+    pub(super) fn chance(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }
 }
@@ -76,7 +76,7 @@ fn statement(luck: &mut Luck, principals: Option<&[Value]>) -> Value {
     statement
 }
 
-fn policy(luck: &mut Luck, principals: Option<&[Value]>, first: Vec<Value>) -> Value {
+pub(super) fn policy(luck: &mut Luck, principals: Option<&[Value]>, first: Vec<Value>) -> Value {
     let mut statements = first;
     for _ in 0..=luck.below(3) {
         statements.push(statement(luck, principals));
@@ -85,24 +85,24 @@ fn policy(luck: &mut Luck, principals: Option<&[Value]>, first: Vec<Value>) -> V
 }
 
 /// A principal with credentials, and the ARNs by which questions name it.
-struct Person {
-    login: Login,
+pub(super) struct Person {
+    pub(super) login: Login,
     /// What `Simulate` is asked about: for roles, the very session.
-    arn: String,
+    pub(super) arn: String,
     /// What `WhoCan` lists.
-    listed: String,
+    pub(super) listed: String,
 }
 
-struct Scene {
-    service: TestService,
-    root: Login,
-    key: String,
-    people: Vec<Person>,
-    told: String,
+pub(super) struct Scene {
+    pub(super) service: TestService,
+    pub(super) root: Login,
+    pub(super) key: String,
+    pub(super) people: Vec<Person>,
+    pub(super) told: String,
 }
 
 /// Users, a role, a key and grants, with policies at random.
-fn scene(luck: &mut Luck) -> Scene {
+pub(super) fn scene(luck: &mut Luck) -> Scene {
     let service = TestService::start();
     let root = service.root();
     let mut people = Vec::new();
@@ -159,7 +159,7 @@ fn scene(luck: &mut Luck) -> Scene {
     Scene { service, root, key, people, told }
 }
 
-fn context(luck: &mut Luck) -> BTreeMap<String, String> {
+pub(super) fn context(luck: &mut Luck) -> BTreeMap<String, String> {
     let mut context = BTreeMap::new();
     for name in NAMES {
         if luck.chance(50) {
@@ -169,12 +169,22 @@ fn context(luck: &mut Luck) -> BTreeMap<String, String> {
     context
 }
 
-fn keyward(service: &TestService, login: &Login, operation: &str, body: &Value) -> Answer {
+pub(super) fn keyward(
+    service: &TestService,
+    login: &Login,
+    operation: &str,
+    body: &Value,
+) -> Answer {
     through_engine(service, login, Service::Keyward, operation, &body.to_string())
 }
 
 /// What a request is told: allowed, whatever became of it then, or refused.
-fn live(scene: &Scene, login: &Login, action: &str, context: &BTreeMap<String, String>) -> bool {
+pub(super) fn live(
+    scene: &Scene,
+    login: &Login,
+    action: &str,
+    context: &BTreeMap<String, String>,
+) -> bool {
     let mut body = json!({"KeyId": scene.key});
     if action == "Encrypt" {
         body["Plaintext"] = json!("aGk=");
@@ -197,7 +207,7 @@ fn facts(action: &str) -> Value {
     json!(facts)
 }
 
-const REQUESTS: &[&str] = &["Encrypt", "DescribeKey", "GetKeyPolicy"];
+pub(super) const REQUESTS: &[&str] = &["Encrypt", "DescribeKey", "GetKeyPolicy"];
 
 #[test]
 fn a_question_answers_what_the_request_gets() {

@@ -39,6 +39,7 @@ pub mod shape;
 #[cfg(test)]
 mod tests;
 mod trace;
+pub mod usage;
 pub mod witness;
 mod wording;
 mod world;

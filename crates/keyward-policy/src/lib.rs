@@ -40,6 +40,7 @@ mod schema;
 mod survey;
 mod table;
 mod translate;
+mod usage;
 mod validate;
 pub mod vectors;
 
@@ -59,4 +60,5 @@ pub use survey::{
     ANY_SESSION, Certainty, Example, Standpoint, Survey, Surveyor, Way, is_condition_key,
 };
 pub use table::{Tally, Verdict};
+pub use usage::{Outline, WHOLE_ENCRYPTION_CONTEXT, outline};
 pub use validate::KeyPolicyPrincipals;

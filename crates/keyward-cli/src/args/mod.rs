@@ -2,10 +2,14 @@
 //!
 //! Environment variables are named here and nowhere else; the AWS ones are those of the AWS SDKs.
 
+pub(crate) mod alert;
 mod events;
+mod usage;
 
 pub(crate) use events::{EventFilter, Events, EventsSql, Export, ExportForm};
-pub(crate) mod alert;
+pub(crate) use usage::{
+    FailOn, Generate, ProposalForm, ProposeAs, Replay, Unused, UsedEvents, UsedLevel,
+};
 
 use crate::{
     output::Format,
@@ -386,6 +390,12 @@ pub(crate) enum Policy {
     },
     /// What would be decided for a principal, with other documents supposed in the place of those in force
     Simulate(Simulate),
+    /// What would have been decided of past requests, were other policies or grants in force
+    Replay(Replay),
+    /// What of statements, actions, principals, keys and grants the log does not show in use
+    Unused(Unused),
+    /// The smallest identity policies, key policies or grants that cover the log, with evidence, and replayed
+    Generate(Generate),
 }
 
 /// What a policy is attached to.

@@ -1,7 +1,7 @@
 //! `keyward policy`: decision vectors, checking a document; what asks the service is in `ask.rs`, policy tests are
 //! in `policy_test.rs`.
 
-use super::{ask, lint, policy_test};
+use super::{ask, generate, lint, policy_test, replay, unused};
 use crate::{
     args::{Common, Policy},
     exit::{CliError, Exit},
@@ -25,6 +25,9 @@ pub(super) fn policy(common: &Common, command: &Policy) -> Result<Exit, CliError
         Policy::CanI { action, key, facts } => ask::can_i(common, action, key.as_deref(), facts),
         Policy::WhoCan { action, key, facts } => ask::who_can(common, action, key, facts),
         Policy::Simulate(simulate) => ask::simulate(common, simulate),
+        Policy::Replay(asked) => replay::replay(common, asked),
+        Policy::Unused(asked) => unused::unused(common, asked),
+        Policy::Generate(asked) => generate::generate(common, asked),
     }
 }
 

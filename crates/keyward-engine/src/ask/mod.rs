@@ -248,7 +248,7 @@ fn owner(key: &KeyRef) -> Option<&AccountId> {
 }
 
 /// Operations on no key; the rest of KMS's actions are on one.
-const ON_NO_KEY: &[&str] = &[
+pub(crate) const ON_NO_KEY: &[&str] = &[
     "kms:ConnectCustomKeyStore",
     "kms:CreateCustomKeyStore",
     "kms:CreateKey",

@@ -26,5 +26,6 @@ mod presence;
 mod quotas;
 mod room;
 mod services;
+mod usage;
 mod versions;
 mod world;

@@ -1,0 +1,107 @@
+//! `ReplayPolicies`: what would have been decided of the log's requests, were other policies or grants in force.
+//! Keyward's own.
+//!
+//! Records may be brought instead, as CloudTrail writes them. Whoever may ask learns what a reader of events and of
+//! explanations does: principals, actions, keys, ids of events, and the names of statements.
+
+use super::prelude::*;
+use crate::usage::{self, ReplayReport, Source, Span, With};
+
+pub(crate) struct ReplayPolicies;
+
+/// Events that one request reads at most.
+pub(crate) const EVENTS_MAX: u64 = 2_000_000;
+
+pub(crate) const SINCE: Member = optional("Since", text(1, 64));
+pub(crate) const UNTIL: Member = optional("Until", text(1, 64));
+pub(crate) const RECORDS: Member =
+    optional("Records", Kind::List { of: &text(2, 262_144), min: 0, max: 4_096 });
+const GRANT: Kind = Kind::Structure(&[
+    optional("GranteePrincipal", PRINCIPAL_KIND),
+    optional("GranteeServicePrincipal", SERVICE_PRINCIPAL_KIND),
+    required("Operations", GRANT_OPERATIONS_KIND),
+    optional("Constraints", GRANT_CONSTRAINTS_KIND),
+]);
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Input {
+    #[serde(flatten)]
+    with: With,
+    since: Option<String>,
+    until: Option<String>,
+    /// Each one record, as JSON text.
+    records: Option<Vec<String>>,
+}
+
+impl Operation for ReplayPolicies {
+    const SPEC: Spec = Spec {
+        service: Service::Keyward,
+        states: &[],
+        aliases: true,
+        read_only: true,
+        logged: &["Since", "Until"],
+        ..control(
+            "ReplayPolicies",
+            "POST",
+            "/v1/policies/replay",
+            &[
+                optional(
+                    "KeyPolicies",
+                    Kind::List {
+                        of: &Kind::Structure(&[KEY_ID, required("Policy", POLICY_KIND)]),
+                        min: 0,
+                        max: 64,
+                    },
+                ),
+                optional(
+                    "IdentityPolicies",
+                    Kind::List {
+                        of: &Kind::Structure(&[
+                            required("Principal", text(1, 2_048)),
+                            required("Policies", Kind::List { of: &POLICY_KIND, min: 0, max: 64 }),
+                        ]),
+                        min: 0,
+                        max: 64,
+                    },
+                ),
+                optional(
+                    "Grants",
+                    Kind::List {
+                        of: &Kind::Structure(&[
+                            KEY_ID,
+                            required("Grants", Kind::List { of: &GRANT, min: 0, max: 256 }),
+                        ]),
+                        min: 0,
+                        max: 64,
+                    },
+                ),
+                SINCE,
+                UNTIL,
+                RECORDS,
+            ],
+        )
+    };
+    type Input = Input;
+    type Output = ReplayReport;
+
+    fn targets(_input: &Input) -> Result<Vec<Target<'_>>, KmsError> {
+        Ok(vec![Target::of(Subject::Account)])
+    }
+
+    fn heavy(_input: &Input, _key: Option<&KeyRecord>) -> bool {
+        true
+    }
+
+    fn run(call: &mut Call<'_>, input: &Input) -> Result<ReplayReport, KmsError> {
+        let (engine, asker) = (call.engine(), call.caller());
+        let (since, until) = (input.since.as_deref(), input.until.as_deref());
+        let mut records =
+            input.records.iter().flatten().map(|record| Ok(record.clone().into_bytes()));
+        let source = match &input.records {
+            Some(_) => Source::Records(&mut records),
+            None => Source::Log(Span::of(engine, since, until, Some(EVENTS_MAX))?),
+        };
+        usage::replay_for(engine, asker, &Self::SPEC, &input.with, source)
+    }
+}
