@@ -75,6 +75,22 @@ pub(super) fn work(service: &Service, times: usize) {
 }
 
 #[test]
+fn a_store_can_be_named_by_a_word() {
+    let home = tempfile::tempdir().unwrap();
+    let run = |args: &[&str]| {
+        Command::new(clients::binary()).args(args).current_dir(home.path()).output().unwrap()
+    };
+    text(&run(&["init", "--data", "data"]));
+    // No root key is made for a store that has one.
+    let refused = run(&["audit", "verify", "--data", "data"]);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(said.contains("--root-key-file"), "{said}");
+    assert!(!home.path().join("data/root.key").exists());
+    let whole = ["audit", "verify", "--data", "data", "--root-key-file", "data.root-key"];
+    assert!(text(&run(&whole)).starts_with("intact: "));
+}
+
+#[test]
 fn a_kept_checkpoint_tells_the_log_that_was_from_every_other() {
     let home = tempfile::tempdir().unwrap();
     let (data, early) = (home.path().join("data"), home.path().join("early"));

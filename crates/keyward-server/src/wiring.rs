@@ -381,7 +381,7 @@ pub(crate) fn root_key(
             let params = told.argon2.ok_or_else(|| StartError::RootKey("this store was not made with a passphrase".to_owned()))?;
             RootKey::from_passphrase(passphrase.expose(), &params).map_err(bad)
         }
-        RootKeySource { file: None, text: None, passphrase: None } if config.dev => dev_root_key(&directory.join(DEV_ROOT_KEY), generator),
+        RootKeySource { file: None, text: None, passphrase: None } if config.dev => dev_root_key(directory, generator),
         RootKeySource { file: None, text: None, passphrase: None } => Err(StartError::RootKey(
             "a root key is needed: root_key.file in the configuration, or a root key or passphrase from the environment".to_owned(),
         )),
@@ -396,10 +396,17 @@ fn root_key_file(path: &Path) -> Result<RootKey, StartError> {
         .map_err(|error| StartError::RootKey(format!("{}: {error}", path.display())))
 }
 
-/// Reads the key of development mode, or makes it, readable by its owner alone.
-fn dev_root_key(path: &Path, generator: &mut dyn Generator) -> Result<RootKey, StartError> {
+/// Reads the key of development mode, or makes that of a new store, readable by its owner alone.
+fn dev_root_key(directory: &Path, generator: &mut dyn Generator) -> Result<RootKey, StartError> {
+    let path = &directory.join(DEV_ROOT_KEY);
     if path.exists() {
         return root_key_file(path);
+    }
+    if StoreHeader::read(directory)?.is_some() {
+        return Err(StartError::RootKey(format!(
+            "{} is not there, and the store has a root key already: give it with --root-key-file, KEYWARD_ROOT_KEY or KEYWARD_ROOT_PASSPHRASE",
+            path.display()
+        )));
     }
     let key = RootKey::generate(generator);
     let written =

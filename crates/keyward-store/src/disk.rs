@@ -103,7 +103,11 @@ impl Disk {
     }
 
     pub(crate) fn sync_parent(&self, path: &Path) -> Result<(), StoreError> {
-        path.parent().map_or(Ok(()), |parent| self.sync_directory(parent))
+        // What is named alone stands where the process does.
+        let here = |parent: &Path| parent.as_os_str().is_empty();
+        path.parent().map_or(Ok(()), |parent| {
+            self.sync_directory(if here(parent) { Path::new(".") } else { parent })
+        })
     }
 
     /// Replaces a small file so that a reader finds the old one or the new one, whole.
