@@ -313,13 +313,15 @@ fn write_new(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), CliError> {
     written.map_err(|error| CliError::new(Exit::Conflict, format!("{}: {error}", path.display())))
 }
 
-/// Prints what points AWS clients at the service.
+/// Prints what points AWS clients, and this command, at the service.
 pub(super) fn env(common: &Common, shell: Shell) -> Result<Exit, CliError> {
     let client = Client::new(common);
     let pairs = [
         ("AWS_ENDPOINT_URL_KMS", common.endpoint.as_str()),
         ("AWS_ENDPOINT_URL_STS", &common.endpoint),
         ("AWS_ENDPOINT_URL_IAM", &common.endpoint),
+        ("AWS_ENDPOINT_URL_CLOUDTRAIL", &common.endpoint),
+        ("KEYWARD_ENDPOINT", &common.endpoint),
         ("AWS_ACCESS_KEY_ID", &common.access_key_id),
         ("AWS_SECRET_ACCESS_KEY", &common.secret_access_key),
         ("AWS_REGION", client.region()),
