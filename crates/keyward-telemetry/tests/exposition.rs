@@ -69,6 +69,7 @@ fn decision(effect: Effect, reason: Reason, allowed_by: &[Layer]) -> Decision {
         resource: "*".to_owned(),
         layers: layers.collect(),
         remedies: vec![],
+        observed: vec![],
     }
 }
 
