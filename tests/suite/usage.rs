@@ -72,7 +72,7 @@ fn foretold(report: &Value) -> BTreeMap<(String, String, String), u64> {
     changes
 }
 
-fn told(service: &TestService, login: &Login, operation: &str, body: &Value) -> Value {
+pub(super) fn told(service: &TestService, login: &Login, operation: &str, body: &Value) -> Value {
     match keyward(service, login, operation, body) {
         Answer::Success(told) => told,
         refused => panic!("{operation} {body}: {refused:?}"),
@@ -448,11 +448,11 @@ fn path() -> std::ffi::OsString {
     std::env::join_paths([own].into_iter().chain(std::env::split_paths(&inherited))).unwrap()
 }
 
-fn json_of(output: &Output) -> Value {
+pub(super) fn json_of(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
 }
 
-fn complaint(output: &Output) -> String {
+pub(super) fn complaint(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
