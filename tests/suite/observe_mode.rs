@@ -333,7 +333,7 @@ fn the_report_says_of_whom_and_when_it_is_safe() {
     let proposal = told(&service, &root, "GeneratePolicies", &other);
     let statement = &proposal["Proposals"][0]["Policy"]["Statement"][0];
     assert_eq!(statement["Action"], "kms:Encrypt", "{proposal:#}");
-    assert_eq!(proposal["Proposals"][0]["Evidence"][0]["Count"], 1, "{proposal:#}");
+    assert_eq!(proposal["Proposals"][0]["Evidence"][0]["Count"], 2, "{proposal:#}");
 }
 
 const SHOP: &str = r#"
