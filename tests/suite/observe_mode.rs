@@ -444,7 +444,7 @@ fn the_whole_service_and_the_commands() {
             "Only keys",
         ),
         (&["start", "alias/data"], 2, "--reason"),
-        (&["start", "alias/data", "--reason", "x", "--days", "91"], 1, "Days"),
+        (&["start", "alias/data", "--reason", "x", "--days", "91"], 1, "at 'days'"),
         (&["report", "--since", "yesterday"], 1, "yesterday"),
     ];
     for (args, code, says) in cases {
