@@ -39,7 +39,10 @@ pub(super) fn kept(folder: &Path, name: &str, output: &Output) -> PathBuf {
 /// What verifying a stopped store against a kept checkpoint says is wrong.
 fn problem(data: &Path, checkpoint: &Path) -> Option<String> {
     let (data, checkpoint) = (data.to_str().unwrap(), checkpoint.to_str().unwrap());
-    verified(&["--data", data, "--checkpoint", checkpoint])
+    let args = ["--data", data, "--checkpoint", checkpoint];
+    let said = verified(&args);
+    assert_eq!(verified(&[&args[..], &["--journal"]].concat()), said, "the journal says it alone");
+    said
 }
 
 /// What `audit verify` says is wrong; `None` when all holds.
@@ -69,6 +72,22 @@ pub(super) fn work(service: &Service, times: usize) {
     for _ in 0..times {
         client.expect("GenerateRandom", &json!({"NumberOfBytes": 8}));
     }
+}
+
+#[test]
+fn a_store_can_be_named_by_a_word() {
+    let home = tempfile::tempdir().unwrap();
+    let run = |args: &[&str]| {
+        Command::new(clients::binary()).args(args).current_dir(home.path()).output().unwrap()
+    };
+    text(&run(&["init", "--data", "data"]));
+    // No root key is made for a store that has one.
+    let refused = run(&["audit", "verify", "--data", "data"]);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(said.contains("--root-key-file"), "{said}");
+    assert!(!home.path().join("data/root.key").exists());
+    let whole = ["audit", "verify", "--data", "data", "--root-key-file", "data.root-key"];
+    assert!(text(&run(&whole)).starts_with("intact: "));
 }
 
 #[test]

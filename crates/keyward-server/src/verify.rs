@@ -6,26 +6,25 @@
 
 use crate::{
     config::{Config, ConfigError},
-    wiring::{self, StartError, TERM, Told, WRONG_ROOT_KEY},
+    wiring::{self, StartError, Told},
 };
-use keyward_crypto::{Keyring, SystemEntropy};
+use keyward_crypto::SystemEntropy;
 use keyward_engine::log::{log_origin, log_verifier};
 use keyward_engine::segments::footer_of;
 use keyward_store::{
-    EachRecord, Earlier, KeptCheckpoint, Progress, SealedSegment, Store, StoreError, StoreHeader,
-    Verified, read_checkpoints,
+    EachRecord, Earlier, Extent, KeptCheckpoint, Progress, SealedSegment, Store, StoreError,
+    StoreHeader, Verified, read_checkpoints,
 };
 use keyward_trail::{
     audit::Finding,
     checkpoint::{Checkpoint, SignedCheckpoint, Trust},
     hashes::{EventHashes, Proven, check_from},
-    merkle::{Frontier, Hash, NodeSource, leaf_hash, root_at},
+    merkle::{Frontier, Hash, NodeSource, root_at},
     note::{KeyKind, VerifierKey},
     segment::SignedFooter,
 };
 use keyward_types::Entropy as _;
-use std::path::PathBuf;
-use subtle::ConstantTimeEq as _;
+use std::{path::PathBuf, thread};
 
 /// What was found whole.
 #[derive(Clone, Debug)]
@@ -47,9 +46,10 @@ pub struct Brought {
     pub quorum: usize,
 }
 
-/// Verifies a stopped store; see [`Store::verify_each`].
+/// Verifies as much as is asked for of a stopped store; see [`Store::verify_each`].
 pub fn verify(
     config: &Config,
+    extent: Extent,
     progress: &dyn Progress,
     brought: &Brought,
 ) -> Result<VerifiedLog, StartError> {
@@ -59,21 +59,18 @@ pub fn verify(
     let root = wiring::root_key(config, &directory, &told, &mut *generator)?;
     let mut key = None;
     let sealer_for = |header: &StoreHeader| {
-        let keyring =
-            Keyring::new(&root, header.store_id, TERM, header.generation, &mut *generator);
-        if !bool::from(keyring.check_value().ct_eq(&header.root_check)) {
-            return Err(WRONG_ROOT_KEY.to_owned());
-        }
+        let keyring = wiring::keyring_of(header, &root, &mut *generator)?;
         key = keyring.log_key().ok().map(|key| key.public());
         Ok(keyring.sealer())
     };
     let mut leaves = Vec::new();
     let store = Store::verify_each(
         &wiring::options(config, &directory),
+        extent,
         sealer_for,
         progress,
-        &mut |_, record| {
-            leaves.push(leaf_hash(record));
+        &mut |_, leaf| {
+            leaves.push(leaf);
             Ok(())
         },
     )?;
@@ -82,11 +79,14 @@ pub fn verify(
     let key = VerifierKey::new(&origin, KeyKind::Ed25519, public)
         .map_err(|error| StartError::Log(error.to_string()))?;
     let log = Log { earlier: &store.earlier, leaves };
-    let mut frontier = log.start()?;
-    check_footers(&store.sealed, &key, &log, frontier.clone())?;
-    let checkpoints = hold_against(&log, &key, &read_checkpoints(&directory)?, brought)?;
-    log.leaves.iter().try_for_each(|leaf| append(&mut frontier, *leaf))?;
-    Ok(VerifiedLog { root: frontier.root(), store, checkpoints })
+    let kept = read_checkpoints(&directory)?;
+    let (root, checkpoints) = thread::scope(|scope| {
+        let checkpoints = scope.spawn(|| hold_against(&log, &key, &kept, brought));
+        let root = check_footers(&store.sealed, &key, &log)?;
+        let panicked = |_| Err(StartError::Log("checking the checkpoints panicked".to_owned()));
+        Ok::<_, StartError>((root, checkpoints.join().unwrap_or_else(panicked)?))
+    })?;
+    Ok(VerifiedLog { root, store, checkpoints })
 }
 
 /// Opens sealed segments with the root key of the store that they are of, which may have let them go, and hands on
@@ -100,10 +100,8 @@ pub fn read_segments(
     let mut generator = SystemEntropy.generator();
     let told = Told::from_json(&header.root);
     let root = wiring::root_key(config, &directory, &told, &mut *generator)?;
-    let keyring = Keyring::new(&root, header.store_id, TERM, header.generation, &mut *generator);
-    if !bool::from(keyring.check_value().ct_eq(&header.root_check)) {
-        return Err(StoreError::RootKey(WRONG_ROOT_KEY.to_owned()).into());
-    }
+    let keyring = wiring::keyring_of(&header, &root, &mut *generator);
+    let keyring = keyring.map_err(StoreError::RootKey)?;
     for segment in segments {
         segment.each_event(&header, keyring.sealer(), each)?;
     }
@@ -123,13 +121,13 @@ fn append(frontier: &mut Frontier, leaf: Hash) -> Result<(), StartError> {
     frontier.append(leaf, |_| ()).map_err(|error| StartError::Log(error.to_string()))
 }
 
-/// Holds what was signed of each sealed segment against what it is, and against the log's tree.
+/// Holds what was signed of each sealed segment against what it is, and against the log's tree. Answers the tree's root.
 fn check_footers(
     sealed: &[SealedSegment],
     key: &VerifierKey,
     log: &Log<'_>,
-    mut frontier: Frontier,
-) -> Result<(), StartError> {
+) -> Result<Hash, StartError> {
+    let mut frontier = log.start()?;
     let mut leaves = log.leaves.iter();
     for segment in sealed {
         while frontier.size() < segment.facts.events.1
@@ -147,7 +145,8 @@ fn check_footers(
             return Err(wrong(&"it was signed of other events"));
         }
     }
-    Ok(())
+    leaves.try_for_each(|leaf| append(&mut frontier, *leaf))?;
+    Ok(frontier.root())
 }
 
 /// How many checkpoints the events were held against, when all of them agree.

@@ -2,10 +2,8 @@
 //!
 //! Zeros where the system does not say, or where the directory is not known.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use keyward_store::directory_bytes;
+use std::path::PathBuf;
 
 /// The store's directory.
 #[derive(Clone, Debug, Default)]
@@ -14,7 +12,7 @@ pub(crate) struct Volume(pub(crate) Option<PathBuf>);
 impl Volume {
     /// Bytes of all files in it.
     pub(crate) fn size_bytes(&self) -> u64 {
-        self.0.as_deref().map_or(0, size)
+        self.0.as_deref().map_or(0, directory_bytes)
     }
 
     /// Bytes that its file system has left for us.
@@ -24,21 +22,10 @@ impl Volume {
     }
 }
 
-/// Links are not followed: a store has none.
-fn size(folder: &Path) -> u64 {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let sizes = entries.map(|entry| match entry.metadata() {
-        Ok(known) if known.is_dir() => size(&entry.path()),
-        Ok(known) => known.len(),
-        // It went away between the two looks.
-        Err(_) => 0,
-    });
-    sizes.sum()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn files_are_added_at_every_depth() {

@@ -41,7 +41,7 @@ use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 /// The term of every store: root keys are not re-wrapped yet.
-pub(crate) const TERM: u32 = 0;
+const TERM: u32 = 0;
 
 /// Seconds to wait for another process to let go of the store: after `kill -9` the kernel takes some.
 const LOCK_PATIENCE_SECONDS: u32 = 5;
@@ -248,8 +248,7 @@ pub fn initialise(config: &Config) -> Result<RootCredentials, StartError> {
     Ok(credentials)
 }
 
-pub(crate) const WRONG_ROOT_KEY: &str =
-    "it is not the one that the store was made with; nothing was changed";
+const WRONG_ROOT_KEY: &str = "it is not the one that the store was made with; nothing was changed";
 
 fn check_sync(durability: Durability) -> Result<(), StartError> {
     match (harden::make_sync_real(), durability) {
@@ -316,10 +315,7 @@ fn reopen(
     let root = root_key(config, &directory, &told, &mut *generator)?;
     let mut keyring = None;
     let sealer_for = |header: &StoreHeader| -> Result<Arc<dyn Sealer>, String> {
-        let made = Keyring::new(&root, header.store_id, TERM, header.generation, &mut *generator);
-        if !bool::from(made.check_value().ct_eq(&header.root_check)) {
-            return Err(WRONG_ROOT_KEY.to_owned());
-        }
+        let made = keyring_of(header, &root, &mut *generator)?;
         let sealer = made.sealer();
         keyring = Some(made);
         Ok(sealer)
@@ -328,6 +324,20 @@ fn reopen(
     let keyring =
         keyring.ok_or_else(|| StoreError::RootKey("no sealer was asked for".to_owned()))?;
     Ok((opened, keyring))
+}
+
+/// What a root key makes of the store with this header, when it is the store's own.
+pub(crate) fn keyring_of(
+    header: &StoreHeader,
+    root: &RootKey,
+    generator: &mut dyn Generator,
+) -> Result<Keyring, String> {
+    let keyring = Keyring::new(root, header.store_id, TERM, header.generation, generator);
+    if bool::from(keyring.check_value().ct_eq(&header.root_check)) {
+        Ok(keyring)
+    } else {
+        Err(WRONG_ROOT_KEY.to_owned())
+    }
 }
 
 /// What stands beside a store about its root key, in clear: how a passphrase becomes one.
@@ -375,7 +385,7 @@ pub(crate) fn root_key(
             let params = told.argon2.ok_or_else(|| StartError::RootKey("this store was not made with a passphrase".to_owned()))?;
             RootKey::from_passphrase(passphrase.expose(), &params).map_err(bad)
         }
-        RootKeySource { file: None, text: None, passphrase: None } if config.dev => dev_root_key(&directory.join(DEV_ROOT_KEY), generator),
+        RootKeySource { file: None, text: None, passphrase: None } if config.dev => dev_root_key(directory, generator),
         RootKeySource { file: None, text: None, passphrase: None } => Err(StartError::RootKey(
             "a root key is needed: root_key.file in the configuration, or a root key or passphrase from the environment".to_owned(),
         )),
@@ -390,10 +400,17 @@ fn root_key_file(path: &Path) -> Result<RootKey, StartError> {
         .map_err(|error| StartError::RootKey(format!("{}: {error}", path.display())))
 }
 
-/// Reads the key of development mode, or makes it, readable by its owner alone.
-fn dev_root_key(path: &Path, generator: &mut dyn Generator) -> Result<RootKey, StartError> {
+/// Reads the key of development mode, or makes that of a new store, readable by its owner alone.
+fn dev_root_key(directory: &Path, generator: &mut dyn Generator) -> Result<RootKey, StartError> {
+    let path = &directory.join(DEV_ROOT_KEY);
     if path.exists() {
         return root_key_file(path);
+    }
+    if StoreHeader::read(directory)?.is_some() {
+        return Err(StartError::RootKey(format!(
+            "{} is not there, and the store has a root key already: give it with --root-key-file, KEYWARD_ROOT_KEY or KEYWARD_ROOT_PASSPHRASE",
+            path.display()
+        )));
     }
     let key = RootKey::generate(generator);
     let written =

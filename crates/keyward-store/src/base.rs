@@ -168,7 +168,8 @@ impl Base {
         }
         let file = File::open(&self.path).map_err(|e| StoreError::io(&self.path, &e))?;
         let owner = self.head.owner(vaulting);
-        let (items, ..) = chunks::read_one(&file, &self.path, HEAD as u64, owner, 0)?;
+        let mut items = Zeroizing::new(Vec::new());
+        chunks::read_one(&file, &self.path, HEAD as u64, owner, 0, &mut items)?;
         if *items == self.head.bytes() {
             return Ok(());
         }

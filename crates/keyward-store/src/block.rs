@@ -38,19 +38,40 @@ impl PackedEvent {
         }
         push_blob(out, &self.record);
     }
+}
 
-    fn parse(cursor: &mut Cursor<'_>) -> Option<Self> {
+impl From<EventBytes<'_>> for PackedEvent {
+    fn from(event: EventBytes<'_>) -> Self {
+        Self {
+            event_id: uuid::Uuid::from_bytes(event.event_id),
+            request_id: uuid::Uuid::from_bytes(event.request_id),
+            time: event.time,
+            terms: event.terms().collect(),
+            record: event.record.to_vec(),
+        }
+    }
+}
+
+/// An event in the bytes of its block.
+pub(crate) struct EventBytes<'b> {
+    event_id: [u8; 16],
+    request_id: [u8; 16],
+    time: Timestamp,
+    terms: &'b [[u8; 8]],
+    pub(crate) record: &'b [u8],
+}
+
+impl<'b> EventBytes<'b> {
+    fn parse(cursor: &mut Cursor<'b>) -> Option<Self> {
         let (event_id, request_id) = (cursor.array()?, cursor.array()?);
         let time = Timestamp(cursor.i64()?);
-        let count = cursor.u8()?;
-        let terms = (0..count).map(|_| cursor.u64()).collect::<Option<_>>()?;
-        Some(Self {
-            event_id: uuid::Uuid::from_bytes(event_id),
-            request_id: uuid::Uuid::from_bytes(request_id),
-            time,
-            terms,
-            record: cursor.blob()?.to_vec(),
-        })
+        let count = usize::from(cursor.u8()?);
+        let (terms, _) = cursor.take(count * 8)?.as_chunks();
+        Some(Self { event_id, request_id, time, terms, record: cursor.blob()? })
+    }
+
+    pub(crate) fn terms(&self) -> impl Iterator<Item = u64> + use<'b> {
+        self.terms.iter().copied().map(u64::from_be_bytes)
     }
 }
 
@@ -128,9 +149,14 @@ pub(crate) fn unpack(packed: &[u8], count: u32) -> Result<Vec<PackedEvent>, Stor
 
 /// The events that so many bytes are.
 pub(crate) fn parse(raw: &[u8], count: u32) -> Result<Vec<PackedEvent>, StoreError> {
+    views(raw, count).map(|events| events.into_iter().map(PackedEvent::from).collect())
+}
+
+/// The same, where they stand.
+pub(crate) fn views(raw: &[u8], count: u32) -> Result<Vec<EventBytes<'_>>, StoreError> {
     let mut cursor = Cursor(raw);
     let events: Vec<_> = (0..count)
-        .map(|_| PackedEvent::parse(&mut cursor))
+        .map(|_| EventBytes::parse(&mut cursor))
         .collect::<Option<_>>()
         .ok_or_else(damaged)?;
     if cursor.is_empty() { Ok(events) } else { Err(damaged()) }

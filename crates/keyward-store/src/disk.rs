@@ -103,7 +103,11 @@ impl Disk {
     }
 
     pub(crate) fn sync_parent(&self, path: &Path) -> Result<(), StoreError> {
-        path.parent().map_or(Ok(()), |parent| self.sync_directory(parent))
+        // What is named alone stands where the process does.
+        let here = |parent: &Path| parent.as_os_str().is_empty();
+        path.parent().map_or(Ok(()), |parent| {
+            self.sync_directory(if here(parent) { Path::new(".") } else { parent })
+        })
     }
 
     /// Replaces a small file so that a reader finds the old one or the new one, whole.
@@ -154,8 +158,9 @@ pub(crate) fn copy_directory(
     Ok(())
 }
 
-/// Bytes of all files below a directory; 0 when there is none.
-pub(crate) fn directory_bytes(path: &Path) -> u64 {
+/// Bytes of all files below a directory; 0 when there is none, and without what goes away meanwhile. Links are not
+/// followed: a store has none.
+pub fn directory_bytes(path: &Path) -> u64 {
     let Ok(entries) = fs::read_dir(path) else { return 0 };
     entries
         .flatten()

@@ -9,7 +9,7 @@ use crate::{
     block::BlockHead,
     codec::{Held, encode},
     payload::Op,
-    shared::{Meta, PIECE_BYTES, Shared, entry_digest, key_place, piece_keys, split},
+    shared::{Entry, Meta, PIECE_BYTES, Shared, entry_digest, key_place, piece_keys, split},
     terms,
     tree::{self, Kind},
 };
@@ -534,7 +534,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Takes in entries that are new, such as those of a bucket that was filled.
-    pub(crate) fn append_entries(&mut self, entries: Vec<(Vec<u8>, Vec<u8>)>) {
+    pub(crate) fn append_entries(&mut self, entries: Vec<Entry>) {
         for (key, value) in entries {
             self.append(key, value);
         }

@@ -403,9 +403,6 @@ impl Shared {
     pub(crate) fn block_of(&self, event: u64) -> Result<(BlockHead, Vec<u8>), StoreError> {
         let found = self.find_block(event);
         if matches!(found, Err(StoreError::Corrupt { .. })) {
-            if event < self.first_event() {
-                return Err(StoreError::Gone { event });
-            }
             self.suspect();
         }
         found

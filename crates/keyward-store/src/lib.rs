@@ -22,6 +22,7 @@
 //! INVARIANT: nothing that was acknowledged is lost, and nothing half-written is served.
 //! INVARIANT: sled's types do not leave this crate.
 
+mod ahead;
 mod anchor;
 mod base;
 mod block;
@@ -55,7 +56,7 @@ mod witnessed;
 mod writer;
 
 pub use checkpoints::{KeptCheckpoint, read as read_checkpoints};
-pub use disk::{DiskCall, DiskHook, Verdict};
+pub use disk::{DiskCall, DiskHook, Verdict, directory_bytes};
 pub use error::StoreError;
 pub use events::{EventQuery, StoredEvent};
 pub use header::StoreHeader;
@@ -64,7 +65,7 @@ pub use open::{Finding, NewStore, Opened};
 pub use options::{Durability, Options, Patience, Progress, Silent, Stage};
 pub use reads::Identities;
 pub use ticket::{Receipt, Ticket};
-pub use verify::{EachRecord, Earlier, SledState, Verified};
+pub use verify::{EachLeaf, EachRecord, Earlier, Extent, SledState, Verified};
 
 use anchor::{Anchor, Anchored};
 use disk::Disk;

@@ -11,7 +11,7 @@
 use crate::{
     Store, StoreError,
     block::PackedEvent,
-    shared::{Shared, lock},
+    shared::{Entry, Shared, lock},
     tree,
 };
 use sha2::{Digest as _, Sha256};
@@ -71,7 +71,7 @@ impl Edge {
     }
 
     /// The same, as entries of sled.
-    pub(crate) fn push(&mut self, bucket: u64, root: Hash) -> Vec<(Vec<u8>, Vec<u8>)> {
+    pub(crate) fn push(&mut self, bucket: u64, root: Hash) -> Vec<Entry> {
         let nodes = self.take_in(bucket, root).into_iter();
         nodes.map(|((level, index), hash)| (tree::tree_node(level, index), hash.to_vec())).collect()
     }
@@ -109,9 +109,9 @@ impl OpenBucket {
         Self { number: event / BUCKET_EVENTS, ..Self::default() }
     }
 
-    /// Takes in an event; answers the entries of the nodes that it completes.
-    pub(crate) fn add(&mut self, number: u64, event: &PackedEvent) -> Vec<(Vec<u8>, Vec<u8>)> {
-        self.leaves.push(leaf(&event.record));
+    /// Takes in the hash of an event; answers the entries of the nodes that it completes.
+    pub(crate) fn add(&mut self, number: u64, leaf: Hash) -> Vec<Entry> {
+        self.leaves.push(leaf);
         if !(number + 1).is_multiple_of(BUCKET_EVENTS) {
             return Vec::new();
         }

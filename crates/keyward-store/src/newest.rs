@@ -6,8 +6,8 @@
 use crate::{
     StoreError,
     block::{BlockHead, PackedEvent},
-    merkle::{BUCKET_EVENTS, Edge, OpenBucket},
-    shared::{Shared, lock},
+    merkle::{BUCKET_EVENTS, Edge, Hash, OpenBucket, leaf},
+    shared::{Entry, Shared, lock},
     terms::{OpenRun, RUN_EVENTS},
 };
 use std::sync::atomic::Ordering;
@@ -20,15 +20,21 @@ pub(crate) struct Newest {
 
 impl Newest {
     /// Takes in the events of a block; answers the entries of runs and buckets that they filled.
-    pub(crate) fn add(
+    pub(crate) fn add(&mut self, head: &BlockHead, events: &[PackedEvent]) -> Vec<Entry> {
+        let filed = events.iter().map(|event| (event.terms.iter().copied(), leaf(&event.record)));
+        self.add_filed(head, filed)
+    }
+
+    /// The same of events of which the terms are at hand and the hash.
+    pub(crate) fn add_filed<T: IntoIterator<Item = u64>>(
         &mut self,
         head: &BlockHead,
-        events: &[PackedEvent],
-    ) -> Vec<(Vec<u8>, Vec<u8>)> {
+        events: impl IntoIterator<Item = (T, Hash)>,
+    ) -> Vec<Entry> {
         let mut entries = Vec::new();
-        for (number, event) in (head.first..).zip(events) {
-            entries.extend(self.run.add(number, event));
-            entries.extend(self.bucket.add(number, event));
+        for (number, (terms, leaf)) in (head.first..).zip(events) {
+            entries.extend(self.run.add(number, terms));
+            entries.extend(self.bucket.add(number, leaf));
         }
         entries
     }
@@ -48,9 +54,9 @@ impl Newest {
             let (head, sealed) = shared.block_of(at)?;
             let events = shared.open_block(&head, &sealed)?;
             for (number, event) in (head.first..).zip(&events).filter(|(number, _)| at <= *number) {
-                newest.run.add(number, event);
+                newest.run.add(number, event.terms.iter().copied());
                 if present <= number {
-                    newest.bucket.add(number, event);
+                    newest.bucket.add(number, leaf(&event.record));
                 }
             }
             at = head.next();

@@ -525,9 +525,17 @@ impl Opening<'_> {
             return Ok(());
         }
         let leaving = Leaving::up_to(base, &self.vaulting)?;
-        leaving.begin(shared)?;
-        while leaving.step(shared)? {}
-        shared.sled(|tree| tree.flush()).map(drop)
+        let forget = || {
+            leaving.begin(shared)?;
+            while leaving.step(shared)? {}
+            shared.sled(|tree| tree.flush()).map(drop)
+        };
+        // A store too large to be surveyed at its start can miss a block: then the next start builds sled again.
+        forget().inspect_err(|error| {
+            if matches!(error, StoreError::Corrupt { .. }) {
+                shared.suspect();
+            }
+        })
     }
 
     fn share(&self, db: sled::Db, meta: Meta) -> Result<Shared, StoreError> {

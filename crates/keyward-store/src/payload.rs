@@ -205,13 +205,19 @@ impl Plain {
     /// # Errors
     /// `Corrupt` when it does not decode.
     pub(crate) fn parse(&self, count: u32) -> Result<Payload, StoreError> {
-        let mut inner = Cursor(&self.changes);
-        let commits = (0..count).map(|_| parse_ops(&mut inner)).collect::<Result<_, _>>()?;
-        if !inner.is_empty() {
-            return Err(damaged());
-        }
+        let commits = self.commits(count)?;
         let events = crate::block::parse(&self.events, self.head.count)?;
         Ok(Payload { commits, head: self.head, events })
+    }
+
+    /// The changes of the frame's `count` commits alone.
+    ///
+    /// # Errors
+    /// `Corrupt` when they do not decode.
+    pub(crate) fn commits(&self, count: u32) -> Result<Vec<Vec<RawOp>>, StoreError> {
+        let mut inner = Cursor(&self.changes);
+        let commits = (0..count).map(|_| parse_ops(&mut inner)).collect::<Result<_, _>>()?;
+        if inner.is_empty() { Ok(commits) } else { Err(damaged()) }
     }
 }
 

@@ -369,13 +369,18 @@ pub(crate) fn read_meta(
 
 /// Counts and sums every entry, to be compared with [`Meta`].
 pub(crate) fn survey(tree: &sled::Tree) -> Result<(u64, u64), StoreError> {
-    let (mut entries, mut digest) = (0_u64, 0_u64);
+    let mut sums = (0, 0);
     for entry in tree.iter() {
         let (key, value) = entry?;
-        if key.first() != Some(&Kind::Meta.number()) {
-            entries += 1;
-            digest = digest.wrapping_add(entry_digest(&key, &value));
-        }
+        add_to_survey(&mut sums, &key, &value);
     }
-    Ok((entries, digest))
+    Ok(sums)
+}
+
+/// Takes one entry into the count and the sum.
+pub(crate) fn add_to_survey((entries, digest): &mut (u64, u64), key: &[u8], value: &[u8]) {
+    if key.first() != Some(&Kind::Meta.number()) {
+        *entries += 1;
+        *digest = digest.wrapping_add(entry_digest(key, value));
+    }
 }

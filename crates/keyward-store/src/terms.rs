@@ -14,9 +14,8 @@
 
 use crate::{
     StoreError,
-    block::PackedEvent,
     bytes::Cursor,
-    shared::{FindPiece, PIECE_BYTES},
+    shared::{Entry, FindPiece, PIECE_BYTES},
     tree,
 };
 
@@ -27,8 +26,6 @@ pub(crate) const PIECES: u16 = 512;
 const WORDS: usize = 256;
 const _: () = assert!(WORDS as u64 * 64 == RUN_EVENTS, "a bit for each event of a run");
 const MAPPED: u16 = u16::MAX;
-/// Terms of newest events that are kept as they came, before they are put in order.
-const FRESH_MAX: usize = 16_384;
 
 /// The piece that a term is in.
 pub(crate) fn piece_of(term: u64) -> u16 {
@@ -176,7 +173,7 @@ pub(crate) fn without_before(piece: &[u8], from: u16) -> Result<Vec<u8>, StoreEr
 }
 
 /// A piece as entries of sled: cut to what a value may hold, with the number of parts in front of the first.
-pub(crate) fn entries(piece: u16, run: u64, bytes: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
+pub(crate) fn entries(piece: u16, run: u64, bytes: &[u8]) -> Vec<Entry> {
     let parts = bytes.chunks(PIECE_BYTES - 2);
     let count = u16::try_from(parts.len()).unwrap_or(u16::MAX);
     let entry = |(part, number): (&[u8], u16)| {
@@ -211,9 +208,8 @@ type Filed = (u64, u16);
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OpenRun {
     pub(crate) number: u64,
-    /// Each in order.
-    sorted: Vec<Vec<Filed>>,
-    fresh: Vec<Filed>,
+    /// What will stand in each piece, as it came: so with rising positions. Empty before the first event.
+    pieces: Vec<Vec<Filed>>,
 }
 
 impl OpenRun {
@@ -222,33 +218,24 @@ impl OpenRun {
         Self { number: event / RUN_EVENTS, ..Self::default() }
     }
 
-    /// Takes in an event; answers the entries of the run when that fills it.
-    pub(crate) fn add(&mut self, number: u64, event: &PackedEvent) -> Vec<(Vec<u8>, Vec<u8>)> {
+    /// Takes in the terms of an event; answers the entries of the run when that fills it.
+    pub(crate) fn add(&mut self, number: u64, terms: impl IntoIterator<Item = u64>) -> Vec<Entry> {
         let position = u16::try_from(number % RUN_EVENTS).unwrap_or(u16::MAX);
-        self.fresh.extend(event.terms.iter().map(|term| (*term, position)));
-        if FRESH_MAX <= self.fresh.len() {
-            self.sort();
+        self.pieces.resize_with(usize::from(PIECES), Vec::new);
+        for term in terms {
+            if let Some(piece) = self.pieces.get_mut(usize::from(piece_of(term))) {
+                piece.push((term, position));
+            }
         }
         if (number + 1).is_multiple_of(RUN_EVENTS) { self.close() } else { Vec::new() }
     }
 
-    fn sort(&mut self) {
-        let mut fresh = std::mem::take(&mut self.fresh);
-        fresh.sort_unstable();
-        self.sorted.push(fresh);
-    }
-
-    fn close(&mut self) -> Vec<(Vec<u8>, Vec<u8>)> {
-        self.sort();
-        let full = std::mem::take(self);
-        self.number = full.number + 1;
-        // Parts that are in order already are merged, not sorted anew.
-        let mut all = full.sorted.concat();
-        all.sort();
-        all.dedup();
+    fn close(&mut self) -> Vec<Entry> {
         let mut found = Vec::new();
         let mut positions = Vec::new();
-        for filed in all.chunk_by(|one, next| piece_of(one.0) == piece_of(next.0)) {
+        for (filed, piece) in self.pieces.iter_mut().zip(0..PIECES) {
+            filed.sort_unstable();
+            filed.dedup();
             let mut bytes = Vec::new();
             for of_term in filed.chunk_by(|one, next| one.0 == next.0) {
                 positions.clear();
@@ -258,9 +245,10 @@ impl OpenRun {
                     .iter()
                     .for_each(|(term, _)| push_term(&mut bytes, *term, &positions));
             }
-            let piece = filed.first().map_or(0, |(term, _)| piece_of(*term));
-            found.extend(entries(piece, full.number, &bytes));
+            found.extend(entries(piece, self.number, &bytes));
+            filed.clear();
         }
+        self.number += 1;
         found
     }
 
@@ -269,16 +257,11 @@ impl OpenRun {
         let mut bits = Bits::all();
         for clause in clauses {
             let mut either = Bits::none();
-            for list in &self.sorted {
-                for term in clause {
-                    let from = list.partition_point(|(filed, _)| filed < term);
-                    let rest = list.get(from..).unwrap_or_default();
-                    let of_term = rest.iter().take_while(|(filed, _)| filed == term);
-                    of_term.for_each(|(_, position)| either.set(*position));
-                }
+            for term in clause {
+                let piece = self.pieces.get(usize::from(piece_of(*term)));
+                let of_term = piece.into_iter().flatten().filter(|(filed, _)| filed == term);
+                of_term.for_each(|(_, position)| either.set(*position));
             }
-            let fresh = self.fresh.iter().filter(|(filed, _)| clause.contains(filed));
-            fresh.for_each(|(_, position)| either.set(*position));
             bits.and(&either);
         }
         bits

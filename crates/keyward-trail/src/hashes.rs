@@ -184,7 +184,8 @@ mod tests {
     use super::*;
     use crate::{
         merkle::leaf_hash,
-        note::{KeyKind, Signer, VerifierKey},
+        note::{KeyKind, VerifierKey},
+        toy::{Toy, verifier},
     };
 
     fn leaf(number: u64) -> Hash {
@@ -193,25 +194,6 @@ mod tests {
 
     fn log(size: u64) -> Vec<Hash> {
         (0..size).map(leaf).collect()
-    }
-
-    /// A signature that says which message it is of, and is worth nothing.
-    struct Toy;
-
-    impl Signer for Toy {
-        fn public(&self) -> [u8; 32] {
-            [7; 32]
-        }
-
-        fn sign(&self, message: &[u8]) -> [u8; 64] {
-            let mut bytes = [0; 64];
-            bytes[..32].copy_from_slice(&leaf_hash(message));
-            bytes
-        }
-    }
-
-    fn verifier(_: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
-        *signature == Toy.sign(message)
     }
 
     fn hashes(leaves: Vec<Hash>) -> EventHashes {

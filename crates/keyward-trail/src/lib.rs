@@ -32,6 +32,8 @@ pub mod proof;
 pub mod query;
 mod record;
 pub mod segment;
+#[cfg(test)]
+mod toy;
 mod trace;
 pub mod witness;
 

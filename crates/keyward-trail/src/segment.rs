@@ -168,26 +168,11 @@ impl fmt::Display for SignedFooter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{checkpoint::SignedCheckpoint, merkle::leaf_hash};
-
-    /// A signature that says which message it is of, and is worth nothing.
-    struct Toy;
-
-    impl Signer for Toy {
-        fn public(&self) -> [u8; 32] {
-            [7; 32]
-        }
-
-        fn sign(&self, message: &[u8]) -> [u8; 64] {
-            let mut bytes = [0; 64];
-            bytes[..32].copy_from_slice(&leaf_hash(message));
-            bytes
-        }
-    }
-
-    fn verifier(_: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
-        *signature == Toy.sign(message)
-    }
+    use crate::{
+        checkpoint::SignedCheckpoint,
+        merkle::leaf_hash,
+        toy::{Toy, verifier},
+    };
 
     fn footer(segment: u32) -> Footer {
         let at = u64::from(segment);

@@ -624,6 +624,9 @@ pub(crate) struct Verify {
     /// The directory of a stopped store
     #[arg(long)]
     pub(crate) data: Option<PathBuf>,
+    /// Only the journal: every event, the log's tree and its checkpoints, and nothing that is derived from it
+    #[arg(long, conflicts_with = "export")]
+    pub(crate) journal: bool,
     /// A file that `events export` wrote; nothing but the log's public key is needed
     #[arg(long, value_name = "FILE", requires = "key")]
     pub(crate) export: Option<PathBuf>,

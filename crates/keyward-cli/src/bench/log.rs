@@ -12,7 +12,9 @@ use crate::{
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use keyward_server::{Brought, Config, StartError};
-use keyward_store::{Commit, Durability, EventQuery, Silent, Statistics, Store, Ticket};
+use keyward_store::{
+    Commit, Durability, EventQuery, Extent, Silent, Statistics, Store, Ticket, directory_bytes,
+};
 use keyward_trail::query::{Query, filed_as, terms_of};
 use keyward_types::{Event, EventSummary, Outcome, Timestamp};
 use serde_json::{Value, json};
@@ -285,7 +287,7 @@ fn whole_log(data: &Path, events: u64, say: &mut dyn FnMut(Line)) -> Result<(), 
     say(Line::new("an event's record", ratio(first, 1_000), "bytes"));
     say(Line::new(
         "journal, as written",
-        ratio(bytes(&data.join("journal")), events),
+        ratio(directory_bytes(&data.join("journal")), events),
         "bytes/event",
     ));
     say(Line::new("memory while it was filled", resident("VmHWM")?, "MiB"));
@@ -297,11 +299,15 @@ fn whole_log(data: &Path, events: u64, say: &mut dyn FnMut(Line)) -> Result<(), 
         per_second(events, started),
         "events/s",
     ));
-    say(Line::new("journal, sealed", ratio(bytes(&data.join("journal")), events), "bytes/event"));
+    say(Line::new(
+        "journal, sealed",
+        ratio(directory_bytes(&data.join("journal")), events),
+        "bytes/event",
+    ));
     drop(opened);
     say(Line::new(
         "sled: blocks, index, tree",
-        ratio(bytes(&data.join("sled")), events),
+        ratio(directory_bytes(&data.join("sled")), events),
         "bytes/event",
     ));
 
@@ -312,11 +318,16 @@ fn whole_log(data: &Path, events: u64, say: &mut dyn FnMut(Line)) -> Result<(), 
     say(Line::new("memory after lookups", resident("VmRSS")?, "MiB"));
     drop(opened);
 
-    let started = now();
-    let verified = keyward_server::verify(&config, &Silent, &Brought::default());
-    let verified = verified.map_err(|error| failed(&error))?;
-    let rate = per_second(verified.store.events, started);
-    say(Line::new("verifying the store, with sled", rate, "events/s"));
+    let extents = [
+        (Extent::Journal, "verifying the journal, its tree and checkpoints"),
+        (Extent::Store, "the same, and sled and the vault with it"),
+    ];
+    for (extent, what) in extents {
+        let started = now();
+        let verified = keyward_server::verify(&config, extent, &Silent, &Brought::default());
+        let verified = verified.map_err(|error| failed(&error))?;
+        say(Line::new(what, per_second(verified.store.events, started), "events/s"));
+    }
     Ok(())
 }
 
@@ -414,17 +425,6 @@ fn say_times(say: &mut dyn FnMut(Line), field: &str, mut times: Vec<f64>) {
     let at = |place: usize| times.get(place).copied().unwrap_or_default();
     say(Line::new(format!("lookup of {ASKED} by {field}, median"), at(times.len() / 2), "ms"));
     say(Line::new(format!("lookup of {ASKED} by {field}, slowest"), at(times.len() - 1), "ms"));
-}
-
-/// Bytes of all files in a folder and below.
-fn bytes(folder: &Path) -> u64 {
-    let Ok(entries) = fs::read_dir(folder) else { return 0 };
-    let of = |entry: fs::DirEntry| match entry.metadata() {
-        Ok(found) if found.is_dir() => bytes(&entry.path()),
-        Ok(found) => found.len(),
-        Err(_) => 0,
-    };
-    entries.flatten().map(of).sum()
 }
 
 /// Memory of this process, by the kernel's name for it, in MiB.

@@ -9,7 +9,7 @@ use crate::{
 };
 use keyward_engine::log::log_verifier;
 use keyward_server::{Brought, StartError, VerifiedLog};
-use keyward_store::{SledState, StoreError, Verified};
+use keyward_store::{Extent, SledState, StoreError, Verified};
 use keyward_trail::{
     checkpoint::{SignedCheckpoint, Trust},
     hashes::EventHashes,
@@ -74,9 +74,10 @@ fn verify(common: &Common, options: &Verify) -> Result<Exit, CliError> {
         witnesses,
         quorum,
     };
+    let extent = if options.journal { Extent::Journal } else { Extent::Store };
     let progress = offline::Bar::new();
-    let verified =
-        keyward_server::verify(&offline::config(data, &options.root), &progress, &brought);
+    let config = offline::config(data, &options.root);
+    let verified = keyward_server::verify(&config, extent, &progress, &brought);
     progress.done();
     match verified {
         Ok(verified) => {
@@ -265,9 +266,10 @@ fn report(format: Format, verified: &VerifiedLog) {
     let Verified { segments, frames, commits, events, records, journal_bytes, torn_bytes, .. } =
         *store;
     let behind = match store.sled {
-        SledState::Equal => 0,
+        SledState::Equal | SledState::NotCompared => 0,
         SledState::Behind { commits } => commits,
     };
+    let is_whole = store.sled != SledState::NotCompared;
     match format {
         Format::Json => output::json(&json!({
             "Intact": true,
@@ -275,7 +277,8 @@ fn report(format: Format, verified: &VerifiedLog) {
             "Frames": frames,
             "Commits": commits,
             "Events": events,
-            "Records": records,
+            "Compared": if is_whole { "Store" } else { "Journal" },
+            "Records": is_whole.then_some(records),
             "JournalBytes": journal_bytes,
             "UnacknowledgedBytes": torn_bytes,
             "CommitsToReplay": behind,
@@ -283,8 +286,9 @@ fn report(format: Format, verified: &VerifiedLog) {
             "Checkpoints": checkpoints,
         })),
         Format::Text => {
+            let records = if is_whole { format!(" and {records} records") } else { String::new() };
             output::line(&format!(
-                "intact: {events} events and {records} records in {commits} commits, {segments} segments; {checkpoints} checkpoints hold"
+                "intact: {events} events{records} in {commits} commits, {segments} segments; {checkpoints} checkpoints hold"
             ));
             if 0 < torn_bytes || 0 < behind {
                 output::note(&format!(

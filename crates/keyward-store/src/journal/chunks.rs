@@ -151,8 +151,9 @@ pub(crate) fn read(
     each: &mut dyn FnMut(u64, &mut Cursor<'_>) -> Result<(), StoreError>,
 ) -> Result<u64, StoreError> {
     let mut at = offset;
+    let mut items = Zeroizing::new(Vec::new());
     for chunk in 0..u32::MAX {
-        let (items, is_last, next) = read_one(file, path, at, owner, chunk)?;
+        let (is_last, next) = read_one(file, path, at, owner, chunk, &mut items)?;
         each(at, &mut Cursor(&items))?;
         at = next;
         if is_last {
@@ -162,14 +163,15 @@ pub(crate) fn read(
     Err(StoreError::corrupt(path, at, "there are too many chunks"))
 }
 
-/// One chunk: its items, whether it is the last, and where it ends.
+/// Reads the items of one chunk into a buffer; answers whether it is the last, and where it ends.
 pub(crate) fn read_one(
     file: &File,
     path: &Path,
     at: u64,
     owner: Owner<'_>,
     chunk: u32,
-) -> Result<(Zeroizing<Vec<u8>>, bool, u64), StoreError> {
+    items: &mut Zeroizing<Vec<u8>>,
+) -> Result<(bool, u64), StoreError> {
     let damaged = |what: &str| StoreError::corrupt(path, at, what);
     let mut head = [0; CHUNK_HEAD];
     file.read_exact_at(&mut head, at).map_err(|_| damaged("a chunk is missing"))?;
@@ -183,14 +185,17 @@ pub(crate) fn read_one(
         .map_err(|_| damaged("a chunk is cut short"))?;
     let is_last = last == 1;
     let opened = owner.vaulting.open(owner.kind, &owner.place(chunk, is_last), &sealed);
-    let items = opened.map(Zeroizing::new).and_then(|plain| inflate(&plain));
-    let items = items.ok_or_else(|| damaged("a chunk is not authentic for its place"))?;
-    Ok((items, is_last, at + (CHUNK_HEAD + length) as u64))
+    opened
+        .map(Zeroizing::new)
+        .and_then(|plain| inflate(&plain, items))
+        .ok_or_else(|| damaged("a chunk is not authentic for its place"))?;
+    Ok((is_last, at + (CHUNK_HEAD + length) as u64))
 }
 
-fn inflate(plain: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+fn inflate(plain: &[u8], items: &mut Vec<u8>) -> Option<()> {
     let mut cursor = Cursor(plain);
     let length = usize::try_from(cursor.u32()?).ok()?;
-    let items = zstd::bulk::decompress(cursor.0, length).ok().map(Zeroizing::new)?;
-    (items.len() == length).then_some(items)
+    items.resize(length, 0);
+    let written = zstd::bulk::decompress_to_buffer(cursor.0, items.as_mut_slice()).ok()?;
+    (written == length).then_some(())
 }

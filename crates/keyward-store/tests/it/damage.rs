@@ -159,6 +159,8 @@ fn a_damaged_journal_is_refused_and_named() {
             matches!(verified, Err(StoreError::Corrupt { .. } | StoreError::Lost(_))),
             "{round}: {verified:?}"
         );
+        let alone = verify_journal(&options(home.path()));
+        assert_eq!(format!("{alone:?}"), format!("{verified:?}"), "{round}");
         std::fs::write(&path, &whole).unwrap();
     }
     let verified = Store::verify(&options(home.path()), |_| Ok(sealer()), &Silent).unwrap();
@@ -227,6 +229,8 @@ fn swapped_and_old_values_are_noticed() {
         tamper(change);
         let verified = Store::verify(&options(home.path()), |_| Ok(sealer()), &Silent);
         assert!(matches!(verified, Err(StoreError::Corrupt { .. })), "{verified:?}");
+        let alone = verify_journal(&options(home.path())).unwrap();
+        assert_eq!((alone.events, alone.sled), (600, SledState::NotCompared), "the log is whole");
         let opened = try_open(options(home.path())).unwrap();
         assert!(matches!(opened.report[..], [Finding::Rebuilt { .. }]), "{:?}", opened.report);
         assert!(dump(&opened.store).unwrap() == expected);

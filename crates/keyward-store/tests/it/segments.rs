@@ -255,6 +255,8 @@ fn tampering_with_what_is_sealed_is_named() {
         let found = Store::verify(&options(state.path()), |_| Ok(sealer()), &Silent).err();
         let is_named = matches!(&found, Some(StoreError::Corrupt { place: at, .. }) if at == place);
         assert!(is_named, "{what}: {found:?}");
+        let alone = verify_journal(&options(state.path())).err();
+        assert_eq!(format!("{alone:?}"), format!("{found:?}"), "{what}");
         // Sled cannot be built from it either.
         std::fs::remove_dir_all(state.path().join("sled")).unwrap();
         assert!(try_open(options(state.path())).is_err(), "{what}");
