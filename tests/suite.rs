@@ -43,6 +43,8 @@ mod suite {
     mod ask;
     // The log put to the policies again: replayed, looked through for what is unused, and covered by less.
     mod usage;
+    // What policies in observe refuse, let through and marked.
+    mod observe_mode;
     // The invariants P1 to P8.
     mod invariants;
     // Real clients against the real binary, and the README run as written.

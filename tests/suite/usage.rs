@@ -72,7 +72,7 @@ fn foretold(report: &Value) -> BTreeMap<(String, String, String), u64> {
     changes
 }
 
-fn told(service: &TestService, login: &Login, operation: &str, body: &Value) -> Value {
+pub(super) fn told(service: &TestService, login: &Login, operation: &str, body: &Value) -> Value {
     match keyward(service, login, operation, body) {
         Answer::Success(told) => told,
         refused => panic!("{operation} {body}: {refused:?}"),
@@ -160,6 +160,8 @@ fn what_is_proposed_keeps_what_was_used_and_opens_nothing() {
             let asked = traffic(&mut luck, &scene, 40);
             let wanted = json!({"As": kind, "MinEvents": 2 + luck.below(4)});
             let report = told(&scene.service, &scene.root, "GeneratePolicies", &wanted);
+            // What nobody recorded: documents only narrow, so that it holds for any request.
+            let fresh = traffic(&mut luck, &scene, 30);
             let why = || format!("{kind} seed {:#x}\n{}\n{report:#}", seed, scene.told);
             assert_eq!(report["Replay"]["NewlyDenied"], 0, "{}", why());
             assert_eq!(report["Replay"]["NewlyAllowed"], 0, "{}", why());
@@ -178,6 +180,11 @@ fn what_is_proposed_keeps_what_was_used_and_opens_nothing() {
             }
             let changes = again(&scene, &asked);
             assert!(changes.is_empty(), "{changes:?}\n{}", why());
+            if kind != "Grants" {
+                let mut opened = again(&scene, &fresh);
+                opened.retain(|(change, _, _), _| change == "NewlyAllowed");
+                assert!(opened.is_empty(), "{opened:?}\n{}", why());
+            }
         }
     }
     assert!(0 < smaller, "nothing was ever proposed");
@@ -448,11 +455,11 @@ fn path() -> std::ffi::OsString {
     std::env::join_paths([own].into_iter().chain(std::env::split_paths(&inherited))).unwrap()
 }
 
-fn json_of(output: &Output) -> Value {
+pub(super) fn json_of(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
 }
 
-fn complaint(output: &Output) -> String {
+pub(super) fn complaint(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
@@ -566,6 +573,9 @@ fn what_cannot_be_read_or_is_not_there_is_said() {
     assert_eq!(json_of(&generated)["Proposals"], json!([]));
 
     let policy = file("policy.json", br#"{"Version": "2012-10-17", "Statement": []}"#);
+    let whole = json!({"Effect": "Allow", "Principal": {"AWS": format!("arn:aws:iam::{ACCOUNT}:root")}, "Action": "kms:*", "Resource": "*"});
+    let whole = json!({"Version": "2012-10-17", "Statement": [whole]}).to_string();
+    let other_policy = file("other-policy.json", whole.as_bytes());
     let broken = file("broken.json", b"{\"Records\": [");
     let other = file("other.json", b"[]");
     let gzip = file("bad.json.gz", &[0x1f, 0x8b, 0, 1, 2]);
@@ -584,7 +594,23 @@ fn what_cannot_be_read_or_is_not_there_is_said() {
             "MalformedPolicyDocument",
         ),
         (&["policy", "replay", "--with", &format!("grant:alias/data={policy}")], 2, "does not fit"),
+        // One key by two names: neither document is the one that is meant.
+        (
+            &[
+                "policy",
+                "replay",
+                "--with",
+                &format!("key:alias/data={other_policy}"),
+                "--with",
+                &format!("key:1234abcd-12ab-34cd-56ef-1234567890ab={other_policy}"),
+            ],
+            1,
+            "Supposed twice",
+        ),
         (&["policy", "replay", "--since", "yesterday"], 1, "yesterday"),
+        (&["policy", "unused", "--events", &empty, "--since", "1d"], 2, "--since"),
+        (&["policy", "generate", "--data", "/nowhere"], 8, "/nowhere"),
+        (&["policy", "replay", "--fail-on", "never"], 2, "never"),
         (&["policy", "generate", "--principal", "user/none"], 3, "user/none"),
         (&["policy", "generate", "--key", "alias/none"], 3, "alias/none"),
         (&["policy", "unused", "--events", "/nowhere"], 2, "/nowhere"),

@@ -25,6 +25,7 @@ use keyward_types::{
 use std::{collections::BTreeMap, sync::Arc};
 
 /// What one target's decision needs beside the target.
+#[derive(Clone, Copy)]
 pub(crate) struct Asking<'a> {
     pub(crate) engine: &'a Engine,
     pub(crate) caller: &'a Caller,
@@ -37,6 +38,8 @@ pub(crate) struct Asking<'a> {
     pub(crate) vouched: &'a [(KeyName, GrantId)],
     /// Grants to suppose in the place of the key's own; live requests suppose none.
     pub(crate) supposed: Option<&'a [Arc<GrantRecord>]>,
+    /// Whether observe mode can let a refusal through; it never does where somebody only asks.
+    pub(crate) observable: bool,
 }
 
 /// A decision as the caller may know it, and the refusal that it makes.
@@ -55,9 +58,14 @@ impl Asking<'_> {
         rested_on: &mut Vec<Name>,
         decisions: &mut Vec<Decision>,
     ) -> Result<(), KmsError> {
-        let Some(Ruling { decision, refusal }) = self.rule(action, found, facts, rested_on)? else {
+        let Some(Ruling { mut decision, refusal }) = self.rule(action, found, facts, rested_on)?
+        else {
             return Ok(());
         };
+        if refusal.is_some() {
+            decision.observed = self.observed(action, found, facts, &decision, rested_on)?;
+        }
+        let refusal = refusal.filter(|_| decision.observed.is_empty());
         decisions.push(decision);
         refusal.map_or(Ok(()), Err)
     }

@@ -7,6 +7,7 @@
 use crate::{
     Engine, aws_managed,
     identity::{Identity, managed_policy_name},
+    observe::Opened,
 };
 use keyward_policy::{Facts, Question, Resource};
 use keyward_types::{
@@ -163,6 +164,26 @@ impl Layers {
         self.identity.boundary = boundary.or(self.identity.boundary);
         self.scps = scps.unwrap_or(self.scps);
         self
+    }
+
+    /// The same layers with documents that allow everything in the place of those in observe.
+    pub(crate) fn opened(&self, opened: &Opened) -> Self {
+        let mut layers = self.clone();
+        opened.identity(&mut layers.identity.documents);
+        layers.identity.boundary.iter_mut().for_each(|one| opened.narrowing(one));
+        if opened.is_all() {
+            let documents = layers.scps.iter_mut().flatten().chain(&mut layers.endpoint);
+            documents.for_each(|one| opened.narrowing(one));
+            // Resource control policies only deny.
+            layers.organization = None;
+        }
+        layers
+    }
+
+    /// Whether a managed policy is attached to the caller, or its boundary.
+    pub(crate) fn has_policy(&self, arn: &str) -> bool {
+        let Identity { documents, boundary, .. } = &self.identity;
+        documents.iter().chain(boundary).any(|one| one.source == arn)
     }
 
     /// Resource control policies over what an account owns.

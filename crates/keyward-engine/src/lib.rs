@@ -25,6 +25,7 @@ pub mod log;
 mod managed_key;
 mod material;
 mod mfa;
+mod observe;
 pub mod operation;
 pub mod ops;
 mod own_event;

@@ -147,6 +147,8 @@ pub enum Subject<'i> {
     OwnFederated(&'i str),
     /// What is to be frozen or thawed, allowed by identity policies.
     Freezable(crate::freeze::Named<'i>),
+    /// What is to be put in observe, or enforced again, allowed by identity policies.
+    Observable(crate::observe::Observable<'i>),
     /// A resource that is no key, allowed by identity policies.
     Other(String),
     /// `*`, allowed by identity policies.

@@ -22,7 +22,7 @@ use crate::{
     Engine,
     authorize::{Asking, target_facts},
     call::{Call, Proposed},
-    fitness,
+    fitness, observe,
     operation::{AnyOperation, Operation, Plane, Row, Service, Spec, Target},
     quotas,
     resolve::{Found, FoundKey, resolve},
@@ -66,6 +66,8 @@ pub enum Lane {
 pub struct Reply {
     /// JSON; empty for operations that answer with nothing.
     pub body: Zeroizing<Vec<u8>>,
+    /// Whether policies refused, and observe mode let the request through.
+    pub would_deny: bool,
 }
 
 /// An attempt after the state check: refused already, or ready to run.
@@ -290,6 +292,7 @@ impl Prepared {
                 child: child.as_ref(),
                 vouched,
                 supposed: None,
+                observable: observe::is_observable(&O::SPEC),
             };
             asking.authorize(
                 &action,
@@ -350,6 +353,7 @@ impl Prepared {
         InFlight {
             summary: None,
             deleted: Vec::new(),
+            moves_observe: false,
             reply: None,
             told: Told::default(),
             ticket: Some(ticket),
@@ -393,12 +397,13 @@ impl Prepared {
         trace.additional = additional;
         trace.decisions.extend(decisions);
         resources.iter().for_each(|arn| trace.resource(arn));
+        let would_deny = trace.note_observed();
         let (reply, changes) = match outcome {
             Ok(_) if dry_run => (Err(wording::dry_run()), Vec::new()),
             Ok(ran) => {
                 trace.response_elements = ran.response_elements;
                 (
-                    Ok(Reply { body: ran.body }),
+                    Ok(Reply { body: ran.body, would_deny }),
                     touched(spec, &caller, &keys, now, event_id, changes),
                 )
             }
@@ -415,6 +420,7 @@ impl Prepared {
         // Copies for other accounts stand behind it, and are no attempts of their own.
         let summary = events.first().map(|event| event.summary.clone());
         let deleted = deleted_keys(&changes, &keys);
+        let moves_observe = observe::is_moved_by(&changes);
         let ticket = engine.world.store.commit(Commit { snapshot, rested_on, changes, events });
         InFlight {
             engine,
@@ -427,6 +433,7 @@ impl Prepared {
             ticket: Some(ticket),
             summary,
             deleted,
+            moves_observe,
             reply: Some(reply),
         }
     }
@@ -447,6 +454,8 @@ pub struct InFlight {
     /// What the attempt's own event says; `None` where the ticket is for what had to come first.
     summary: Option<EventSummary>,
     deleted: Vec<Arc<KeyRecord>>,
+    /// Whether it changes what is in observe.
+    moves_observe: bool,
     reply: Option<Result<Reply, KmsError>>,
 }
 
@@ -482,6 +491,9 @@ impl InFlight {
             (Ok(()), Some(summary)) => {
                 self.observe(summary);
                 self.deleted.iter().for_each(|key| self.engine.forget(key));
+                if self.moves_observe {
+                    self.engine.look_at_observed();
+                }
                 self.reply.take()
             }
             (Ok(()), None) | (Err(StoreError::Stale(_)), _) => {

@@ -135,6 +135,7 @@ pub(crate) fn resolve(
             Ok(Found::other(crate::session::federated_arn(&caller.account, name)))
         }
         Subject::Freezable(named) => named.resolve(engine, caller, lookup.rested_on),
+        Subject::Observable(named) => named.resolve(engine, caller, lookup.rested_on),
         Subject::Other(arn) => Ok(Found::other(arn.clone())),
         Subject::Account => Ok(Found::Account),
         Subject::Unchecked => Ok(Found::Unchecked),

@@ -13,6 +13,9 @@ use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
+/// The member of `additionalEventData` that says what let a refused request through.
+const OBSERVED: &str = "observed";
+
 #[derive(Default)]
 pub(crate) struct Trace {
     pub(crate) request_parameters: Map<String, Value>,
@@ -62,6 +65,17 @@ impl Trace {
         if !self.resources.iter().any(|(known, _)| known == arn) {
             self.resources.push((arn.to_owned(), account));
         }
+    }
+
+    /// Says what of the refusals observe mode let through, and whether it did any.
+    pub(crate) fn note_observed(&mut self) -> bool {
+        let ids: BTreeSet<&String> =
+            self.decisions.iter().flat_map(|decision| &decision.observed).collect();
+        if ids.is_empty() {
+            return false;
+        }
+        self.additional.insert(OBSERVED.to_owned(), serde_json::json!(ids));
+        true
     }
 
     /// Whose log the event stands in: the caller's, and of a service, which has none, the resource owner's.
@@ -116,10 +130,12 @@ impl Trace {
             decision.remedies.clear();
             decision
         };
+        let mut additional = self.additional.clone();
+        additional.remove(OBSERVED);
         Self {
             request_parameters: self.request_parameters.clone(),
             response_elements: self.response_elements.clone(),
-            additional: self.additional.clone(),
+            additional,
             resources: self
                 .resources
                 .iter()

@@ -51,12 +51,14 @@ pub struct Settings {
     /// at once; at AWS they may take minutes, and a client that forgets tokens fails there only.
     pub grant_delay_millis: i64,
     pub quotas: Quotas,
+    /// Whether the whole service is in observe: what policies refuse of the use of keys is let through.
+    pub observe: bool,
 }
 
 impl Settings {
     /// Everything optional is off.
     pub fn new(account: AccountId, region: Region) -> Self {
-        Self { account, region, grant_delay_millis: 0, quotas: Quotas::default() }
+        Self { account, region, grant_delay_millis: 0, quotas: Quotas::default(), observe: false }
     }
 }
 
@@ -79,11 +81,13 @@ pub struct Engine {
     /// `None` where no guardrails are configured.
     pub(crate) guardrails: Mutex<Option<GuardrailStatus>>,
     pub(crate) alerts: Alerts,
+    /// Up to when anything is in observe by a record, in milliseconds since 1970.
+    pub(crate) observed_until: AtomicI64,
 }
 
 impl Engine {
     pub fn new(world: World) -> Arc<Self> {
-        Arc::new(Self {
+        let engine = Arc::new(Self {
             world,
             materials: Cache::new(MATERIALS_CACHED),
             mfa_failures: Mutex::default(),
@@ -93,7 +97,10 @@ impl Engine {
             witnessing: Mutex::default(),
             guardrails: Mutex::new(None),
             alerts: Alerts::default(),
-        })
+            observed_until: AtomicI64::new(i64::MIN),
+        });
+        engine.look_at_observed();
+        engine
     }
 
     /// Names of every operation, for closed label sets.

@@ -426,6 +426,7 @@ fn outcome(question: &Question<'_>, hearing: &Hearing<'_>) -> Decision {
         resource: question.resource.arn().to_owned(),
         layers,
         remedies: Vec::new(),
+        observed: Vec::new(),
     }
 }
 
@@ -456,5 +457,6 @@ pub(crate) fn failed(question: &Question<'_>) -> Decision {
         resource: question.resource.arn().to_owned(),
         layers: Vec::new(),
         remedies: Vec::new(),
+        observed: Vec::new(),
     }
 }

@@ -23,11 +23,22 @@ pub(crate) const XML: &str = "text/xml";
 pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
 
 const REQUEST_ID: header::HeaderName = header::HeaderName::from_static("x-amzn-requestid");
+/// `on` while anything is in observe mode, `would-deny` on what it let through.
+pub(crate) const OBSERVE: header::HeaderName = header::HeaderName::from_static("x-keyward-observe");
 const ERROR_TYPE: header::HeaderName = header::HeaderName::from_static("x-amzn-errortype");
 
 /// 200 with an operation's answer, or with nothing.
 pub(crate) fn aws_json(reply: Reply, request_id: Uuid) -> HttpResponse {
-    begin(StatusCode::OK, AWS_JSON, request_id).body(wiping(reply.body))
+    let mut response = begin(StatusCode::OK, AWS_JSON, request_id);
+    mark(&mut response, reply.would_deny);
+    response.body(wiping(reply.body))
+}
+
+/// Says that policies refused what observe mode let through.
+fn mark(response: &mut HttpResponseBuilder, would_deny: bool) {
+    if would_deny {
+        response.insert_header((OBSERVE, header::HeaderValue::from_static("would-deny")));
+    }
 }
 
 /// 400 for the client's fault and 500 for the server's, and nothing else.
@@ -53,10 +64,14 @@ fn aws_json_error_body(error: &KmsError) -> String {
 /// 201 for what was created, 204 when there is nothing to say, else 200.
 pub(crate) fn rest(reply: Reply, creates: bool, request_id: Uuid) -> HttpResponse {
     if reply.body.is_empty() {
-        return common(StatusCode::NO_CONTENT, request_id).finish();
+        let mut response = common(StatusCode::NO_CONTENT, request_id);
+        mark(&mut response, reply.would_deny);
+        return response.finish();
     }
     let status = if creates { StatusCode::CREATED } else { StatusCode::OK };
-    begin(status, JSON, request_id).body(wiping(reply.body))
+    let mut response = begin(status, JSON, request_id);
+    mark(&mut response, reply.would_deny);
+    response.body(wiping(reply.body))
 }
 
 /// HTTP's own status, and `{"error": {"code", "message", "requestId"}}`.

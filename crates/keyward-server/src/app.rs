@@ -36,10 +36,17 @@ pub fn create_app(
 > {
     App::new().app_data(doors).configure(configure).wrap_fn(|request, service| {
         let counted = Counted::of(&request);
+        let doors = request.app_data::<Data<Doors>>().cloned();
         let answer = service.call(request);
         async move {
             let mut answer = answer.await?;
             counted.answered(&answer);
+            if doors.is_some_and(|doors| doors.engine.is_observing())
+                && !answer.headers().contains_key(answer::OBSERVE)
+            {
+                let on = header::HeaderValue::from_static("on");
+                answer.headers_mut().insert(answer::OBSERVE, on);
+            }
             // `Content-Length` as AWS writes it: a client that reads HTTP by itself may know no other spelling.
             // A name of an S3 object's metadata is the client's own text, and stays as it is.
             let plain = answer.headers().contains_key(files::SIGNATURE_HEADER);

@@ -69,6 +69,9 @@ pub struct Config {
     /// A folder of guardrails: Cedar policies of the operator that forbid (`policies/README.md`). It is read again
     /// when its files change, and on SIGHUP.
     pub guardrails: Option<PathBuf>,
+    /// Whether the whole service starts in observe mode: what policies refuse of the use of keys is let through,
+    /// marked and counted. Freezes and guardrails hold all the same (`policies/least-privilege.md`).
+    pub observe: bool,
     /// The log as CloudTrail's files, written while the service runs. Nowhere, unless it is said here.
     pub cloudtrail_files: Option<CloudTrailFiles>,
     pub crypto: CryptoChoice,
@@ -243,6 +246,7 @@ impl Config {
             root_credentials: None,
             seed: None,
             guardrails: None,
+            observe: false,
             cloudtrail_files: None,
             crypto: CryptoChoice::Default,
             trusted_front: TrustedFront::default(),

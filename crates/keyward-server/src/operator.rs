@@ -38,6 +38,11 @@ pub(crate) async fn ready(request: HttpRequest, doors: Data<Doors>) -> HttpRespo
     }
     if !text.is_empty() {
         text.push_str(&guardrails(&doors));
+        if doors.engine.is_observing() {
+            text.push_str(
+                "[!]observe some policies are in observe mode: what they refuse is let through\n",
+            );
+        }
     }
     text.push_str(if is_ready { "ok\n" } else { "not ready\n" });
     answer::begin(status, answer::TEXT, doors.engine.fresh_id()).body(text)
@@ -92,6 +97,7 @@ fn refresh(doors: &Doors) {
         size_bytes: doors.volume.size_bytes(),
         free_bytes: doors.volume.free_bytes(),
     });
+    doors.engine.look_at_observed();
     metrics.top(doors.engine.now().seconds());
     doors.census.take(&doors.engine);
     if doors.detects {

@@ -85,6 +85,8 @@ pub enum StartError {
     Guardrails(#[from] GuardrailsRefused),
     #[error("the event that guardrails are in force could not be written: {0}")]
     GuardrailEvent(String),
+    #[error("the event that the service is in observe could not be written: {0}")]
+    ObserveEvent(String),
     #[error("{place}: {cause}")]
     Io { place: String, cause: io::Error },
     #[error("the root certificates for external key store proxies: {0}")]
@@ -193,6 +195,7 @@ pub fn open(config: &Config, progress: &dyn Progress) -> Result<Opened, StartErr
         settings: Settings {
             grant_delay_millis: i64::from(config.grant_delay_seconds) * 1_000,
             quotas: config.quotas.quotas(),
+            observe: config.observe,
             ..Settings::new(config.account_id()?, config.region_name()?)
         },
     });
@@ -207,6 +210,7 @@ pub fn open(config: &Config, progress: &dyn Progress) -> Result<Opened, StartErr
             .map_err(|error| StartError::GuardrailEvent(error.to_string()))
     });
     let guardrails = guardrails.transpose()?;
+    engine.tell_observed().map_err(|error| StartError::ObserveEvent(error.to_string()))?;
     Ok(Opened { engine, report: store.report, seeded, guardrails, directory, sealer, home })
 }
 

@@ -14,7 +14,7 @@ use keyward_types::{
     AccessKeyRecord, AccountId, AliasName, AliasRecord, EndpointRecord, FreezeRecord, FreezeTarget,
     GrantId, GrantRecord, GroupRecord, KeyId, KeyInStore, KeyName, KeyRecord, KeyState,
     KeyStoreRecord, LastUsage, ManagedPolicyRecord, MaterialId, MaterialRecord, MfaDeviceRecord,
-    OrganizationRecord, Region, RoleRecord, UserRecord, key::DekRecord,
+    ObserveRecord, OrganizationRecord, Region, RoleRecord, UserRecord, key::DekRecord,
 };
 use quick_cache::sync::GuardResult;
 use std::{collections::BTreeMap, ops::Bound, sync::Arc, sync::atomic::Ordering};
@@ -355,6 +355,16 @@ impl Store {
     /// Every freeze of an account: grants, keys, roles, users, each by name.
     pub fn freezes(&self, account: &AccountId) -> Read<Vec<Arc<FreezeRecord>>> {
         self.shared.walk(tree::freezes_prefix(account), None, listed!(Freeze)).collect()
+    }
+
+    /// What of an account is in observe. Every refusal asks, so that absence is cached too.
+    pub fn observe(&self, account: &AccountId) -> Read<Option<Arc<ObserveRecord>>> {
+        one!(self.shared, tree::observe(account), Observe)
+    }
+
+    /// What is in observe, of every account.
+    pub fn observes(&self) -> Read<Vec<Arc<ObserveRecord>>> {
+        self.shared.walk(tree::observes_prefix(), None, listed!(Observe)).collect()
     }
 
     /// Every custom key store of an account and Region, by id.

@@ -125,6 +125,7 @@ impl Weighter<Vec<u8>, Held> for ByWeight {
             Held::MfaDevice(_) => 500,
             Held::KeyStore(_) => 1_000,
             Held::Freeze(r) => 400 + r.reason.len(),
+            Held::Observe(r) => 400 + 600 * r.entries.len(),
             Held::Grants(list) => 64 + 700 * list.len(),
             Held::Aliases(list) => 64 + 300 * list.len(),
         };

@@ -56,6 +56,8 @@ kinds! {
     MfaDevice = 15,
     KeyStore = 16,
     Freeze = 17,
+    /// One entry an account.
+    Observe = 18,
     // Indexes: everything in the key, nothing in the value.
     /// key, digest of the grantee, grant id
     GrantByGrantee = 20,
@@ -277,6 +279,15 @@ pub(crate) fn freeze(target: &FreezeTarget) -> Vec<u8> {
     }
 }
 
+/// What is in observe, of every account.
+pub(crate) fn observes_prefix() -> Vec<u8> {
+    KeyMaker::new(Kind::Observe).done()
+}
+
+pub(crate) fn observe(account: &AccountId) -> Vec<u8> {
+    KeyMaker::new(Kind::Observe).field(account.as_str()).done()
+}
+
 pub(crate) fn last_usage(key: &KeyName) -> Vec<u8> {
     KeyMaker::new(Kind::LastUsage).key(key).done()
 }
@@ -341,6 +352,7 @@ pub(crate) fn record(name: &Name) -> Option<Vec<u8>> {
         Name::MfaDevice(account, name) => principal(Kind::MfaDevice, account, name),
         Name::KeyStore(account, region, id) => key_store(account, region, id),
         Name::Freeze(target) => freeze(target),
+        Name::Observe(account) => observe(account),
         Name::Grants(_)
         | Name::Aliases(_)
         | Name::AccessKeys(..)

@@ -23,9 +23,9 @@ pub use alerts::{AlertSeries, TableFill};
 pub use exposition::Format;
 pub use inventory::inventory;
 pub use metrics::{
-    ALERT_TARGETS, DETECTORS, DIRECTIONS, Kind, METRICS, Metric, OTHER, OUTCOMES, RANKS, RESULTS,
-    ROTATION_TYPES, SEVERITIES, SINKS, SPEC_CLASSES, TARGETS, UNAUTHENTICATED_REASONS,
-    UNCOMMITTED_CAUSES, WATCH_TABLES, spec_class,
+    ALERT_TARGETS, DETECTORS, DIRECTIONS, Kind, METRICS, Metric, OBSERVE_SCOPES, OTHER, OUTCOMES,
+    RANKS, RESULTS, ROTATION_TYPES, SEVERITIES, SINKS, SPEC_CLASSES, TARGETS,
+    UNAUTHENTICATED_REASONS, UNCOMMITTED_CAUSES, WATCH_TABLES, spec_class,
 };
 pub use observe::{InFlight, KeyCounts, Metrics, Process, StoreCounts};
 pub use observed::{DECISIONS, Observed, SOURCES, STEPS, Verdict};

@@ -68,6 +68,10 @@ metrics! {
         "Bytes of bodies of requests and answers; streams, health and metrics apart.";
     DECISIONS          = "kms_decisions_total", Counter, ["decision", "source"],
         "Decisions on one action and one resource, by the layer that decided.";
+    LET_THROUGH        = "kms_let_through_total", Counter, ["source"],
+        "Decisions that refused and that observe mode let through, by the layer that decided.";
+    OBSERVED           = "kms_observe_targets", Gauge, ["scope"],
+        "What is in observe mode: its refusals are let through.";
     COST               = "kms_estimated_aws_cost_dollars_total", Counter, ["class"],
         "What the requests would have cost at AWS, by the list price of us-east-1.";
     TOP_KEYS           = "kms_top_key_requests", Gauge, ["rank"],
@@ -205,6 +209,9 @@ pub const fn spec_class(spec: KeySpec) -> &'static str {
         S::Sm2 => "sm2",
     }
 }
+
+/// Values of `scope`.
+pub const OBSERVE_SCOPES: [&str; 4] = ["service", "key", "principal", "policy"];
 
 /// Values of `direction`.
 pub const DIRECTIONS: [&str; 2] = ["received", "sent"];

@@ -77,6 +77,8 @@ pub struct Metrics {
     commit_seconds: Histogram,
     request_bytes: [IntCounter; 2],
     decisions: BTreeMap<[&'static str; 2], IntCounter>,
+    let_through: BTreeMap<&'static str, IntCounter>,
+    observed: IntGaugeVec,
     cost: BTreeMap<PriceClass, Counter>,
     top: TopSeries,
     last_event: Gauge,
@@ -181,6 +183,17 @@ impl Metrics {
                 metrics::DIRECTIONS.map(|direction| bytes.with_label_values(&[direction]))
             },
             decisions: products(&make.counters(&metrics::DECISIONS), DECISIONS, SOURCES),
+            let_through: {
+                let made = make.counters(&metrics::LET_THROUGH);
+                SOURCES.iter().map(|source| (*source, made.with_label_values(&[source]))).collect()
+            },
+            observed: {
+                let made = make.int_gauges(&metrics::OBSERVED);
+                metrics::OBSERVE_SCOPES
+                    .iter()
+                    .for_each(|scope| drop(made.with_label_values(&[scope])));
+                made
+            },
             cost: costs(&make.float_counters(&metrics::COST)),
             top: TopSeries::new(&make),
             last_event: make.gauge(&metrics::LAST_EVENT),
@@ -244,6 +257,9 @@ impl Metrics {
         for verdict in observed.verdicts {
             let labels = [verdict.decision, verdict.source];
             self.decisions.get(&labels).into_iter().for_each(IntCounter::inc);
+            if verdict.is_let_through {
+                self.let_through.get(verdict.source).into_iter().for_each(IntCounter::inc);
+            }
         }
         if let Some(class) = observed.price
             && let Some(cost) = self.cost.get(&class)
@@ -302,6 +318,14 @@ impl Metrics {
     pub fn uncommitted(&self, cause: &str) {
         let cause = if UNCOMMITTED_CAUSES.contains(&cause) { cause } else { OTHER };
         self.uncommitted.with_label_values(&[cause]).inc();
+    }
+
+    /// Says how much is in observe mode; a scope that is not named has nothing.
+    pub fn observed(&self, counts: &BTreeMap<&str, u64>) {
+        for scope in metrics::OBSERVE_SCOPES {
+            let count = counts.get(scope).copied().unwrap_or_default();
+            self.observed.with_label_values(&[scope]).set(whole(count));
+        }
     }
 
     /// Counts a request that panicked.

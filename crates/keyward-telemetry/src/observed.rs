@@ -61,6 +61,7 @@ pub const SOURCES: &[&str] = &[
 pub struct Verdict {
     pub(crate) decision: &'static str,
     pub(crate) source: &'static str,
+    pub(crate) is_let_through: bool,
 }
 
 impl Verdict {
@@ -72,6 +73,7 @@ impl Verdict {
                 Effect::ImplicitDeny => "implicit_deny",
             },
             source: source(decision),
+            is_let_through: !decision.observed.is_empty(),
         }
     }
 }

@@ -4,9 +4,9 @@
 
 use keyward_telemetry::{
     ALERT_TARGETS, DECISIONS, DETECTORS, DIRECTIONS, Format, KeyCounts, Kind, METRICS, Metrics,
-    OTHER, OUTCOMES, Observed, PriceClass, Process, RANKS, RESULTS, ROTATION_TYPES, SEVERITIES,
-    SINKS, SOURCES, SPEC_CLASSES, STEPS, StoreCounts, TARGETS, TableFill, UNAUTHENTICATED_REASONS,
-    UNCOMMITTED_CAUSES, Verdict, WATCH_TABLES, spec_class,
+    OBSERVE_SCOPES, OTHER, OUTCOMES, Observed, PriceClass, Process, RANKS, RESULTS, ROTATION_TYPES,
+    SEVERITIES, SINKS, SOURCES, SPEC_CLASSES, STEPS, StoreCounts, TARGETS, TableFill,
+    UNAUTHENTICATED_REASONS, UNCOMMITTED_CAUSES, Verdict, WATCH_TABLES, spec_class,
 };
 use keyward_types::{
     Decision, Effect, ErrorCode, EventSummary, KeySpec, KeyState, KeyUsage, Layer, LayerEffect,
@@ -69,6 +69,7 @@ fn decision(effect: Effect, reason: Reason, allowed_by: &[Layer]) -> Decision {
         resource: "*".to_owned(),
         layers: layers.collect(),
         remedies: vec![],
+        observed: vec![],
     }
 }
 
@@ -224,6 +225,7 @@ fn no_label_leaves_its_set() {
                 "operation" => operations.contains(&value.as_str()),
                 "decision" => DECISIONS.contains(&value.as_str()),
                 "source" => SOURCES.contains(&value.as_str()),
+                "scope" => OBSERVE_SCOPES.contains(&value.as_str()),
                 "step" => STEPS.iter().any(|(step, _)| step == value),
                 "direction" => DIRECTIONS.contains(&value.as_str()),
                 "class" => PriceClass::ALL.iter().any(|class| class.as_str() == value),
@@ -324,6 +326,27 @@ fn a_decision_counts_for_the_layer_that_made_it() {
         let labels = [("decision", decided), ("source", source)];
         assert_eq!(value(&metrics, "kms_decisions_total", &labels), 1.0, "{reason:?}");
     }
+}
+
+#[test]
+fn what_observe_mode_lets_through_counts_as_the_refusal_that_it_is() {
+    let metrics = Metrics::new(OPERATIONS);
+    let refused = |observed| Decision {
+        observed,
+        ..decision(Effect::ImplicitDeny, Reason::NotAllowed(Layer::IdentityPolicy), &[])
+    };
+    let verdicts =
+        [Verdict::of(&refused(vec!["obs-1".to_owned()])), Verdict::of(&refused(Vec::new()))];
+    let event = summary("Decrypt", Outcome::Success);
+    metrics.observe(&Observed { verdicts: &verdicts, ..Observed::of(&event) });
+    let source = ("source", "identity_policy");
+    let refusals = [("decision", "implicit_deny"), source];
+    assert_eq!(value(&metrics, "kms_decisions_total", &refusals), 2.0);
+    assert_eq!(value(&metrics, "kms_let_through_total", &[source]), 1.0);
+    metrics.observed(&BTreeMap::from([("key", 3)]));
+    metrics.observed(&BTreeMap::from([("policy", 1)]));
+    let targets = |scope| value(&metrics, "kms_observe_targets", &[("scope", scope)]);
+    assert_eq!([targets("key"), targets("policy")], [0.0, 1.0]);
 }
 
 #[test]

@@ -254,6 +254,22 @@ impl TestService {
         body: &[u8],
         login: &Login,
     ) -> (u16, String) {
+        let (status, _, body) = self.http_with_headers(method, path, headers, body, login);
+        (status, body)
+    }
+
+    /// The same, with the answer's headers.
+    ///
+    /// # Panics
+    /// When nothing answers.
+    pub fn http_with_headers(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+        login: &Login,
+    ) -> (u16, ureq::http::HeaderMap, String) {
         let address = self.address();
         let host = address.to_string();
         let (bare, query) = path.split_once('?').unwrap_or((path, ""));
@@ -276,7 +292,8 @@ impl TestService {
         }
         let request = builder.body(body.to_vec()).expect("a request");
         let mut response = self.agent.run(request).expect("the server answers");
-        (response.status().as_u16(), response.body_mut().read_to_string().expect("a body"))
+        let text = response.body_mut().read_to_string().expect("a body");
+        (response.status().as_u16(), response.headers().clone(), text)
     }
 
     /// Plays a transcript through a door.

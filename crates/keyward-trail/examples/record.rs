@@ -66,6 +66,7 @@ fn main() {
             layer(Layer::IdentityPolicy, LayerEffect::Allow, vec![matched]),
         ],
         remedies: vec![],
+        observed: vec![],
     }];
     let record = Record {
         caller: &caller,

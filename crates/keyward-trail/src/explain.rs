@@ -138,6 +138,13 @@ fn decision_text(page: &mut Page, Explained { decision, checks }: &Explained) {
         safe(&decision.because()),
         page.paint(DIM, &format!("(rule {})", decision.rule))
     ));
+    if !decision.observed.is_empty() {
+        let by = safe(&decision.observed.join(", "));
+        page.line(&format!(
+            "  {}",
+            page.paint(YELLOW, &format!("let through by observe mode: {by}"))
+        ));
+    }
     let mut layers: Vec<&LayerOutcome> = decision.layers.iter().collect();
     layers.sort_by_key(|outcome| outcome.layer);
     for check in checks {

@@ -103,7 +103,8 @@ pub fn withhold(record: &mut Value) {
 }
 
 /// Members of a decision that hold no policy text.
-const TOLD: &[&str] = &["effect", "reason", "rule", "action", "resource", "checks", "layers"];
+const TOLD: &[&str] =
+    &["effect", "reason", "rule", "action", "resource", "checks", "layers", "observed"];
 
 /// `additionalEventData`.
 pub(crate) struct Additional<'a> {
@@ -176,7 +177,8 @@ struct Shape<'a>(&'a Decision);
 
 impl Serialize for Shape<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Decision { effect, reason, rule, action, resource, layers, remedies } = self.0;
+        let Decision { effect, reason, rule, action, resource, layers, remedies, observed } =
+            self.0;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("effect", effect)?;
         map.serialize_entry("reason", reason)?;
@@ -191,6 +193,9 @@ impl Serialize for Shape<'_> {
         }
         if !remedies.is_empty() {
             map.serialize_entry("remedies", remedies)?;
+        }
+        if !observed.is_empty() {
+            map.serialize_entry("observed", observed)?;
         }
         map.end()
     }

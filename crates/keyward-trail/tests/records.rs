@@ -143,6 +143,7 @@ fn allowed(action: &str) -> Decision {
             },
         ],
         remedies: vec![],
+        observed: vec![],
     }
 }
 
@@ -201,6 +202,7 @@ fn refused() -> Decision {
             },
         ],
         remedies: vec![],
+        observed: vec![],
     }
 }
 

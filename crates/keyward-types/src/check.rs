@@ -142,6 +142,7 @@ mod tests {
             resource: String::new(),
             layers,
             remedies: vec![],
+            observed: vec![],
         };
         let seen = decision(vec![
             layer(Layer::SessionPolicy, LayerEffect::NoImpact),

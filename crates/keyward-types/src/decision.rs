@@ -162,9 +162,14 @@ pub struct Decision {
     /// What would have made a refusal an allow, smallest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remedies: Vec<Remedy>,
+    /// What let a refused request through all the same: ids of what is in observe, or `service`. Empty where the
+    /// verdict was enforced.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub observed: Vec<String>,
 }
 
 impl Decision {
+    /// The verdict of the policies, whatever observe mode made of it.
     pub fn allowed(&self) -> bool {
         self.effect == Effect::Allow
     }

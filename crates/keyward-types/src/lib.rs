@@ -16,6 +16,7 @@ pub mod id;
 pub mod key;
 pub mod key_store;
 pub mod limits;
+pub mod observe;
 pub mod organization;
 pub mod ports;
 pub mod principal;
@@ -45,6 +46,7 @@ pub use key_store::{
     ConnectionErrorCode, ConnectionState, CustomKeyStoreType, KeyStoreProxy, KeyStoreRecord,
     ProxyFailure, ProxyKey, ProxyRequest, ProxySealed, XksProxy, XksProxyConnectivity,
 };
+pub use observe::{ObserveEntry, ObserveRecord, ObserveTarget};
 pub use organization::{
     EndpointRecord, OrganizationPolicy, OrganizationPolicyKind, OrganizationRecord,
     OrganizationalUnit,

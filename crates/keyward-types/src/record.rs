@@ -6,8 +6,8 @@
 use crate::{
     AccessKeyRecord, AccountId, AliasName, AliasRecord, EndpointRecord, FreezeRecord, FreezeTarget,
     GrantId, GrantRecord, GroupRecord, KeyName, KeyRecord, KeyStoreRecord, LastUsage,
-    ManagedPolicyRecord, MaterialId, MaterialRecord, MfaDeviceRecord, OrganizationRecord, Region,
-    RoleRecord, UserRecord, key::DekRecord,
+    ManagedPolicyRecord, MaterialId, MaterialRecord, MfaDeviceRecord, ObserveRecord,
+    OrganizationRecord, Region, RoleRecord, UserRecord, key::DekRecord,
 };
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +48,8 @@ pub enum Name {
     KeyStores(AccountId, Region),
     /// The freeze of one thing; most have none.
     Freeze(FreezeTarget),
+    /// What of an account is in observe; most have nothing.
+    Observe(AccountId),
 }
 
 /// A record of any kind.
@@ -68,6 +70,7 @@ pub enum Record {
     MfaDevice(MfaDeviceRecord),
     KeyStore(KeyStoreRecord),
     Freeze(FreezeRecord),
+    Observe(ObserveRecord),
 }
 
 impl Record {
@@ -91,6 +94,7 @@ impl Record {
             Self::Endpoint(endpoint) => Name::Endpoint(endpoint.id.clone()),
             Self::MfaDevice(device) => Name::MfaDevice(device.account.clone(), device.name.clone()),
             Self::Freeze(freeze) => Name::Freeze(freeze.target.clone()),
+            Self::Observe(observe) => Name::Observe(observe.account.clone()),
             Self::KeyStore(store) => {
                 Name::KeyStore(store.account.clone(), store.region.clone(), store.id.clone())
             }

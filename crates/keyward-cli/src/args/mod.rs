@@ -8,7 +8,8 @@ mod usage;
 
 pub(crate) use events::{EventFilter, Events, EventsSql, Export, ExportForm};
 pub(crate) use usage::{
-    FailOn, Generate, ProposalForm, ProposeAs, Replay, Unused, UsedEvents, UsedLevel,
+    FailOn, Generate, Observe, ObserveReportArgs, ProposalForm, ProposeAs, Replay, Unused,
+    UsedEvents, UsedLevel,
 };
 
 use crate::{
@@ -159,6 +160,9 @@ pub(crate) struct Dev {
     /// A folder of Cedar policies that forbid; read again when it changes, and on SIGHUP
     #[arg(long)]
     pub(crate) guardrails: Option<PathBuf>,
+    /// Start in observe mode: what policies refuse of the use of keys is let through, marked and counted
+    #[arg(long)]
+    pub(crate) observe: bool,
     /// Write CloudTrail files with signed digests into this folder, for aws cloudtrail validate-logs; with --data,
     /// or the next run cannot go on there
     #[arg(long, value_name = "DIR")]
@@ -396,6 +400,9 @@ pub(crate) enum Policy {
     Unused(Unused),
     /// The smallest identity policies, key policies or grants that cover the log, with evidence, and replayed
     Generate(Generate),
+    /// Let through what policies refuse of the use of keys, marked and counted, until it is safe to enforce them
+    #[command(subcommand)]
+    Observe(Observe),
 }
 
 /// What a policy is attached to.

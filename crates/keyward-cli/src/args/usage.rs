@@ -1,7 +1,7 @@
-//! Arguments of `policy replay`, `unused` and `generate`: what was used, and what would be enough.
+//! Arguments of `policy replay`, `unused`, `generate` and `observe`: what was used, and what would be enough.
 
 use super::RootKeyArgs;
-use clap::{Args as ClapArgs, ValueEnum};
+use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// Whose events.
@@ -109,4 +109,41 @@ pub(crate) struct Generate {
     /// Write each proposed document to a file of its own in this folder
     #[arg(long, value_name = "DIR")]
     pub(crate) to: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Observe {
+    /// Put policies in observe: what they refuse of the use of keys is let through, marked and counted
+    Start {
+        /// A key's id, ARN or alias, or the ARN of a user, a role or a customer managed policy
+        #[arg(value_name = "KEY|PRINCIPAL|POLICY")]
+        target: String,
+        /// Why; it stands in the log
+        #[arg(long)]
+        reason: String,
+        /// After so many days it ends by itself
+        #[arg(long, default_value_t = 14)]
+        days: u32,
+    },
+    /// Enforce the policies again
+    End {
+        /// What was put in observe
+        #[arg(value_name = "KEY|PRINCIPAL|POLICY")]
+        target: String,
+    },
+    /// What would have been refused since, of whom, and whether it is safe to enforce
+    Report(ObserveReportArgs),
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct ObserveReportArgs {
+    /// From this time on: RFC 3339, a date, or a span back from now such as 14d
+    #[arg(long)]
+    pub(crate) since: Option<String>,
+    /// Days for which nothing may have been refused before it is safe
+    #[arg(long, value_name = "DAYS", default_value_t = 7)]
+    pub(crate) quiet_days: u32,
+    /// Exit with 6 unless everything in observe is safe to enforce
+    #[arg(long)]
+    pub(crate) fail: bool,
 }

@@ -26,7 +26,7 @@ struct Finding {
 }
 
 pub(super) fn doctor(common: &Common) -> Result<Exit, CliError> {
-    let findings = [reachable(common), signature(common), sync(), clock()];
+    let findings = [reachable(common), signature(common), observing(common), sync(), clock()];
     let healthy = findings.iter().all(|finding| finding.ok);
     for Finding { check, ok, detail } in &findings {
         match common.output {
@@ -59,6 +59,19 @@ fn signature(common: &Common) -> Finding {
         Err(error) => (false, error.message),
     };
     Finding { check: "credentials", ok, detail }
+}
+
+/// What is let through although policies refuse it is worth a second look, whoever wanted it.
+fn observing(common: &Common) -> Finding {
+    let answer = Client::new(common).plain("/readyz?verbose");
+    let (ok, detail) = match answer {
+        Ok(answer) if answer.text().contains("[!]observe") => {
+            (false, "some policies are in observe mode; see `keyward policy observe report`")
+        }
+        Ok(_) => (true, "policies are enforced: nothing is in observe mode"),
+        Err(_) => (false, "it is not known whether policies are enforced"),
+    };
+    Finding { check: "enforcement", ok, detail: detail.to_owned() }
 }
 
 fn sync() -> Finding {

@@ -18,6 +18,7 @@ mod history;
 mod input;
 mod lint;
 mod lists;
+mod observe;
 mod offline;
 mod policy;
 mod policy_test;

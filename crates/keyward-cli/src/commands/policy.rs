@@ -1,7 +1,7 @@
 //! `keyward policy`: decision vectors, checking a document; what asks the service is in `ask.rs`, policy tests are
 //! in `policy_test.rs`.
 
-use super::{ask, generate, lint, policy_test, replay, unused};
+use super::{ask, generate, lint, observe, policy_test, replay, unused};
 use crate::{
     args::{Common, Policy},
     exit::{CliError, Exit},
@@ -28,6 +28,7 @@ pub(super) fn policy(common: &Common, command: &Policy) -> Result<Exit, CliError
         Policy::Replay(asked) => replay::replay(common, asked),
         Policy::Unused(asked) => unused::unused(common, asked),
         Policy::Generate(asked) => generate::generate(common, asked),
+        Policy::Observe(command) => observe::observe(common, command),
     }
 }
 

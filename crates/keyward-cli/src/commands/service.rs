@@ -40,6 +40,7 @@ pub(super) fn dev(common: &Common, dev: Dev) -> Result<Exit, CliError> {
         }),
         seed: dev.seed,
         guardrails: dev.guardrails,
+        observe: dev.observe,
         cloudtrail_files: dev.cloudtrail_files.map(|to| CloudTrailFiles {
             period_seconds: dev.cloudtrail_files_period,
             ..CloudTrailFiles::at(to)

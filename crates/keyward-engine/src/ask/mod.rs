@@ -401,6 +401,7 @@ impl Ask<'_> {
             child: child.as_ref(),
             vouched: &[],
             supposed: *grants,
+            observable: false,
         };
         ask(&asking, &facts)
     }

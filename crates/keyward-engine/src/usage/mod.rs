@@ -3,7 +3,7 @@
 //! `record.rs` and `facts.rs` read a record as the questions that it put, `past.rs` keeps each distinct one once,
 //! `supposed.rs` holds what is tried in the place of what is in force, `replay.rs` tells what would change, and
 //! `unused.rs` what of that in force is not used. `propose.rs` makes smaller documents of what is (`narrow.rs`,
-//! `infer.rs`) or grants (`grants.rs`), and tries them.
+//! `infer.rs`) or grants (`grants.rs`), and tries them; `observed.rs` tells what observe mode let through.
 //!
 //! It decides nothing by itself: every decision is the one that `ask/` makes, which is the one of requests. What it
 //! cannot decide (callers of other accounts, what was deleted since) is counted and told, never guessed.
@@ -12,6 +12,7 @@ mod facts;
 mod grants;
 mod infer;
 mod narrow;
+mod observed;
 mod past;
 mod propose;
 mod record;
@@ -19,6 +20,8 @@ mod replay;
 mod supposed;
 mod unused;
 
+pub(crate) use observed::observed as observed_for;
+pub use observed::{ObserveReport, ObservedUse, WouldDeny};
 pub(crate) use propose::propose as propose_for;
 pub use propose::{Evidence, InForce, Proposal, ProposalKind, ProposalReport, Wanted};
 pub(crate) use replay::replay as replay_for;

@@ -69,6 +69,13 @@ pub(crate) struct Who {
     layers: Layers,
 }
 
+impl Who {
+    /// Whether a managed policy is attached to it, or its boundary.
+    pub(crate) fn has_policy(&self, arn: &str) -> bool {
+        self.layers.has_policy(arn)
+    }
+}
+
 /// A caller, an action and what it is on.
 pub(crate) struct Matter {
     pub(crate) who: Rc<Who>,

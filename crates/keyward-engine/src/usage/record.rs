@@ -91,6 +91,8 @@ struct Told {
     resource: String,
     #[serde(default)]
     layers: Vec<ToldLayer>,
+    #[serde(default)]
+    observed: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -115,6 +117,8 @@ pub(crate) struct Recorded {
     pub(crate) why: Option<String>,
     /// Whether policies that were passed to a session had a say; the log does not keep them.
     pub(crate) session_policies: bool,
+    /// What let it through although it was refused.
+    pub(crate) observed: Vec<String>,
 }
 
 /// A question that a record put.
@@ -172,7 +176,8 @@ impl<'r> Record<'r> {
             Some("AccessDenied" | "AccessDeniedException") => false,
             Some(_) => return Err("it failed for another reason than permission"),
         };
-        let recorded = Recorded { allowed, why: None, session_policies: false };
+        let recorded =
+            Recorded { allowed, why: None, session_policies: false, observed: Vec::new() };
         let name = self.event_name.as_ref();
         let actions: &[&str] = match name {
             "ReEncrypt" => &["ReEncryptFrom", "ReEncryptTo"],
@@ -279,6 +284,7 @@ impl Told {
                 allowed,
                 why: Some(why(self.reason, allowed, matched)),
                 session_policies: self.layers.iter().any(session),
+                observed: self.observed.clone(),
             },
         }
     }

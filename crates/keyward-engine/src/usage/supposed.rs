@@ -85,6 +85,9 @@ impl Supposed {
             let key = own_key(engine, asker, spec, key_id)?;
             let checked = engine.world.policies.validate_key_policy(policy);
             checked.map_err(|error| malformed(key_policy::DEFAULT_NAME, &error))?;
+            if supposed.keys.contains_key(&key.record.name.to_string()) {
+                return Err(twice("the policy of", &key.record.name));
+            }
             supposed.suppose_key(&key.record.name, Document::new(policy.as_str()));
         }
         for WithIdentity { principal, policies } in &with.identity_policies {
@@ -95,10 +98,16 @@ impl Supposed {
                 checked.map_err(|error| malformed(&source, &error))?;
                 Ok(IdentityDocument { source, document: Document::new(text.as_str()) })
             });
+            if supposed.identities.contains_key(&entity) {
+                return Err(twice("the policies of", &entity));
+            }
             supposed.suppose_identity(&entity, documents.collect::<Result<_, KmsError>>()?);
         }
         for WithGrants { key_id, grants } in &with.grants {
             let key = own_key(engine, asker, spec, key_id)?.record.name.clone();
+            if supposed.grants.contains_key(&key.to_string()) {
+                return Err(twice("the grants on", &key));
+            }
             let records = grants.iter().enumerate();
             let records = records.map(|(number, grant)| grant.record(asker, &key, number));
             supposed.suppose_grants(&key, records.collect::<Result<_, _>>()?);
@@ -205,4 +214,8 @@ pub(crate) fn entity(engine: &Engine, asker: &Caller, text: &str) -> Result<Stri
     };
     let stated = Stated { encryption_context: None, context: &[] };
     Ok(engine.suppose(asker, &arn, stated)?.principal_arn)
+}
+/// The same thing may have several names: two answers for it would be one of them in silence.
+fn twice(what: &str, whose: &dyn core::fmt::Display) -> KmsError {
+    KmsError::validation(format!("Supposed twice: {what} {whose}"))
 }

@@ -51,7 +51,9 @@ pub(crate) async fn serve(
     request_id: Uuid,
 ) -> HttpResponse {
     match look_up(doors, request, body, request_id).await {
-        Ok(body) => answer::aws_json(Reply { body: Zeroizing::new(body) }, request_id),
+        Ok(body) => {
+            answer::aws_json(Reply { body: Zeroizing::new(body), would_deny: false }, request_id)
+        }
         Err(error) => answer::aws_json_error(&error, request_id),
     }
 }

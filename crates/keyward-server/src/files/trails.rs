@@ -47,7 +47,7 @@ pub(crate) async fn serve(
     match answer(doors, request, body, call, request_id).await {
         Ok(body) => {
             let body = Zeroizing::new(body.to_string().into_bytes());
-            answer::aws_json(Reply { body }, request_id)
+            answer::aws_json(Reply { body, would_deny: false }, request_id)
         }
         Err(error) => answer::aws_json_error(&error, request_id),
     }

@@ -3,7 +3,8 @@
 use crate::house::*;
 use keyward_store::{Commit, EventQuery, Finding, Store, StoreError};
 use keyward_types::{
-    Change, FreezeRecord, FreezeTarget, KeyState, LastUsage, Name, Record, Timestamp,
+    Change, FreezeRecord, FreezeTarget, KeyState, LastUsage, Name, ObserveEntry, ObserveRecord,
+    ObserveTarget, Record, Timestamp,
 };
 
 fn usage(n: u64) -> LastUsage {
@@ -308,4 +309,44 @@ fn freezes_are_read_apart_after_a_restart_and_an_absent_one_is_rested_on() {
     write(&store, vec![Change::Delete(Name::Freeze(gone.clone()))], vec![]);
     assert!(store.freeze(gone).unwrap().is_none());
     assert_eq!(store.freezes(&account()).unwrap().len(), 3);
+}
+
+#[test]
+fn what_is_in_observe_is_read_after_a_restart_and_its_absence_is_rested_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let entry = |target| ObserveEntry {
+        target,
+        id: "obs-1".to_owned(),
+        reason: "why".to_owned(),
+        by: "arn:x".to_owned(),
+        since: Timestamp(7),
+        until: Timestamp(9),
+    };
+    let record = ObserveRecord {
+        account: account(),
+        entries: vec![
+            entry(ObserveTarget::Key(key_name(1))),
+            entry(ObserveTarget::Role(account(), "app".to_owned())),
+            entry(ObserveTarget::Policy("arn:aws:iam::1:policy/p".to_owned())),
+        ],
+    };
+    let store = create(options(directory.path()));
+    assert!(store.observe(&account()).unwrap().is_none());
+    let snapshot = store.snapshot();
+    write(&store, vec![put(Record::Observe(record.clone()))], vec![]);
+    let commit = Commit {
+        snapshot,
+        rested_on: vec![Name::Observe(account())],
+        changes: Vec::new(),
+        events: vec![event(1, "Decrypt", 1)],
+    };
+    let stale = store.commit(commit).wait();
+    assert!(matches!(stale, Err(StoreError::Stale(_))), "{stale:?}");
+    drop(store);
+    let store = open(options(directory.path()));
+    assert_eq!(*store.observe(&account()).unwrap().unwrap(), record);
+    assert_eq!(store.observes().unwrap().len(), 1);
+    write(&store, vec![Change::Delete(Name::Observe(account()))], vec![]);
+    assert!(store.observe(&account()).unwrap().is_none());
+    assert!(store.observes().unwrap().is_empty());
 }
