@@ -3,7 +3,7 @@
 //! What the detectors learned is kept beside the store, sealed, and replaced whole. It is read at the start; a file that is
 //! lost, damaged or of another store is as good as none: they learn again from the log.
 //!
-//! INVARIANT: both threads have ended when [`Watching::stop`] returns, so that nothing holds the store open.
+//! INVARIANT: all threads have ended when [`Watching::stop`] returns, so that nothing holds the store open.
 
 use super::{deliveries::Deliveries, settings::AlertSettings};
 use crate::{replace::replace_private, wiring::StartError};
@@ -42,8 +42,7 @@ pub struct AlertSetup {
 pub struct Watching {
     stopping: Arc<AtomicBool>,
     deliveries: Arc<Deliveries>,
-    detecting: Option<JoinHandle<()>>,
-    telling: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl AlertSetup {
@@ -112,17 +111,18 @@ impl AlertSetup {
         let mut watching = Watching {
             stopping: Arc::clone(&stopping),
             deliveries: Arc::clone(&self.deliveries),
-            detecting: None,
-            telling: None,
+            threads: Vec::new(),
         };
+        let named = |name: &str| thread::Builder::new().name(name.to_owned());
         let (setup, held) = (Arc::clone(self), Arc::clone(engine));
         let detect = move || setup.detect(&held, &stopping);
-        let detecting = thread::Builder::new().name("keyward-detect".to_owned()).spawn(detect)?;
-        watching.detecting = Some(detecting);
-        let (deliveries, held) = (Arc::clone(&self.deliveries), Arc::clone(engine));
-        let tell = move || deliveries.run(&held);
-        watching.telling =
-            Some(thread::Builder::new().name("keyward-alerts".to_owned()).spawn(tell)?);
+        watching.threads.push(named("keyward-detect").spawn(detect)?);
+        self.deliveries.begin(engine);
+        for place in 0..self.deliveries.targets() {
+            let (deliveries, held) = (Arc::clone(&self.deliveries), Arc::clone(engine));
+            let tell = move || deliveries.run(&held, place);
+            watching.threads.push(named("keyward-alerts").spawn(tell)?);
+        }
         Ok(watching)
     }
 
@@ -162,7 +162,7 @@ impl AlertSetup {
 }
 
 impl Watching {
-    /// Ends both, and waits until they have.
+    /// Ends all, and waits until they have.
     pub fn stop(mut self) {
         self.end();
     }
@@ -170,7 +170,7 @@ impl Watching {
     fn end(&mut self) {
         self.stopping.store(true, Ordering::Relaxed);
         self.deliveries.stop();
-        for thread in [self.detecting.take(), self.telling.take()].into_iter().flatten() {
+        for thread in self.threads.drain(..) {
             thread.thread().unpark();
             if thread.join().is_err() {
                 tracing::error!("a thread of alerts panicked");
