@@ -4,10 +4,10 @@
 //! stale when one of them moved.
 
 use crate::{
-    AccessKeyRecord, AccountId, AliasName, AliasRecord, EndpointRecord, FreezeRecord, FreezeTarget,
-    GrantId, GrantRecord, GroupRecord, KeyName, KeyRecord, KeyStoreRecord, LastUsage,
-    ManagedPolicyRecord, MaterialId, MaterialRecord, MfaDeviceRecord, OrganizationRecord, Region,
-    RoleRecord, UserRecord, key::DekRecord,
+    AccessKeyRecord, AccountId, AlertName, AlertRecord, AliasName, AliasRecord, EndpointRecord,
+    FreezeRecord, FreezeTarget, GrantId, GrantRecord, GroupRecord, KeyName, KeyRecord,
+    KeyStoreRecord, LastUsage, ManagedPolicyRecord, MaterialId, MaterialRecord, MfaDeviceRecord,
+    OrganizationRecord, Region, RoleRecord, UserRecord, key::DekRecord,
 };
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +48,10 @@ pub enum Name {
     KeyStores(AccountId, Region),
     /// The freeze of one thing; most have none.
     Freeze(FreezeTarget),
+    /// What was stated about alerts.
+    Alert(AlertName),
+    /// All silences of an account: moved by each that is made or ended.
+    Silences(AccountId),
 }
 
 /// A record of any kind.
@@ -68,6 +72,7 @@ pub enum Record {
     MfaDevice(MfaDeviceRecord),
     KeyStore(KeyStoreRecord),
     Freeze(FreezeRecord),
+    Alert(AlertRecord),
 }
 
 impl Record {
@@ -91,6 +96,7 @@ impl Record {
             Self::Endpoint(endpoint) => Name::Endpoint(endpoint.id.clone()),
             Self::MfaDevice(device) => Name::MfaDevice(device.account.clone(), device.name.clone()),
             Self::Freeze(freeze) => Name::Freeze(freeze.target.clone()),
+            Self::Alert(alert) => Name::Alert(alert.name()),
             Self::KeyStore(store) => {
                 Name::KeyStore(store.account.clone(), store.region.clone(), store.id.clone())
             }

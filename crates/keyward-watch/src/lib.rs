@@ -21,6 +21,7 @@
 //! INVARIANT: time does not run backwards: an older event counts in the minute that is open.
 
 mod alert;
+mod limits;
 mod lru;
 mod novelty;
 mod observation;
@@ -38,6 +39,7 @@ mod top;
 mod watch;
 
 pub use alert::{Alert, Contributor, Detector, Severity, State, Subject};
+pub use limits::SettingsError;
 pub use observation::{Class, GrantMade, Observation};
 pub use rate::{Change, Envelope, Excess, Lines, WINDOWS};
 pub use settings::{

@@ -91,6 +91,9 @@ impl AlertSettings {
         if self.alertmanagers.iter().any(|one| one.resend_seconds == 0) {
             return wrong("alerts.alertmanagers.resend_seconds", "1 or more");
         }
+        self.settings
+            .check()
+            .map_err(|error| ConfigError::Unsafe(format!("alerts.settings: {error}")))?;
         if TARGETS_MAX < self.webhooks.len() || TARGETS_MAX < self.alertmanagers.len() {
             return wrong("alerts.webhooks and alerts.alertmanagers", "at most 16 each");
         }
@@ -186,6 +189,8 @@ mod tests {
             "[[alerts.webhooks]]\nurl = \"https://example.com\"\nsecret = \"s\"",
             "[[alerts.alertmanagers]]\nurl = \"127.0.0.1:9093\"",
             "[[alerts.alertmanagers]]\nurl = \"http://127.0.0.1:9093\"\nresend_seconds = 0",
+            "[alerts.settings.tables]\nseries = 50001",
+            "[alerts.settings.sweeps]\nratio = nan",
             "[[alerts.webhooks]]\nurl = \"http://hooks.example.com\"",
             "[[alerts.webhooks]]\nurl = \"http://localhost\"\nallow_remote_plaintext = true",
         ] {

@@ -57,8 +57,9 @@
 //! | read and state settings | `keyward:GetAlertSettings`, `keyward:PutAlertSettings`; the latter in the service's own account |
 //!
 //! Alerts, silences and acknowledgements are an account's own; settings are the service's. Who acknowledged what, silences
-//! and settings stand in the log as the events of these operations, and nowhere else: a state file that is lost or
-//! damaged is made again from it.
+//! and settings are records in the store, written with the events of these operations: they hold for the next request, and
+//! outlive the events and the state file. An account has at most 200 silences at once. Settings are bounded too (such as
+//! 50,000 series and 500 canaries); what goes beyond is refused and the limit named.
 //!
 //! ## What is told
 //!
