@@ -39,6 +39,8 @@ const SETTINGS: Action = Action { service: "keyward", operation: "GetAlertSettin
 
 /// Events that one question reads on by itself; beyond them it answers with what is known.
 const READ_MAX: usize = 50_000;
+/// While lost state is learned again, which takes its time beside requests.
+const READ_RELEARNING: usize = 1_000;
 const LIMIT_DEFAULT: usize = 50;
 const LIMIT_MAX: usize = 1_000;
 
@@ -157,7 +159,8 @@ async fn answered(
             }
             let engine = Arc::clone(&doors.engine);
             let asked = web::block(move || {
-                let behind = !engine.detect(READ_MAX)?;
+                let relearning = engine.alerts_are_relearned();
+                let behind = !engine.detect(if relearning { READ_RELEARNING } else { READ_MAX })?;
                 work(&engine, &caller, behind)
             });
             asked.await.map_err(KmsError::internal)?

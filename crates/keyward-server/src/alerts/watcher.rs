@@ -3,6 +3,9 @@
 //! What the detectors learned is kept beside the store, sealed, and replaced whole. It is read at the start; a file that is
 //! lost, damaged or of another store is as good as none: they learn again from the log.
 //!
+//! Requests come first: while the log is read that grew meanwhile, and all the more while lost state is learned again, the
+//! detecting thread rests between parts of it.
+//!
 //! INVARIANT: all threads have ended when [`Watching::stop`] returns, so that nothing holds the store open.
 
 use super::{deliveries::Deliveries, settings::AlertSettings};
@@ -26,8 +29,14 @@ const IDENTITY: &[u8] = b"keyward alerts";
 const LOOK: Duration = Duration::from_secs(1);
 /// Between two looks at a log that grows: events are read many at once.
 const REST: Duration = Duration::from_millis(200);
-/// Events between two looks at whether it is to stop.
-const READ_MAX: usize = 20_000;
+/// Events between two looks at whether it is to stop, and between two rests.
+const READ_MAX: usize = 2_000;
+/// So many times as long as a part of the log took to read, it rests before the next: an eighth of a core is for what was
+/// lost and is learned again, half of one for what came while others were served.
+const RELEARN_RESTS: u32 = 7;
+const CATCH_UP_RESTS: u32 = 1;
+/// It rests no longer at once, so that it can be stopped.
+const REST_MAX: Duration = Duration::from_millis(500);
 
 /// Everything that detection needs beside the engine.
 pub struct AlertSetup {
@@ -131,7 +140,9 @@ impl AlertSetup {
         let mut saved = seconds();
         let mut told = engine.alerts_written();
         while !stopping.load(Ordering::Relaxed) {
+            let begun = self.clock.monotonic_nanos();
             let done = engine.detect(READ_MAX);
+            let took = Duration::from_nanos(self.clock.monotonic_nanos().saturating_sub(begun));
             let written = engine.alerts_written();
             if told != written {
                 told = written;
@@ -142,7 +153,10 @@ impl AlertSetup {
                 saved = seconds();
             }
             match done {
-                Ok(false) => continue,
+                Ok(false) => {
+                    thread::park_timeout(rest_after(took, engine.alerts_are_relearned()));
+                    continue;
+                }
                 Ok(true) => {}
                 Err(error) => tracing::error!(%error, "the log cannot be looked at for alerts"),
             }
@@ -159,6 +173,12 @@ impl AlertSetup {
         }
         self.save(engine);
     }
+}
+
+/// How long to rest after reading for so long.
+fn rest_after(took: Duration, is_relearning: bool) -> Duration {
+    let rests = if is_relearning { RELEARN_RESTS } else { CATCH_UP_RESTS };
+    took.saturating_mul(rests).min(REST_MAX)
 }
 
 impl Watching {
@@ -182,5 +202,22 @@ impl Watching {
 impl Drop for Watching {
     fn drop(&mut self) {
         self.end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn learning_again_leaves_the_core_to_others() {
+        let part = Duration::from_millis(20);
+        let share = |is_relearning| {
+            let rest = rest_after(part, is_relearning);
+            part.as_secs_f64() / (part + rest).as_secs_f64()
+        };
+        assert!((share(true) - 0.125).abs() < 1e-9 && (share(false) - 0.5).abs() < 1e-9);
+        // A part that took very long is no reason not to hear that it is to stop.
+        assert_eq!(rest_after(Duration::from_secs(9), true), REST_MAX);
     }
 }
