@@ -23,6 +23,7 @@
 mod alert;
 mod limits;
 mod lru;
+mod names;
 mod novelty;
 mod observation;
 mod query;
