@@ -34,6 +34,7 @@ mod rest;
 pub mod retention;
 mod serve;
 mod strangers;
+pub mod target_url;
 #[cfg(test)]
 mod tests;
 pub mod verify;

@@ -126,6 +126,8 @@ pub(crate) enum Command {
     Bench(Bench),
     /// Measure the event log alone: appends beside bare disk flushes, lookups, verification, and what an event costs
     BenchLog(BenchLog),
+    /// Measure the detectors alone: events a second on one core, and memory of a series
+    BenchWatch(BenchWatch),
     /// The echo that `bench` measures beside the service
     #[command(hide = true)]
     BenchEcho(BenchEcho),
@@ -685,6 +687,16 @@ pub(crate) struct BenchLog {
     /// Where logs are made, and removed at the end: on the disk that is to be measured
     #[arg(long, value_name = "FOLDER")]
     pub(crate) at: Option<PathBuf>,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct BenchWatch {
+    /// Events that the detectors see
+    #[arg(long, default_value_t = 2_000_000)]
+    pub(crate) events: usize,
+    /// Series that they may learn
+    #[arg(long, default_value_t = 10_000)]
+    pub(crate) series: usize,
 }
 
 #[derive(ClapArgs)]

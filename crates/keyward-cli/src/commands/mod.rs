@@ -68,6 +68,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, CliError> {
         Command::Demo(demo) => demo::run(&common, &demo),
         Command::Bench(options) => bench::run(&common, &options),
         Command::BenchLog(options) => bench::log::run(&common, &options),
+        Command::BenchWatch(options) => bench::watch::run(&common, &options),
         Command::BenchEcho(echo) => bench::echo(&echo),
     }
 }

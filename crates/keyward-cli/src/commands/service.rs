@@ -16,6 +16,7 @@ use keyward_server::{
     },
     event_log::{EventLogSettings, WitnessRole, WitnessSettings},
     guardrails::GuardrailFolder,
+    target_url::TargetUrl,
 };
 use serde_json::json;
 use std::{fs, io::IsTerminal as _, os::unix::fs::OpenOptionsExt as _, path::Path, sync::Arc};
@@ -62,11 +63,11 @@ pub(super) fn dev(common: &Common, dev: Dev) -> Result<Exit, CliError> {
         event_log: EventLogSettings {
             checkpoint_seconds: dev.checkpoint_seconds,
             checkpoint_file: dev.checkpoint_file,
-            webhook: dev.checkpoint_webhook,
+            webhook: dev.checkpoint_webhook.map(TargetUrl::new),
             witnesses: dev
                 .witness
                 .into_iter()
-                .map(|(url, key)| WitnessSettings { url, key })
+                .map(|(url, key)| WitnessSettings { url: TargetUrl::new(url), key })
                 .collect(),
             quorum: dev.witness_quorum,
             ..EventLogSettings::default()
