@@ -1,0 +1,485 @@
+//! What can be claimed of policies, each as questions to the solver.
+//!
+//! Two claims are a comparison in disguise: "only these principals" says that a policy allows nothing beyond one
+//! that allows these, and "never without this condition" nothing beyond one that allows everybody under it.
+
+use crate::{
+    compose::Side,
+    inquiry::{Inquiry, Party, Surroundings, Witness},
+    request::{Target, Vocabulary, constant},
+    solver::Solver,
+};
+use keyward_policy::{
+    KMS_ACTIONS, PolicyEngine, PolicyError, PolicyKind, is_asked_of_key,
+    symbolic::{SymbolicDocument, can_carry},
+    vectors::cross_account_operations,
+};
+use keyward_types::{Decision, Reason};
+use serde_json::{Map, Value as Json, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Proves claims about policies.
+#[derive(Debug)]
+pub struct Prover<'s> {
+    solver: &'s Solver,
+    engine: PolicyEngine,
+    key: Option<String>,
+}
+
+/// What became of a claim.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// It holds of every request.
+    Proved,
+    /// It does not: this request shows it, and the policy engine decided it.
+    Refuted(Box<Counterexample>),
+    /// Neither was found, and why: a solver that gave up, or something that has no exact form.
+    Unknown(Vec<String>),
+}
+
+impl Verdict {
+    pub fn is_proved(&self) -> bool {
+        matches!(self, Self::Proved)
+    }
+}
+
+/// A request that a claim does not hold of.
+#[derive(Clone, Debug)]
+pub struct Counterexample {
+    pub action: String,
+    pub caller: String,
+    /// The request as a decision vector with the policy in question, as `keyward policy vectors` decides it.
+    pub vector: Json,
+    /// What the policy engine says of it, under the policy in question
+    pub decision: Decision,
+    /// and under the one that it was compared with.
+    pub before: Option<Decision>,
+    /// What is odd about it.
+    pub notes: Vec<String>,
+}
+
+/// Whether somebody can change a key policy.
+#[derive(Clone, Debug)]
+pub enum Repair {
+    /// This caller can.
+    Possible {
+        by: Box<Counterexample>,
+        /// Whether it is the root user, and can whatever else the request brings.
+        always: bool,
+    },
+    /// Nobody can, whatever policies of principals say.
+    Impossible,
+    Unknown(Vec<String>),
+}
+
+/// What a statement is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// No request matches it.
+    Dead,
+    /// Without it every request is decided the same.
+    Redundant,
+    /// Without it some request is decided otherwise.
+    Needed,
+}
+
+/// A statement, and what it is good for.
+#[derive(Clone, Debug)]
+pub struct StatementUse {
+    pub index: usize,
+    pub sid: Option<String>,
+    pub allow: bool,
+    /// `Err`: why it is not known.
+    pub used: Result<Use, Vec<String>>,
+}
+
+/// A policy, read once.
+struct Read<'t> {
+    text: &'t str,
+    document: SymbolicDocument,
+}
+
+impl<'t> Read<'t> {
+    fn key_policy(text: &'t str) -> Result<Self, PolicyError> {
+        Ok(Self { text, document: SymbolicDocument::read(text, PolicyKind::Resource)? })
+    }
+
+    fn party(&self, action: Option<&str>, allows: bool) -> Party<'t> {
+        Party { text: self.text, side: Side::of(&self.document, action, None), allows }
+    }
+
+    fn words(&self, why: String) -> Vec<String> {
+        let unsaid = self.document.unsaid.iter();
+        let mut words = vec![why];
+        words.extend(unsaid.map(|(_, words)| format!("not provable exactly: {words}")));
+        words.dedup();
+        words
+    }
+}
+
+impl<'s> Prover<'s> {
+    /// `key`: the ARN of the key that the policies are of; `None` for whatever key.
+    pub fn new(solver: &'s Solver, key: Option<&str>) -> Self {
+        Self { solver, engine: PolicyEngine::new(), key: key.map(str::to_owned) }
+    }
+
+    /// Whether `new` allows nothing on a key that `old` does not. `actions`: all those of KMS on a key unless said.
+    ///
+    /// # Errors
+    /// A policy is malformed.
+    pub fn no_new_access(
+        &self,
+        old: &str,
+        new: &str,
+        actions: Option<&[String]>,
+        surroundings: Surroundings,
+    ) -> Result<Verdict, PolicyError> {
+        let (old, new) = (Read::key_policy(old)?, Read::key_policy(new)?);
+        let spelled = spelled(&[old.text, new.text]);
+        let mut unknown = Vec::new();
+        for action in classes(&[&old.document, &new.document], actions) {
+            let parties =
+                vec![old.party(Some(action), false), new.party(Some(action), true)];
+            if let [before, after] = parties.as_slice()
+                && before.side == after.side
+            {
+                continue;
+            }
+            match self.ask(action, parties, surroundings, Vec::new(), &spelled) {
+                Ok(None) => {}
+                Ok(Some(witness)) => {
+                    return Ok(Verdict::Refuted(Box::new(shown(witness, new.text))));
+                }
+                Err(why) => {
+                    unknown.extend(old.words(format!("{action}: {why}")));
+                    unknown.extend(new.words(String::new()).into_iter().skip(1));
+                }
+            }
+        }
+        Ok(verdict(unknown))
+    }
+
+    /// Whether nobody but these can ever perform the actions on a key with this policy, whatever policies of
+    /// principals say; grants aside.
+    ///
+    /// # Errors
+    /// The policy is malformed, or a principal is none.
+    pub fn only(
+        &self,
+        policy: &str,
+        principals: &[String],
+        actions: &[String],
+    ) -> Result<Verdict, PolicyError> {
+        let (services, others): (Vec<&String>, Vec<&String>) =
+            principals.iter().partition(|name| name.contains('.') && !name.contains(':'));
+        let mut named = Map::new();
+        if !others.is_empty() {
+            named.insert("AWS".to_owned(), json!(others));
+        }
+        if !services.is_empty() {
+            named.insert("Service".to_owned(), json!(services));
+        }
+        let statement = if named.is_empty() {
+            json!({"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"})
+        } else {
+            json!({"Effect": "Allow", "Principal": named, "Action": "*", "Resource": "*"})
+        };
+        let bound = json!({"Version": "2012-10-17", "Statement": [statement]}).to_string();
+        self.no_new_access(&bound, policy, Some(actions), Surroundings::Willing)
+    }
+
+    /// Whether the actions are never allowed to a request that does not meet `condition`, written as the
+    /// `Condition` of a statement; grants aside.
+    ///
+    /// # Errors
+    /// The policy or the condition is malformed.
+    pub fn never_without(
+        &self,
+        policy: &str,
+        condition: &Json,
+        actions: &[String],
+    ) -> Result<Verdict, PolicyError> {
+        let bound = json!({"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*", "Condition": condition,
+        }]});
+        self.no_new_access(&bound.to_string(), policy, Some(actions), Surroundings::Willing)
+    }
+
+    /// Whether somebody can still change the policy of a key that has this one.
+    ///
+    /// # Errors
+    /// The policy is malformed.
+    pub fn repairable(&self, policy: &str) -> Result<Repair, PolicyError> {
+        const ACTION: &str = "kms:PutKeyPolicy";
+        let read = Read::key_policy(policy)?;
+        let spelled = spelled(&[policy]);
+        // The root user of the owner's account is always there; users and roles may not be.
+        let root = "(and c_root (= c_account r_account))".to_owned();
+        let ask = |allows, mut also: Vec<String>| {
+            let party = read.party(Some(ACTION), allows);
+            // What such a request never carries helps nobody.
+            let vocabulary = Vocabulary::of(party.side.formulas());
+            let uncarried = vocabulary.keys.iter().filter(|(name, _)| !can_carry(ACTION, name));
+            also.extend(uncarried.map(|(_, key)| format!("(not {})", constant(key.place, "p"))));
+            self.ask(ACTION, vec![party], Surroundings::Willing, also, &spelled)
+        };
+        let found = match ask(true, vec![root.clone()]) {
+            Ok(None) => ask(true, Vec::new()),
+            other => other,
+        };
+        let witness = match found {
+            Ok(Some(witness)) => witness,
+            Ok(None) => return Ok(Repair::Impossible),
+            Err(why) => return Ok(Repair::Unknown(read.words(why))),
+        };
+        // Of others than the root user it is not known whether they are there.
+        let always = witness.caller.ends_with(":root") && matches!(ask(false, vec![root]), Ok(None));
+        Ok(Repair::Possible { by: Box::new(shown(witness, policy)), always })
+    }
+
+    /// What each statement of a key policy is good for, taken alone.
+    ///
+    /// # Errors
+    /// The policy is malformed.
+    pub fn statements(&self, policy: &str) -> Result<Vec<StatementUse>, PolicyError> {
+        let read = Read::key_policy(policy)?;
+        let spelled = spelled(&[policy]);
+        let used = read.document.statements.iter().map(|statement| StatementUse {
+            index: statement.index,
+            sid: statement.sid.clone(),
+            allow: statement.allow,
+            used: self.used(&read, statement.index, &spelled),
+        });
+        Ok(used.collect())
+    }
+
+    fn used(
+        &self,
+        read: &Read<'_>,
+        index: usize,
+        spelled: &BTreeMap<String, String>,
+    ) -> Result<Use, Vec<String>> {
+        let Some(statement) = read.document.statements.get(index) else {
+            return Err(vec!["there is no such statement".to_owned()]);
+        };
+        if statement.when.is_empty() {
+            return Ok(Use::Dead);
+        }
+        let covered: Vec<&str> =
+            classes(&[&read.document], None).into_iter().filter(|one| statement.covers(one)).collect();
+        let mut dead = true;
+        let shortened = without(read.text, index);
+        for action in covered {
+            let mut alone = read.document.clone();
+            alone.statements.retain(|one| one.index == index);
+            alone.statements.iter_mut().for_each(|one| one.allow = true);
+            dead = dead && self.is_dead(&alone, action).map_err(|why| read.words(why))?;
+            let whole = Party {
+                text: read.text,
+                side: Side::of(&read.document, Some(action), None),
+                allows: statement.allow,
+            };
+            let less = Party {
+                text: &shortened,
+                side: Side::of(&read.document, Some(action), Some(index)),
+                allows: !statement.allow,
+            };
+            if whole.side == less.side {
+                continue;
+            }
+            let asked = self.ask(action, vec![whole, less], Surroundings::Any, Vec::new(), spelled);
+            if asked.map_err(|why| read.words(why))?.is_some() {
+                return Ok(Use::Needed);
+            }
+        }
+        Ok(if dead { Use::Dead } else { Use::Redundant })
+    }
+
+    /// Whether no request about the action matches the one statement.
+    fn is_dead(&self, alone: &SymbolicDocument, action: &str) -> Result<bool, String> {
+        let side = Side::of(alone, Some(action), None);
+        let any = [side.session, side.entity, side.account, side.plain];
+        let any = keyward_policy::symbolic::Formula::any(any);
+        let vocabulary = Vocabulary::of([&any]);
+        let target = Target::Key(self.key.clone());
+        let mut script = crate::request::declare(&vocabulary, &target, false)?;
+        let term = crate::encode::term(&any, &vocabulary)?;
+        script.push_str(&format!("(assert {term})\n"));
+        let mut session = self.solver.open()?;
+        session.tell(&script)?;
+        Ok(session.check(&[])? == crate::solver::Answer::Unsat)
+    }
+
+    fn ask(
+        &self,
+        action: &str,
+        parties: Vec<Party<'_>>,
+        surroundings: Surroundings,
+        also: Vec<String>,
+        spelled: &BTreeMap<String, String>,
+    ) -> Result<Option<Witness>, String> {
+        let inquiry = Inquiry {
+            action: Some(action),
+            target: Target::Key(self.key.clone()),
+            across: is_across(action),
+            surroundings,
+            parties,
+            also,
+            spelled,
+        };
+        inquiry.seek(self.solver, &self.engine)
+    }
+
+    /// Whether an identity policy by itself allows nothing that another does not: of any action on anything.
+    ///
+    /// # Errors
+    /// A policy is malformed.
+    pub fn no_new_access_of_identity(&self, old: &str, new: &str) -> Result<Verdict, PolicyError> {
+        let read = |text| SymbolicDocument::read(text, PolicyKind::Identity);
+        let (before, after) = (read(old)?, read(new)?);
+        let parties = vec![
+            Party { text: old, side: Side::of(&before, None, None), allows: false },
+            Party { text: new, side: Side::of(&after, None, None), allows: true },
+        ];
+        let inquiry = Inquiry {
+            action: None,
+            target: Target::Anything,
+            across: false,
+            surroundings: Surroundings::Willing,
+            parties,
+            // What a user may do by itself: other callers are what their own policies make them.
+            also: vec!["(not (or c_service c_root))".to_owned()],
+            spelled: &spelled(&[old, new]),
+        };
+        Ok(match inquiry.seek(self.solver, &self.engine) {
+            Ok(None) => Verdict::Proved,
+            Ok(Some(witness)) => {
+                let mut found = shown(witness, new);
+                if let Some(vector) = found.vector.as_object_mut() {
+                    vector.insert("identity".to_owned(), json(new));
+                }
+                Verdict::Refuted(Box::new(found))
+            }
+            Err(why) => Verdict::Unknown(vec![why]),
+        })
+    }
+}
+
+fn verdict(mut unknown: Vec<String>) -> Verdict {
+    unknown.retain(|why| !why.is_empty());
+    unknown.dedup();
+    if unknown.is_empty() { Verdict::Proved } else { Verdict::Unknown(unknown) }
+}
+
+fn is_across(action: &str) -> bool {
+    action
+        .strip_prefix("kms:")
+        .is_some_and(|operation| cross_account_operations().any(|one| one == operation))
+}
+
+/// One action for all that the documents cannot tell apart.
+fn classes<'a>(documents: &[&SymbolicDocument], actions: Option<&'a [String]>) -> Vec<&'a str> {
+    let asked: Vec<&'a str> = match actions {
+        Some(actions) => actions.iter().map(String::as_str).collect(),
+        None => KMS_ACTIONS
+            .iter()
+            .copied()
+            .filter(|action| is_asked_of_key(action) == Some(true))
+            .collect(),
+    };
+    let mut keys = BTreeSet::new();
+    for (_, formula) in
+        documents.iter().flat_map(|document| &document.statements).flat_map(|one| &one.when)
+    {
+        keys.extend(Vocabulary::of([formula]).keys.into_keys());
+    }
+    let mut seen = BTreeSet::new();
+    let mut chosen = Vec::new();
+    for action in asked {
+        let covered: Vec<bool> = documents
+            .iter()
+            .flat_map(|document| &document.statements)
+            .map(|statement| statement.covers(action))
+            .collect();
+        let carried: Vec<bool> = keys.iter().map(|key| can_carry(action, key)).collect();
+        let grantable = crate::inquiry::operation(action).is_some();
+        if seen.insert((covered, carried, is_across(action), grantable)) {
+            chosen.push(action);
+        }
+    }
+    chosen
+}
+
+/// How documents write the names of condition keys, by their lower case.
+fn spelled(texts: &[&str]) -> BTreeMap<String, String> {
+    let mut names = BTreeMap::new();
+    for text in texts {
+        let Ok(Json::Object(root)) = serde_json::from_str(text) else { continue };
+        let statements = match root.get("Statement") {
+            Some(Json::Array(several)) => several.clone(),
+            one => one.into_iter().cloned().collect(),
+        };
+        for statement in statements {
+            let operators = statement.get("Condition").and_then(Json::as_object);
+            let keys = operators.into_iter().flatten().filter_map(|(_, keys)| keys.as_object());
+            for (key, _) in keys.flatten() {
+                names.entry(key.to_lowercase()).or_insert_with(|| key.clone());
+            }
+        }
+    }
+    names
+}
+
+/// The policy with a statement that lacks its actions, and so has no effect.
+fn without(text: &str, index: usize) -> String {
+    let Ok(mut policy) = serde_json::from_str::<Json>(text) else { return text.to_owned() };
+    let statements = policy.get_mut("Statement");
+    let statement = match statements {
+        Some(Json::Array(several)) => several.get_mut(index),
+        one => one,
+    };
+    if let Some(Json::Object(members)) = statement {
+        members.remove("Action");
+        members.remove("NotAction");
+    }
+    policy.to_string()
+}
+
+fn json(text: &str) -> Json {
+    serde_json::from_str(text).unwrap_or_else(|_| text.into())
+}
+
+fn shown(witness: Witness, policy: &str) -> Counterexample {
+    let Witness { mut vector, mut decisions, caller } = witness;
+    let mut notes = Vec::new();
+    let action = vector.get("action").and_then(Json::as_str).unwrap_or_default().to_owned();
+    let stated = vector.get("context").and_then(Json::as_object).into_iter().flatten();
+    for (name, value) in stated {
+        if !can_carry(&action, &name.to_lowercase()) && *value != json!([]) {
+            notes.push(format!("on AWS, requests of {action} do not carry {name}"));
+        }
+    }
+    if vector.contains_key("encryptionContext") && !can_carry(&action, "kms:encryptioncontextkeys") {
+        notes.push(format!("on AWS, requests of {action} carry no encryption context"));
+    }
+    // The parties are the one compared with, and the one in question.
+    let decision = decisions.pop();
+    let before = decisions.pop();
+    if !vector.contains_key("keyPolicy") {
+        vector.insert("keyPolicy".to_owned(), json(policy));
+    }
+    let decision = decision.unwrap_or_else(|| unasked(&action));
+    Counterexample { action, caller, vector: vector.into(), decision, before, notes }
+}
+
+fn unasked(action: &str) -> Decision {
+    Decision {
+        effect: keyward_types::Effect::ImplicitDeny,
+        reason: Reason::EvaluationFailed,
+        rule: 0,
+        action: action.to_owned(),
+        resource: String::new(),
+        layers: Vec::new(),
+        remedies: Vec::new(),
+    }
+}
