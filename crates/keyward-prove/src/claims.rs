@@ -108,12 +108,13 @@ impl<'t> Read<'t> {
         Party { text: self.text, side: Side::of(&self.document, action, None), allows }
     }
 
+    /// What has no exact form.
+    fn unsaid(&self) -> impl Iterator<Item = String> {
+        self.document.unsaid.iter().map(|(_, words)| format!("not provable: {words}"))
+    }
+
     fn words(&self, why: String) -> Vec<String> {
-        let unsaid = self.document.unsaid.iter();
-        let mut words = vec![why];
-        words.extend(unsaid.map(|(_, words)| format!("not provable exactly: {words}")));
-        words.dedup();
-        words
+        std::iter::once(why).chain(self.unsaid()).collect()
     }
 }
 
@@ -151,8 +152,8 @@ impl<'s> Prover<'s> {
                     return Ok(Verdict::Refuted(Box::new(shown(witness, new.text))));
                 }
                 Err(why) => {
-                    unknown.extend(old.words(format!("{action}: {why}")));
-                    unknown.extend(new.words(String::new()).into_iter().skip(1));
+                    unknown.push(format!("{action}: {why}"));
+                    unknown.extend(old.unsaid().chain(new.unsaid()));
                 }
             }
         }
@@ -360,14 +361,22 @@ impl<'s> Prover<'s> {
                 }
                 Verdict::Refuted(Box::new(found))
             }
-            Err(why) => Verdict::Unknown(vec![why]),
+            Err(why) => {
+                let unsaid = before.unsaid.iter().chain(&after.unsaid);
+                let unsaid = unsaid.map(|(_, words)| format!("not provable: {words}"));
+                verdict(std::iter::once(why).chain(unsaid).collect())
+            }
         })
     }
 }
 
-fn verdict(mut unknown: Vec<String>) -> Verdict {
-    unknown.retain(|why| !why.is_empty());
-    unknown.dedup();
+fn verdict(reasons: Vec<String>) -> Verdict {
+    let mut unknown: Vec<String> = Vec::new();
+    for why in reasons {
+        if !unknown.contains(&why) {
+            unknown.push(why);
+        }
+    }
     if unknown.is_empty() { Verdict::Proved } else { Verdict::Unknown(unknown) }
 }
 

@@ -107,7 +107,7 @@ impl Inquiry<'_> {
                 break;
             }
         }
-        Err("the solver's requests are not decided so by the policy engine: something in the policies has no exact form".to_owned())
+        Err("the solver excludes no request, and the policy engine decides none of those that it found so".to_owned())
     }
 
     /// Under which assumptions there is a request: first without names in two spellings, then with them. `None` where

@@ -214,6 +214,7 @@ fn caller(model: &Model, action: &str, put: &mut dyn FnMut(&str, Json)) {
     if model.truth("c_service") {
         put("caller", model.text("c_host").into());
         if model.truth("g_session") {
+            put("newGrant", json!({"operations": ["CreateGrant"]}));
             put("grants", json!([grant(model, action, "granteeService", model.text("c_host"))]));
         }
         return;
@@ -245,6 +246,10 @@ fn caller(model: &Model, action: &str, put: &mut dyn FnMut(&str, Json)) {
         .map(|(_, name)| grant(model, action, "grantee", model.text(name)))
         .collect();
     if !grants.is_empty() {
+        if action == "kms:CreateGrant" {
+            // By a grant, only a grant that it covers can be made.
+            put("newGrant", json!({"operations": ["CreateGrant"]}));
+        }
         put("grants", grants.into());
     }
 }

@@ -9,7 +9,7 @@ pub(crate) mod alert;
 
 use crate::{
     output::Format,
-    policy_args::{PolicyTest, Simulate},
+    policy_args::{PolicyDiff, PolicyTest, Prove, Simulate},
 };
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::{net::SocketAddr, path::PathBuf};
@@ -386,6 +386,10 @@ pub(crate) enum Policy {
     },
     /// What would be decided for a principal, with other documents supposed in the place of those in force
     Simulate(Simulate),
+    /// Prove a claim about every request with an SMT solver, or show a request that it does not hold of; 6 for that
+    Prove(Prove),
+    /// What a change of a policy changes: its statements and, with a solver, requests that are decided otherwise
+    Diff(PolicyDiff),
 }
 
 /// What a policy is attached to.

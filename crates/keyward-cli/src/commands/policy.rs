@@ -1,7 +1,7 @@
 //! `keyward policy`: decision vectors, checking a document; what asks the service is in `ask.rs`, policy tests are
-//! in `policy_test.rs`.
+//! in `policy_test.rs`, proofs in `prove.rs`.
 
-use super::{ask, lint, policy_test};
+use super::{ask, lint, policy_diff, policy_test, prove};
 use crate::{
     args::{Common, Policy},
     exit::{CliError, Exit},
@@ -25,6 +25,8 @@ pub(super) fn policy(common: &Common, command: &Policy) -> Result<Exit, CliError
         Policy::CanI { action, key, facts } => ask::can_i(common, action, key.as_deref(), facts),
         Policy::WhoCan { action, key, facts } => ask::who_can(common, action, key, facts),
         Policy::Simulate(simulate) => ask::simulate(common, simulate),
+        Policy::Prove(prove) => prove::run(common.output, &prove.claim),
+        Policy::Diff(diff) => policy_diff::run(common.output, diff),
     }
 }
 
