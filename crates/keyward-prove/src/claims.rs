@@ -234,7 +234,10 @@ impl<'s> Prover<'s> {
             Err(why) => return Ok(Repair::Unknown(read.words(why))),
         };
         // Of others than the root user it is not known whether they are there.
-        let always = witness.caller.ends_with(":root") && matches!(ask(false, vec![root]), Ok(None));
+        let account = crate::request::account_in(&witness.caller).unwrap_or_default();
+        let owner = format!("(= r_account \"{account}\")");
+        let always = witness.caller.ends_with(":root")
+            && matches!(ask(false, vec![root, owner]), Ok(None));
         Ok(Repair::Possible { by: Box::new(shown(witness, policy)), always })
     }
 
@@ -349,7 +352,7 @@ impl<'s> Prover<'s> {
             surroundings: Surroundings::Willing,
             parties,
             // What a user may do by itself: other callers are what their own policies make them.
-            also: vec!["(not (or c_service c_root))".to_owned()],
+            also: vec!["c_user".to_owned()],
             spelled: &spelled(&[old, new]),
         };
         Ok(match inquiry.seek(self.solver, &self.engine) {

@@ -5,7 +5,7 @@ use crate::{
     smt,
 };
 use ipnet::IpNet;
-use keyward_policy::symbolic::{Cell, Fact, Form, Formula, Order};
+use keyward_policy::symbolic::{Cell, Fact, Form, Formula, Glob, Order, Part};
 
 /// `Err`: something that SMT-LIB cannot say, and what.
 pub(crate) fn term(formula: &Formula, words: &Vocabulary) -> Result<String, String> {
@@ -16,6 +16,16 @@ pub(crate) fn term(formula: &Formula, words: &Vocabulary) -> Result<String, Stri
         Formula::Known(truth) => truth.to_string(),
         Formula::Fact(fact) => self::fact(fact, words)?,
         Formula::Not(inner) => format!("(not {})", term(inner, words)?),
+        Formula::All(parts) if words.anything => {
+            // All that is said of the ARN's parts is one pattern: several are much harder to solve.
+            let (of_parts, others): (Vec<Formula>, Vec<Formula>) =
+                parts.iter().cloned().partition(|part| part_of(part).is_some());
+            let mut all = several(&others)?;
+            if !of_parts.is_empty() {
+                all.push(pattern(&of_parts)?);
+            }
+            smt::join("and", &all, "true")
+        }
         Formula::All(parts) => smt::join("and", &several(parts)?, "true"),
         Formula::Any(parts) => smt::join("or", &several(parts)?, "false"),
         Formula::If(three) => format!("(ite {})", several(three.as_slice())?.join(" ")),
@@ -81,6 +91,9 @@ fn fact(fact: &Fact, words: &Vocabulary) -> Result<String, String> {
             }
         }
         Fact::ResourceIs(arn) => format!("(= r_arn {})", smt::text(arn)?),
+        Fact::ResourcePart(..) | Fact::ResourceLike(..) if words.anything && !is_whole(fact) => {
+            pattern(&[Formula::Fact(fact.clone())])?
+        }
         Fact::ResourcePart(which, value) => format!("(= {} {})", part(*which), smt::text(value)?),
         Fact::ResourceLike(which, glob) => smt::like(part(*which), glob)?,
         Fact::ResourceLikeArn(parts) => {
@@ -94,6 +107,47 @@ fn fact(fact: &Fact, words: &Vocabulary) -> Result<String, String> {
             place.map(|place| format!("u{place}")).ok_or("an unknown of no name")?
         }
     })
+}
+
+fn is_whole(fact: &Fact) -> bool {
+    matches!(fact, Fact::ResourcePart(Part::Whole, _) | Fact::ResourceLike(Part::Whole, _))
+}
+
+/// What a formula says of one part of the resource's ARN.
+fn part_of(formula: &Formula) -> Option<(Part, Vec<Glob>)> {
+    match formula {
+        Formula::Fact(fact) if is_whole(fact) => None,
+        Formula::Fact(Fact::ResourcePart(part, text)) => {
+            Some((*part, text.chars().map(Glob::Char).collect()))
+        }
+        Formula::Fact(Fact::ResourceLike(part, glob)) => Some((*part, glob.clone())),
+        _ => None,
+    }
+}
+
+/// Several such as a question about the whole ARN. `*` alone has parts too, all empty.
+fn pattern(formulas: &[Formula]) -> Result<String, String> {
+    let parts = [Part::Partition, Part::Service, Part::Region, Part::Account, Part::Name];
+    let said: Vec<(Part, Vec<Glob>)> = formulas.iter().filter_map(part_of).collect();
+    let empty = said.iter().all(|(_, glob)| glob.iter().all(|one| *one == Glob::Star));
+    let of = |part: &Part| -> Vec<&Vec<Glob>> {
+        said.iter().filter(|(which, _)| which == part).map(|(_, glob)| glob).collect()
+    };
+    // A statement speaks of each part once; what is left over is said beside it.
+    let mut terms = Vec::new();
+    let rounds = parts.iter().map(|part| of(part).len()).max().unwrap_or_default();
+    for round in 0..rounds {
+        let glob = |part: &Part| {
+            of(part).get(round).map_or_else(|| vec![Glob::Star], |glob| (*glob).clone())
+        };
+        let arn: Vec<Vec<Glob>> =
+            std::iter::once("arn".chars().map(Glob::Char).collect())
+                .chain(parts.iter().map(glob))
+                .collect();
+        terms.push(smt::like_arn("r_arn", &arn)?);
+    }
+    let fits = smt::join("and", &terms, "true");
+    Ok(if empty { format!("(or (not r_is_arn) {fits})") } else { fits })
 }
 
 fn kind_of(kind: &str) -> Result<&'static str, String> {

@@ -7,7 +7,7 @@
 use crate::{
     compose::{self, Side, Terms},
     encode,
-    request::{self, Target, Vocabulary, constant},
+    request::{self, Target, Vocabulary, account_in, constant},
     solver::{Answer, Session, Solver},
     witness::{self, Model},
 };
@@ -77,7 +77,8 @@ impl Inquiry<'_> {
         engine: &PolicyEngine,
     ) -> Result<Option<Witness>, String> {
         let formulas = self.parties.iter().flat_map(|party| party.side.formulas());
-        let vocabulary = Vocabulary::of(formulas);
+        let mut vocabulary = Vocabulary::of(formulas);
+        vocabulary.anything = self.target == Target::Anything;
         let script = self.script(&vocabulary)?;
         let mut session = solver.open()?;
         session.tell(&script)?;
@@ -181,13 +182,13 @@ impl Inquiry<'_> {
                 continue;
             }
             let with = |more: &[String]| [chosen.as_slice(), more].concat();
-            if session.check(&with(&group))? == Answer::Sat {
+            if fits(session, &with(&group))? {
                 chosen = with(&group);
                 continue;
             }
             for one in group {
                 let tried = [chosen.as_slice(), std::slice::from_ref(&one)].concat();
-                if session.check(&tried)? == Answer::Sat {
+                if fits(session, &tried)? {
                     chosen = tried;
                 }
             }
@@ -207,8 +208,7 @@ impl Inquiry<'_> {
         let parts = |are: bool, terms: &[&str]| if are { group(terms) } else { Vec::new() };
         let (caller, resource) = (
             vocabulary.caller_in_parts,
-            self.target == Target::Anything
-                || vocabulary.resource_in_parts && self.target == Target::Key(None),
+            vocabulary.resource_in_parts && self.target == Target::Key(None),
         );
         vec![
             absent(&|name| self.action.is_some_and(|action| !can_carry(action, name))),
@@ -220,6 +220,11 @@ impl Inquiry<'_> {
                 "(not g_own)",
             ]),
             group(&["(or c_user c_session)", "(= c_account r_account)"]),
+            if self.target == Target::Anything {
+                vec!["r_is_arn".to_owned(), "(str.prefixof \"arn:aws:\" r_arn)".to_owned()]
+            } else {
+                Vec::new()
+            },
             parts(caller, &["(= c_path \"\")", "(= c_partition \"aws\")"]),
             parts(resource, &[
                 "(= r_partition \"aws\")",
@@ -247,10 +252,17 @@ impl Inquiry<'_> {
         let mut member = "keyPolicy";
         if self.target == Target::Anything {
             member = "identity";
-            let account = match model.text("r_account") {
-                account if account.len() == 12 => account,
-                _ => "111122223333",
-            };
+            const SOME: &str = "999988887777";
+            let arn = model.text("r_arn");
+            let account = account_in(arn).unwrap_or_default();
+            let named = account.is_empty() || account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
+            if !named {
+                let mut parts: Vec<&str> = arn.splitn(6, ':').collect();
+                parts.iter_mut().skip(4).take(1).for_each(|part| *part = SOME);
+                vector.insert("resource".to_owned(), parts.join(":").into());
+            }
+            let account = if named && !account.is_empty() { account } else { SOME };
+            vector.insert("caller".to_owned(), format!("arn:aws:iam::{account}:user/someone").into());
             let delegating = json!({"Version": "2012-10-17", "Statement": [{
                 "Effect": "Allow", "Principal": {"AWS": account}, "Action": "*", "Resource": "*",
             }]});
@@ -269,6 +281,15 @@ impl Inquiry<'_> {
         }
         let caller = vector.get("caller").and_then(Json::as_str).unwrap_or_default().to_owned();
         Some(Witness { vector, decisions, caller })
+    }
+}
+
+/// A wish that the solver gives up on is not granted.
+fn fits(session: &mut Session, assumptions: &[String]) -> Result<bool, String> {
+    match session.check(assumptions) {
+        Ok(answer) => Ok(answer == Answer::Sat),
+        Err(why) if session.is_broken() => Err(why),
+        Err(_) => Ok(false),
     }
 }
 

@@ -65,6 +65,8 @@ pub(crate) struct Vocabulary {
     /// solver without their parts: those make it slow.
     pub(crate) caller_in_parts: bool,
     pub(crate) resource_in_parts: bool,
+    /// The resource may be anything: questions about its parts are asked of its whole ARN.
+    pub(crate) anything: bool,
 }
 
 impl Vocabulary {
@@ -333,11 +335,10 @@ fn resource(
         say("(str.in_re r_account ((_ re.loop 12 12) (re.range \"0\" \"9\")))");
         say(&format!("(= r_arn {whole})"));
     } else {
-        say(&format!("(=> r_is_arn (= r_arn {whole}))"));
+        // That there are six parts is left out: it makes the solver slow, and patterns ask for them anyway.
+        say("(=> r_is_arn (str.prefixof \"arn:\" r_arn))");
         say("(=> (not r_is_arn) (= r_arn \"*\"))");
-        for part in ["r_partition", "r_service", "r_region", "r_account", "r_name"] {
-            say(&format!("(=> (not r_is_arn) (= {part} \"\"))"));
-        }
+        return Ok(());
     }
     for part in ["r_partition", "r_service", "r_region", "r_account"] {
         say(&format!("(not (str.contains {part} \":\"))"));

@@ -152,6 +152,11 @@ impl Session {
         }
     }
 
+    /// Whether nothing it says can be told any more.
+    pub(crate) const fn is_broken(&self) -> bool {
+        self.broken
+    }
+
     /// What the constants are in the answer before.
     pub(crate) fn values(&mut self, names: &[String]) -> Result<Vec<(String, Value)>, String> {
         if names.is_empty() {

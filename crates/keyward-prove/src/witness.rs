@@ -272,6 +272,11 @@ fn other_spelling(name: &str) -> String {
     if upper == name { name.to_lowercase() } else { upper }
 }
 
+fn capitalized(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
 fn stated(model: &Model, key: &Use) -> Json {
     if !model.truth(&constant(key.place, "p")) {
         return json!([]);
@@ -287,9 +292,14 @@ fn members(model: &Model, key: &Use) -> Vec<String> {
     for (view, held) in ["h", "g"].iter().zip(&key.held) {
         let there = |(at, _): &(usize, &String)| model.truth(&constant(key.place, &format!("{view}{at}")));
         for (_, text) in held.iter().enumerate().filter(there) {
-            if !all.iter().any(|one: &String| one.to_lowercase() == text.to_lowercase()) {
-                all.push(text.clone());
+            let known = |one: &String| one.to_lowercase() == text.to_lowercase();
+            if all.iter().any(known) {
+                continue;
             }
+            // In lower case it is there, and in none of the spellings that are asked for.
+            let spelled = [text.clone(), text.to_uppercase(), capitalized(text)];
+            let asked = |one: &String| *view == "g" && key.held.iter().take(1).flatten().any(|other| one == other);
+            all.push(spelled.iter().find(|one| !asked(one)).unwrap_or(text).clone());
         }
     }
     if model.truth(&constant(key.place, "o")) || model.truth(&constant(key.place, "ol")) {
@@ -302,6 +312,9 @@ fn members(model: &Model, key: &Use) -> Vec<String> {
 fn context_keys(model: &Model, vocabulary: &Vocabulary, pairs: &mut Map<String, Json>) {
     let Some(keys) = vocabulary.keys.get("kms:encryptioncontextkeys") else { return };
     for name in members(model, keys) {
+        if pairs.contains_key(&name) {
+            continue;
+        }
         // The set's spelling is the one that is compared.
         let known = pairs.keys().find(|one| one.to_lowercase() == name.to_lowercase()).cloned();
         let value = known.and_then(|known| pairs.remove(&known)).unwrap_or_else(|| "x".into());

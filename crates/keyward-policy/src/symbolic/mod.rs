@@ -137,8 +137,11 @@ impl Formula {
     }
 
     pub fn all(parts: impl IntoIterator<Item = Self>) -> Self {
-        let kept: Vec<Self> =
-            parts.into_iter().filter(|part| *part != Self::Known(true)).collect();
+        let flat = parts.into_iter().flat_map(|part| match part {
+            Self::All(inner) => inner,
+            other => vec![other],
+        });
+        let kept: Vec<Self> = flat.filter(|part| *part != Self::Known(true)).collect();
         match kept.len() {
             0 => Self::Known(true),
             _ if kept.contains(&Self::Known(false)) => Self::Known(false),
@@ -147,8 +150,11 @@ impl Formula {
     }
 
     pub fn any(parts: impl IntoIterator<Item = Self>) -> Self {
-        let kept: Vec<Self> =
-            parts.into_iter().filter(|part| *part != Self::Known(false)).collect();
+        let flat = parts.into_iter().flat_map(|part| match part {
+            Self::Any(inner) => inner,
+            other => vec![other],
+        });
+        let kept: Vec<Self> = flat.filter(|part| *part != Self::Known(false)).collect();
         match kept.len() {
             0 => Self::Known(false),
             _ if kept.contains(&Self::Known(true)) => Self::Known(true),
