@@ -9,6 +9,7 @@ use crate::{
     guardrails::GuardrailStatus,
     operation::AnyOperation,
     pipeline::Prepared,
+    proofs::Proofs,
     quotas::{Meters, Quotas},
 };
 use keyward_crypto::{KeyMaterial, Keyring, Provider};
@@ -22,7 +23,7 @@ use keyward_types::{
 use quick_cache::sync::Cache;
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, atomic::AtomicI64},
+    sync::{Arc, Mutex, OnceLock, atomic::AtomicI64},
 };
 use uuid::Uuid;
 
@@ -79,6 +80,8 @@ pub struct Engine {
     /// `None` where no guardrails are configured.
     pub(crate) guardrails: Mutex<Option<GuardrailStatus>>,
     pub(crate) alerts: Alerts,
+    /// Who proves what holds of every request; empty where there is no solver.
+    pub(crate) proofs: OnceLock<Arc<dyn Proofs>>,
 }
 
 impl Engine {
@@ -93,6 +96,7 @@ impl Engine {
             witnessing: Mutex::default(),
             guardrails: Mutex::new(None),
             alerts: Alerts::default(),
+            proofs: OnceLock::new(),
         })
     }
 

@@ -5,7 +5,7 @@
 
 use crate::{
     compose::Side,
-    inquiry::{Inquiry, Party, Surroundings, Witness},
+    inquiry::{Holder, Inquiry, Party, Surroundings, Witness},
     request::{Target, Vocabulary, constant},
     solver::Solver,
 };
@@ -14,7 +14,7 @@ use keyward_policy::{
     symbolic::{SymbolicDocument, can_carry},
     vectors::cross_account_operations,
 };
-use keyward_types::{Decision, Reason};
+use keyward_types::{Decision, Layer, Reason};
 use serde_json::{Map, Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,6 +54,8 @@ pub struct Counterexample {
     pub decision: Decision,
     /// and under the one that it was compared with.
     pub before: Option<Decision>,
+    /// The statements of the policy in question that allow it: place and Sid.
+    pub allowing: Vec<(usize, Option<String>)>,
     /// What is odd about it.
     pub notes: Vec<String>,
 }
@@ -139,8 +141,7 @@ impl<'s> Prover<'s> {
         let spelled = spelled(&[old.text, new.text]);
         let mut unknown = Vec::new();
         for action in classes(&[&old.document, &new.document], actions) {
-            let parties =
-                vec![old.party(Some(action), false), new.party(Some(action), true)];
+            let parties = vec![old.party(Some(action), false), new.party(Some(action), true)];
             if let [before, after] = parties.as_slice()
                 && before.side == after.side
             {
@@ -149,7 +150,11 @@ impl<'s> Prover<'s> {
             match self.ask(action, parties, surroundings, Vec::new(), &spelled) {
                 Ok(None) => {}
                 Ok(Some(witness)) => {
-                    return Ok(Verdict::Refuted(Box::new(shown(witness, new.text))));
+                    return Ok(Verdict::Refuted(Box::new(shown(
+                        witness,
+                        new.text,
+                        Layer::KeyPolicy,
+                    ))));
                 }
                 Err(why) => {
                     unknown.push(format!("{action}: {why}"));
@@ -171,22 +176,54 @@ impl<'s> Prover<'s> {
         principals: &[String],
         actions: &[String],
     ) -> Result<Verdict, PolicyError> {
-        let (services, others): (Vec<&String>, Vec<&String>) =
-            principals.iter().partition(|name| name.contains('.') && !name.contains(':'));
-        let mut named = Map::new();
-        if !others.is_empty() {
-            named.insert("AWS".to_owned(), json!(others));
-        }
-        if !services.is_empty() {
-            named.insert("Service".to_owned(), json!(services));
-        }
-        let statement = if named.is_empty() {
-            json!({"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"})
-        } else {
-            json!({"Effect": "Allow", "Principal": named, "Action": "*", "Resource": "*"})
-        };
-        let bound = json!({"Version": "2012-10-17", "Statement": [statement]}).to_string();
+        let bound = only_these(principals);
         self.no_new_access(&bound, policy, Some(actions), Surroundings::Willing)
+    }
+
+    /// Whether nobody but these can ever perform the action on a key with this policy, where nobody has identity
+    /// policies but the holders, and there are no grants. What holders' boundaries refuse may be left unknown.
+    ///
+    /// # Errors
+    /// A policy is malformed, or a principal is none.
+    pub fn never(
+        &self,
+        policy: &str,
+        action: &str,
+        except: &[String],
+        holders: &[Holder],
+    ) -> Result<Verdict, PolicyError> {
+        let bound = only_these(except);
+        let (bound, read) = (Read::key_policy(&bound)?, Read::key_policy(policy)?);
+        let mut texts = vec![policy];
+        texts.extend(holders.iter().flat_map(|one| &one.identity).map(String::as_str));
+        let spelled = spelled(&texts);
+        let named = holders.iter().filter(|one| !except.contains(&one.arn)).map(Some);
+        for holder in std::iter::once(None).chain(named) {
+            let mut sides = Vec::new();
+            for text in holder.iter().flat_map(|one| &one.identity) {
+                let document = SymbolicDocument::read(text, PolicyKind::Identity)?;
+                sides.push(Side::of(&document, Some(action), None));
+            }
+            let inquiry = Inquiry {
+                action: Some(action),
+                target: Target::Key(self.key.clone()),
+                across: is_across(action),
+                surroundings: Surroundings::Named,
+                parties: vec![bound.party(Some(action), false), read.party(Some(action), true)],
+                holder: holder.map(|holder| (holder, sides)),
+                also: Vec::new(),
+                spelled: &spelled,
+            };
+            match inquiry.seek(self.solver, &self.engine) {
+                Ok(None) => {}
+                Ok(Some(witness)) => {
+                    let found = shown(witness, policy, Layer::KeyPolicy);
+                    return Ok(Verdict::Refuted(Box::new(found)));
+                }
+                Err(why) => return Ok(Verdict::Unknown(read.words(why))),
+            }
+        }
+        Ok(Verdict::Proved)
     }
 
     /// Whether the actions are never allowed to a request that does not meet `condition`, written as the
@@ -204,6 +241,61 @@ impl<'s> Prover<'s> {
             "Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*", "Condition": condition,
         }]});
         self.no_new_access(&bound.to_string(), policy, Some(actions), Surroundings::Willing)
+    }
+
+    /// Whether a key policy allows none of the actions on any of the resources, whatever policies of principals
+    /// say. No actions are all actions, and no resources are all resources.
+    ///
+    /// # Errors
+    /// The policy, an action or a resource is malformed.
+    pub fn not_granted(
+        &self,
+        policy: &str,
+        actions: &[String],
+        resources: &[String],
+    ) -> Result<Verdict, PolicyError> {
+        let bound = all_but(actions, resources, Some("*"));
+        self.no_new_access(&bound, policy, None, Surroundings::Willing)
+    }
+
+    /// The same of an identity policy by itself.
+    ///
+    /// # Errors
+    /// As [`Self::not_granted`].
+    pub fn not_granted_to_identity(
+        &self,
+        policy: &str,
+        actions: &[String],
+        resources: &[String],
+    ) -> Result<Verdict, PolicyError> {
+        self.no_new_access_of_identity(&all_but(actions, resources, None), policy)
+    }
+
+    /// Whether a key policy allows nothing to strangers: principals of accounts that it does not name, whose
+    /// requests carry none of the condition keys that tie a request to somebody known.
+    ///
+    /// # Errors
+    /// The policy is malformed.
+    pub fn no_public_access(&self, policy: &str) -> Result<Verdict, PolicyError> {
+        let read = Read::key_policy(policy)?;
+        let spelled = spelled(&[policy]);
+        let mut unknown = Vec::new();
+        for action in classes(&[&read.document], None) {
+            let party = read.party(Some(action), true);
+            let strangers = strangers(&Vocabulary::of(party.side.formulas()));
+            match self.ask(action, vec![party], Surroundings::Willing, strangers, &spelled) {
+                Ok(None) => {}
+                Ok(Some(witness)) => {
+                    return Ok(Verdict::Refuted(Box::new(shown(
+                        witness,
+                        policy,
+                        Layer::KeyPolicy,
+                    ))));
+                }
+                Err(why) => unknown.extend(read.words(format!("{action}: {why}"))),
+            }
+        }
+        Ok(verdict(unknown))
     }
 
     /// Whether somebody can still change the policy of a key that has this one.
@@ -236,9 +328,9 @@ impl<'s> Prover<'s> {
         // Of others than the root user it is not known whether they are there.
         let account = crate::request::account_in(&witness.caller).unwrap_or_default();
         let owner = format!("(= r_account \"{account}\")");
-        let always = witness.caller.ends_with(":root")
-            && matches!(ask(false, vec![root, owner]), Ok(None));
-        Ok(Repair::Possible { by: Box::new(shown(witness, policy)), always })
+        let always =
+            witness.caller.ends_with(":root") && matches!(ask(false, vec![root, owner]), Ok(None));
+        Ok(Repair::Possible { by: Box::new(shown(witness, policy, Layer::KeyPolicy)), always })
     }
 
     /// What each statement of a key policy is good for, taken alone.
@@ -269,8 +361,10 @@ impl<'s> Prover<'s> {
         if statement.when.is_empty() {
             return Ok(Use::Dead);
         }
-        let covered: Vec<&str> =
-            classes(&[&read.document], None).into_iter().filter(|one| statement.covers(one)).collect();
+        let covered: Vec<&str> = classes(&[&read.document], None)
+            .into_iter()
+            .filter(|one| statement.covers(one))
+            .collect();
         let mut dead = true;
         let shortened = without(read.text, index);
         for action in covered {
@@ -328,6 +422,7 @@ impl<'s> Prover<'s> {
             across: is_across(action),
             surroundings,
             parties,
+            holder: None,
             also,
             spelled,
         };
@@ -351,6 +446,7 @@ impl<'s> Prover<'s> {
             across: false,
             surroundings: Surroundings::Willing,
             parties,
+            holder: None,
             // What a user may do by itself: other callers are what their own policies make them.
             also: vec!["c_user".to_owned()],
             spelled: &spelled(&[old, new]),
@@ -358,7 +454,7 @@ impl<'s> Prover<'s> {
         Ok(match inquiry.seek(self.solver, &self.engine) {
             Ok(None) => Verdict::Proved,
             Ok(Some(witness)) => {
-                let mut found = shown(witness, new);
+                let mut found = shown(witness, new, Layer::IdentityPolicy);
                 if let Some(vector) = found.vector.as_object_mut() {
                     vector.insert("identity".to_owned(), json(new));
                 }
@@ -371,6 +467,90 @@ impl<'s> Prover<'s> {
             }
         })
     }
+}
+
+/// A policy that allows everything to these principals, and nothing to anybody else.
+fn only_these(principals: &[String]) -> String {
+    let (services, others): (Vec<&String>, Vec<&String>) =
+        principals.iter().partition(|name| name.contains('.') && !name.contains(':'));
+    let mut named = Map::new();
+    if !others.is_empty() {
+        named.insert("AWS".to_owned(), json!(others));
+    }
+    if !services.is_empty() {
+        named.insert("Service".to_owned(), json!(services));
+    }
+    let statement = if named.is_empty() {
+        json!({"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"})
+    } else {
+        json!({"Effect": "Allow", "Principal": named, "Action": "*", "Resource": "*"})
+    };
+    json!({"Version": "2012-10-17", "Statement": [statement]}).to_string()
+}
+
+/// A policy that allows everything but these actions on these resources.
+fn all_but(actions: &[String], resources: &[String], principal: Option<&str>) -> String {
+    let allow = |element: &str, listed: &[String]| {
+        let mut statement = json!({"Effect": "Allow", "Action": "*", "Resource": "*"});
+        if let Some(members) = statement.as_object_mut() {
+            members.remove(element.strip_prefix("Not").unwrap_or(element));
+            members.insert(element.to_owned(), json!(listed));
+            members.extend(principal.map(|one| ("Principal".to_owned(), one.into())));
+        }
+        statement
+    };
+    let mut statements = Vec::new();
+    if !actions.is_empty() {
+        statements.push(allow("NotAction", actions));
+    }
+    if !resources.is_empty() {
+        statements.push(allow("NotResource", resources));
+    }
+    if statements.is_empty() {
+        statements.push(allow("NotAction", &["*".to_owned()]));
+    }
+    json!({"Version": "2012-10-17", "Statement": statements}).to_string()
+}
+
+/// Condition keys that tie a request to somebody, or to a place, that a policy knows.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-concepts.html>
+const TIES: &[&str] = &[
+    "aws:principalorgid",
+    "aws:principalorgpaths",
+    "aws:sourceaccount",
+    "aws:sourcearn",
+    "aws:sourceip",
+    "aws:sourceorgid",
+    "aws:sourceorgpaths",
+    "aws:sourcevpc",
+    "aws:sourcevpce",
+    "aws:vpcsourceip",
+    "kms:viaservice",
+];
+
+fn strangers(vocabulary: &Vocabulary) -> Vec<String> {
+    let mut also = vec!["(not c_service)".to_owned(), "(not (= c_account r_account))".to_owned()];
+    let known = vocabulary.callers.iter().map(String::as_str);
+    let mut accounts: BTreeSet<&str> =
+        known.map(|name| crate::request::account_in(name).unwrap_or(name)).collect();
+    for (name, key) in &vocabulary.keys {
+        match name.as_str() {
+            "aws:principalaccount" | "kms:calleraccount" => {
+                accounts.extend(key.texts.iter().map(String::as_str));
+            }
+            "aws:userid" => also.extend(
+                key.texts
+                    .iter()
+                    .filter_map(|id| crate::smt::text(id).ok())
+                    .map(|id| format!("(not (= {} {id}))", constant(key.place, "t"))),
+            ),
+            tie if TIES.contains(&tie) => also.push(format!("(not {})", constant(key.place, "p"))),
+            _ => {}
+        }
+    }
+    let text = accounts.into_iter().filter_map(|account| crate::smt::text(account).ok());
+    also.extend(text.map(|account| format!("(not (= c_account {account}))")));
+    also
 }
 
 fn verdict(reasons: Vec<String>) -> Verdict {
@@ -461,7 +641,7 @@ fn json(text: &str) -> Json {
     serde_json::from_str(text).unwrap_or_else(|_| text.into())
 }
 
-fn shown(witness: Witness, policy: &str) -> Counterexample {
+fn shown(witness: Witness, policy: &str, layer: Layer) -> Counterexample {
     let Witness { mut vector, mut decisions, caller } = witness;
     let mut notes = Vec::new();
     let action = vector.get("action").and_then(Json::as_str).unwrap_or_default().to_owned();
@@ -471,7 +651,8 @@ fn shown(witness: Witness, policy: &str) -> Counterexample {
             notes.push(format!("on AWS, requests of {action} do not carry {name}"));
         }
     }
-    if vector.contains_key("encryptionContext") && !can_carry(&action, "kms:encryptioncontextkeys") {
+    if vector.contains_key("encryptionContext") && !can_carry(&action, "kms:encryptioncontextkeys")
+    {
         notes.push(format!("on AWS, requests of {action} carry no encryption context"));
     }
     // The parties are the one compared with, and the one in question.
@@ -481,7 +662,10 @@ fn shown(witness: Witness, policy: &str) -> Counterexample {
         vector.insert("keyPolicy".to_owned(), json(policy));
     }
     let decision = decision.unwrap_or_else(|| unasked(&action));
-    Counterexample { action, caller, vector: vector.into(), decision, before, notes }
+    let outcomes = decision.layers.iter().filter(|outcome| outcome.layer == layer);
+    let allowing = outcomes.flat_map(|outcome| &outcome.matched).filter(|one| one.allow);
+    let allowing = allowing.map(|one| (one.index, one.sid.clone())).collect();
+    Counterexample { action, caller, vector: vector.into(), decision, before, allowing, notes }
 }
 
 fn unasked(action: &str) -> Decision {

@@ -78,9 +78,8 @@ pub(crate) fn on_key(terms: &Terms, across: bool) -> String {
     let account = format!("(or {account} g_account)");
     let narrowed = "(and s_boundary_ok s_session_ok)";
     let identity = "(or s_identity c_root)";
-    let inside = format!(
-        "(or {session} (and {entity} {narrowed}) (and {account} {identity} {narrowed}))"
-    );
+    let inside =
+        format!("(or {session} (and {entity} {narrowed}) (and {account} {identity} {narrowed}))");
     let outside = format!(
         "(and {across} (or {session} {entity} {account}) (or {identity} g_own) {narrowed})"
     );

@@ -45,9 +45,7 @@ fn fact(fact: &Fact, words: &Vocabulary) -> Result<String, String> {
             let value = of(&cell.key, if cell.form == Form::Time { "m" } else { "n" });
             format!("({} {value} {})", smt::order(*order), smt::number(i128::from(*bound)))
         }
-        Fact::Within(cell, net) => {
-            within(&of(&cell.key, "v4"), &of(&cell.key, "a"), net)
-        }
+        Fact::Within(cell, net) => within(&of(&cell.key, "v4"), &of(&cell.key, "a"), net),
         Fact::Decimal(key, order, whole, fraction) => {
             let compared = decimal(&of(key, "n"), &of(key, "f"), *order, *whole, *fraction);
             format!("(and {} {compared})", of(key, "nok"))
@@ -84,9 +82,9 @@ fn fact(fact: &Fact, words: &Vocabulary) -> Result<String, String> {
             match kind.as_str() {
                 "Account" => format!("(and (not c_service) (= c_account {id}))"),
                 "Role" => format!("(and c_session (= c_behind {id}))"),
-                "User" => format!(
-                    "(or (and c_user (= c_arn {id})) (and c_federated (= c_behind {id})))"
-                ),
+                "User" => {
+                    format!("(or (and c_user (= c_arn {id})) (and c_federated (= c_behind {id})))")
+                }
                 other => return Err(format!("a principal in {other}")),
             }
         }
@@ -140,10 +138,9 @@ fn pattern(formulas: &[Formula]) -> Result<String, String> {
         let glob = |part: &Part| {
             of(part).get(round).map_or_else(|| vec![Glob::Star], |glob| (*glob).clone())
         };
-        let arn: Vec<Vec<Glob>> =
-            std::iter::once("arn".chars().map(Glob::Char).collect())
-                .chain(parts.iter().map(glob))
-                .collect();
+        let arn: Vec<Vec<Glob>> = std::iter::once("arn".chars().map(Glob::Char).collect())
+            .chain(parts.iter().map(glob))
+            .collect();
         terms.push(smt::like_arn("r_arn", &arn)?);
     }
     let fits = smt::join("and", &terms, "true");

@@ -8,12 +8,13 @@ use crate::{
     compose::{self, Side, Terms},
     encode,
     request::{self, Target, Vocabulary, account_in, constant},
+    smt,
     solver::{Answer, Session, Solver},
     witness::{self, Model},
 };
 use keyward_policy::{
     KMS_ACTIONS, PolicyEngine,
-    symbolic::{can_carry, is_of_family},
+    symbolic::{Formula, can_carry, is_of_family},
     vectors::Vector,
 };
 use keyward_types::{Decision, GrantOperation};
@@ -36,6 +37,16 @@ pub enum Surroundings {
     Any,
     /// Everything else says yes, and there are no grants.
     Willing,
+    /// Nobody has an identity policy but who is named with it, and there are no grants.
+    Named,
+}
+
+/// A user or role, and the policies that it has.
+#[derive(Clone, Debug)]
+pub struct Holder {
+    pub arn: String,
+    pub identity: Vec<String>,
+    pub boundary: Option<String>,
 }
 
 /// A document, what it says about the action, and what the engine is to say under it.
@@ -52,6 +63,8 @@ pub(crate) struct Inquiry<'d> {
     pub(crate) across: bool,
     pub(crate) surroundings: Surroundings,
     pub(crate) parties: Vec<Party<'d>>,
+    /// Who asks, with what its identity policies say; `None` for anybody.
+    pub(crate) holder: Option<(&'d Holder, Vec<Side>)>,
     /// More that must hold of the request.
     pub(crate) also: Vec<String>,
     pub(crate) spelled: &'d BTreeMap<String, String>,
@@ -76,8 +89,10 @@ impl Inquiry<'_> {
         solver: &Solver,
         engine: &PolicyEngine,
     ) -> Result<Option<Witness>, String> {
-        let formulas = self.parties.iter().flat_map(|party| party.side.formulas());
-        let mut vocabulary = Vocabulary::of(formulas);
+        let own = self.holder.iter().flat_map(|(_, sides)| sides);
+        let sides = self.parties.iter().map(|party| &party.side).chain(own);
+        let mut vocabulary = Vocabulary::of(sides.flat_map(Side::formulas));
+        vocabulary.callers.extend(self.holder.iter().map(|(holder, _)| holder.arn.clone()));
         vocabulary.anything = self.target == Target::Anything;
         let script = self.script(&vocabulary)?;
         let mut session = solver.open()?;
@@ -145,9 +160,15 @@ impl Inquiry<'_> {
         if self.surroundings == Surroundings::Willing {
             say("(and s_identity s_boundary_ok s_session_ok)");
         }
+        if self.surroundings == Surroundings::Named {
+            say("(and s_boundary_ok s_session_ok)");
+            self.holds(vocabulary, &mut say)?;
+        }
         if self.action.is_none() {
             // Of the form that a policy can name.
-            say("(str.in_re a_name (re.++ (re.+ (re.union (re.range \"a\" \"z\") (re.range \"0\" \"9\") (str.to_re \"-\"))) (str.to_re \":\") (re.+ (re.union (re.range \"a\" \"z\") (re.range \"0\" \"9\") (str.to_re \"_\") (str.to_re \"-\")))))");
+            say(
+                "(str.in_re a_name (re.++ (re.+ (re.union (re.range \"a\" \"z\") (re.range \"0\" \"9\") (str.to_re \"-\"))) (str.to_re \":\") (re.+ (re.union (re.range \"a\" \"z\") (re.range \"0\" \"9\") (str.to_re \"_\") (str.to_re \"-\")))))",
+            );
         }
         self.also.iter().for_each(|term| say(term));
         for party in &self.parties {
@@ -167,6 +188,28 @@ impl Inquiry<'_> {
             say(&if party.allows { allows } else { format!("(not {allows})") });
         }
         Ok(out)
+    }
+
+    /// What the caller's own policies say.
+    fn holds(&self, vocabulary: &Vocabulary, say: &mut dyn FnMut(&str)) -> Result<(), String> {
+        let Some((holder, sides)) = &self.holder else {
+            say("(not s_identity)");
+            return Ok(());
+        };
+        let arn = smt::text(&holder.arn)?;
+        say(&if holder.arn.contains(":role/") {
+            format!("(and c_session (= c_behind {arn}))")
+        } else {
+            format!("(and c_user (= c_arn {arn}))")
+        });
+        let terms = |of: fn(&Side) -> &Formula| {
+            let each =
+                sides.iter().map(|side| encode::term(of(side), vocabulary).map_err(unsayable));
+            Ok::<_, String>(smt::join("or", &each.collect::<Result<Vec<_>, _>>()?, "false"))
+        };
+        say(&format!("(= s_identity {})", terms(|side| &side.plain)?));
+        say(&format!("(not {})", terms(|side| &side.deny)?));
+        Ok(())
     }
 
     /// Of the requests that remain, one that is easy to read: what is not needed is absent.
@@ -226,17 +269,23 @@ impl Inquiry<'_> {
                 Vec::new()
             },
             parts(caller, &["(= c_path \"\")", "(= c_partition \"aws\")"]),
-            parts(resource, &[
-                "(= r_partition \"aws\")",
-                "(str.in_re r_account ((_ re.loop 12 12) (re.range \"0\" \"9\")))",
-            ]),
+            parts(
+                resource,
+                &[
+                    "(= r_partition \"aws\")",
+                    "(str.in_re r_account ((_ re.loop 12 12) (re.range \"0\" \"9\")))",
+                ],
+            ),
             absent(&|_| true),
             if caller { vec![named("c_name"), named("c_role")] } else { Vec::new() },
             vec![host, "(= r_account \"111122223333\")".to_owned()],
-            parts(resource, &[
-                "(= r_region \"us-east-1\")",
-                "(= r_id \"1234abcd-12ab-34cd-56ef-1234567890ab\")",
-            ]),
+            parts(
+                resource,
+                &[
+                    "(= r_region \"us-east-1\")",
+                    "(= r_id \"1234abcd-12ab-34cd-56ef-1234567890ab\")",
+                ],
+            ),
         ]
     }
 
@@ -255,18 +304,24 @@ impl Inquiry<'_> {
             const SOME: &str = "999988887777";
             let arn = model.text("r_arn");
             let account = account_in(arn).unwrap_or_default();
-            let named = account.is_empty() || account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
+            let named = account.is_empty()
+                || account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
             if !named {
                 let mut parts: Vec<&str> = arn.splitn(6, ':').collect();
                 parts.iter_mut().skip(4).take(1).for_each(|part| *part = SOME);
                 vector.insert("resource".to_owned(), parts.join(":").into());
             }
             let account = if named && !account.is_empty() { account } else { SOME };
-            vector.insert("caller".to_owned(), format!("arn:aws:iam::{account}:user/someone").into());
+            vector
+                .insert("caller".to_owned(), format!("arn:aws:iam::{account}:user/someone").into());
             let delegating = json!({"Version": "2012-10-17", "Statement": [{
                 "Effect": "Allow", "Principal": {"AWS": account}, "Action": "*", "Resource": "*",
             }]});
             vector.insert("keyPolicy".to_owned(), delegating);
+        }
+        if let Some((holder, _)) = &self.holder {
+            vector.insert("identity".to_owned(), json!(holder.identity));
+            vector.insert("boundary".to_owned(), json!(holder.boundary));
         }
         let mut decisions = Vec::new();
         for party in &self.parties {

@@ -34,5 +34,5 @@ mod solver;
 mod witness;
 
 pub use claims::{Counterexample, Prover, Repair, StatementUse, Use, Verdict};
-pub use inquiry::Surroundings;
+pub use inquiry::{Holder, Surroundings};
 pub use solver::{DEFAULT_LIMIT, DEFAULT_PROGRAM, Solver};

@@ -20,14 +20,34 @@ pub(crate) const KINDS: [(&str, &str); 5] = [
 
 /// The request's texts, beside the condition keys.
 const TEXTS: &[&str] = &[
-    "c_partition", "c_account", "c_arn", "c_behind", "c_path", "c_role", "c_name", "c_host",
-    "r_arn", "r_partition", "r_service", "r_region", "r_account", "r_name", "r_id", "a_name",
+    "c_partition",
+    "c_account",
+    "c_arn",
+    "c_behind",
+    "c_path",
+    "c_role",
+    "c_name",
+    "c_host",
+    "r_arn",
+    "r_partition",
+    "r_service",
+    "r_region",
+    "r_account",
+    "r_name",
+    "r_id",
+    "a_name",
 ];
 
 /// Truths about the caller's surroundings: what documents beside those in question say.
 const SURROUNDINGS: &[&str] = &[
-    "s_identity", "s_boundary", "s_boundary_ok", "s_session_ok", "g_session", "g_entity",
-    "g_account", "g_own",
+    "s_identity",
+    "s_boundary",
+    "s_boundary_ok",
+    "s_session_ok",
+    "g_session",
+    "g_entity",
+    "g_account",
+    "g_own",
 ];
 
 /// What the questions of one kind are about.
@@ -275,7 +295,10 @@ fn caller(vocabulary: &Vocabulary, say: &mut dyn FnMut(&str)) -> Result<(), Stri
         }
         for role in vocabulary.callers.iter().filter(|_| arn.contains(":assumed-role/")) {
             if role.contains(":role/") && role_in(arn) != role_in(role) {
-                say(&format!("(not (and c_session (= c_arn {text}) (= c_behind {})))", smt::text(role)?));
+                say(&format!(
+                    "(not (and c_session (= c_arn {text}) (= c_behind {})))",
+                    smt::text(role)?
+                ));
             }
         }
     }
@@ -319,7 +342,8 @@ fn resource(
         }
         return Ok(());
     }
-    let whole = "(str.++ \"arn:\" r_partition \":\" r_service \":\" r_region \":\" r_account \":\" r_name)";
+    let whole =
+        "(str.++ \"arn:\" r_partition \":\" r_service \":\" r_region \":\" r_account \":\" r_name)";
     if *target == Target::Key(None) {
         say("(and r_is_arn (= r_service \"kms\"))");
         if !vocabulary.resource_in_parts {
@@ -382,7 +406,11 @@ fn key_axioms(name: &str, key: &Use, say: &mut dyn FnMut(&str)) -> Result<(), St
         if key.forms.contains(&Form::Time) {
             say(&format!(
                 "(=> (and {} (= {} 0)) (and {} (= {} (* 1000 {}))))",
-                of("nok"), of("f"), of("mok"), of("m"), of("n")
+                of("nok"),
+                of("f"),
+                of("mok"),
+                of("m"),
+                of("n")
             ));
         }
     }
@@ -404,7 +432,8 @@ fn sets(key: &Use, say: &mut dyn FnMut(&str)) -> Result<(), String> {
     }
     let place = |text: &str| lower.iter().position(|one| one == text);
     for (at, text) in held.iter().enumerate() {
-        let folded = place(&text.to_lowercase()).map_or_else(|| of("ol"), |at| of(&format!("g{at}")));
+        let folded =
+            place(&text.to_lowercase()).map_or_else(|| of("ol"), |at| of(&format!("g{at}")));
         say(&format!("(=> {} {folded})", of(&format!("h{at}"))));
     }
     let any = |view: &str, count: usize, other: &str| {
@@ -433,9 +462,7 @@ fn derived(name: &str, key: &Use, target: &Target, say: &mut dyn FnMut(&str)) {
     match name {
         "aws:principalisawsservice" => flag("true", "c_service"),
         "aws:securetransport" | "aws:multifactorauthpresent" => {
-            say(&format!(
-                "(=> {p} (and (or (= {t} \"true\") (= {t} \"false\")) (= {l} {t})))"
-            ));
+            say(&format!("(=> {p} (and (or (= {t} \"true\") (= {t} \"false\")) (= {l} {t})))"));
         }
         "aws:principalarn" => {
             say(&format!("(= {p} (not c_service))"));

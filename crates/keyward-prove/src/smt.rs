@@ -219,19 +219,26 @@ mod tests {
 
     #[test]
     fn texts_are_written_and_read_back() {
-        for value in ["", "plain", "a\"b", "back\\slash", "é", "line\nfeed", "\u{1f600}", "\\u{41}"] {
+        for value in ["", "plain", "a\"b", "back\\slash", "é", "line\nfeed", "\u{1f600}", "\\u{41}"]
+        {
             let answer = format!("((x {}))", text(value).unwrap());
-            assert_eq!(values(&answer), Some(vec![("x".to_owned(), Value::Text(value.to_owned()))]));
+            assert_eq!(
+                values(&answer),
+                Some(vec![("x".to_owned(), Value::Text(value.to_owned()))])
+            );
         }
         assert!(text("\u{e0041}").is_err());
     }
 
     #[test]
     fn answers_that_are_none_are_refused() {
-        let read = values("((a true)\n (b (- 7)) (c 340282366920938463463374607431768211455))").unwrap();
+        let read =
+            values("((a true)\n (b (- 7)) (c 340282366920938463463374607431768211455))").unwrap();
         assert_eq!(read[1], ("b".to_owned(), Value::Number(-7)));
         assert_eq!(read[2], ("c".to_owned(), Value::Large(u128::MAX)));
-        for rubbish in ["", "(", "((a", "((a true)", "((a yes))", "((a \"x))", "((a true)) x", "sat"] {
+        for rubbish in
+            ["", "(", "((a", "((a true)", "((a yes))", "((a \"x))", "((a true)) x", "sat"]
+        {
             assert_eq!(values(rubbish), None, "{rubbish}");
         }
     }

@@ -78,10 +78,10 @@ impl Solver {
         let limit = self.limit + GRACE;
         let mut session = Session { child, stdin, lines, limit, broken: false };
         session.tell("(set-logic ALL)\n(declare-const known Bool)\n")?;
-        let sure = (session.check(&["known".to_owned()])?, session.check(&[
-            "known".to_owned(),
-            "(not known)".to_owned(),
-        ])?);
+        let sure = (
+            session.check(&["known".to_owned()])?,
+            session.check(&["known".to_owned(), "(not known)".to_owned()])?,
+        );
         if sure == (Answer::Sat, Answer::Unsat) {
             Ok(session)
         } else {

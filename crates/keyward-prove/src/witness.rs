@@ -62,12 +62,15 @@ impl Model {
             SPARE_ACCOUNTS.get(place).map_or_else(String::new, |spare| (*spare).to_owned())
         };
         let (caller, owner) = (account(self.text("c_account")), account(self.text("r_account")));
-        let mut put = |name: &str, text: String| drop(self.0.insert(name.to_owned(), Value::Text(text)));
+        let mut put =
+            |name: &str, text: String| drop(self.0.insert(name.to_owned(), Value::Text(text)));
         put("c_account", caller.clone());
         put("r_account", owner.clone());
         if !vocabulary.resource_in_parts && *target == Target::Key(None) {
             if !vocabulary.resources.contains(self.text("r_arn")) {
-                let arn = format!("arn:aws:kms:us-east-1:{owner}:key/1234abcd-12ab-34cd-56ef-1234567890ab");
+                let arn = format!(
+                    "arn:aws:kms:us-east-1:{owner}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+                );
                 self.0.insert("r_arn".to_owned(), Value::Text(arn));
             }
         }
@@ -85,7 +88,8 @@ impl Model {
         let behind = self.text("c_behind").to_owned();
         let arn = self.text("c_arn").to_owned();
         let fits = |arn: &str, service: &str, kind: &str| {
-            known(arn) && arn.split(':').nth(2) == Some(service)
+            known(arn)
+                && arn.split(':').nth(2) == Some(service)
                 && arn.splitn(6, ':').nth(5).is_some_and(|name| name.starts_with(kind))
         };
         let (arn, behind) = if self.truth("c_root") {
@@ -103,7 +107,8 @@ impl Model {
             };
             let behind = if fits(&behind, "iam", "role/") { behind } else { free(&role) };
             let name = behind.rsplit('/').next().unwrap_or_default();
-            let own = |session: &str| format!("arn:aws:sts::{account}:assumed-role/{name}/{session}");
+            let own =
+                |session: &str| format!("arn:aws:sts::{account}:assumed-role/{name}/{session}");
             (if of_session.is_some() { arn } else { free(&own) }, behind)
         } else {
             let own = |name: &str| format!("arn:aws:sts::{account}:federated-user/{name}");
@@ -159,10 +164,14 @@ pub(crate) fn vector(
         if is_of_caller(name) || name == "kms:encryptioncontextkeys" {
             continue;
         }
-        let families_of = [(CONTEXT, "encryptionContext"), (CALLER_TAG, "principalTags"), (KEY_TAG, "resourceTags")];
-        let family = families_of.iter().find_map(|(prefix, member)| {
-            Some((*member, name.strip_prefix(prefix)?, *prefix))
-        });
+        let families_of = [
+            (CONTEXT, "encryptionContext"),
+            (CALLER_TAG, "principalTags"),
+            (KEY_TAG, "resourceTags"),
+        ];
+        let family = families_of
+            .iter()
+            .find_map(|(prefix, member)| Some((*member, name.strip_prefix(prefix)?, *prefix)));
         let written = spelled.get(name).cloned().unwrap_or_else(|| name.clone());
         let twice = model.truth(&constant(key.place, "d"));
         match family {
@@ -238,8 +247,7 @@ fn caller(model: &Model, action: &str, put: &mut dyn FnMut(&str, Json)) {
         // Without a session policy it may do nothing.
         put("session", says(true));
     }
-    let names =
-        [("g_session", "c_arn"), ("g_entity", "c_behind"), ("g_account", "c_account")];
+    let names = [("g_session", "c_arn"), ("g_entity", "c_behind"), ("g_account", "c_account")];
     let grants: Vec<Json> = names
         .iter()
         .filter(|(kind, _)| model.truth(kind))
@@ -290,7 +298,8 @@ fn stated(model: &Model, key: &Use) -> Json {
 fn members(model: &Model, key: &Use) -> Vec<String> {
     let mut all = Vec::new();
     for (view, held) in ["h", "g"].iter().zip(&key.held) {
-        let there = |(at, _): &(usize, &String)| model.truth(&constant(key.place, &format!("{view}{at}")));
+        let there =
+            |(at, _): &(usize, &String)| model.truth(&constant(key.place, &format!("{view}{at}")));
         for (_, text) in held.iter().enumerate().filter(there) {
             let known = |one: &String| one.to_lowercase() == text.to_lowercase();
             if all.iter().any(known) {
@@ -298,7 +307,9 @@ fn members(model: &Model, key: &Use) -> Vec<String> {
             }
             // In lower case it is there, and in none of the spellings that are asked for.
             let spelled = [text.clone(), text.to_uppercase(), capitalized(text)];
-            let asked = |one: &String| *view == "g" && key.held.iter().take(1).flatten().any(|other| one == other);
+            let asked = |one: &String| {
+                *view == "g" && key.held.iter().take(1).flatten().any(|other| one == other)
+            };
             all.push(spelled.iter().find(|one| !asked(one)).unwrap_or(text).clone());
         }
     }
@@ -350,7 +361,9 @@ fn single(model: &Model, key: &Use) -> String {
         };
     }
     let compared = key.forms.contains(&Form::Text) && !model.text(&of("t")).is_empty();
-    model.text(&of(if compared || !key.forms.contains(&Form::Lower) { "t" } else { "l" })).to_owned()
+    model
+        .text(&of(if compared || !key.forms.contains(&Form::Lower) { "t" } else { "l" }))
+        .to_owned()
 }
 
 /// Seconds since 1970, which every operator on times reads.

@@ -69,6 +69,11 @@ pub struct Config {
     /// A folder of guardrails: Cedar policies of the operator that forbid (`policies/README.md`). It is read again
     /// when its files change, and on SIGHUP.
     pub guardrails: Option<PathBuf>,
+    /// The SMT solver that policy checks are asked of, where there is one: a path, or a name on PATH. Access
+    /// Analyzer's checks need it, and nothing else does.
+    pub solver: PathBuf,
+    /// Seconds that the solver may take for one question; a check is several.
+    pub solver_seconds: u64,
     /// The log as CloudTrail's files, written while the service runs. Nowhere, unless it is said here.
     pub cloudtrail_files: Option<CloudTrailFiles>,
     pub crypto: CryptoChoice,
@@ -243,6 +248,8 @@ impl Config {
             root_credentials: None,
             seed: None,
             guardrails: None,
+            solver: PathBuf::from(keyward_prove::DEFAULT_PROGRAM),
+            solver_seconds: 5,
             cloudtrail_files: None,
             crypto: CryptoChoice::Default,
             trusted_front: TrustedFront::default(),

@@ -155,6 +155,9 @@ pub(crate) struct Dev {
     /// A folder of Cedar policies that forbid; read again when it changes, and on SIGHUP
     #[arg(long)]
     pub(crate) guardrails: Option<PathBuf>,
+    /// The SMT solver of Access Analyzer's checks: a path, or a name on PATH; without one they answer an error
+    #[arg(long, env = "KEYWARD_SOLVER", value_name = "PROGRAM")]
+    pub(crate) solver: Option<PathBuf>,
     /// Write CloudTrail files with signed digests into this folder, for aws cloudtrail validate-logs; with --data,
     /// or the next run cannot go on there
     #[arg(long, value_name = "DIR")]
@@ -270,6 +273,9 @@ pub(crate) struct Serve {
     /// A folder of Cedar policies that forbid; read again when it changes, and on SIGHUP
     #[arg(long)]
     pub(crate) guardrails: Option<PathBuf>,
+    /// The SMT solver of Access Analyzer's checks: a path, or a name on PATH; without one they answer an error
+    #[arg(long, env = "KEYWARD_SOLVER", value_name = "PROGRAM")]
+    pub(crate) solver: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) root: RootKeyArgs,
 }

@@ -9,8 +9,9 @@ use crate::{
     policy_args::{Claim, ProofArgs, SolverArgs},
 };
 use keyward_policy::{KMS_ACTIONS, PolicyError};
+use keyward_policytest::{Claim as Claimed, ClaimHolder, Says, Shown};
 use keyward_prove::{
-    Counterexample, Prover, Repair, Solver, StatementUse, Surroundings, Use, Verdict,
+    Counterexample, Holder, Prover, Repair, Solver, StatementUse, Surroundings, Use, Verdict,
 };
 use keyward_types::KeyRef;
 use serde_json::{Value, json};
@@ -24,8 +25,7 @@ pub(super) fn run(format: Format, claim: &Claim) -> Result<Exit, CliError> {
             let (before, after) = (input::text(old)?, input::text(new)?);
             let solver = solver(&args.solver)?;
             let prover = prover(&solver, args)?;
-            let proved =
-                prover.no_new_access(&before, &after, actions.as_deref(), surroundings);
+            let proved = prover.no_new_access(&before, &after, actions.as_deref(), surroundings);
             told(format, "no new access", proved.map_err(|error| wrong(new, &error))?)
         }
         Claim::Only { policy, principal, action, args } => {
@@ -76,6 +76,33 @@ pub(super) fn prover<'s>(solver: &'s Solver, args: &ProofArgs) -> Result<Prover<
         return Err(CliError::new(Exit::Usage, format!("--key-arn {arn} is not the ARN of a key")));
     }
     Ok(Prover::new(solver, args.key_arn.as_deref()))
+}
+
+/// A claim of a policy test.
+pub(super) fn shown(solver: Option<&Solver>, claim: &Claimed) -> Shown {
+    let Some(solver) = solver else { return Shown::Unknown("there is no solver".to_owned()) };
+    let prover = Prover::new(solver, Some(&claim.key));
+    let verdict = match &claim.says {
+        Says::NoNewAccess { from, to } => prover.no_new_access(from, to, None, Surroundings::Any),
+        Says::Never { policy, action, except, holders } => {
+            let holder = |one: &ClaimHolder| Holder {
+                arn: one.arn.clone(),
+                identity: one.identity.clone(),
+                boundary: one.boundary.clone(),
+            };
+            let holders: Vec<Holder> = holders.iter().map(holder).collect();
+            prover.never(policy, action, except, &holders)
+        }
+    };
+    match verdict {
+        Ok(Verdict::Proved) => Shown::Holds,
+        Ok(Verdict::Refuted(found)) => Shown::Fails(format!(
+            "{} may {}, for one with the vector {}",
+            found.caller, found.action, found.vector
+        )),
+        Ok(Verdict::Unknown(reasons)) => Shown::Unknown(reasons.join("; ")),
+        Err(error) => Shown::Unknown(error.to_string()),
+    }
 }
 
 /// Actions as KMS spells them.
@@ -164,9 +191,8 @@ pub(super) fn request(found: &Counterexample) {
             output::line(&format!("  {name} {value}"));
         }
     }
-    let matched = found.decision.layers.iter().flat_map(|layer| &layer.matched);
-    for one in matched.filter(|one| one.allow && one.source == "key policy") {
-        let name = one.sid.clone().unwrap_or_else(|| format!("Statement[{}]", one.index));
+    for (index, sid) in &found.allowing {
+        let name = sid.clone().unwrap_or_else(|| format!("Statement[{index}]"));
         output::line(&format!("  allowed by {name}"));
     }
     if let Some(before) = &found.before {

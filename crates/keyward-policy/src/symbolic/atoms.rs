@@ -40,16 +40,16 @@ fn condition(test: &Test) -> Option<Formula> {
 /// For each value of the policy, whether the request's value, which is there, fits.
 fn hits(test: &Test, cell: &dyn Fn(Form) -> Cell) -> Option<Vec<Formula>> {
     // A value that has not the form fits nothing.
-    let formed = |form, fact| Formula::all([Formula::Fact(Fact::Carries(cell(form))), Formula::Fact(fact)]);
+    let formed =
+        |form, fact| Formula::all([Formula::Fact(Fact::Carries(cell(form))), Formula::Fact(fact)]);
     match (test.operator.shape, &test.operands) {
         (Shape::Text(Comparison::Equal | Comparison::Like), Operands::Texts(patterns)) => {
             let fact = |pattern| Some(Formula::Fact(Fact::Like(cell(Form::Text), globs(pattern)?)));
             patterns.iter().map(fact).collect()
         }
         (Shape::Arn, Operands::Texts(patterns)) => {
-            let fact = |pattern| {
-                Some(Formula::Fact(Fact::LikeArn(cell(Form::Text), arn_parts(pattern)?)))
-            };
+            let fact =
+                |pattern| Some(Formula::Fact(Fact::LikeArn(cell(Form::Text), arn_parts(pattern)?)));
             patterns.iter().map(fact).collect()
         }
         (Shape::Number(order), Operands::Numbers(wanted)) => {
@@ -62,15 +62,13 @@ fn hits(test: &Test, cell: &dyn Fn(Form) -> Cell) -> Option<Vec<Formula>> {
         }
         (Shape::Time(order), Operands::Times(wanted)) => {
             let order = order_of(order);
-            let fact = |want: &i64| {
-                formed(Form::Time, Fact::Compares(cell(Form::Time), order, *want))
-            };
+            let fact =
+                |want: &i64| formed(Form::Time, Fact::Compares(cell(Form::Time), order, *want));
             Some(wanted.iter().map(fact).collect())
         }
         (Shape::Ip, Operands::Networks(wanted)) => {
-            let fact = |net: &ipnet::IpNet| {
-                formed(Form::Address, Fact::Within(cell(Form::Address), *net))
-            };
+            let fact =
+                |net: &ipnet::IpNet| formed(Form::Address, Fact::Within(cell(Form::Address), *net));
             Some(wanted.iter().map(fact).collect())
         }
         _ => None,

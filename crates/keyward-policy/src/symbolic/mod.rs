@@ -264,9 +264,8 @@ pub fn holds_several(key: &str) -> bool {
 
 /// Whether a client chooses the key's second half, so that one request may carry it in two spellings.
 pub fn is_of_family(key: &str) -> bool {
-    ConditionKey::parse(key).is_some_and(|key| {
-        matches!(key.place, Place::Tag(family) if family != Family::Other)
-    })
+    ConditionKey::parse(key)
+        .is_some_and(|key| matches!(key.place, Place::Tag(family) if family != Family::Other))
 }
 
 /// Whether requests of an action of KMS can carry a condition key; yes for actions of other services.

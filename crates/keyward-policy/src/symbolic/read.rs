@@ -178,7 +178,9 @@ fn value(expr: &Expr) -> Option<Value<'_>> {
         Expr::Literal(Literal::String(text)) => Value::Text(text),
         Expr::Literal(Literal::Long(number)) => Value::Long(*number),
         Expr::Literal(Literal::EntityUID(uid)) => Value::Entity(uid.ty.to_string(), &uid.eid),
-        Expr::Set(items) => Value::Texts(items.iter().map(|item| text(item)).collect::<Option<_>>()?),
+        Expr::Set(items) => {
+            Value::Texts(items.iter().map(|item| text(item)).collect::<Option<_>>()?)
+        }
         Expr::GetAttr { expr, attr } if is_var(expr, Var::Resource) => Value::Part(part(attr)?),
         Expr::GetAttr { expr, attr } if is_context(expr) => match attr.as_str() {
             "ambiguous" => Value::Ambiguous,

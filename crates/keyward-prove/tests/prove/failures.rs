@@ -27,7 +27,8 @@ fn reasons(text: &str) -> String {
     let solver = Solver::new(program(&folder, text), Duration::from_millis(300));
     // NARROW within OPEN holds, and OPEN within NARROW does not: neither may be said.
     for (old, new) in [(OPEN, NARROW), (NARROW, OPEN)] {
-        let verdict = Prover::new(&solver, None).no_new_access(old, new, None, Surroundings::Any).unwrap();
+        let verdict =
+            Prover::new(&solver, None).no_new_access(old, new, None, Surroundings::Any).unwrap();
         let Verdict::Unknown(reasons) = verdict else { panic!("{text} made {verdict:?}") };
         if new == OPEN {
             return reasons.join("; ");

@@ -1,8 +1,11 @@
 //! Proofs and counterexamples compared with what the policy engine decides of random requests.
 
-use crate::samples::{self, KEY, Luck};
+use crate::{
+    samples::{self, KEY, Luck},
+    solver,
+};
 use keyward_policy::{PolicyEngine, vectors::Vector};
-use keyward_prove::{DEFAULT_LIMIT, DEFAULT_PROGRAM, Prover, Solver, Surroundings, Use, Verdict};
+use keyward_prove::{Prover, Surroundings, Use, Verdict};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -24,7 +27,7 @@ proptest! {
     fn what_is_proved_holds_of_random_requests(seed in any::<u64>()) {
         let mut luck = Luck::new(seed);
         let engine = PolicyEngine::new();
-        let solver = Solver::new(DEFAULT_PROGRAM, DEFAULT_LIMIT);
+        let Some(solver) = solver() else { return Ok(()) };
         let key = luck.chance(50).then_some(KEY);
         let prover = Prover::new(&solver, key);
         let old = samples::policy(&mut luck);
@@ -51,7 +54,7 @@ proptest! {
     fn statements_without_use_can_go(seed in any::<u64>()) {
         let mut luck = Luck::new(seed);
         let engine = PolicyEngine::new();
-        let solver = Solver::new(DEFAULT_PROGRAM, DEFAULT_LIMIT);
+        let Some(solver) = solver() else { return Ok(()) };
         let prover = Prover::new(&solver, Some(KEY));
         let policy = samples::policy(&mut luck);
         for statement in prover.statements(&policy.to_string()).unwrap() {
@@ -77,7 +80,7 @@ proptest! {
 /// The model is exact enough to be of use: of small changes, nearly all are decided one way or the other.
 #[test]
 fn few_changes_are_undecided() {
-    let solver = Solver::new(DEFAULT_PROGRAM, DEFAULT_LIMIT);
+    let Some(solver) = solver() else { return };
     let prover = Prover::new(&solver, Some(KEY));
     let mut unknown = Vec::new();
     let mut counts = [0_usize; 2];

@@ -33,7 +33,8 @@ impl Luck {
 
 pub(crate) const KEY: &str =
     "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
-const OTHER_KEY: &str = "arn:aws:kms:eu-west-1:444455556666:key/00000000-0000-4000-8000-000000000000";
+const OTHER_KEY: &str =
+    "arn:aws:kms:eu-west-1:444455556666:key/00000000-0000-4000-8000-000000000000";
 
 const PRINCIPALS: &[&str] = &[
     "111122223333",
@@ -46,8 +47,16 @@ const PRINCIPALS: &[&str] = &[
     "arn:aws:sts::111122223333:federated-user/fed",
     "*",
 ];
-const ACTIONS: &[&str] =
-    &["kms:*", "kms:Decrypt", "kms:De*", "KMS:encrypt", "kms:Put*", "kms:CreateGrant", "*", "kms:Generate?ac"];
+const ACTIONS: &[&str] = &[
+    "kms:*",
+    "kms:Decrypt",
+    "kms:De*",
+    "KMS:encrypt",
+    "kms:Put*",
+    "kms:CreateGrant",
+    "*",
+    "kms:Generate?ac",
+];
 
 /// Operator, key, values.
 const TESTS: &[(&str, &str, &[&str])] = &[
@@ -130,7 +139,11 @@ fn statement(luck: &mut Luck) -> Value {
     }
     let element = if luck.chance(10) { "NotAction" } else { "Action" };
     statement.insert(element.to_owned(), json!(luck.pick(ACTIONS)));
-    let resource = if luck.chance(85) { "*" } else { luck.pick(&[KEY, OTHER_KEY, "arn:aws:kms:*:111122223333:key/*"]) };
+    let resource = if luck.chance(85) {
+        "*"
+    } else {
+        luck.pick(&[KEY, OTHER_KEY, "arn:aws:kms:*:111122223333:key/*"])
+    };
     statement.insert("Resource".to_owned(), json!(resource));
     let mut condition = Map::new();
     for _ in 0..luck.below(3) {
@@ -191,8 +204,15 @@ const CALLERS: &[&str] = &[
     "s3.amazonaws.com",
 ];
 const ASKED: &[&str] = &[
-    "kms:Decrypt", "kms:Decrypt", "kms:Encrypt", "kms:DescribeKey", "kms:PutKeyPolicy",
-    "kms:CreateGrant", "kms:GenerateMac", "kms:EnableKeyRotation", "kms:RetireGrant",
+    "kms:Decrypt",
+    "kms:Decrypt",
+    "kms:Encrypt",
+    "kms:DescribeKey",
+    "kms:PutKeyPolicy",
+    "kms:CreateGrant",
+    "kms:GenerateMac",
+    "kms:EnableKeyRotation",
+    "kms:RetireGrant",
 ];
 const CONTEXT: &[(&str, &[&str])] = &[
     ("aws:SourceIp", &["10.1.2.3", "10.2.0.1", "192.0.2.1", "2001:db8::1", "fe80::1", "here"]),
@@ -205,8 +225,18 @@ const CONTEXT: &[(&str, &[&str])] = &[
     ("aws:SourceArn", &["arn:aws:s3:::data/x", "arn:aws:s3:eu:1:dota/x", "nothing"]),
 ];
 const PAIRS: &[(&str, &str)] = &[
-    ("App", "x"), ("App", "y"), ("App", "X"), ("app", "x"), ("app", "q"), ("App", "xy"), ("App", "alice-1"),
-    ("Team", "red"), ("APP", "x"), ("App", ""), ("Other", "x"), ("App", "red"),
+    ("App", "x"),
+    ("App", "y"),
+    ("App", "X"),
+    ("app", "x"),
+    ("app", "q"),
+    ("App", "xy"),
+    ("App", "alice-1"),
+    ("Team", "red"),
+    ("APP", "x"),
+    ("App", ""),
+    ("Other", "x"),
+    ("App", "red"),
 ];
 
 fn says(action: &str) -> Value {
@@ -241,7 +271,8 @@ pub(crate) fn request(luck: &mut Luck) -> Value {
     vector["encryptionContext"] = pairs.into();
     for member in ["principalTags", "resourceTags"] {
         if luck.chance(40) {
-            vector[member] = json!({luck.pick(&["team", "Team"]): luck.pick(&["red", "blue", "x"])});
+            vector[member] =
+                json!({luck.pick(&["team", "Team"]): luck.pick(&["red", "blue", "x"])});
         }
     }
     let is_root = caller.ends_with(":root") || !caller.starts_with("arn:");
@@ -261,7 +292,8 @@ pub(crate) fn request(luck: &mut Luck) -> Value {
     }
     if luck.chance(30)
         && let Some(operation) = action.strip_prefix("kms:").filter(|name| {
-            ["Decrypt", "Encrypt", "DescribeKey", "CreateGrant", "GenerateMac", "RetireGrant"].contains(name)
+            ["Decrypt", "Encrypt", "DescribeKey", "CreateGrant", "GenerateMac", "RetireGrant"]
+                .contains(name)
         })
     {
         let (member, grantee) = if caller.starts_with("arn:") {
