@@ -44,7 +44,7 @@ fn run(name: &str, text: &str) -> FileReport {
         |path: &str| fs::read_to_string(folder().join(path)).map_err(|error| error.to_string());
     // One for all: it keeps what it compiled.
     static ENGINE: OnceLock<PolicyEngine> = OnceLock::new();
-    run_file(ENGINE.get_or_init(PolicyEngine::new), name, text, &read, None)
+    run_file(ENGINE.get_or_init(PolicyEngine::new), name, text, &read, None, None)
 }
 
 #[test]
@@ -290,6 +290,10 @@ fn command(args: &[&str], input: &str) -> (Option<i32>, String, String) {
 #[test]
 fn policy_test_prints_and_exits_as_scripts_rely_on() {
     let (exit, text, _) = command(&["."], "");
+    assert_eq!(exit, Some(0), "{text}");
+    // With a solver on this machine the proof is run; without one it is skipped.
+    assert!(text.contains(" passed, 0 failed, "), "{text}");
+    let (exit, text, _) = command(&[".", "--solver", "/nonexistent"], "");
     assert_eq!(exit, Some(0), "{text}");
     assert!(text.ends_with(" passed, 0 failed, 1 skipped\n"), "{text}");
     let app = fs::read_to_string(folder().join("app-role.policytest.yaml")).unwrap();

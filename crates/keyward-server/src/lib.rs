@@ -27,6 +27,7 @@ mod openapi;
 mod operator;
 mod patience;
 mod process;
+mod proofs;
 mod publish;
 pub mod query;
 mod replace;

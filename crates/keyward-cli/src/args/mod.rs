@@ -14,7 +14,7 @@ pub(crate) use usage::{
 
 use crate::{
     output::Format,
-    policy_args::{PolicyTest, Simulate},
+    policy_args::{PolicyDiff, PolicyTest, Prove, Simulate},
 };
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::{net::SocketAddr, path::PathBuf};
@@ -165,6 +165,9 @@ pub(crate) struct Dev {
     /// Start in observe mode: what policies refuse of the use of keys is let through, marked and counted
     #[arg(long)]
     pub(crate) observe: bool,
+    /// The SMT solver of Access Analyzer's checks: a path, or a name on PATH; without one they answer an error
+    #[arg(long, env = "KEYWARD_SOLVER", value_name = "PROGRAM")]
+    pub(crate) solver: Option<PathBuf>,
     /// Write CloudTrail files with signed digests into this folder, for aws cloudtrail validate-logs; with --data,
     /// or the next run cannot go on there
     #[arg(long, value_name = "DIR")]
@@ -280,6 +283,9 @@ pub(crate) struct Serve {
     /// A folder of Cedar policies that forbid; read again when it changes, and on SIGHUP
     #[arg(long)]
     pub(crate) guardrails: Option<PathBuf>,
+    /// The SMT solver of Access Analyzer's checks: a path, or a name on PATH; without one they answer an error
+    #[arg(long, env = "KEYWARD_SOLVER", value_name = "PROGRAM")]
+    pub(crate) solver: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) root: RootKeyArgs,
 }
@@ -405,6 +411,10 @@ pub(crate) enum Policy {
     /// Let through what policies refuse of the use of keys, marked and counted, until it is safe to enforce them
     #[command(subcommand)]
     Observe(Observe),
+    /// Prove a claim about every request with an SMT solver, or show a request that it does not hold of; 6 for that
+    Prove(Prove),
+    /// What a change of a policy changes: its statements and, with a solver, requests that are decided otherwise
+    Diff(PolicyDiff),
 }
 
 /// What a policy is attached to.

@@ -42,6 +42,7 @@ pub(super) fn dev(common: &Common, dev: Dev) -> Result<Exit, CliError> {
         seed: dev.seed,
         guardrails: dev.guardrails,
         observe: dev.observe,
+        solver: dev.solver.unwrap_or_else(|| keyward_prove::DEFAULT_PROGRAM.into()),
         cloudtrail_files: dev.cloudtrail_files.map(|to| CloudTrailFiles {
             period_seconds: dev.cloudtrail_files_period,
             ..CloudTrailFiles::at(to)
@@ -125,6 +126,9 @@ pub(super) fn serve(common: &Common, serve: Serve) -> Result<Exit, CliError> {
     config.journal.s3 = s3_credentials(common, core::mem::take(&mut config.journal.s3));
     if serve.guardrails.is_some() {
         config.guardrails = serve.guardrails;
+    }
+    if let Some(solver) = serve.solver {
+        config.solver = solver;
     }
     run(&config, "")
 }
