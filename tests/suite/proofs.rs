@@ -14,7 +14,9 @@ const APP: &str = "arn:aws:iam::111122223333:role/app";
 /// A folder with two key policies: the second lets the application in under one more encryption context.
 fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    for (name, value) in [("old.json", json!("billing")), ("new.json", json!(["billing", "invoices"]))] {
+    for (name, value) in
+        [("old.json", json!("billing")), ("new.json", json!(["billing", "invoices"]))]
+    {
         let policy = json!({"Version": "2012-10-17", "Statement": [{
             "Sid": "Use", "Effect": "Allow", "Principal": {"AWS": APP}, "Action": "kms:Decrypt",
             "Resource": "*", "Condition": {"StringEquals": {"kms:EncryptionContext:App": value}},
@@ -37,11 +39,19 @@ fn solver(test: &str) -> Option<PathBuf> {
 
 #[test]
 fn a_claim_is_proved_or_shown_by_a_request_that_vectors_decide() {
-    let Some(solver) = solver("proofs::a_claim_is_proved_or_shown_by_a_request_that_vectors_decide") else { return };
+    let Some(solver) =
+        solver("proofs::a_claim_is_proved_or_shown_by_a_request_that_vectors_decide")
+    else {
+        return;
+    };
     let (folder, solver) = (folder(), solver.display().to_string());
     let prove = |args: &[&str]| {
-        let all: Vec<&str> =
-            ["policy", "prove"].iter().chain(args).chain(&["--solver", &solver, "-o", "json"]).copied().collect();
+        let all: Vec<&str> = ["policy", "prove"]
+            .iter()
+            .chain(args)
+            .chain(&["--solver", &solver, "-o", "json"])
+            .copied()
+            .collect();
         let (exit, out, err) = keyward(folder.path(), &all);
         (exit, serde_json::from_str::<Value>(&out).unwrap_or_else(|_| panic!("{out}{err}")))
     };
@@ -57,7 +67,10 @@ fn a_claim_is_proved_or_shown_by_a_request_that_vectors_decide() {
         let (exit, out, err) = keyward(folder.path(), &["policy", "vectors", "vector.json"]);
         assert_eq!(exit, Some(0), "{out}{err}");
     }
-    assert_eq!(prove(&["only", "old.json", "--principal", APP, "--action", "kms:Decrypt"]).0, Some(0));
+    assert_eq!(
+        prove(&["only", "old.json", "--principal", APP, "--action", "kms:Decrypt"]).0,
+        Some(0)
+    );
     let condition = r#"{"Null":{"kms:EncryptionContext:App":"false"}}"#;
     let never = ["never-without", "old.json", "--condition", condition, "--action", "kms:decrypt"];
     assert_eq!(prove(&never).0, Some(0));
@@ -65,7 +78,8 @@ fn a_claim_is_proved_or_shown_by_a_request_that_vectors_decide() {
     assert_eq!((exit, &repair["Verdict"]), (Some(6), &json!("Impossible")));
     let (exit, used) = prove(&["statements", "old.json"]);
     assert_eq!((exit, &used["Statements"][0]["Use"]), (Some(0), &json!("needed")));
-    let (exit, out, _) = keyward(folder.path(), &["policy", "diff", "old.json", "new.json", "--solver", &solver]);
+    let (exit, out, _) =
+        keyward(folder.path(), &["policy", "diff", "old.json", "new.json", "--solver", &solver]);
     assert_eq!(exit, Some(6));
     assert!(out.contains("newly refused: nothing, proved") && out.contains("invoices"), "{out}");
 }
@@ -74,18 +88,35 @@ fn a_claim_is_proved_or_shown_by_a_request_that_vectors_decide() {
 fn what_cannot_be_proved_is_said_and_the_rest_works() {
     let folder = folder();
     let run = |args: &[&str]| keyward(folder.path(), args);
-    let (exit, out, err) = run(&["policy", "prove", "repairable", "old.json", "--solver", "/nonexistent"]);
+    let (exit, out, err) =
+        run(&["policy", "prove", "repairable", "old.json", "--solver", "/nonexistent"]);
     assert_eq!((exit, out.as_str()), (Some(1), ""));
     assert!(err.contains("/nonexistent") && err.contains("install cvc5"), "{err}");
-    let (exit, out, err) = run(&["policy", "diff", "old.json", "new.json", "--solver", "/nonexistent"]);
+    let (exit, out, err) =
+        run(&["policy", "diff", "old.json", "new.json", "--solver", "/nonexistent"]);
     assert_eq!(exit, Some(6));
     assert!(out.starts_with("- Use ") && err.contains("requests are not compared"), "{out}{err}");
     for (args, says) in [
         (&["policy", "prove", "repairable", "none.json"][..], "none.json"),
         (&["policy", "prove", "repairable", "bad.json"], "bad.json"),
-        (&["policy", "prove", "only", "old.json", "--principal", APP, "--action", "kms:Fly"], "kms:Fly"),
+        (
+            &["policy", "prove", "only", "old.json", "--principal", APP, "--action", "kms:Fly"],
+            "kms:Fly",
+        ),
         (&["policy", "prove", "repairable", "old.json", "--key-arn", "alias/a"], "alias/a"),
-        (&["policy", "prove", "never-without", "old.json", "--condition", "{", "--action", "kms:Decrypt"], "--condition"),
+        (
+            &[
+                "policy",
+                "prove",
+                "never-without",
+                "old.json",
+                "--condition",
+                "{",
+                "--action",
+                "kms:Decrypt",
+            ],
+            "--condition",
+        ),
     ] {
         fs::write(folder.path().join("bad.json"), "{").unwrap();
         let (exit, _, err) = run(args);
@@ -107,42 +138,98 @@ fn access_analyzers_own_client_asks_the_service() {
     let aws = |dev: &Dev, args: &[&str]| {
         let mut command = Command::new(programs.join("aws"));
         point_at(&mut command, &dev.endpoint());
-        command.arg("accessanalyzer").args(args).args(["--output", "json"]).current_dir(folder.path());
+        command
+            .arg("accessanalyzer")
+            .args(args)
+            .args(["--output", "json"])
+            .current_dir(folder.path());
         clients::run(&mut command).map(|out| serde_json::from_str::<Value>(&out).unwrap())
     };
     let dev = Dev::start(&["--solver", &solver]);
-    let ask = |args: &[&str]| aws(&dev, args).unwrap_or_else(|Skipped(why)| panic!("{args:?}: {why}"));
+    let ask =
+        |args: &[&str]| aws(&dev, args).unwrap_or_else(|Skipped(why)| panic!("{args:?}: {why}"));
     let refuse = |args: &[&str]| aws(&dev, args).unwrap_err().0;
     let no_new = |new: &str, old: &str| {
         let (new, old) = (format!("file://{new}"), format!("file://{old}"));
-        ask(&["check-no-new-access", "--policy-type", "RESOURCE_POLICY", "--new-policy-document", &new, "--existing-policy-document", &old])
+        ask(&[
+            "check-no-new-access",
+            "--policy-type",
+            "RESOURCE_POLICY",
+            "--new-policy-document",
+            &new,
+            "--existing-policy-document",
+            &old,
+        ])
     };
     assert_eq!(no_new("old.json", "new.json")["result"], "PASS");
     let failed = no_new("new.json", "old.json");
-    assert_eq!((&failed["result"], &failed["reasons"][0]["statementId"]), (&json!("FAIL"), &json!("Use")), "{failed}");
+    assert_eq!(
+        (&failed["result"], &failed["reasons"][0]["statementId"]),
+        (&json!("FAIL"), &json!("Use")),
+        "{failed}"
+    );
     let granted = |action: &str| {
-        ask(&["check-access-not-granted", "--policy-type", "RESOURCE_POLICY", "--policy-document", "file://old.json", "--access", &format!("actions={action}")])
+        ask(&[
+            "check-access-not-granted",
+            "--policy-type",
+            "RESOURCE_POLICY",
+            "--policy-document",
+            "file://old.json",
+            "--access",
+            &format!("actions={action}"),
+        ])
     };
     assert_eq!(granted("kms:PutKeyPolicy")["result"], "PASS");
     assert_eq!(granted("kms:Decrypt")["result"], "FAIL");
     let public = |document: &str, kind: &str| {
-        vec!["check-no-public-access".to_owned(), "--resource-type".into(), kind.into(), "--policy-document".into(), document.into()]
+        vec![
+            "check-no-public-access".to_owned(),
+            "--resource-type".into(),
+            kind.into(),
+            "--policy-document".into(),
+            document.into(),
+        ]
     };
     let texts = |args: &[String]| -> Vec<String> { args.to_vec() };
     let checked = texts(&public("file://old.json", "AWS::KMS::Key"));
     assert_eq!(ask(&checked.iter().map(String::as_str).collect::<Vec<_>>())["result"], "PASS");
     let bucket = texts(&public("file://old.json", "AWS::S3::Bucket"));
-    assert!(refuse(&bucket.iter().map(String::as_str).collect::<Vec<_>>()).contains("InvalidParameterException"));
-    let validated = ask(&["validate-policy", "--policy-type", "IDENTITY_POLICY", "--policy-document", r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:Fly","Resource":"*"}]}"#]);
+    assert!(
+        refuse(&bucket.iter().map(String::as_str).collect::<Vec<_>>())
+            .contains("InvalidParameterException")
+    );
+    let validated = ask(&[
+        "validate-policy",
+        "--policy-type",
+        "IDENTITY_POLICY",
+        "--policy-document",
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:Fly","Resource":"*"}]}"#,
+    ]);
     let finding = &validated["findings"][0];
     assert_eq!(finding["findingType"], "ERROR", "{validated}");
     assert_eq!(finding["locations"][0]["path"][1], json!({"index": 0}), "{finding}");
     let identity = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}"#;
     let wider = identity.replace("s3:GetObject", "s3:*");
-    let of_identity = ["check-no-new-access", "--policy-type", "IDENTITY_POLICY", "--existing-policy-document", identity, "--new-policy-document", &wider];
+    let of_identity = [
+        "check-no-new-access",
+        "--policy-type",
+        "IDENTITY_POLICY",
+        "--existing-policy-document",
+        identity,
+        "--new-policy-document",
+        &wider,
+    ];
     assert_eq!(ask(&of_identity)["result"], "FAIL");
     let foreign = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"*"}]}"#;
-    let of_bucket = ["check-no-new-access", "--policy-type", "RESOURCE_POLICY", "--existing-policy-document", foreign, "--new-policy-document", foreign];
+    let of_bucket = [
+        "check-no-new-access",
+        "--policy-type",
+        "RESOURCE_POLICY",
+        "--existing-policy-document",
+        foreign,
+        "--new-policy-document",
+        foreign,
+    ];
     assert!(refuse(&of_bucket).contains("InvalidParameterException"));
     let (_, log, _) = keyward(folder.path(), &["events", "export", "--endpoint", &dev.endpoint()]);
     let named = |name: &str| {
@@ -154,6 +241,14 @@ fn access_analyzers_own_client_asks_the_service() {
     let without = Dev::start(&["--solver", "/nonexistent"]);
     let none = aws(&without, &of_identity).unwrap_err().0;
     assert!(none.contains("UnprocessableEntityException") && none.contains("cvc5"), "{none}");
-    let still = aws(&without, &["validate-policy", "--policy-type", "IDENTITY_POLICY", "--policy-document", identity]);
-    assert_eq!(still.unwrap_or_else(|Skipped(why)| panic!("{why}"))["findings"].as_array().map(Vec::is_empty), Some(false));
+    let still = aws(
+        &without,
+        &["validate-policy", "--policy-type", "IDENTITY_POLICY", "--policy-document", identity],
+    );
+    assert_eq!(
+        still.unwrap_or_else(|Skipped(why)| panic!("{why}"))["findings"]
+            .as_array()
+            .map(Vec::is_empty),
+        Some(false)
+    );
 }
