@@ -75,7 +75,7 @@ fn a_shell_is_pointed_at_the_service() {
     let output = shell.arg("-c").arg(lines).output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    for service in ["KMS", "STS", "IAM", "CLOUDTRAIL"] {
+    for service in ["KMS", "STS", "IAM", "CLOUDTRAIL", "ACCESSANALYZER"] {
         let line = format!("AWS_ENDPOINT_URL_{service}={}", dev.endpoint());
         assert!(said.lines().any(|one| one == line), "{line} is not in {said}");
     }

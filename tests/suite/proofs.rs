@@ -125,6 +125,35 @@ fn what_cannot_be_proved_is_said_and_the_rest_works() {
     }
 }
 
+/// A proof of a policy test passes, fails with a request, or is skipped with a notice.
+#[test]
+fn policy_tests_prove_what_they_claim() {
+    let Some(solver) = solver("proofs::policy_tests_prove_what_they_claim") else { return };
+    let (folder, solver) = (folder(), solver.display().to_string());
+    let text = r#"version: 1
+policies:
+  keys: { data: { account: "111122223333", policy: old.json } }
+  principals: { app: { role: "arn:aws:iam::111122223333:role/app" } }
+tests:
+  - { name: allowed, caller: app, action: kms:Decrypt, key: data, encryption_context: { App: billing }, expect: allow }
+prove:
+  - { name: nobody else, never: { key: data, action: kms:Decrypt, except: { caller: [app] } } }
+  - { name: nothing new, no_new_access: { key: data, from: old.json, to: new.json } }
+"#;
+    fs::write(folder.path().join("a.policytest.yaml"), text).unwrap();
+    let run = |solver: &str| keyward(folder.path(), &["policy", "test", ".", "--solver", solver]);
+    let (exit, out, _) = run(&solver);
+    assert_eq!(exit, Some(6), "{out}");
+    assert!(out.contains("2 passed, 1 failed") && out.contains("nothing new"), "{out}");
+    assert!(out.contains("invoices") && !out.contains("FAIL ./a.policytest.yaml:8"), "{out}");
+    let (exit, out, _) = run("/nonexistent");
+    assert_eq!(exit, Some(0), "{out}");
+    assert!(
+        out.contains("1 passed, 0 failed, 2 skipped") && out.contains("needs a solver"),
+        "{out}"
+    );
+}
+
 /// `aws accessanalyzer`, as it is.
 #[test]
 fn access_analyzers_own_client_asks_the_service() {
@@ -139,7 +168,7 @@ fn access_analyzers_own_client_asks_the_service() {
         let mut command = Command::new(programs.join("aws"));
         point_at(&mut command, &dev.endpoint());
         command
-            .arg("accessanalyzer")
+            .args(["accessanalyzer", "--endpoint-url", &dev.endpoint()])
             .args(args)
             .args(["--output", "json"])
             .current_dir(folder.path());

@@ -66,13 +66,11 @@ impl Model {
             |name: &str, text: String| drop(self.0.insert(name.to_owned(), Value::Text(text)));
         put("c_account", caller.clone());
         put("r_account", owner.clone());
-        if !vocabulary.resource_in_parts && *target == Target::Key(None) {
-            if !vocabulary.resources.contains(self.text("r_arn")) {
-                let arn = format!(
-                    "arn:aws:kms:us-east-1:{owner}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-                );
-                self.0.insert("r_arn".to_owned(), Value::Text(arn));
-            }
+        let free = !vocabulary.resource_in_parts && *target == Target::Key(None);
+        if free && !vocabulary.resources.contains(self.text("r_arn")) {
+            let arn =
+                format!("arn:aws:kms:us-east-1:{owner}:key/1234abcd-12ab-34cd-56ef-1234567890ab");
+            self.0.insert("r_arn".to_owned(), Value::Text(arn));
         }
         if !vocabulary.caller_in_parts {
             self.name_caller(vocabulary, &caller);

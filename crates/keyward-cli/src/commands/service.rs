@@ -327,6 +327,7 @@ pub(super) fn env(common: &Common, shell: Shell) -> Result<Exit, CliError> {
         ("AWS_ENDPOINT_URL_STS", &common.endpoint),
         ("AWS_ENDPOINT_URL_IAM", &common.endpoint),
         ("AWS_ENDPOINT_URL_CLOUDTRAIL", &common.endpoint),
+        ("AWS_ENDPOINT_URL_ACCESSANALYZER", &common.endpoint),
         ("KEYWARD_ENDPOINT", &common.endpoint),
         ("AWS_ACCESS_KEY_ID", &common.access_key_id),
         ("AWS_SECRET_ACCESS_KEY", &common.secret_access_key),
