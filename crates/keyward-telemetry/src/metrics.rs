@@ -177,8 +177,8 @@ metrics! {
 /// The value of a label that stands for everything outside of its set.
 pub const OTHER: &str = "other";
 
-/// Values of `outcome`: [`keyward_types::Outcome::class`].
-pub const OUTCOMES: &[&str] = &["success", "denied", "client_error", "server_error"];
+/// Values of `outcome`: [`keyward_types::Outcome::class`], and throttled requests apart from other errors of clients.
+pub const OUTCOMES: &[&str] = &["success", "denied", "throttled", "client_error", "server_error"];
 
 /// Values of `reason`: those of signatures, then those of the credential that a signature stands for.
 pub const UNAUTHENTICATED_REASONS: &[&str] = &[

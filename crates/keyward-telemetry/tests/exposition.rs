@@ -451,7 +451,7 @@ fn an_event_is_counted_once_in_each_family() {
     };
     assert_eq!(
         OUTCOMES.iter().map(|outcome| requests(outcome)).collect::<Vec<_>>(),
-        [1.0, 1.0, 0.0, 0.0]
+        [1.0, 1.0, 0.0, 0.0, 0.0]
     );
     assert_eq!(value(&metrics, "kms_errors_total", &[("code", "AccessDeniedException")]), 1.0);
     let bucket = |le| {
@@ -473,6 +473,9 @@ fn an_event_is_counted_once_in_each_family() {
     assert_eq!(value(&metrics, "kms_last_event_timestamp_seconds", &[]), 1_795_426_867.0);
     metrics.unauthenticated("what nobody knows");
     assert_eq!(value(&metrics, "kms_unauthenticated_requests_total", &[("reason", OTHER)]), 1.0);
+    let throttled = summary("Decrypt", Outcome::Failure(ErrorCode::Throttling));
+    metrics.observe(&Observed { run: None, ..told(&throttled) });
+    assert_eq!((requests("throttled"), requests("client_error")), (1.0, 0.0));
 }
 
 /// Totals are handed over, never backwards, and never counted twice.

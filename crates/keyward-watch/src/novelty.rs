@@ -13,7 +13,7 @@ use crate::{
     sweep::{OPERATIONS, Sweep},
 };
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc};
 
 /// Networks, Regions and operations of a principal that are remembered, each.
 const NAMES_MAX: usize = 64;
@@ -30,9 +30,9 @@ pub(crate) struct Profile {
     sweep: Sweep,
 }
 
-/// Names and when each was there last. INVARIANT: at most 64; the oldest goes.
+/// Names and when each was there last; those that come often move to the front. INVARIANT: at most 64; the oldest goes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Known(BTreeMap<String, i64>);
+struct Known(Vec<(String, i64)>);
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct KeyLife {
@@ -170,15 +170,22 @@ impl Memory {
 
 impl Known {
     fn is_new(&mut self, name: &str, minute: i64) -> bool {
-        if let Some(last) = self.0.get_mut(name) {
+        let place = self.0.iter().position(|(known, _)| known == name);
+        if let Some((place, (_, last))) =
+            place.and_then(|place| Some((place, self.0.get_mut(place)?)))
+        {
             *last = minute;
+            if let Some(before) = place.checked_sub(1) {
+                self.0.swap(place, before);
+            }
             return false;
         }
         if NAMES_MAX <= self.0.len() {
-            let oldest = self.0.iter().min_by_key(|(_, last)| **last).map(|(name, _)| name.clone());
-            oldest.and_then(|name| self.0.remove(&name));
+            let oldest = self.0.iter().enumerate().min_by_key(|(_, (_, last))| *last);
+            let oldest = oldest.map(|(place, _)| place);
+            oldest.map(|place| self.0.remove(place));
         }
-        self.0.insert(name.to_owned(), minute);
+        self.0.push((name.to_owned(), minute));
         true
     }
 }

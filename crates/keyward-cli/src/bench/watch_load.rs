@@ -9,6 +9,8 @@ use uuid::Uuid;
 const ACCOUNT: &str = "111122223333";
 /// 2026-01-05, a Monday.
 const START_MILLIS: i64 = 1_767_571_200_000;
+/// Keys that a principal uses.
+const KEYS_EACH: usize = 20;
 const OPERATIONS: [&str; 5] = ["Decrypt", "GenerateDataKey", "Encrypt", "Sign", "DescribeKey"];
 
 /// A load that is the same for the same numbers.
@@ -46,7 +48,7 @@ impl Load {
 
     pub(crate) fn event(&mut self) -> Observation {
         let principal = self.skewed(self.principals);
-        let key = self.skewed(self.keys);
+        let key = (principal * 31 + self.skewed(KEYS_EACH)) % self.keys.max(1);
         let operation = OPERATIONS.get(self.skewed(OPERATIONS.len())).copied().unwrap_or("Decrypt");
         let minute = i64::try_from(self.made / self.rate).unwrap_or_default();
         self.made += 1;
