@@ -91,8 +91,7 @@ fn configured(path: &Path) -> Result<Settings, CliError> {
 
 fn stopped(mut play: Play, data: &Path, options: &Backtest) -> Result<Play, CliError> {
     let progress = offline::Bar::new();
-    let opened = keyward_server::open(&offline::config(data, &options.root), &progress)
-        .map_err(|start| offline::error(&start))?;
+    let opened = offline::open(&offline::config(data, &options.root), &progress)?;
     progress.done();
     let mut after = None;
     loop {
