@@ -583,6 +583,8 @@ fn what_cannot_be_read_or_is_not_there_is_said() {
     let folder = home.path().join("nothing");
     fs::create_dir(&folder).unwrap();
     let folder = folder.to_str().unwrap().to_owned();
+    let gone = home.path().join("gone");
+    let gone = gone.to_str().unwrap();
     let cases: &[(&[&str], i32, &str)] = &[
         (&["policy", "replay", "--with", "key:alias/data=/nowhere"], 2, "/nowhere"),
         (&["policy", "replay", "--with", "alias/data"], 2, "key:KEY=FILE"),
@@ -609,7 +611,8 @@ fn what_cannot_be_read_or_is_not_there_is_said() {
         ),
         (&["policy", "replay", "--since", "yesterday"], 1, "yesterday"),
         (&["policy", "unused", "--events", &empty, "--since", "1d"], 2, "--since"),
-        (&["policy", "generate", "--data", "/nowhere"], 8, "/nowhere"),
+        (&["policy", "generate", "--data", gone], 3, gone),
+        (&["events", "export", "--data", gone], 3, gone),
         (&["policy", "replay", "--fail-on", "never"], 2, "never"),
         (&["policy", "generate", "--principal", "user/none"], 3, "user/none"),
         (&["policy", "generate", "--key", "alias/none"], 3, "alias/none"),
@@ -625,6 +628,7 @@ fn what_cannot_be_read_or_is_not_there_is_said() {
         assert_eq!(output.status.code(), Some(*exit), "{args:?}: {output:?}");
         assert!(complaint(&output).contains(says), "{args:?}: {}", complaint(&output));
     }
+    assert!(!Path::new(gone).exists(), "what only reads makes no store");
     // Who may not is told nothing.
     for operation in ["replay", "unused", "generate"] {
         let mut command = Command::new(clients::binary());

@@ -96,8 +96,7 @@ fn stopped(
     options: &Backtest,
 ) -> Result<Play, CliError> {
     let progress = offline::Bar::new();
-    let opened = keyward_server::open(&offline::config(data, &options.root), &progress)
-        .map_err(|start| offline::error(&start))?;
+    let opened = offline::open(&offline::config(data, &options.root), &progress)?;
     progress.done();
     let stated = opened.engine.stated_alert_settings();
     let mut play = play(stated.map_err(CliError::failure)?);

@@ -139,8 +139,7 @@ fn time(text: Option<&String>) -> Result<Option<Timestamp>, CliError> {
 fn stopped(options: &Export, data: &Path) -> Result<Exit, CliError> {
     let (from, until) = (time(options.since.as_ref())?, time(options.until.as_ref())?);
     let progress = offline::Bar::new();
-    let opened = keyward_server::open(&offline::config(data, &options.root), &progress)
-        .map_err(|start| offline::error(&start))?;
+    let opened = offline::open(&offline::config(data, &options.root), &progress)?;
     progress.done();
     let store = opened.engine.store();
     let mut rows = Rows::open(options)?;
@@ -203,8 +202,7 @@ fn cloudtrail(common: &Common, options: &Export, data: &Path) -> Result<Exit, Cl
     if let Some(region) = common.region.as_ref().or(common.default_region.as_ref()) {
         config.region.clone_from(region);
     }
-    let opened =
-        keyward_server::open(&config, &progress).map_err(|start| offline::error(&start))?;
+    let opened = offline::open(&config, &progress)?;
     progress.done();
     let settings = CloudTrailFiles {
         trail: options.trail.clone(),

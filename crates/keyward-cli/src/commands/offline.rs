@@ -8,8 +8,8 @@ use crate::{
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use keyward_engine::Engine;
-use keyward_server::{Config, StartError};
-use keyward_store::{Progress, Stage, StoreError};
+use keyward_server::{Config, Opened, StartError};
+use keyward_store::{Progress, Stage, StoreError, StoreHeader};
 use keyward_trail::hashes::EventHashes;
 use std::path::Path;
 
@@ -18,6 +18,17 @@ pub(super) fn config(data: &Path, root: &RootKeyArgs) -> Config {
         Config { data: Some(data.to_owned()), root_credentials: None, ..Config::dev() };
     super::service::apply_root_key(&mut config.root_key, root);
     config
+}
+
+/// Opens a stopped store. Where there is none, none is made: a folder that was mistyped would read as an empty log.
+pub(super) fn open(config: &Config, progress: &Bar) -> Result<Opened, CliError> {
+    if let Some(data) = &config.data {
+        let header = StoreHeader::read(data).map_err(|broken| error(&broken.into()))?;
+        if header.is_none() {
+            return Err(error(&StoreError::Absent(data.display().to_string()).into()));
+        }
+    }
+    keyward_server::open(config, progress).map_err(|start| error(&start))
 }
 
 pub(super) fn error(error: &StartError) -> CliError {

@@ -194,8 +194,7 @@ fn events(common: &Common, options: &PolicyTest) -> Result<Vec<Value>, CliError>
 /// Every event of a stopped store.
 fn stopped(data: &Path, options: &PolicyTest) -> Result<Vec<Value>, CliError> {
     let progress = offline::Bar::new();
-    let opened = keyward_server::open(&offline::config(data, &options.root), &progress)
-        .map_err(|start| offline::error(&start))?;
+    let opened = offline::open(&offline::config(data, &options.root), &progress)?;
     progress.done();
     let (mut events, mut after) = (Vec::new(), None);
     loop {

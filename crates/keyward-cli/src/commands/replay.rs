@@ -93,8 +93,7 @@ pub(super) fn stopped(
     asked: &UsedEvents,
 ) -> Result<(Arc<Engine>, AccountId), CliError> {
     let progress = offline::Bar::new();
-    let opened = keyward_server::open(&offline::config(data, &asked.root), &progress)
-        .map_err(|start| offline::error(&start))?;
+    let opened = offline::open(&offline::config(data, &asked.root), &progress)?;
     progress.done();
     let account = match &asked.account {
         Some(text) => AccountId::parse(text)

@@ -75,8 +75,7 @@ fn of_store(
     });
     let named = named.transpose()?;
     let progress = offline::Bar::new();
-    let opened = keyward_server::open(&offline::config(data, &asked.root), &progress)
-        .map_err(|start| offline::error(&start))?;
+    let opened = offline::open(&offline::config(data, &asked.root), &progress)?;
     progress.done();
     let now = opened.engine.now();
     let (sql, parameters) = match (&asked.query, &named) {
