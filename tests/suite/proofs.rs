@@ -227,12 +227,13 @@ fn access_analyzers_own_client_asks_the_service() {
         refuse(&bucket.iter().map(String::as_str).collect::<Vec<_>>())
             .contains("InvalidParameterException")
     );
+    let unknown_action = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:Fly","Resource":"*"}]}"#;
     let validated = ask(&[
         "validate-policy",
         "--policy-type",
         "IDENTITY_POLICY",
         "--policy-document",
-        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:Fly","Resource":"*"}]}"#,
+        unknown_action,
     ]);
     let finding = &validated["findings"][0];
     assert_eq!(finding["findingType"], "ERROR", "{validated}");
@@ -272,7 +273,13 @@ fn access_analyzers_own_client_asks_the_service() {
     assert!(none.contains("UnprocessableEntityException") && none.contains("cvc5"), "{none}");
     let still = aws(
         &without,
-        &["validate-policy", "--policy-type", "IDENTITY_POLICY", "--policy-document", identity],
+        &[
+            "validate-policy",
+            "--policy-type",
+            "IDENTITY_POLICY",
+            "--policy-document",
+            unknown_action,
+        ],
     );
     assert_eq!(
         still.unwrap_or_else(|Skipped(why)| panic!("{why}"))["findings"]

@@ -192,7 +192,14 @@ impl<'s> Prover<'s> {
         except: &[String],
         holders: &[Holder],
     ) -> Result<Verdict, PolicyError> {
-        let bound = only_these(except);
+        // A policy that names a root user names its whole account; here the user alone is meant.
+        let (roots, others): (Vec<&String>, Vec<&String>) =
+            except.iter().partition(|name| account_of_root(name).is_some());
+        let roots = roots.into_iter().filter_map(|name| account_of_root(name));
+        let roots: Vec<String> = roots
+            .map(|account| format!("(not (and c_root (= c_account \"{account}\")))"))
+            .collect();
+        let bound = only_these(&others.into_iter().cloned().collect::<Vec<_>>());
         let (bound, read) = (Read::key_policy(&bound)?, Read::key_policy(policy)?);
         let mut texts = vec![policy];
         texts.extend(holders.iter().flat_map(|one| &one.identity).map(String::as_str));
@@ -211,7 +218,7 @@ impl<'s> Prover<'s> {
                 surroundings: Surroundings::Named,
                 parties: vec![bound.party(Some(action), false), read.party(Some(action), true)],
                 holder: holder.map(|holder| (holder, sides)),
-                also: Vec::new(),
+                also: roots.clone(),
                 spelled: &spelled,
             };
             match inquiry.seek(self.solver, &self.engine) {
@@ -467,6 +474,15 @@ impl<'s> Prover<'s> {
             }
         })
     }
+}
+
+/// The account whose root user a name stands for.
+fn account_of_root(name: &str) -> Option<&str> {
+    let account = match name.strip_suffix(":root") {
+        Some(arn) => arn.rsplit(':').next()?,
+        None => name,
+    };
+    (account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit())).then_some(account)
 }
 
 /// A policy that allows everything to these principals, and nothing to anybody else.
