@@ -18,7 +18,10 @@ use std::{
     net::{TcpListener, TcpStream},
     path::Path,
     process::{Command, Output},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -625,6 +628,64 @@ fn what_is_told_survives_failures_kills_and_damage() {
             "{place:?}"
         );
     }
+}
+
+/// One that takes connections and answers nothing holds up its own notices alone; and what is said of it names no token.
+#[test]
+fn a_slow_target_delays_no_other() {
+    let home = tempfile::tempdir().unwrap();
+    let slow = TcpListener::bind("127.0.0.1:0").unwrap();
+    let slow_address = slow.local_addr().unwrap().to_string();
+    let (hook, manager) = (Receiver::start(&[200]), Receiver::start(&[200]));
+    let given_up = Arc::new(AtomicBool::new(false));
+    let noted = Arc::clone(&given_up);
+    let held = thread::spawn(move || {
+        let (mut socket, _) = slow.accept().unwrap();
+        // Until the other side has waited long enough.
+        drop(socket.read_to_end(&mut Vec::new()));
+        noted.store(true, Ordering::SeqCst);
+    });
+    let config = home.path().join("alerts.toml");
+    let text = format!(
+        "[alerts.settings]\ncanaries = [\"*\"]\n\
+         [[alerts.webhooks]]\nurl = \"http://{slow_address}/T0KEN\"\n\
+         [[alerts.webhooks]]\nurl = \"http://{hook}/hook\"\n\
+         [[alerts.alertmanagers]]\nurl = \"http://{manager}\"\n",
+        hook = hook.address,
+        manager = manager.address,
+    );
+    write_config(&config, &text);
+    let data = home.path().join("data");
+    let service = Service::start_with(&data, &["--alerts", config.to_str().unwrap()]);
+    use_a_new_key(&Client::of(&service));
+    let (told, shown) = (hook.wait_for(1), manager.wait_for(1));
+    assert!(!given_up.load(Ordering::SeqCst), "they waited for the slow one");
+    assert_eq!(told[0].json()["Type"], "AlertFired");
+    assert_eq!(shown[0].json()[0]["labels"]["alertname"], "KeywardCanary");
+    held.join().unwrap();
+    let log = || fs::read_to_string(data.with_extension("log")).unwrap();
+    for _ in 0..TRIES {
+        if log().contains("could not be told") {
+            break;
+        }
+        thread::park_timeout(Duration::from_millis(50));
+    }
+    let log = log();
+    assert!(log.contains(&format!("http://{slow_address}/…")) && !log.contains("T0KEN"), "{log}");
+    service.stop();
+}
+
+/// What would be told in the clear, to another machine, is refused at the start, in words that say what to do.
+#[test]
+fn plain_http_to_elsewhere_does_not_start() {
+    let home = tempfile::tempdir().unwrap();
+    let config = home.path().join("alerts.toml");
+    write_config(&config, "[[alerts.alertmanagers]]\nurl = \"http://alertmanager:9093\"\n");
+    let args = ["dev", "--listen", "127.0.0.1:0", "--alerts", config.to_str().unwrap()];
+    let refused = keyward(&args, None);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    assert!(said.contains("http://alertmanager:9093") && said.contains("not encrypted"), "{said}");
 }
 
 /// What a target may not be is refused at the start, or when it is told.

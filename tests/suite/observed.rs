@@ -7,7 +7,7 @@ use keyward_testkit::{
 };
 use serde_json::Value;
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -163,7 +163,7 @@ fn sigma_rules_fire_on_what_they_are_about() {
     let mut all = BTreeSet::new();
     for (incident, expected) in SIGMA {
         let home = tempfile::tempdir().unwrap();
-        let log = exported(home.path(), incident);
+        let log = exported(home.path(), incident, "1");
         let mut engine = Command::new(&python);
         engine
             .env("PYTHONPATH", &library)
@@ -188,12 +188,64 @@ fn sigma_rules_fire_on_what_they_are_about() {
     assert_eq!(ever, all, "each rule fires on something");
 }
 
-/// The log of a day that ends with an incident, played in seconds.
-fn exported(home: &Path, incident: &str) -> PathBuf {
+/// Which built-in alerts tell of each incident. Everyday traffic has first uses of a key now and then, and no more.
+const TOLD: &[(&str, &[&str])] = &[
+    ("stolen-role", &["new_network", "rate"]),
+    ("decrypt-flood", &["rate"]),
+    ("enumeration", &["first_use_of_key", "rate"]),
+    ("cross-account-grant", &["policy_opened"]),
+    ("ransom", &["first_use_of_key", "rate"]),
+];
+
+#[test]
+fn detectors_tell_of_each_incident() {
+    let everyday = detectors("");
+    let usual: BTreeSet<&str> = everyday.keys().map(String::as_str).collect();
+    assert!(usual.is_subset(&BTreeSet::from(["first_use_of_key"])), "{everyday:?}");
+    for (incident, wanted) in TOLD {
+        let told = detectors(incident);
+        for detector in *wanted {
+            let count = |told: &BTreeMap<String, usize>| told.get(*detector).copied().unwrap_or(0);
+            assert!(
+                count(&everyday) < count(&told),
+                "{incident} {detector}: {told:?} {everyday:?}"
+            );
+        }
+    }
+}
+
+/// How many alerts each detector raised in three days that end with an incident: while they were played, and again when
+/// their log is, which is the same.
+fn detectors(incident: &str) -> BTreeMap<String, usize> {
+    let home = tempfile::tempdir().unwrap();
+    let log = exported(home.path(), incident, "3");
+    let mut live = BTreeMap::new();
+    for line in fs::read_to_string(&log).unwrap().lines() {
+        let event: Value = serde_json::from_str(line).unwrap();
+        if event["eventName"] == "AlertFired" {
+            let detector = event["serviceEventDetails"]["alert"]["detector"].as_str().unwrap();
+            *live.entry(detector.to_owned()).or_default() += 1;
+        }
+    }
+    let mut backtest = Command::new(clients::binary());
+    clients::point_at(&mut backtest, "http://127.0.0.1:1");
+    let said = output(backtest.args(["alert", "backtest", "-o", "json", "--from"]).arg(&log));
+    let mut again = BTreeMap::new();
+    // What it counted is said beside.
+    for line in said.lines().filter(|line| line.starts_with('{')) {
+        let alert: Value = serde_json::from_str(line).unwrap();
+        *again.entry(alert["Detector"].as_str().unwrap().to_owned()).or_default() += 1;
+    }
+    assert_eq!(live, again, "{incident}");
+    live
+}
+
+/// The log of some days that end with an incident, played in seconds.
+fn exported(home: &Path, incident: &str, days: &str) -> PathBuf {
     let (data, log) = (home.join("data"), home.join("events.jsonl"));
     let mut demo = Command::new(clients::binary());
     clients::point_at(&mut demo, "http://127.0.0.1:1");
-    demo.args(["demo", "--serve", "--listen", "127.0.0.1:0", "--days", "1", "--minutes", "0.01"]);
+    demo.args(["demo", "--serve", "--listen", "127.0.0.1:0", "--days", days, "--minutes", "0.01"]);
     demo.args(["--pace", "15", "--seed", "5", "--keep", "--data"]).arg(&data);
     if incident.is_empty() {
         demo.arg("--quiet");

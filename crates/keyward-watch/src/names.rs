@@ -1,5 +1,10 @@
 //! Names that are there once, however many series and principals bear them.
 
+#![expect(
+    clippy::disallowed_types,
+    reason = "each event is looked up many times; the order of a map is never seen, and decides nothing"
+)]
+
 use crate::{Observation, novelty::concerned};
 use serde::{Deserialize, Serialize};
 use std::{

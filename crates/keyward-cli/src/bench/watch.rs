@@ -1,11 +1,11 @@
 //! `keyward bench-watch`: what the detectors cost, without a service: events a second on one core, and bytes of memory a
-//! series, with its names and its place in the table.
+//! series.
 //!
 //! | row | is |
 //! |---|---|
 //! | observed | events through the detectors, as [`keyward_watch::Watch::observe`] takes them |
 //! | read and observed | the same from the log's records, which the service does beside requests |
-//! | memory | what this process grew by while the series came into being |
+//! | memory | what this process grew by, tables of novelty and names included, for each series |
 //!
 //! What is measured is time on a core, so that it may be read on a busy machine too. Machines differ. Nothing here is a test; `keyward-watch/tests/cost.rs` holds the bytes.
 
@@ -38,11 +38,15 @@ pub(crate) fn run(common: &Common, options: &BenchWatch) -> Result<Exit, CliErro
     let mut load = Load::new(names, names, RATE);
     let mut watch = Watch::new(settings);
     let mut part: Vec<Observation> = Vec::with_capacity(AT_ONCE);
-    let before = resident_bytes();
     let (mut observed, mut seconds) = (0_usize, 0.0);
+    let mut before = 0;
     while observed < options.events {
         part.clear();
         part.extend((0..AT_ONCE).map(|_| load.event()));
+        if before == 0 {
+            // The events themselves are no part of what the detectors take.
+            before = resident_bytes();
+        }
         let begun = core_seconds();
         part.iter().for_each(|event| drop(watch.observe(event)));
         seconds += core_seconds() - begun;

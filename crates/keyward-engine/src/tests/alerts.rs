@@ -37,7 +37,7 @@ fn what_was_stated_holds_for_the_next_request() {
     let world = TestWorld::new();
     let root = &world.root;
     let made = silence(&world, root, 30).unwrap()["SilenceId"].as_str().unwrap().to_owned();
-    assert_eq!(silences(&world, root), [made.clone()]);
+    assert_eq!(silences(&world, root), vec![made.clone()]);
     let expire =
         |caller: &Arc<Caller>| world.own(caller, "ExpireAlertSilence", &json!({"SilenceId": made}));
     // Another account's silence is not there.

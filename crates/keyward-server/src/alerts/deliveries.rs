@@ -110,7 +110,8 @@ impl Target {
 }
 
 impl Queued {
-    fn new(to: To) -> Kind {
+    /// One that was told nothing yet.
+    fn first(to: To) -> Kind {
         let (kind, place) = match &to {
             To::File(path) => ("file", path.display().to_string()),
             To::Webhook { url, .. } => ("webhook", url.expose().to_owned()),
@@ -175,10 +176,10 @@ impl Deliveries {
             .map(|settings| Target::new(Kind::Manager { settings: settings.clone(), next: 0 }))
             .collect();
         let file = settings.file.clone().map(To::File);
-        targets.extend(file.map(|to| Target::new(Queued::new(to))));
+        targets.extend(file.map(|to| Target::new(Queued::first(to))));
         for WebhookSettings { url, secret_file } in &settings.webhooks {
             let secret = secret_file.as_deref().map(WebhookSecret::read).transpose()?;
-            targets.push(Target::new(Queued::new(To::Webhook { url: url.clone(), secret })));
+            targets.push(Target::new(Queued::first(To::Webhook { url: url.clone(), secret })));
         }
         Ok(Self {
             outbound,
