@@ -9,6 +9,7 @@
 #   INTERVAL                                 between two scrapes and two evaluations
 #   RULES                                    the folder of the rules
 #   ALERTMANAGER_CONFIG                      another file than alertmanager/alertmanager.yml
+#   ALERT_SETTINGS                           a file with the detectors' settings: [alerts.settings] and its tables
 #   RUN_DIR                                  where everything is written; a temporary folder unless said
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -43,6 +44,12 @@ RUN_DIR=$(cd "$RUN_DIR" && pwd)
 sed -e "s|127.0.0.1:8480|$KEYWARD_AT|; s|127.0.0.1:9093|$ALERTMANAGER_AT|; s|15s|${INTERVAL:-15s}|; s|- rules/|- $RULES/|" \
   "$here/prometheus/prometheus.yml" > "$RUN_DIR/prometheus.yml"
 
+# What Keyward's own detectors find goes to the same Alertmanager as what the rules find.
+{
+  [ -z "${ALERT_SETTINGS:-}" ] || cat "$ALERT_SETTINGS"
+  printf '[[alerts.alertmanagers]]\nurl = "http://%s"\n' "$ALERTMANAGER_AT"
+} > "$RUN_DIR/alerts.toml"
+
 running=
 end() {
   trap - EXIT INT TERM
@@ -54,7 +61,7 @@ end() {
 trap end EXIT
 trap 'exit 0' INT TERM
 
-"$KEYWARD" dev --listen "$KEYWARD_AT" --metrics-names "$@" > "$RUN_DIR/keyward.log" 2>&1 &
+"$KEYWARD" dev --listen "$KEYWARD_AT" --metrics-names --alerts "$RUN_DIR/alerts.toml" "$@" > "$RUN_DIR/keyward.log" 2>&1 &
 running="$running $!"
 "$ALERTMANAGER" --config.file="$ALERTMANAGER_CONFIG" --web.listen-address="$ALERTMANAGER_AT" \
   --cluster.listen-address= --storage.path="$RUN_DIR/alertmanager" > "$RUN_DIR/alertmanager.log" 2>&1 &

@@ -62,6 +62,8 @@ mod suite {
     mod incident;
     // Documents of other people, and the command that says what is wrong with one.
     mod policies;
+    // Claims about every request: the command, and clients of Access Analyzer.
+    mod proofs;
     // Policy tests as files: the examples, the schema, the command.
     mod policy_tests;
     // Kills, power cuts and damaged files.

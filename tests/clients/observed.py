@@ -1,5 +1,5 @@
-"""Keyward under scripted load, watched by Debian's Prometheus and Alertmanager: an alert reaches a webhook, and every
-query of every board and rule has an answer.
+"""Keyward under scripted load, watched by Debian's Prometheus and Alertmanager: an alert of a rule and one of Keyward's
+own detectors reach a webhook once each, and their ends do; every query of every board and rule has an answer.
 
 `dashboards/run.sh` starts all three, as it does for anybody. A minute of the rules is a second here, so that a day of
 baseline takes 24 minutes and a test less than three.
@@ -114,6 +114,9 @@ receivers:
   - name: webhook
     webhook_configs: [{{url: "{self.receiver.url}", send_resolved: true}}]
 """)
+        # A minute is the detectors' smallest time: what a single event shows stands as long.
+        settings = folder / "settings.toml"
+        settings.write_text("[alerts.settings.novelty]\nhold_minutes = 1\n")
         at = [f"127.0.0.1:{free_port()}" for _ in range(3)]
         self.keyward, self.prometheus, self.alertmanager = (f"http://{one}" for one in at)
         environment = os.environ | {
@@ -126,6 +129,7 @@ receivers:
             "INTERVAL": INTERVAL,
             "RULES": str(rules),
             "ALERTMANAGER_CONFIG": str(config),
+            "ALERT_SETTINGS": str(settings),
             "RUN_DIR": str(folder / "run"),
         }
         self.process = subprocess.Popen([DASHBOARDS / "run.sh", "--checkpoint-seconds", "2"], env=environment)
@@ -202,6 +206,24 @@ def every_incident_is_told(watched):
         until(f"{alert} is told", lambda alert=alert: "firing" in watched.receiver.of(alert))
 
 
+def a_detectors_alert_fires_once_and_resolves_once(watched):
+    """Keyward tells Alertmanager itself: a key policy was opened, a minute passes, and it is over."""
+    alert = "KeywardPolicyOpened"
+    until("Keyward's own alert is told", lambda: watched.receiver.of(alert))
+    until("its end is told", lambda: len(watched.receiver.of(alert)) == 2, seconds=120)
+    assert watched.receiver.of(alert) == ["firing", "resolved"], watched.receiver.of(alert)
+    for told in [one for one in watched.receiver.told if one["groupLabels"]["alertname"] == alert]:
+        (one,) = told["alerts"]
+        labels, annotations = one["labels"], one["annotations"]
+        assert (labels["detector"], labels["severity"]) == ("policy_opened", "critical"), one
+        assert labels["key"].startswith("arn:aws:kms:") and labels["account"] in labels["key"], one
+        assert annotations["alert_id"].startswith("alert-") and "op:PutKeyPolicy" in annotations["query"], one
+        # The time is the event's, not that of the message.
+        assert one["startsAt"] < one["endsAt"] or told["status"] == "firing", one
+    told = json.loads(fetch(f"{watched.alertmanager}/api/v2/alerts"))
+    assert alert not in [one["labels"]["alertname"] for one in told], "Alertmanager has it no more"
+
+
 def every_query_has_an_answer(watched, since):
     """Panels, variables, annotations and rules."""
     empty, asked = [], 0
@@ -241,6 +263,7 @@ def main():
         since = time.time()
         an_alert_fires_once_and_resolves_once(watched)
         every_incident_is_told(watched)
+        a_detectors_alert_fires_once_and_resolves_once(watched)
         asked = every_query_has_an_answer(watched, since)
         assert watched.receiver.of("DecryptSpike")[:2] == ["firing", "resolved"]
         print(f"{asked} queries have an answer, {len(watched.receiver.told)} notifications were told")

@@ -398,6 +398,15 @@ fn a_backtest_tells_what_was_told() {
     assert_eq!(lines(&quiet, None), Vec::<Value>::new());
     let later = ["alert", "backtest", "--from", from, "--since", "2026-06-01T00:00:00Z"];
     assert_eq!(lines(&later, None), Vec::<Value>::new());
+    // Settings that a request stated are in the log, and are what it is played with.
+    let stated = json!({"rates": {"floors": {"operations": 5_000}}}).to_string();
+    let put = json!({"Settings": stated});
+    let root = scene.service.root();
+    assert_eq!(send(&scene.service, &root, "PUT", "/v1/alerts/settings", &put).0, 204);
+    let with_settings = home.path().join("with-settings.json");
+    fs::write(&with_settings, json!({"Records": scene.service.events()}).to_string()).unwrap();
+    let played = ["alert", "backtest", "--from", with_settings.to_str().unwrap()];
+    assert_eq!(lines(&played, None), Vec::<Value>::new());
     let nowhere = keyward(&["alert", "backtest", "--from", "/nowhere"], None);
     assert_eq!(nowhere.status.code(), Some(3));
     fs::write(&config, "[alerts.settings]\nfloor = 1\n").unwrap();

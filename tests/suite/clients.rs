@@ -60,6 +60,27 @@ mod other_options {
     }
 }
 
+/// A shell that took what `keyward env` prints.
+#[test]
+fn a_shell_is_pointed_at_the_service() {
+    let dev = Dev::start(&[]);
+    let mut shell = Command::new("sh");
+    clients::point_at(&mut shell, "http://127.0.0.1:9");
+    let keyward = clients::binary();
+    let lines = format!(
+        "eval \"$('{0}' env --endpoint {1})\"; '{0}' whoami && env",
+        keyward.display(),
+        dev.endpoint()
+    );
+    let output = shell.arg("-c").arg(lines).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    for service in ["KMS", "STS", "IAM", "CLOUDTRAIL", "ACCESSANALYZER"] {
+        let line = format!("AWS_ENDPOINT_URL_{service}={}", dev.endpoint());
+        assert!(said.lines().any(|one| one == line), "{line} is not in {said}");
+    }
+}
+
 /// The AWS Encryption SDK for Python and its keyrings.
 mod encryption_sdk {
     stories! { super::encryption_sdk_py; master_keys, several_keys, files, keyrings, agreement, }

@@ -233,8 +233,14 @@ fn the_compose_file_is_whole() {
     }
     assert_eq!(mounted, 6);
     let config = fs::read_to_string(dashboards().join("container/keyward.toml")).unwrap();
+    // What Keyward is to tell is a service of the same file, and may be told without TLS.
+    let told = config.lines().filter_map(|line| line.strip_prefix("url = \"http://"));
+    let told: Vec<&str> = told.map(|rest| rest.split(':').next().unwrap()).collect();
+    assert_eq!(told, ["alertmanager"]);
+    assert!(text.lines().any(|line| line == "  alertmanager:"), "{text}");
     let config = keyward_server::Config::from_toml(&config).unwrap();
     assert!(config.metrics_names && config.allow_remote_plaintext);
+    assert!(config.alerts.alertmanagers.iter().all(|one| one.allow_remote_plaintext));
     let provider =
         fs::read_to_string(dashboards().join("grafana/provisioning/dashboards/keyward.yaml"))
             .unwrap();

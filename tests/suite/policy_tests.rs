@@ -44,7 +44,7 @@ fn run(name: &str, text: &str) -> FileReport {
         |path: &str| fs::read_to_string(folder().join(path)).map_err(|error| error.to_string());
     // One for all: it keeps what it compiled.
     static ENGINE: OnceLock<PolicyEngine> = OnceLock::new();
-    run_file(ENGINE.get_or_init(PolicyEngine::new), name, text, &read, None)
+    run_file(ENGINE.get_or_init(PolicyEngine::new), name, text, &read, None, None)
 }
 
 #[test]
@@ -291,6 +291,10 @@ fn command(args: &[&str], input: &str) -> (Option<i32>, String, String) {
 fn policy_test_prints_and_exits_as_scripts_rely_on() {
     let (exit, text, _) = command(&["."], "");
     assert_eq!(exit, Some(0), "{text}");
+    // With a solver on this machine the proof is run; without one it is skipped.
+    assert!(text.contains(" passed, 0 failed"), "{text}");
+    let (exit, text, _) = command(&[".", "--solver", "/nonexistent"], "");
+    assert_eq!(exit, Some(0), "{text}");
     assert!(text.ends_with(" passed, 0 failed, 1 skipped\n"), "{text}");
     let app = fs::read_to_string(folder().join("app-role.policytest.yaml")).unwrap();
     let wrong = app.replacen("expect: allow", "expect: deny", 1).replacen(
@@ -333,7 +337,7 @@ fn policy_test_refuses_what_it_cannot_run() {
         (&["-"], "", "error (stdin):1:1: the file is empty\n"),
         (&["-"], "version: 1\ntests: {}\n", "error (stdin):2:8: tests is a list, not a mapping\n"),
         // One that cannot be run does not hide the others.
-        (&["-", "lockout.policytest.yaml"], "a: [", "5 passed"),
+        (&["-", "lockout.policytest.yaml", "--solver", "/nonexistent"], "a: [", "5 passed"),
     ] {
         let (exit, text, error) = command(args, input);
         assert_eq!(exit, Some(2), "{text}{error}");

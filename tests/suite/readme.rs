@@ -198,6 +198,7 @@ fn family(spec: &Spec) -> &'static str {
         Service::Keyward => "Keyward's own, through REST",
         Service::Sts => "STS",
         Service::Iam => "IAM",
+        Service::AccessAnalyzer => "Access Analyzer",
         Service::Kms if spec.plane == Plane::Data => "use of keys",
         Service::Kms => {
             FAMILIES.iter().find(|(_, parts)| holds(parts)).map_or("keys", |(family, _)| family)
@@ -211,7 +212,7 @@ fn operations() -> String {
     let mut text = "| family | operations |\n|---|---|\n".to_owned();
     let named = FAMILIES.iter().map(|(family, _)| *family);
     let families = ["keys", "use of keys"].into_iter().chain(named);
-    for row in families.chain(["STS", "IAM", "Keyward's own, through REST"]) {
+    for row in families.chain(["STS", "IAM", "Access Analyzer", "Keyward's own, through REST"]) {
         let names: Vec<&str> =
             all().filter(|spec| family(spec) == row).map(|spec| spec.name).collect();
         assert!(!names.is_empty(), "{row} has no operation");

@@ -1,7 +1,7 @@
-//! The arguments of `keyward policy test` and `keyward policy simulate`; a part of the table in `args.rs`.
+//! The arguments of `keyward policy test`, `simulate`, `prove` and `diff`; a part of the table in `args.rs`.
 
 use crate::args::{AskedFacts, RootKeyArgs};
-use clap::{Args as ClapArgs, ValueEnum};
+use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// The form of a test run's result.
@@ -46,6 +46,107 @@ pub(crate) struct PolicyTest {
     pub(crate) data: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) root: RootKeyArgs,
+    #[command(flatten)]
+    pub(crate) solver: SolverArgs,
+}
+
+/// The SMT solver that proofs are asked of.
+#[derive(ClapArgs, Clone)]
+pub(crate) struct SolverArgs {
+    /// The solver: a path, or a name on PATH; one that speaks SMT-LIB as cvc5 does
+    #[arg(long, env = "KEYWARD_SOLVER", value_name = "PROGRAM", default_value = keyward_prove::DEFAULT_PROGRAM)]
+    pub(crate) solver: PathBuf,
+    /// Seconds that the solver may take for one question
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) timeout: u64,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Prove {
+    #[command(subcommand)]
+    pub(crate) claim: Claim,
+}
+
+/// The key that policies are of, and the solver.
+#[derive(ClapArgs)]
+pub(crate) struct ProofArgs {
+    /// The ARN of the key that the policies are of; any key unless said
+    #[arg(long, value_name = "ARN")]
+    pub(crate) key_arn: Option<String>,
+    #[command(flatten)]
+    pub(crate) solver: SolverArgs,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Claim {
+    /// A key policy allows nothing that another does not, whatever policies of principals and grants there are
+    NoNewAccess {
+        /// A file with the key policy before; - is stdin
+        old: PathBuf,
+        /// A file with the key policy after
+        new: PathBuf,
+        /// Only these actions, such as kms:Decrypt; all those of KMS on a key unless said
+        #[arg(long, value_delimiter = ',', value_name = "ACTION")]
+        action: Vec<String>,
+        /// Take it that policies of principals allow everything, and that there are no grants
+        #[arg(long)]
+        willing: bool,
+        #[command(flatten)]
+        args: ProofArgs,
+    },
+    /// Nobody but these principals can ever perform the actions, whatever policies of principals say; grants aside
+    Only {
+        /// A file with the key policy; - is stdin
+        policy: PathBuf,
+        /// An ARN or account as a policy's Principal names it, or a service
+        #[arg(long, required = true, value_delimiter = ',', value_name = "PRINCIPAL")]
+        principal: Vec<String>,
+        /// Such as kms:Decrypt
+        #[arg(long, required = true, value_delimiter = ',', value_name = "ACTION")]
+        action: Vec<String>,
+        #[command(flatten)]
+        args: ProofArgs,
+    },
+    /// The actions are never allowed to a request that does not meet a condition; grants aside
+    NeverWithout {
+        /// A file with the key policy; - is stdin
+        policy: PathBuf,
+        /// As the Condition of a statement, such as {"StringEquals":{"aws:SourceVpce":"vpce-1"}}
+        #[arg(long, value_name = "JSON")]
+        condition: String,
+        /// Such as kms:Decrypt
+        #[arg(long, required = true, value_delimiter = ',', value_name = "ACTION")]
+        action: Vec<String>,
+        #[command(flatten)]
+        args: ProofArgs,
+    },
+    /// Somebody can still change the key's policy
+    Repairable {
+        /// A file with the key policy; - is stdin
+        policy: PathBuf,
+        #[command(flatten)]
+        args: ProofArgs,
+    },
+    /// Statements that match nothing, and statements without which all is decided the same; 6 when there are any
+    Statements {
+        /// A file with the key policy; - is stdin
+        policy: PathBuf,
+        #[command(flatten)]
+        args: ProofArgs,
+    },
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct PolicyDiff {
+    /// A file with the policy before; - is stdin
+    pub(crate) old: PathBuf,
+    /// A file with the policy after
+    pub(crate) new: PathBuf,
+    /// The policies are of an identity, not of a key
+    #[arg(long)]
+    pub(crate) identity: bool,
+    #[command(flatten)]
+    pub(crate) args: ProofArgs,
 }
 
 #[derive(ClapArgs)]

@@ -6,7 +6,7 @@
 //! INVARIANT: a set is in force before its event is written: a full disk cannot hold back a guardrail.
 //! A request that was decided before the swap ends under the set that decided it.
 
-use crate::Engine;
+use crate::{Engine, own_event::OwnDeed};
 use keyward_policy::Guardrails;
 use keyward_store::Commit;
 use keyward_types::{Event, KmsError, Timestamp};
@@ -72,6 +72,11 @@ impl Engine {
             })
             .collect();
         let details = json!({"policies": policies, "files": files});
-        self.own_event(OPERATION, &details)
+        self.own_event(OwnDeed {
+            operation: OPERATION,
+            account: None,
+            read_only: false,
+            details: &details,
+        })
     }
 }

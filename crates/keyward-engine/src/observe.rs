@@ -25,6 +25,7 @@ use crate::{
     freeze::Named,
     identity::managed_policy_name,
     operation::{Plane, Service, Spec},
+    own_event::OwnDeed,
     resolve::{Found, FoundKey},
 };
 use keyward_policy::Facts;
@@ -338,8 +339,13 @@ impl Engine {
         if !self.settings().observe {
             return Ok(());
         }
-        let (snapshot, event) =
-            (self.world.store.snapshot(), self.own_event(OPERATION, &json!({})));
+        let snapshot = self.world.store.snapshot();
+        let event = self.own_event(OwnDeed {
+            operation: OPERATION,
+            account: None,
+            read_only: false,
+            details: &json!({}),
+        });
         let commit = keyward_store::Commit {
             snapshot,
             rested_on: Vec::new(),

@@ -18,6 +18,7 @@ pub enum Service {
     Kms,
     Iam,
     Sts,
+    AccessAnalyzer,
     /// What AWS has not: served through REST alone.
     Keyward,
 }
@@ -29,6 +30,7 @@ impl Service {
             Self::Kms => "kms",
             Self::Iam => "iam",
             Self::Sts => "sts",
+            Self::AccessAnalyzer => "access-analyzer",
             Self::Keyward => "keyward",
         }
     }

@@ -1,18 +1,29 @@
-//! Events of what the service does by itself and to no key: one `AwsServiceEvent` of the source `keyward`, in the log of
-//! the service's own account.
+//! Events of what the service does by itself and to no key: one `AwsServiceEvent` of the source `keyward`.
 //!
 //! What it does to a key has its event in `housekeeping.rs`.
 
 use crate::Engine;
 use keyward_trail::{Extra, INTERNAL, Record};
-use keyward_types::{Event, EventSummary, Outcome};
+use keyward_types::{AccountId, Event, EventSummary, Outcome};
 use serde_json::{Map, Value};
 
+/// An own deed.
+pub(crate) struct OwnDeed<'d> {
+    pub(crate) operation: &'static str,
+    /// In whose log it stands; `None` is the service's own account.
+    pub(crate) account: Option<AccountId>,
+    pub(crate) read_only: bool,
+    /// Its `serviceEventDetails`.
+    pub(crate) details: &'d Value,
+}
+
 impl Engine {
-    /// The event of an own deed, now; `details` are its `serviceEventDetails`.
-    pub(crate) fn own_event(&self, operation: &'static str, details: &Value) -> Event {
+    /// The event of an own deed, now.
+    pub(crate) fn own_event(&self, deed: OwnDeed<'_>) -> Event {
+        let OwnDeed { operation, account, read_only, details } = deed;
         let settings = self.settings();
-        let caller = self.internal_caller(&settings.account, &settings.region);
+        let account = account.unwrap_or_else(|| settings.account.clone());
+        let caller = self.internal_caller(&account, &settings.region);
         let (event_id, time) = (self.fresh_id(), self.now());
         let nothing = Map::new();
         let record = Record {
@@ -27,7 +38,7 @@ impl Engine {
             resources: &[],
             error: None,
             decisions: &[],
-            read_only: false,
+            read_only,
         };
         let extra = Extra { service_event_details: Some(details), ..Extra::default() };
         let (terms, record) = (record.terms(&extra), record.to_json_with(&extra));
@@ -38,7 +49,7 @@ impl Engine {
             service: "keyward",
             operation,
             outcome: Outcome::Success,
-            account: settings.account.to_string(),
+            account: account.to_string(),
             principal_arn: INTERNAL.to_owned(),
             keys: Vec::new(),
         };

@@ -8,6 +8,7 @@
 use crate::{
     Engine,
     log::{Signing, log_origin},
+    own_event::OwnDeed,
 };
 use keyward_store::{Commit, EventQuery, SealedSegment, SegmentFacts, StoreError};
 use keyward_trail::segment::Footer;
@@ -106,7 +107,12 @@ impl Engine {
             "nextEvent": next,
             "archive": archive,
         });
-        let event = self.own_event(RETIRED, &details);
+        let event = self.own_event(OwnDeed {
+            operation: RETIRED,
+            account: None,
+            read_only: false,
+            details: &details,
+        });
         let commit =
             Commit { snapshot: store.snapshot(), events: vec![event], ..Commit::default() };
         store.commit(commit).wait().map_err(KmsError::internal)?;

@@ -9,6 +9,7 @@ use crate::{
     guardrails::GuardrailStatus,
     operation::AnyOperation,
     pipeline::Prepared,
+    proofs::Proofs,
     quotas::{Meters, Quotas},
 };
 use keyward_crypto::{KeyMaterial, Keyring, Provider};
@@ -22,7 +23,7 @@ use keyward_types::{
 use quick_cache::sync::Cache;
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, atomic::AtomicI64},
+    sync::{Arc, Mutex, OnceLock, atomic::AtomicI64},
 };
 use uuid::Uuid;
 
@@ -83,6 +84,8 @@ pub struct Engine {
     pub(crate) alerts: Alerts,
     /// Up to when anything is in observe by a record, in milliseconds since 1970.
     pub(crate) observed_until: AtomicI64,
+    /// Who proves what holds of every request; empty where there is no solver.
+    pub(crate) proofs: OnceLock<Arc<dyn Proofs>>,
 }
 
 impl Engine {
@@ -98,6 +101,7 @@ impl Engine {
             guardrails: Mutex::new(None),
             alerts: Alerts::default(),
             observed_until: AtomicI64::new(i64::MIN),
+            proofs: OnceLock::new(),
         });
         engine.look_at_observed();
         engine

@@ -5,7 +5,7 @@ use crate::{
     tls::{Connector, ResolveLater, Routes, Trust, TrustError},
 };
 use keyward_types::Clock;
-use std::{io::Read as _, sync::Arc, time::Duration};
+use std::{io::Read as _, net::IpAddr, sync::Arc, time::Duration};
 use ureq::{
     Agent, Error,
     config::{Config, ConfigBuilder},
@@ -37,6 +37,10 @@ pub enum PostError {
         "a URL begins with https://, or with http:// for this machine, and holds no credentials"
     )]
     Url,
+    #[error(
+        "it begins with http:// and is not known to be this machine (localhost, 127.0.0.1, [::1]): what is sent there is not encrypted"
+    )]
+    NotEncrypted,
     #[error("no answer within {} seconds", TIMEOUT.as_secs())]
     TimedOut,
     #[error("the answer is larger than {ANSWER_BYTES_MAX} bytes")]
@@ -46,10 +50,21 @@ pub enum PostError {
     Way(String),
 }
 
+/// Where something may be sent without encryption.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Plaintext {
+    #[default]
+    ThisMachine,
+    /// An operator said so of this target; guarded addresses stay guarded.
+    Anywhere,
+}
+
 impl From<Error> for PostError {
     fn from(error: Error) -> Self {
         match error {
             Error::Timeout(_) => Self::TimedOut,
+            // Their words hold the URL, which may be a secret of its own.
+            Error::BadUri(_) | Error::RequireHttpsOnly(_) => Self::Url,
             other => Self::Way(other.to_string()),
         }
     }
@@ -60,6 +75,7 @@ impl From<Error> for PostError {
 pub struct Outbound {
     secure: Agent,
     plain: Agent,
+    plain_anywhere: Agent,
 }
 
 impl Outbound {
@@ -71,10 +87,12 @@ impl Outbound {
         let connector = Connector::new(clock, trust, Routes::new())?;
         let connector = if link_local { connector } else { connector.guarded() };
         let secure = bounded(Agent::config_builder().https_only(true)).build();
-        let plain = bounded(Agent::config_builder()).build();
+        let plain = || bounded(Agent::config_builder()).build();
+        let anywhere = Unencrypted { link_local };
         Ok(Self {
             secure: Agent::with_parts(secure, connector, ResolveLater),
-            plain: Agent::with_parts(plain, TcpConnector::default(), ThisMachine),
+            plain: Agent::with_parts(plain(), TcpConnector::default(), ThisMachine),
+            plain_anywhere: Agent::with_parts(plain(), TcpConnector::default(), anywhere),
         })
     }
 
@@ -83,10 +101,11 @@ impl Outbound {
     /// # Errors
     /// [`PostError`] when there was no whole answer.
     pub fn post(&self, url: &str, content_type: &str, body: &[u8]) -> Result<Answer, PostError> {
-        self.post_with(url, &[("content-type", content_type)], body)
+        let headers = [("content-type", content_type)];
+        self.post_with(url, &headers, body, Plaintext::ThisMachine)
     }
 
-    /// The same with any headers.
+    /// The same with any headers, and unencrypted where `plaintext` says so.
     ///
     /// # Errors
     /// [`PostError`] when there was no whole answer.
@@ -95,8 +114,13 @@ impl Outbound {
         url: &str,
         headers: &[(&str, &str)],
         body: &[u8],
+        plaintext: Plaintext,
     ) -> Result<Answer, PostError> {
-        let agent = if is_secure(url)? { &self.secure } else { &self.plain };
+        let agent = match (parsed(url)?, plaintext) {
+            (Scheme::Https, _) => &self.secure,
+            (Scheme::Http { .. }, Plaintext::ThisMachine) => &self.plain,
+            (Scheme::Http { .. }, Plaintext::Anywhere) => &self.plain_anywhere,
+        };
         let request = headers
             .iter()
             .fold(agent.post(url), |request, (name, value)| request.header(*name, *value));
@@ -123,24 +147,61 @@ fn bounded(config: ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope> {
         .user_agent("keyward")
 }
 
-/// Whether a URL can be posted to at all; where its name leads is seen when it is.
+/// Whether a URL can be posted to at all, before anything is. Names are not looked up: where one leads is seen when it
+/// is posted to.
 ///
 /// # Errors
-/// [`PostError::Url`].
-pub fn check_url(url: &str) -> Result<(), PostError> {
-    is_secure(url).map(drop)
+/// [`PostError::Url`]; [`PostError::NotEncrypted`].
+pub fn check_url(url: &str, plaintext: Plaintext) -> Result<(), PostError> {
+    match (parsed(url)?, plaintext) {
+        (Scheme::Http { here: false }, Plaintext::ThisMachine) => Err(PostError::NotEncrypted),
+        _ => Ok(()),
+    }
 }
 
-fn is_secure(url: &str) -> Result<bool, PostError> {
+enum Scheme {
+    Https,
+    /// `here`: the URL itself says that it is this machine.
+    Http {
+        here: bool,
+    },
+}
+
+fn parsed(url: &str) -> Result<Scheme, PostError> {
     let uri: Uri = url.parse().map_err(|_| PostError::Url)?;
     let authority = uri.authority().ok_or(PostError::Url)?;
     if authority.as_str().contains('@') || authority.host().is_empty() {
         return Err(PostError::Url);
     }
     match uri.scheme_str() {
-        Some("https") => Ok(true),
-        Some("http") => Ok(false),
+        Some("https") => Ok(Scheme::Https),
+        Some("http") => Ok(Scheme::Http { here: is_here(authority.host()) }),
         _ => Err(PostError::Url),
+    }
+}
+
+/// Source: <https://www.rfc-editor.org/rfc/rfc6761#section-6.3> (names of this machine).
+fn is_here(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+    let address = host.parse::<IpAddr>().map(|address| address.to_canonical());
+    address.map_or(host == "localhost" || host.ends_with(".localhost"), |one| one.is_loopback())
+}
+
+/// Every address of a name that is not guarded.
+#[derive(Debug)]
+struct Unencrypted {
+    link_local: bool,
+}
+
+impl Resolver for Unencrypted {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, Error> {
+        let found = DefaultResolver::default().resolve(uri, config, timeout)?;
+        if self.link_local { Ok(found) } else { free(&found) }
     }
 }
 
@@ -211,7 +272,11 @@ mod tests {
 
     /// Answers one request with these bytes; gives what it heard of the head.
     fn server(answer: Vec<u8>) -> (String, thread::JoinHandle<Vec<String>>) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        server_at("127.0.0.1", answer)
+    }
+
+    fn server_at(host: &str, answer: Vec<u8>) -> (String, thread::JoinHandle<Vec<String>>) {
+        let listener = TcpListener::bind((host, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let heard = thread::spawn(move || {
             let (mut socket, _) = listener.accept().unwrap();
@@ -266,7 +331,7 @@ mod tests {
         for url in ["", "ftp://a/", "/x", "https://user:secret@example.com/", "file:///etc/passwd"]
         {
             assert_eq!(post(url, false), PostError::Url.to_string(), "{url}");
-            assert_eq!(check_url(url), Err(PostError::Url));
+            assert_eq!(check_url(url, Plaintext::Anywhere), Err(PostError::Url));
         }
         for url in ["http://169.254.169.254/latest", "http://203.0.113.1/", "http://[fe80::1]/"] {
             assert!(post(url, true).contains("this machine alone"), "{url}");
@@ -274,5 +339,61 @@ mod tests {
         for url in ["https://169.254.169.254/latest", "https://[fd00:ec2::254]/"] {
             assert!(post(url, false).contains("not allowed"), "{url}");
         }
+    }
+
+    /// What a target may be is known before anything is sent.
+    #[test]
+    fn plain_http_leaves_this_machine_only_where_it_was_said() {
+        for here in [
+            "http://127.0.0.1:9093",
+            "http://[::1]:9093/x",
+            "http://LOCALHOST",
+            "http://a.localhost:1",
+            "https://alertmanager",
+        ] {
+            assert_eq!(check_url(here, Plaintext::ThisMachine), Ok(()), "{here}");
+        }
+        for away in [
+            "http://alertmanager:9093",
+            "http://10.0.0.1",
+            "http://localhost.example.com",
+            "http://[2001:db8::1]",
+        ] {
+            let said = check_url(away, Plaintext::ThisMachine);
+            assert_eq!(said, Err(PostError::NotEncrypted), "{away}");
+            assert_eq!(check_url(away, Plaintext::Anywhere), Ok(()), "{away}");
+        }
+        // Guarded addresses stay so, and what was said of one target is said of no other.
+        let post = |url: &str, plaintext| {
+            outbound(false).post_with(url, &[], b"", plaintext).unwrap_err().to_string()
+        };
+        let metadata = post("http://169.254.169.254/latest", Plaintext::Anywhere);
+        assert!(metadata.contains("not allowed"), "{metadata}");
+        let elsewhere = post("http://203.0.113.1/", Plaintext::ThisMachine);
+        assert!(elsewhere.contains("this machine alone"), "{elsewhere}");
+    }
+
+    /// An address of this machine that is no loopback address, as another machine would be.
+    #[test]
+    fn what_was_said_to_be_elsewhere_is_reached_there() {
+        let Some(address) = outer_address() else {
+            println!("skipped: this machine has no address but its loopback one");
+            return;
+        };
+        let (url, heard) =
+            server_at(&address, b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_vec());
+        let post = |plaintext| outbound(false).post_with(&url, &[], b"hello", plaintext);
+        let refused = post(Plaintext::ThisMachine).unwrap_err().to_string();
+        assert!(refused.contains("this machine alone"), "{refused}");
+        assert_eq!(post(Plaintext::Anywhere).unwrap().status, 200);
+        assert_eq!(heard.join().unwrap().last().unwrap(), "hello");
+    }
+
+    /// Nothing is sent by it: the operating system says from where it would be.
+    fn outer_address() -> Option<String> {
+        let socket = std::net::UdpSocket::bind("0.0.0.0:0").ok()?;
+        socket.connect("203.0.113.1:9").ok()?;
+        let address = socket.local_addr().ok()?.ip();
+        (!address.is_loopback() && !address.is_unspecified()).then(|| address.to_string())
     }
 }

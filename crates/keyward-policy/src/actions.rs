@@ -107,6 +107,11 @@ impl ActionPattern {
         !is_idle(&self.text) && self.folded.fits(&action.to_ascii_lowercase())
     }
 
+    /// In lower case, what an action in lower case must fit; `None` for what matches nothing.
+    pub(crate) fn pattern(&self) -> Option<&Pattern> {
+        (!is_idle(&self.text)).then_some(&self.folded)
+    }
+
     /// Whether the pattern can match nothing: it is idle, or for KMS and names nothing that KMS has.
     pub(crate) fn is_unknown_to_kms(&self) -> bool {
         if is_idle(&self.text) {

@@ -38,6 +38,7 @@ mod request;
 mod retire;
 mod schema;
 mod survey;
+pub mod symbolic;
 mod table;
 mod translate;
 mod usage;

@@ -30,8 +30,8 @@ mod yaml;
 pub use coverage::{Coverage, Unit};
 pub use fault::Fault;
 use keyward_policy::{Place, PolicyEngine};
-use read::TestFile;
 pub use read::documents::ReadFile;
+use read::{TestFile, proof::Proof};
 pub use record::{Recorded, record};
 pub use run::{Outcome, Status};
 
@@ -97,7 +97,46 @@ impl Report {
     }
 }
 
-/// Runs one file. `name`: what messages call it. `chosen`: which cases; `None` for all, and only then is the
+/// A statement about every request to a key, and what it rests on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The key's ARN.
+    pub key: String,
+    pub says: Says,
+}
+
+/// What is claimed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Says {
+    /// The second key policy allows nothing that the first does not.
+    NoNewAccess { from: String, to: String },
+    /// With this key policy nobody but these can perform the action, where nobody has policies but the holders.
+    Never { policy: String, action: String, except: Vec<String>, holders: Vec<ClaimHolder> },
+}
+
+/// A principal of the file with its policies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimHolder {
+    /// As a key policy names it; a role's sessions are named by the role.
+    pub arn: String,
+    pub identity: Vec<String>,
+    pub boundary: Option<String>,
+}
+
+/// What became of a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shown {
+    Holds,
+    /// A request that shows that it does not.
+    Fails(String),
+    /// Why neither is known.
+    Unknown(String),
+}
+
+/// Who proves claims: it takes a solver, which is not to be had here.
+pub type Prove<'p> = dyn Fn(&Claim) -> Shown + 'p;
+
+/// Runs one file. `prove`: who proves its statements about every request; without, they are skipped. `name`: what messages call it. `chosen`: which cases; `None` for all, and only then is the
 /// file's own threshold of coverage held.
 pub fn run_file(
     engine: &PolicyEngine,
@@ -105,15 +144,15 @@ pub fn run_file(
     text: &str,
     read: &ReadFile<'_>,
     chosen: Option<&Chosen<'_>>,
+    prove: Option<&Prove<'_>>,
 ) -> FileReport {
     let ran = TestFile::read(engine, name, text, read).map(|file| {
         let decided = run::all(engine, &file, chosen);
         let coverage = coverage::of(&file, &decided, chosen.is_none());
         let updated = update::update(text, &file, &decided);
         let mut outcomes: Vec<Outcome> = decided.into_iter().map(|one| one.outcome).collect();
-        let proofs =
-            file.proofs.iter().filter(|(name, _)| chosen.is_none_or(|chosen| chosen(name)));
-        outcomes.extend(proofs.map(|(name, at)| proof(name, *at)));
+        let proofs = file.proofs.iter().filter(|one| chosen.is_none_or(|chosen| chosen(&one.name)));
+        outcomes.extend(proofs.map(|one| proof(one, prove)));
         Ran { outcomes, coverage, updated }
     });
     FileReport { file: name.to_owned(), ran }
@@ -126,9 +165,24 @@ pub fn unreadable(name: &str, why: &str) -> FileReport {
     FileReport { file: name.to_owned(), ran: Err(fault) }
 }
 
-fn proof(name: &str, at: Place) -> Outcome {
-    let why = "a proof needs a solver, which policy test does not run".to_owned();
-    Outcome { status: Status::Skipped(why), ..Outcome::new(name, at, "proved") }
+fn proof(proof: &Proof, prove: Option<&Prove<'_>>) -> Outcome {
+    let outcome = Outcome::new(&proof.name, proof.at, "proved");
+    let Some(prove) = prove else {
+        let why = "a proof needs a solver, and there is none".to_owned();
+        return Outcome { status: Status::Skipped(why), ..outcome };
+    };
+    let failed = |got: &str, why: String| Outcome {
+        status: Status::Failed,
+        got: got.to_owned(),
+        problems: vec![why],
+        ..outcome.clone()
+    };
+    match prove(&proof.claim) {
+        Shown::Holds => Outcome { got: "proved".to_owned(), ..outcome },
+        Shown::Fails(request) => failed("refuted", request),
+        // What is not proved does not pass.
+        Shown::Unknown(why) => failed("unknown", why),
+    }
 }
 
 #[cfg(test)]

@@ -89,6 +89,24 @@ pub(crate) fn rest_error(error: &KmsError, request_id: Uuid) -> HttpResponse {
     response.body(json!({ "error": body }).to_string())
 }
 
+/// HTTP's own status, the code in a header and the message in the body: AWS's REST services.
+/// <https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html#operation-error-serialization>
+pub(crate) fn rest_json_error(error: &KmsError, request_id: Uuid) -> HttpResponse {
+    let status =
+        StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let code = match error.code {
+        ErrorCode::Internal => "InternalServerException",
+        code => code.wire(),
+    };
+    let mut body = json!({"message": error.message.as_deref().unwrap_or(code)});
+    if let (ErrorCode::Validation, Some(members)) = (error.code, body.as_object_mut()) {
+        members.insert("reason".to_owned(), "fieldValidationFailed".into());
+    }
+    let mut response = begin(status, JSON, request_id);
+    response.insert_header((ERROR_TYPE, code));
+    response.body(body.to_string())
+}
+
 /// S3's error document; S3 clients show its message.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>
 pub(crate) fn s3_error(code: &str, message: &str, request_id: Uuid) -> HttpResponse {

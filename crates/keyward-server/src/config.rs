@@ -72,6 +72,11 @@ pub struct Config {
     /// Whether the whole service starts in observe mode: what policies refuse of the use of keys is let through,
     /// marked and counted. Freezes and guardrails hold all the same (`policies/least-privilege.md`).
     pub observe: bool,
+    /// The SMT solver that policy checks are asked of, where there is one: a path, or a name on PATH. Access
+    /// Analyzer's checks need it, and nothing else does.
+    pub solver: PathBuf,
+    /// Seconds that the solver may take for one question; a check is several.
+    pub solver_seconds: u64,
     /// The log as CloudTrail's files, written while the service runs. Nowhere, unless it is said here.
     pub cloudtrail_files: Option<CloudTrailFiles>,
     pub crypto: CryptoChoice,
@@ -247,6 +252,8 @@ impl Config {
             seed: None,
             guardrails: None,
             observe: false,
+            solver: PathBuf::from(keyward_prove::DEFAULT_PROGRAM),
+            solver_seconds: 5,
             cloudtrail_files: None,
             crypto: CryptoChoice::Default,
             trusted_front: TrustedFront::default(),

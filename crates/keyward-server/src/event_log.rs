@@ -2,7 +2,8 @@
 //!
 //! INVARIANT: what passed `check` can be used: URLs are URLs, and each key is of the kind that its place needs.
 
-use crate::config::ConfigError;
+use crate::{config::ConfigError, target_url::TargetUrl};
+use keyward_outbound::Plaintext;
 use keyward_trail::note::{KeyKind, VerifierKey};
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -16,7 +17,7 @@ pub struct EventLogSettings {
     /// A file that holds the newest checkpoint, replaced whole.
     pub checkpoint_file: Option<PathBuf>,
     /// Where the newest checkpoint is posted, as a signed note: `https://`, or `http://` on this machine.
-    pub webhook: Option<String>,
+    pub webhook: Option<TargetUrl>,
     /// Who is asked to cosign each checkpoint.
     pub witnesses: Vec<WitnessSettings>,
     /// How many witnesses must have cosigned a checkpoint before the file and the webhook get it.
@@ -32,7 +33,7 @@ pub struct EventLogSettings {
 #[serde(deny_unknown_fields)]
 pub struct WitnessSettings {
     /// What stands before `/add-checkpoint`.
-    pub url: String,
+    pub url: TargetUrl,
     /// Its public key: what `keyward audit witness-key` prints.
     pub key: String,
 }
@@ -67,9 +68,8 @@ impl EventLogSettings {
         }
         let urls = self.witnesses.iter().map(|witness| &witness.url).chain(&self.webhook);
         for url in urls {
-            if let Err(error) = keyward_outbound::check_url(url) {
-                return Err(ConfigError::Unsafe(format!("event_log: {url}: {error}")));
-            }
+            url.check(Plaintext::ThisMachine)
+                .map_err(|error| ConfigError::Unsafe(format!("event_log: {error}")))?;
         }
         self.keys()?;
         if self.witnesses.len() < self.quorum {

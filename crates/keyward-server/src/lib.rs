@@ -27,6 +27,7 @@ mod openapi;
 mod operator;
 mod patience;
 mod process;
+mod proofs;
 mod publish;
 pub mod query;
 mod replace;
@@ -34,6 +35,7 @@ mod rest;
 pub mod retention;
 mod serve;
 mod strangers;
+pub mod target_url;
 #[cfg(test)]
 mod tests;
 pub mod verify;

@@ -146,6 +146,7 @@ fn documentation(spec: &Spec) -> String {
         Service::Kms => "kms/latest",
         Service::Iam => "IAM/latest",
         Service::Sts => "STS/latest",
+        Service::AccessAnalyzer => "access-analyzer/latest",
         Service::Keyward => return "Keyward's own; AWS has no such operation.".to_owned(),
     };
     format!("<https://docs.aws.amazon.com/{book}/APIReference/API_{}.html>", spec.name)

@@ -85,7 +85,7 @@ impl Publisher {
         let outbound = Outbound::new(Arc::clone(&clock), trust, settings.allow_link_local)
             .map_err(StartError::PublisherTrust)?;
         let witness = |(one, key): (&WitnessSettings, VerifierKey)| Witness {
-            url: format!("{}/add-checkpoint", one.url.trim_end_matches('/')),
+            url: format!("{}/add-checkpoint", one.url.expose().trim_end_matches('/')),
             key,
             seen: 0,
             patience: Patience::default(),
@@ -182,7 +182,7 @@ impl Publisher {
             self.once(engine, "file", &mut state.file, &note, now, write);
         }
         if let Some(url) = &self.settings.webhook {
-            let post = || match self.outbound.post(url, TEXT, note.as_bytes()) {
+            let post = || match self.outbound.post(url.expose(), TEXT, note.as_bytes()) {
                 Ok(Answer { status: 200..300, .. }) => Ok(()),
                 Ok(Answer { status, .. }) => Err(format!("it answered {status}")),
                 Err(error) => Err(error.to_string()),

@@ -1,4 +1,5 @@
-//! `/v1`: the same operations as resources. One route for each row of the table, and none by hand.
+//! `/v1`: the same operations as resources. One route for each row of the table, and none by hand. Rows of
+//! Access Analyzer have AWS's own paths, outside of `/v1`.
 //!
 //! Path and query members are folded into the JSON body that the row describes; the path wins over the
 //! query, and both over the body. A success is 200, or 201 when the operation's name begins with
@@ -13,7 +14,7 @@ use actix_web::{
     http::{Method, StatusCode, header},
     web::{self, Data, Payload, ServiceConfig},
 };
-use keyward_engine::{AnyOperation, OPERATIONS, Spec, shape::Kind};
+use keyward_engine::{AnyOperation, OPERATIONS, Service, Spec, shape::Kind};
 use keyward_types::{ErrorCode, KmsError};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
@@ -74,15 +75,20 @@ async fn serve(
         Ok(body) => body,
         Err(error) => return error.answer(request_id),
     };
-    let caller = match doors.admit(request, &body, "kms", request_id) {
-        Ok(caller) => caller,
-        Err(error) => return answer::rest_error(&error, request_id),
-    };
     let spec = operation.spec();
+    // Operations that AWS serves in this way have its paths, its signing name and its errors.
+    let (signed_for, refuse): (_, fn(&KmsError, _) -> HttpResponse) = match spec.service {
+        Service::AccessAnalyzer => (spec.service.signing_name(), answer::rest_json_error),
+        _ => ("kms", answer::rest_error),
+    };
+    let caller = match doors.admit(request, &body, signed_for, request_id) {
+        Ok(caller) => caller,
+        Err(error) => return refuse(&error, request_id),
+    };
     let input = fold(&body, &members(spec, request));
     match doors.lanes.attempt(&doors.engine, operation, &caller, &input).await {
         Ok(reply) => answer::rest(reply, spec.name.starts_with("Create"), request_id),
-        Err(error) => answer::rest_error(&error, request_id),
+        Err(error) => refuse(&error, request_id),
     }
 }
 

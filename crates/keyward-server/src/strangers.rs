@@ -48,7 +48,7 @@ impl<'a> Dialect<'a> {
 /// What this endpoint serves, for a client of `other`.
 pub(crate) fn sentence(other: &str) -> String {
     format!(
-        "This endpoint serves kms, sts, iam and cloudtrail's LookupEvents, not {}. Set AWS_ENDPOINT_URL_KMS instead of AWS_ENDPOINT_URL, so that other services keep their own endpoints.",
+        "This endpoint serves kms, sts, iam, access-analyzer's policy checks and cloudtrail's LookupEvents, not {}. Set AWS_ENDPOINT_URL_KMS instead of AWS_ENDPOINT_URL, so that other services keep their own endpoints.",
         shown(other)
     )
 }

@@ -15,6 +15,7 @@ use crate::{
     },
     files::{TrailFiles, TrailKey},
     guardrails::{GuardrailFolder, GuardrailsRefused},
+    proofs::SolverProofs,
 };
 use keyward_crypto::{Argon2Params, CryptoError, Keyring, RootKey, SystemEntropy};
 use keyward_engine::{Engine, Seed, Settings, World};
@@ -199,6 +200,9 @@ pub fn open(config: &Config, progress: &dyn Progress) -> Result<Opened, StartErr
             ..Settings::new(config.account_id()?, config.region_name()?)
         },
     });
+    if let Some(solver) = SolverProofs::found(&config.solver, config.solver_seconds) {
+        engine.set_proofs(Arc::new(solver));
+    }
     if let Some(root) = &config.root_credentials {
         ensure_root(&engine, root)?;
     }

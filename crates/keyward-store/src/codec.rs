@@ -7,10 +7,10 @@
 
 use crate::{StoreError, bytes::Cursor, tree::Kind};
 use keyward_types::{
-    AccessKeyRecord, AliasRecord, EndpointRecord, FreezeRecord, GrantRecord, GroupRecord, KeyName,
-    KeyRecord, KeyStoreRecord, LastUsage, ManagedPolicyRecord, MaterialRecord, MfaDeviceRecord,
-    Name, ObserveRecord, OrganizationRecord, Record, RoleRecord, Sealer, UserRecord,
-    key::DekRecord,
+    AccessKeyRecord, AlertRecord, AliasRecord, EndpointRecord, FreezeRecord, GrantRecord,
+    GroupRecord, KeyName, KeyRecord, KeyStoreRecord, LastUsage, ManagedPolicyRecord,
+    MaterialRecord, MfaDeviceRecord, Name, ObserveRecord, OrganizationRecord, Record, RoleRecord,
+    Sealer, UserRecord, key::DekRecord,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use std::sync::Arc;
@@ -39,6 +39,7 @@ pub(crate) enum Held {
     KeyStore(Arc<KeyStoreRecord>),
     Freeze(Arc<FreezeRecord>),
     Observe(Arc<ObserveRecord>),
+    Alert(Arc<AlertRecord>),
     Usage(Arc<LastUsage>),
     /// Grants found through one index prefix.
     Grants(Arc<[Arc<GrantRecord>]>),
@@ -65,6 +66,7 @@ impl From<Record> for Held {
             Record::KeyStore(r) => Self::KeyStore(Arc::new(r)),
             Record::Freeze(r) => Self::Freeze(Arc::new(r)),
             Record::Observe(r) => Self::Observe(Arc::new(r)),
+            Record::Alert(r) => Self::Alert(Arc::new(r)),
         }
     }
 }
@@ -89,6 +91,7 @@ impl Held {
             Self::KeyStore(r) => Name::KeyStore(r.account.clone(), r.region.clone(), r.id.clone()),
             Self::Freeze(r) => Name::Freeze(r.target.clone()),
             Self::Observe(r) => Name::Observe(r.account.clone()),
+            Self::Alert(r) => Name::Alert(r.name()),
             Self::Absent | Self::Usage(_) | Self::Grants(_) | Self::Aliases(_) => return None,
         })
     }
@@ -142,6 +145,7 @@ pub(crate) fn encode_record(record: &Record) -> Result<Zeroizing<Vec<u8>>, Store
         Record::KeyStore(r) => encode(r),
         Record::Freeze(r) => encode(r),
         Record::Observe(r) => encode(r),
+        Record::Alert(r) => encode(r),
     }
 }
 
@@ -164,6 +168,7 @@ pub(crate) fn decode_kind(key: &[u8], plain: &[u8]) -> Result<Held, StoreError> 
         Some(Kind::KeyStore) => Held::KeyStore(Arc::new(decode(plain)?)),
         Some(Kind::Freeze) => Held::Freeze(Arc::new(decode(plain)?)),
         Some(Kind::Observe) => Held::Observe(Arc::new(decode(plain)?)),
+        Some(Kind::Alert) => Held::Alert(Arc::new(decode(plain)?)),
         Some(Kind::LastUsage) => Held::Usage(Arc::new(decode(plain)?)),
         _ => return Err(StoreError::bad_value("a kind of record that is not known")),
     })

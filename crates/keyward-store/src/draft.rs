@@ -14,8 +14,8 @@ use crate::{
     tree::{self, Kind},
 };
 use keyward_types::{
-    AccessKeyOwner, AccessKeyRecord, GrantRecord, Grantee, KeyManager, KeyName, KeyRecord,
-    LastUsage, Name, key::DekRecord,
+    AccessKeyOwner, AccessKeyRecord, AlertRecord, GrantRecord, Grantee, KeyManager, KeyName,
+    KeyRecord, LastUsage, Name, key::DekRecord,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -169,6 +169,10 @@ fn sets_of(held: &Held) -> Vec<Name> {
         Held::KeyStore(store) => {
             vec![Name::KeyStores(store.account.clone(), store.region.clone())]
         }
+        Held::Alert(alert) => match &**alert {
+            AlertRecord::Silence(silence) => vec![Name::Silences(silence.account.clone())],
+            AlertRecord::Settings(_) | AlertRecord::Acknowledgement(_) => Vec::new(),
+        },
         Held::Key(key) if key.key_store.is_some() => {
             vec![Name::KeyStores(key.name.account.clone(), key.name.region.clone())]
         }
@@ -287,7 +291,8 @@ impl<'a> Draft<'a> {
             Name::Members(..)
             | Name::Attachments(_)
             | Name::MfaDevices(..)
-            | Name::KeyStores(..) => {}
+            | Name::KeyStores(..)
+            | Name::Silences(_) => {}
             Name::Dek(key) => {
                 let mark = tree::dek_mark(key);
                 self.unset(&mark)?;

@@ -11,10 +11,11 @@ use crate::{
     tree::{self, Kind},
 };
 use keyward_types::{
-    AccessKeyRecord, AccountId, AliasName, AliasRecord, EndpointRecord, FreezeRecord, FreezeTarget,
-    GrantId, GrantRecord, GroupRecord, KeyId, KeyInStore, KeyName, KeyRecord, KeyState,
-    KeyStoreRecord, LastUsage, ManagedPolicyRecord, MaterialId, MaterialRecord, MfaDeviceRecord,
-    ObserveRecord, OrganizationRecord, Region, RoleRecord, UserRecord, key::DekRecord,
+    AccessKeyRecord, AccountId, AlertName, AlertRecord, AliasName, AliasRecord, EndpointRecord,
+    FreezeRecord, FreezeTarget, GrantId, GrantRecord, GroupRecord, KeyId, KeyInStore, KeyName,
+    KeyRecord, KeyState, KeyStoreRecord, LastUsage, ManagedPolicyRecord, MaterialId,
+    MaterialRecord, MfaDeviceRecord, ObserveRecord, OrganizationRecord, Region, RoleRecord,
+    UserRecord, key::DekRecord,
 };
 use quick_cache::sync::GuardResult;
 use std::{collections::BTreeMap, ops::Bound, sync::Arc, sync::atomic::Ordering};
@@ -365,6 +366,26 @@ impl Store {
     /// What is in observe, of every account.
     pub fn observes(&self) -> Read<Vec<Arc<ObserveRecord>>> {
         self.shared.walk(tree::observes_prefix(), None, listed!(Observe)).collect()
+    }
+
+    /// What was stated about alerts, by its name.
+    pub fn alert(&self, name: &AlertName) -> Read<Option<Arc<AlertRecord>>> {
+        one!(self.shared, tree::alert(name), Alert)
+    }
+
+    /// Every silence of an account, also one that has ended, by id.
+    pub fn silences(&self, account: &AccountId) -> Read<Vec<Arc<AlertRecord>>> {
+        self.shared.walk(tree::silences_prefix(account), None, listed!(Alert)).collect()
+    }
+
+    /// Every acknowledgement of an account's alerts, by their ids.
+    pub fn acknowledgements(&self, account: &AccountId) -> Read<Vec<Arc<AlertRecord>>> {
+        self.shared.walk(tree::acknowledgements_prefix(account), None, listed!(Alert)).collect()
+    }
+
+    /// Everything that was stated about alerts, by account.
+    pub fn alerts_everywhere(&self) -> impl Iterator<Item = Read<Arc<AlertRecord>>> + '_ {
+        self.shared.walk(vec![Kind::Alert.number()], None, listed!(Alert))
     }
 
     /// Every custom key store of an account and Region, by id.

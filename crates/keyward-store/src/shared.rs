@@ -12,7 +12,7 @@ use crate::{
     vault::Vault,
     watch::Watch,
 };
-use keyward_types::{AccountId, KeyName, KeyState, Region};
+use keyward_types::{AccountId, AlertRecord, KeyName, KeyState, Region};
 use quick_cache::{Weighter, sync::Cache, sync::GuardResult};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -126,6 +126,11 @@ impl Weighter<Vec<u8>, Held> for ByWeight {
             Held::KeyStore(_) => 1_000,
             Held::Freeze(r) => 400 + r.reason.len(),
             Held::Observe(r) => 400 + 600 * r.entries.len(),
+            Held::Alert(r) => match &**r {
+                AlertRecord::Settings(r) => 200 + r.text.len(),
+                AlertRecord::Silence(r) => 500 + r.reason.len(),
+                AlertRecord::Acknowledgement(r) => 400 + r.comment.as_ref().map_or(0, String::len),
+            },
             Held::Grants(list) => 64 + 700 * list.len(),
             Held::Aliases(list) => 64 + 300 * list.len(),
         };

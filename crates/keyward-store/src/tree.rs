@@ -8,7 +8,7 @@
 
 use crate::bytes::{Cursor, digest16};
 use keyward_types::{
-    AccountId, AliasName, FreezeTarget, GrantId, KeyName, MaterialId, Name, Region,
+    AccountId, AlertName, AliasName, FreezeTarget, GrantId, KeyName, MaterialId, Name, Region,
 };
 
 macro_rules! kinds {
@@ -58,6 +58,8 @@ kinds! {
     Freeze = 17,
     /// One entry an account.
     Observe = 18,
+    /// What was stated about alerts.
+    Alert = 19,
     // Indexes: everything in the key, nothing in the value.
     /// key, digest of the grantee, grant id
     GrantByGrantee = 20,
@@ -288,6 +290,32 @@ pub(crate) fn observe(account: &AccountId) -> Vec<u8> {
     KeyMaker::new(Kind::Observe).field(account.as_str()).done()
 }
 
+/// What was stated of an account's alerts; without an account, of all.
+fn alerts_prefix(account: Option<&AccountId>, kind: u8) -> Vec<u8> {
+    let of = KeyMaker::new(Kind::Alert).field(account.map_or("", AccountId::as_str));
+    of.raw(&[kind]).done()
+}
+
+pub(crate) fn silences_prefix(account: &AccountId) -> Vec<u8> {
+    alerts_prefix(Some(account), b's')
+}
+
+pub(crate) fn acknowledgements_prefix(account: &AccountId) -> Vec<u8> {
+    alerts_prefix(Some(account), b'a')
+}
+
+pub(crate) fn alert(name: &AlertName) -> Vec<u8> {
+    match name {
+        AlertName::Settings => alerts_prefix(None, b't'),
+        AlertName::Silence(account, id) => {
+            KeyMaker(silences_prefix(account)).raw(id.as_bytes()).done()
+        }
+        AlertName::Acknowledgement(account, id) => {
+            KeyMaker(acknowledgements_prefix(account)).raw(id.as_bytes()).done()
+        }
+    }
+}
+
 pub(crate) fn last_usage(key: &KeyName) -> Vec<u8> {
     KeyMaker::new(Kind::LastUsage).key(key).done()
 }
@@ -353,13 +381,15 @@ pub(crate) fn record(name: &Name) -> Option<Vec<u8>> {
         Name::KeyStore(account, region, id) => key_store(account, region, id),
         Name::Freeze(target) => freeze(target),
         Name::Observe(account) => observe(account),
+        Name::Alert(name) => alert(name),
         Name::Grants(_)
         | Name::Aliases(_)
         | Name::AccessKeys(..)
         | Name::Members(..)
         | Name::Attachments(_)
         | Name::MfaDevices(..)
-        | Name::KeyStores(..) => return None,
+        | Name::KeyStores(..)
+        | Name::Silences(_) => return None,
     })
 }
 

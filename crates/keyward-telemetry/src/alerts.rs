@@ -6,7 +6,7 @@ use crate::{
     make::Maker,
     metrics::{self, ALERT_TARGETS, DETECTORS, RESULTS, SEVERITIES, WATCH_TABLES},
 };
-use prometheus::{IntCounterVec, IntGauge, IntGaugeVec};
+use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 
 /// How full one of the detectors' tables is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,6 +23,9 @@ pub struct AlertSeries {
     firing: IntGaugeVec,
     fired: IntCounterVec,
     deliveries: IntCounterVec,
+    failing: IntGaugeVec,
+    silences: IntGauge,
+    silenced: IntCounter,
     evictions: IntCounterVec,
     entries: IntGaugeVec,
     lag: IntGauge,
@@ -38,6 +41,9 @@ impl AlertSeries {
             firing: make.int_gauges(&metrics::ALERTS_FIRING),
             fired: make.counters(&metrics::ALERTS),
             deliveries: make.counters(&metrics::ALERT_DELIVERIES),
+            failing: make.int_gauges(&metrics::ALERT_TARGETS_FAILING),
+            silences: make.int_gauge(&metrics::ALERT_SILENCES),
+            silenced: make.counter(&metrics::ALERTS_SILENCED),
             evictions: make.counters(&metrics::WATCH_EVICTIONS),
             entries: make.int_gauges(&metrics::WATCH_SERIES),
             lag: make.int_gauge(&metrics::WATCH_LAG),
@@ -52,6 +58,7 @@ impl AlertSeries {
             for result in RESULTS {
                 series.deliveries.with_label_values(&[target, result]).inc_by(0);
             }
+            series.failing.with_label_values(&[target]).set(0);
         }
         for table in WATCH_TABLES {
             series.evictions.with_label_values(&[table]).inc_by(0);
@@ -84,6 +91,19 @@ impl AlertSeries {
             let result = if success { told } else { failed };
             self.deliveries.with_label_values(&[target, result]).inc();
         }
+    }
+
+    /// A target could not be told, or could be again.
+    pub fn target_failing(&self, target: &str, is_failing: bool) {
+        if ALERT_TARGETS.contains(&target) {
+            self.failing.with_label_values(&[target]).add(if is_failing { 1 } else { -1 });
+        }
+    }
+
+    /// Silences that hold now, and alerts that one held back since the detectors' state began.
+    pub fn silences(&self, holding: u64, held_back: u64) {
+        self.silences.set(signed(holding));
+        self.silenced.inc_by(held_back.saturating_sub(self.silenced.get()));
     }
 
     /// How full the detectors' tables are.

@@ -142,6 +142,12 @@ metrics! {
         "Alerts that began to fire since the start.";
     ALERT_DELIVERIES   = "kms_alert_deliveries_total", Counter, ["target", "result"],
         "Times that alerts were told to a file, a webhook or an Alertmanager.";
+    ALERT_TARGETS_FAILING = "kms_alert_targets_failing", Gauge, ["target"],
+        "Targets of alerts that could not be told the last time.";
+    ALERT_SILENCES     = "kms_alert_silences", Gauge, [],
+        "Silences of alerts that hold now.";
+    ALERTS_SILENCED    = "kms_alerts_silenced_total", Counter, [],
+        "Alerts that a silence held back when they began.";
     WATCH_EVICTIONS    = "kms_watch_evictions_total", Counter, ["table"],
         "Entries that the detectors' tables had no room for any more.";
     WATCH_SERIES       = "kms_watch_series", Gauge, ["table"],
@@ -171,8 +177,8 @@ metrics! {
 /// The value of a label that stands for everything outside of its set.
 pub const OTHER: &str = "other";
 
-/// Values of `outcome`: [`keyward_types::Outcome::class`].
-pub const OUTCOMES: &[&str] = &["success", "denied", "client_error", "server_error"];
+/// Values of `outcome`: [`keyward_types::Outcome::class`], and throttled requests apart from other errors of clients.
+pub const OUTCOMES: &[&str] = &["success", "denied", "throttled", "client_error", "server_error"];
 
 /// Values of `reason`: those of signatures, then those of the credential that a signature stands for.
 pub const UNAUTHENTICATED_REASONS: &[&str] = &[

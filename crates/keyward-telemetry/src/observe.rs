@@ -106,6 +106,7 @@ pub struct Metrics {
 struct OperationSeries {
     success: IntCounter,
     denied: IntCounter,
+    throttled: IntCounter,
     client_error: IntCounter,
     server_error: IntCounter,
     seconds: Histogram,
@@ -421,11 +422,12 @@ impl Metrics {
 impl OperationSeries {
     fn new(requests: &IntCounterVec, seconds: &HistogramVec, operation: &str) -> Self {
         let of = |outcome: &str| requests.with_label_values(&[operation, outcome]);
-        let [success, denied, client_error, server_error] =
-            [0, 1, 2, 3].map(|i| of(OUTCOMES.get(i).unwrap_or(&OTHER)));
+        let [success, denied, throttled, client_error, server_error] =
+            [0, 1, 2, 3, 4].map(|i| of(OUTCOMES.get(i).unwrap_or(&OTHER)));
         Self {
             success,
             denied,
+            throttled,
             client_error,
             server_error,
             seconds: seconds.with_label_values(&[operation]),
@@ -433,6 +435,10 @@ impl OperationSeries {
     }
 
     fn count(&self, outcome: Outcome) -> &IntCounter {
+        // In the log it is one of the client's errors; whoever watches a quota wants it apart.
+        if outcome == Outcome::Failure(ErrorCode::Throttling) {
+            return &self.throttled;
+        }
         match outcome.class() {
             "success" => &self.success,
             "denied" => &self.denied,

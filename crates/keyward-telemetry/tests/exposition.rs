@@ -108,6 +108,11 @@ fn busy() -> Metrics {
     for target in ["file", "webhook", "alertmanager", "https://hooks.example.com/secret"] {
         alerts.delivered(target, true);
         alerts.delivered(target, false);
+        alerts.target_failing(target, true);
+    }
+    alerts.target_failing("file", false);
+    for held_back in [2, 1, 4] {
+        alerts.silences(3, held_back);
     }
     for (table, evicted) in [("series", 3), ("series", 5), ("arn:aws:iam::1:user/a", 1)] {
         alerts.tables(&[TableFill { table, entries: 7, evicted }]);
@@ -240,7 +245,7 @@ fn no_label_leaves_its_set() {
                 "reason" => UNAUTHENTICATED_REASONS.contains(&value.as_str()),
                 "state" => KeyState::NAMES.contains(&value.as_str()),
                 "spec_class" => SPEC_CLASSES.contains(&value.as_str()),
-                "target" if name == "kms_alert_deliveries_total" => {
+                "target" if name.starts_with("kms_alert_") => {
                     ALERT_TARGETS.contains(&value.as_str())
                 }
                 "target" => TARGETS.contains(&value.as_str()),
@@ -407,7 +412,11 @@ fn alerts_are_counted_and_tables_are_as_they_stand() {
     assert_eq!(counted("kms_alerts_firing", &[("detector", "rate"), ("severity", "low")]), 1.0);
     let told = [("target", "webhook"), ("result", "failure")];
     assert_eq!(counted("kms_alert_deliveries_total", &told), 1.0);
+    let failing = |target| counted("kms_alert_targets_failing", &[("target", target)]);
+    assert_eq!((failing("webhook"), failing("file")), (1.0, 0.0));
+    assert_eq!(counted("kms_alert_silences", &[]), 3.0);
     // A total, however often it is told.
+    assert_eq!(counted("kms_alerts_silenced_total", &[]), 4.0);
     assert_eq!(counted("kms_watch_evictions_total", &[("table", "series")]), 5.0);
     assert_eq!(counted("kms_watch_series", &[("table", "series")]), 7.0);
     assert_eq!(counted("kms_watch_lag_events", &[]), 9.0);
@@ -442,7 +451,7 @@ fn an_event_is_counted_once_in_each_family() {
     };
     assert_eq!(
         OUTCOMES.iter().map(|outcome| requests(outcome)).collect::<Vec<_>>(),
-        [1.0, 1.0, 0.0, 0.0]
+        [1.0, 1.0, 0.0, 0.0, 0.0]
     );
     assert_eq!(value(&metrics, "kms_errors_total", &[("code", "AccessDeniedException")]), 1.0);
     let bucket = |le| {
@@ -464,6 +473,9 @@ fn an_event_is_counted_once_in_each_family() {
     assert_eq!(value(&metrics, "kms_last_event_timestamp_seconds", &[]), 1_795_426_867.0);
     metrics.unauthenticated("what nobody knows");
     assert_eq!(value(&metrics, "kms_unauthenticated_requests_total", &[("reason", OTHER)]), 1.0);
+    let throttled = summary("Decrypt", Outcome::Failure(ErrorCode::Throttling));
+    metrics.observe(&Observed { run: None, ..told(&throttled) });
+    assert_eq!((requests("throttled"), requests("client_error")), (1.0, 0.0));
 }
 
 /// Totals are handed over, never backwards, and never counted twice.

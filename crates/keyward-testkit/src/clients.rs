@@ -6,6 +6,7 @@
 //! | boto3, the AWS CLI, cryptography, PyJWT | `target/clients/venv`, from `tests/clients/requirements.txt` |
 //! | a library on top of them, such as Tink | `target/clients/LIBRARY`, from `tests/clients/LIBRARY.txt` |
 //! | Debian's Prometheus and Alertmanager | `target/clients/debian`, the packages of `tests/clients/debian.txt`, unpacked |
+//! | the SMT solver cvc5 | on PATH, or Debian's in `target/clients/solver`: the package of `tests/clients/solver.txt` with its libraries, unpacked |
 //! | AWS's managed policies | `target/clients/managed-policies`, from `tests/clients/managed-policies.txt` |
 //! | the JavaScript SDK, and libraries on top of it | `target/clients/node`, from `tests/clients/package-lock.json` |
 //! | the Rust SDK | `target/clients/rust-sdk`, from `tests/clients/rust-sdk` and its own lock file |
@@ -328,17 +329,72 @@ pub fn debian() -> Result<PathBuf, Skipped> {
         fs::create_dir_all(folder).expect("the target folder can be written");
         let names = fs::read_to_string(&list).expect("the list can be read");
         run(Command::new("apt-get").arg("download").args(names.lines()).current_dir(folder))?;
-        let entries = fs::read_dir(folder).expect("the target folder can be read");
-        for entry in entries.map(|entry| entry.expect("it can be read").path()) {
-            if entry.extension().is_some_and(|extension| extension == "deb") {
-                run(Command::new("dpkg-deb").arg("-x").arg(&entry).arg(folder))?;
-                fs::remove_file(&entry).expect("what was fetched can be removed");
-            }
-        }
+        unpack(folder)?;
         relocate_alertmanager(folder);
         Ok(())
     })?;
     Ok(folder.join("usr/bin"))
+}
+
+/// The SMT solver that proofs are asked of: the one on PATH, or else Debian's, unpacked without being installed and
+/// started by a script that shows it its libraries.
+///
+/// # Errors
+/// [`Skipped`] where there is neither.
+pub fn solver() -> Result<PathBuf, Skipped> {
+    if run(Command::new("cvc5").arg("--version")).is_ok() {
+        return Ok(PathBuf::from("cvc5"));
+    }
+    let version = run(Command::new("apt-get").arg("--version"))?;
+    let list = tests_folder().join("clients/solver.txt");
+    let folder = clients_folder().join("solver");
+    install(&folder, &version, &[&list], |folder| {
+        fs::create_dir_all(folder).expect("the target folder can be written");
+        let names = fs::read_to_string(&list).expect("the list can be read");
+        let mut packages: Vec<String> = names.lines().map(str::to_owned).collect();
+        packages.extend(libraries_of(&packages)?);
+        run(Command::new("apt-get").arg("download").args(&packages).current_dir(folder))?;
+        unpack(folder)?;
+        let of = |place: &str| folder.join(place).display().to_string();
+        let triple = run(Command::new("dpkg-architecture").arg("-qDEB_HOST_MULTIARCH"))
+            .unwrap_or_else(|_| format!("{}-linux-gnu", std::env::consts::ARCH));
+        let libraries = of(&format!("usr/lib/{}", triple.trim()));
+        let script = format!(
+            "#!/bin/sh\nLD_LIBRARY_PATH='{libraries}' exec '{}' \"$@\"\n",
+            of("usr/bin/cvc5")
+        );
+        let starter = folder.join("cvc5");
+        fs::write(&starter, script).expect("a script can be written");
+        run(Command::new("chmod").arg("+x").arg(&starter))?;
+        run(Command::new(&starter).arg("--version")).map(drop)
+    })?;
+    Ok(folder.join("cvc5"))
+}
+
+/// The packages of libraries that packages need, but those that every system has.
+fn libraries_of(packages: &[String]) -> Result<Vec<String>, Skipped> {
+    let mut depends = Command::new("apt-cache");
+    depends.args(["depends", "--recurse", "--no-recommends", "--no-suggests", "--no-conflicts"]);
+    depends.args(["--no-breaks", "--no-replaces", "--no-enhances"]).args(packages);
+    let everywhere = |name: &str| {
+        ["libc6", "libgcc-s1", "libstdc++6", "libcrypt1"].contains(&name)
+            || !name.starts_with("lib")
+    };
+    let listed = run(&mut depends)?;
+    let names = listed.lines().filter(|line| !line.starts_with(' ') && !everywhere(line));
+    Ok(names.map(str::to_owned).collect())
+}
+
+/// Unpacks every package of a folder there.
+fn unpack(folder: &Path) -> Result<(), Skipped> {
+    let entries = fs::read_dir(folder).expect("the target folder can be read");
+    for entry in entries.map(|entry| entry.expect("it can be read").path()) {
+        if entry.extension().is_some_and(|extension| extension == "deb") {
+            run(Command::new("dpkg-deb").arg("-x").arg(&entry).arg(folder))?;
+            fs::remove_file(&entry).expect("what was fetched can be removed");
+        }
+    }
+    Ok(())
 }
 
 /// Debian's Alertmanager reads its templates from where its package is installed. In this copy that place is its

@@ -70,6 +70,7 @@ error_codes! {
     InvalidImportToken         = "InvalidImportTokenException",         Client, 400;
     InvalidKeyUsage            = "InvalidKeyUsageException",            Client, 409;
     InvalidMarker              = "InvalidMarkerException",              Client, 400;
+    InvalidParameter           = "InvalidParameterException",           Client, 400;
     InvalidSignature           = "InvalidSignatureException",           Client, 403;
     InvalidState               = "KMSInvalidStateException",            Client, 409;
     KeyUnavailable             = "KeyUnavailableException",             Server, 503;
@@ -93,6 +94,7 @@ error_codes! {
     Throttling                 = "ThrottlingException",                 Client, 429;
     UnknownOperation           = "UnknownOperationException",           Client, 404;
     UnrecognizedClient         = "UnrecognizedClientException",         Client, 403;
+    UnprocessableEntity        = "UnprocessableEntityException",        Client, 422;
     UnsupportedOperation       = "UnsupportedOperationException",       Client, 400;
     Validation                 = "ValidationException",                 Client, 400;
     XksKeyAlreadyInUse         = "XksKeyAlreadyInUseException", Client, 409;

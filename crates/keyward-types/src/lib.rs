@@ -3,6 +3,7 @@
 //! Data, and the checks that make a value valid; no behaviour beyond that.
 //! It knows no transport, no storage engine, no policy engine and no primitive.
 
+pub mod alert;
 pub mod blob;
 pub mod caller;
 pub mod check;
@@ -24,6 +25,9 @@ pub mod record;
 pub mod remedy;
 pub mod top;
 
+pub use alert::{
+    AcknowledgementRecord, AlertName, AlertRecord, AlertSettingsRecord, SilenceRecord,
+};
 pub use blob::Blob;
 pub use caller::{Caller, CallerKind, IdentityDocument, Origin};
 pub use check::{Check, CheckEffect, CheckKind};

@@ -4,10 +4,10 @@
 //! stale when one of them moved.
 
 use crate::{
-    AccessKeyRecord, AccountId, AliasName, AliasRecord, EndpointRecord, FreezeRecord, FreezeTarget,
-    GrantId, GrantRecord, GroupRecord, KeyName, KeyRecord, KeyStoreRecord, LastUsage,
-    ManagedPolicyRecord, MaterialId, MaterialRecord, MfaDeviceRecord, ObserveRecord,
-    OrganizationRecord, Region, RoleRecord, UserRecord, key::DekRecord,
+    AccessKeyRecord, AccountId, AlertName, AlertRecord, AliasName, AliasRecord, EndpointRecord,
+    FreezeRecord, FreezeTarget, GrantId, GrantRecord, GroupRecord, KeyName, KeyRecord,
+    KeyStoreRecord, LastUsage, ManagedPolicyRecord, MaterialId, MaterialRecord, MfaDeviceRecord,
+    ObserveRecord, OrganizationRecord, Region, RoleRecord, UserRecord, key::DekRecord,
 };
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +50,10 @@ pub enum Name {
     Freeze(FreezeTarget),
     /// What of an account is in observe; most have nothing.
     Observe(AccountId),
+    /// What was stated about alerts.
+    Alert(AlertName),
+    /// All silences of an account: moved by each that is made or ended.
+    Silences(AccountId),
 }
 
 /// A record of any kind.
@@ -71,6 +75,7 @@ pub enum Record {
     KeyStore(KeyStoreRecord),
     Freeze(FreezeRecord),
     Observe(ObserveRecord),
+    Alert(AlertRecord),
 }
 
 impl Record {
@@ -95,6 +100,7 @@ impl Record {
             Self::MfaDevice(device) => Name::MfaDevice(device.account.clone(), device.name.clone()),
             Self::Freeze(freeze) => Name::Freeze(freeze.target.clone()),
             Self::Observe(observe) => Name::Observe(observe.account.clone()),
+            Self::Alert(alert) => Name::Alert(alert.name()),
             Self::KeyStore(store) => {
                 Name::KeyStore(store.account.clone(), store.region.clone(), store.id.clone())
             }

@@ -15,14 +15,36 @@ pub struct Top<const NAMES: usize> {
 impl<const NAMES: usize> Top<NAMES> {
     /// Counts a name; what earlier hours counted is forgotten.
     pub fn count(&mut self, hour: i64, name: &str) {
+        self.add(hour, |known| **known == *name, || name.into());
+    }
+
+    /// The same with a name that is not copied: all names of this table must be of one pool, in which a text is there
+    /// once.
+    pub fn count_shared(&mut self, hour: i64, name: &Arc<str>) {
+        self.add(hour, |known| Arc::ptr_eq(known, name), || Arc::clone(name));
+    }
+
+    fn add(
+        &mut self,
+        hour: i64,
+        same: impl Fn(&Arc<str>) -> bool,
+        make: impl FnOnce() -> Arc<str>,
+    ) {
         self.turn(hour);
-        if let Some((_, count)) = self.names.iter_mut().find(|(known, _)| **known == *name) {
+        if let Some((_, count)) = self.names.iter_mut().find(|(known, _)| same(known)) {
             *count = count.saturating_add(1);
         } else if self.names.len() < NAMES {
-            self.names.push((name.into(), 1));
+            // There are many of these tables, and most have one name.
+            self.names.reserve_exact(1);
+            self.names.push((make(), 1));
         } else if let Some(least) = self.names.iter_mut().min_by_key(|(_, count)| *count) {
-            *least = (name.into(), least.1.saturating_add(1));
+            *least = (make(), least.1.saturating_add(1));
         }
+    }
+
+    /// The names, to be replaced by equal ones.
+    pub fn names_mut(&mut self) -> impl Iterator<Item = &mut Arc<str>> {
+        self.names.iter_mut().map(|(name, _)| name)
     }
 
     /// Forgets what another hour counted.

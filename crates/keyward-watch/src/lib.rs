@@ -21,7 +21,9 @@
 //! INVARIANT: time does not run backwards: an older event counts in the minute that is open.
 
 mod alert;
+mod limits;
 mod lru;
+mod names;
 mod novelty;
 mod observation;
 mod query;
@@ -38,6 +40,7 @@ mod top;
 mod watch;
 
 pub use alert::{Alert, Contributor, Detector, Severity, State, Subject};
+pub use limits::SettingsError;
 pub use observation::{Class, GrantMade, Observation};
 pub use rate::{Change, Envelope, Excess, Lines, WINDOWS};
 pub use settings::{

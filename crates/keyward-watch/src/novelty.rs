@@ -6,13 +6,14 @@
 use crate::{
     Class, Detector, Observation, Settings, Severity, Subject,
     lru::Lru,
+    names::{Name, Named, Names},
     query::Query,
     standing::Finding,
     start_of,
     sweep::{OPERATIONS, Sweep},
 };
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc};
 
 /// Networks, Regions and operations of a principal that are remembered, each.
 const NAMES_MAX: usize = 64;
@@ -21,15 +22,17 @@ const NAMES_MAX: usize = 64;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Profile {
     first: i64,
+    /// The last source, and its network.
+    source: (String, String),
     networks: Known,
     regions: Known,
     operations: Known,
     sweep: Sweep,
 }
 
-/// Names and when each was there last. INVARIANT: at most 64; the oldest goes.
+/// Names and when each was there last; those that come often move to the front. INVARIANT: at most 64; the oldest goes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Known(BTreeMap<String, i64>);
+struct Known(Vec<(String, i64)>);
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct KeyLife {
@@ -38,11 +41,11 @@ pub(crate) struct KeyLife {
 }
 
 /// Everything that is known.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Memory {
-    pub(crate) principals: Lru<Arc<str>, Profile>,
-    pub(crate) pairs: Lru<(Arc<str>, Arc<str>), ()>,
-    pub(crate) keys: Lru<Arc<str>, KeyLife>,
+    pub(crate) principals: Lru<Name, Profile>,
+    pub(crate) pairs: Lru<(Name, Name), ()>,
+    pub(crate) keys: Lru<Name, KeyLife>,
 }
 
 impl Memory {
@@ -62,18 +65,32 @@ impl Memory {
         self.keys.resize(tables.keys);
     }
 
+    /// Bears names that others bear too, where it was read with copies.
+    pub(crate) fn share(&mut self, names: &mut Names) {
+        fn taken<K: core::hash::Hash + Eq + Clone, V>(table: &mut Lru<K, V>) -> Lru<K, V> {
+            core::mem::replace(table, Lru::new(1))
+        }
+        self.principals = taken(&mut self.principals).rekeyed(|name, _| names.share(name));
+        self.keys = taken(&mut self.keys).rekeyed(|name, _| names.share(name));
+        self.pairs = taken(&mut self.pairs).rekeyed(|(principal, key), ()| {
+            names.share(principal);
+            names.share(key);
+        });
+    }
+
     /// Learns from an event, and gives what is new in it.
     pub(crate) fn observe(
         &mut self,
         event: &Observation,
+        named: &Named,
         minute: i64,
         settings: &Settings,
     ) -> Vec<Finding> {
-        let mut found = self.of_principal(event, minute, settings);
+        let mut found = self.of_principal(event, &named.principal, minute, settings);
         // A refusal is no use: what was refused once is new when it is allowed.
         if event.succeeded() {
-            for key in &event.keys {
-                found.extend(self.of_key(event, key, minute, settings));
+            for (key, _) in &named.keys {
+                found.extend(self.of_key(event, &named.principal, key, minute, settings));
             }
         }
         found
@@ -82,22 +99,24 @@ impl Memory {
     fn of_principal(
         &mut self,
         event: &Observation,
+        principal: &Name,
         minute: i64,
         settings: &Settings,
     ) -> Vec<Finding> {
         let make = || Profile {
             first: minute,
+            source: Default::default(),
             networks: Known::default(),
             regions: Known::default(),
             operations: Known::default(),
             sweep: Sweep::default(),
         };
-        let (Some(profile), ..) = self.principals.touch(&event.principal.as_str().into(), make)
-        else {
-            return vec![];
-        };
+        let (profile, ..) = self.principals.touch(principal.clone(), make);
         let is_known = learned(profile.first, minute, settings);
-        let network = network(&event.source);
+        if profile.source.0 != event.source {
+            profile.source = (event.source.clone(), network(&event.source));
+        }
+        let network = &profile.source.1;
         let mut found = vec![];
         for (detector, field, known, name) in [
             (Detector::NewNetwork, "ip", &mut profile.networks, network.as_str()),
@@ -119,13 +138,13 @@ impl Memory {
     fn of_key(
         &mut self,
         event: &Observation,
-        key: &str,
+        principal: &Name,
+        key: &Name,
         minute: i64,
         settings: &Settings,
     ) -> Vec<Finding> {
-        let name: Arc<str> = key.into();
         let make = || KeyLife { first: minute, last_decrypt: None };
-        let (Some(life), ..) = self.keys.touch(&name, make) else { return vec![] };
+        let (life, ..) = self.keys.touch(key.clone(), make);
         let is_known = learned(life.first, minute, settings);
         let mut found = vec![];
         if Class::of(event) == Class::Decrypt {
@@ -138,8 +157,8 @@ impl Memory {
                 found.push(single(event, detector, Severity::Medium, Some(key), None, query));
             }
         }
-        let pair = (Arc::from(event.principal.as_str()), name);
-        let (_, was_there, _) = self.pairs.touch(&pair, || ());
+        let pair = (principal.clone(), key.clone());
+        let (_, was_there, _) = self.pairs.touch(pair, || ());
         if !was_there && is_known {
             let query = Query::default().principal(&event.principal).with("key", key);
             let detector = Detector::FirstUseOfKey;
@@ -151,15 +170,22 @@ impl Memory {
 
 impl Known {
     fn is_new(&mut self, name: &str, minute: i64) -> bool {
-        if let Some(last) = self.0.get_mut(name) {
+        let place = self.0.iter().position(|(known, _)| known == name);
+        if let Some((place, (_, last))) =
+            place.and_then(|place| Some((place, self.0.get_mut(place)?)))
+        {
             *last = minute;
+            if let Some(before) = place.checked_sub(1) {
+                self.0.swap(place, before);
+            }
             return false;
         }
         if NAMES_MAX <= self.0.len() {
-            let oldest = self.0.iter().min_by_key(|(_, last)| **last).map(|(name, _)| name.clone());
-            oldest.and_then(|name| self.0.remove(&name));
+            let oldest = self.0.iter().enumerate().min_by_key(|(_, (_, last))| *last);
+            let oldest = oldest.map(|(place, _)| place);
+            oldest.map(|place| self.0.remove(place));
         }
-        self.0.insert(name.to_owned(), minute);
+        self.0.push((name.to_owned(), minute));
         true
     }
 }

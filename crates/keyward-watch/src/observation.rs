@@ -41,7 +41,7 @@ pub struct GrantMade {
 }
 
 /// What kind of use an event is, for counting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
     /// Opens what was sealed: Decrypt, ReEncrypt, and secrets agreed on or decapsulated.
@@ -75,10 +75,21 @@ impl Class {
         if CIPHERTEXT_ERRORS.iter().any(|code| event.outcome == Outcome::Failure(*code)) {
             return Self::CiphertextError;
         }
-        let named = Self::NAMED
-            .into_iter()
-            .find(|class| class.operations().iter().any(|operation| *operation == event.operation));
-        named.unwrap_or(Self::Other)
+        Self::of_operation(&event.operation)
+    }
+
+    /// [`Self::operations`] the other way round.
+    fn of_operation(operation: &str) -> Self {
+        match operation {
+            "Decrypt" | "ReEncrypt" | "DeriveSharedSecret" | "Decapsulate" => Self::Decrypt,
+            "Sign" | "GenerateMac" => Self::Sign,
+            "GenerateDataKey" | "GenerateDataKeyPair" => Self::DataKey,
+            "GenerateDataKeyWithoutPlaintext" | "GenerateDataKeyPairWithoutPlaintext" => {
+                Self::DataKeyWithoutPlaintext
+            }
+            "Encrypt" | "Encapsulate" => Self::Encrypt,
+            _ => Self::Other,
+        }
     }
 
     /// What belongs to a class that is made of operations.
@@ -139,4 +150,18 @@ pub(crate) fn acting(arn: &str) -> &str {
     let Some((before, rest)) = arn.split_once(":assumed-role/") else { return arn };
     let role = rest.split('/').next().unwrap_or(rest);
     arn.get(..before.len() + ":assumed-role/".len() + role.len()).unwrap_or(arn)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_has_its_operations_and_no_other() {
+        for class in Class::NAMED {
+            assert!(!class.operations().is_empty());
+            assert!(class.operations().iter().all(|one| Class::of_operation(one) == class));
+        }
+        assert_eq!(Class::of_operation("Verify"), Class::Other);
+    }
 }

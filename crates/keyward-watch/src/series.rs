@@ -3,7 +3,7 @@
 use crate::{
     Class, Detector, Excess, Observation, Settings, Severity, Subject,
     lru::Lru,
-    novelty::concerned,
+    names::{Name, Named, Names},
     observation::CIPHERTEXT_ERRORS,
     query::Query,
     rate::{Change, Envelope},
@@ -12,21 +12,21 @@ use crate::{
     top::Top,
 };
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 /// A score from which on a spike is more than curious.
 const HIGH_SCORE: f64 = 20.0;
 
 /// Whose events of which class; a whole account has no class and no name.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Id {
     class: Option<Class>,
     kind: Kind,
-    account: Arc<str>,
-    name: Arc<str>,
+    account: Name,
+    name: Name,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 enum Kind {
     Account,
     Principal,
@@ -36,15 +36,34 @@ enum Kind {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Series {
     envelope: Envelope,
+    /// Whether it was counted in since the last tick, or fires.
+    hot: bool,
     /// Of a principal the keys, of a key or an account the principals.
     top: Top,
 }
 
-/// INVARIANT: `hot` names the series that were counted in since the last tick or that fire.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// INVARIANT: `hot` names every series that is hot, and perhaps some that are no more.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(from = "Table", into = "Table")]
 pub(crate) struct AllSeries {
-    table: Lru<Id, Series>,
-    hot: BTreeSet<Id>,
+    table: Table,
+    hot: Vec<Id>,
+}
+
+/// Boxed, so that the table's spare room is small.
+type Table = Lru<Id, Box<Series>>;
+
+impl From<Table> for AllSeries {
+    fn from(table: Table) -> Self {
+        let hot = table.iter().filter(|(_, series)| series.hot);
+        Self { hot: hot.map(|(id, _)| id.clone()).collect(), table }
+    }
+}
+
+impl From<AllSeries> for Table {
+    fn from(all: AllSeries) -> Self {
+        all.table
+    }
 }
 
 /// What the end of a minute brought.
@@ -56,74 +75,81 @@ pub(crate) enum Turn {
 
 impl AllSeries {
     pub(crate) fn new(max: usize) -> Self {
-        Self { table: Lru::new(max), hot: BTreeSet::new() }
+        Self { table: Lru::new(max), hot: Vec::new() }
+    }
+
+    /// Bears names that others bear too, where it was read with copies.
+    pub(crate) fn share(&mut self, names: &mut Names) {
+        let table = core::mem::replace(&mut self.table, Lru::new(1));
+        *self = Self::from(table.rekeyed(|id, series| {
+            names.share(&mut id.account);
+            names.share(&mut id.name);
+            series.top.share(names);
+        }));
     }
 
     /// Counts one event; gives the fingerprints of alerts whose series had to go.
     pub(crate) fn count(
         &mut self,
         event: &Observation,
+        named: &Named,
         minute: i64,
         settings: &Settings,
     ) -> Vec<String> {
         let class = Some(Class::of(event));
-        let account: Arc<str> = event.account.as_str().into();
-        let principal: Arc<str> = event.principal.as_str().into();
-        let keys: Vec<Arc<str>> = event.keys.iter().map(|key| key.as_str().into()).collect();
-        let id = |class, kind, name: &Arc<str>| Id {
-            class,
-            kind,
-            account: account.clone(),
-            name: name.clone(),
+        let Named { account, principal, keys } = named;
+        let id = |class, kind, account: &Name, name: &Name| {
+            let (account, name) = (account.clone(), name.clone());
+            Id { class, kind, account, name }
         };
         let mut gone = vec![];
-        gone.extend(self.add(
-            id(None, Kind::Account, &"".into()),
-            minute,
-            core::slice::from_ref(&principal),
-            settings,
-        ));
-        gone.extend(self.add(id(class, Kind::Principal, &principal), minute, &keys, settings));
-        for key in &keys {
-            let owner = concerned(&event.account, Some(key)).into();
-            gone.extend(self.add(
-                Id { account: owner, ..id(class, Kind::Key, key) },
-                minute,
-                core::slice::from_ref(&principal),
-                settings,
-            ));
+        // A whole account needs no name but its own.
+        let whole = id(None, Kind::Account, account, account);
+        gone.extend(self.add(whole, minute, [principal], settings));
+        let of_principal = id(class, Kind::Principal, account, principal);
+        let used = keys.iter().map(|(key, _)| key);
+        gone.extend(self.add(of_principal, minute, used, settings));
+        for (key, owner) in keys {
+            gone.extend(self.add(id(class, Kind::Key, owner, key), minute, [principal], settings));
         }
         gone
     }
 
-    fn add(
+    fn add<'n>(
         &mut self,
         id: Id,
         minute: i64,
-        names: &[Arc<str>],
+        names: impl IntoIterator<Item = &'n Name>,
         settings: &Settings,
     ) -> Option<String> {
-        let make = || Series { envelope: Envelope::new(minute), top: Top::default() };
-        let (series, _, gone) = self.table.touch(&id, make);
-        if let Some(series) = series {
-            if series.envelope.minute() < minute {
-                // It was quiet, and so nothing fires; it only learns that it was.
-                let key = (id.kind == Kind::Key).then_some(&*id.name);
-                series.envelope.advance(minute, &settings.lines(id.class, key));
-            }
-            series.envelope.count(1);
-            names.iter().for_each(|name| series.top.count(minute, name));
+        let make = || {
+            let (envelope, top) = (Envelope::new(minute), Top::default());
+            Box::new(Series { envelope, hot: false, top })
+        };
+        let (series, _, gone) = self.table.touch(id.clone(), make);
+        if series.envelope.minute() < minute {
+            // It was quiet, and so nothing fires; it only learns that it was.
+            let key = (id.kind == Kind::Key).then_some(&*id.name);
+            series.envelope.advance(minute, &settings.lines(id.class, key));
         }
-        self.hot.insert(id);
-        let gone = gone?;
-        self.hot.remove(&gone).then(|| gone.fingerprint())
+        series.envelope.count(1);
+        names.into_iter().for_each(|name| series.top.count(minute, name));
+        if !core::mem::replace(&mut series.hot, true) {
+            self.hot.push(id);
+        }
+        let (gone, series) = gone?;
+        series.hot.then(|| gone.fingerprint())
     }
 
     /// Closes every minute before this one: of principals first, whose alerts may tell what is told of others too.
     pub(crate) fn tick(&mut self, minute: i64, settings: &Settings) -> Vec<Turn> {
         let mut turns = vec![];
-        let hot = core::mem::take(&mut self.hot).into_iter();
-        let (first, rest): (Vec<Id>, Vec<Id>) = hot.partition(|id| id.kind == Kind::Principal);
+        let mut hot = core::mem::take(&mut self.hot);
+        hot.sort_unstable_by(|a, b| a.order().cmp(&b.order()));
+        // One that had to go may have come again meanwhile.
+        hot.dedup();
+        let (first, rest): (Vec<Id>, Vec<Id>) =
+            hot.into_iter().partition(|id| id.kind == Kind::Principal);
         for id in first.into_iter().chain(rest) {
             let key = (id.kind == Kind::Key).then_some(&*id.name);
             let Some(series) = self.table.get_mut(&id) else { continue };
@@ -137,8 +163,9 @@ impl AllSeries {
                     Change::Clears(minute) => turns.push(Turn::Clear(id.fingerprint(), minute)),
                 }
             }
-            if series.envelope.is_firing() {
-                self.hot.insert(id);
+            series.hot = series.envelope.is_firing();
+            if series.hot {
+                self.hot.push(id);
             }
         }
         turns
@@ -147,7 +174,8 @@ impl AllSeries {
     /// Another bound; gives the fingerprints of alerts whose series had to go.
     pub(crate) fn resize(&mut self, max: usize) -> Vec<String> {
         let gone = self.table.resize(max);
-        gone.into_iter().filter(|id| self.hot.remove(id)).map(|id| id.fingerprint()).collect()
+        let hot = gone.into_iter().filter(|(_, series)| series.hot);
+        hot.map(|(id, _)| id.fingerprint()).collect()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -160,6 +188,11 @@ impl AllSeries {
 }
 
 impl Id {
+    /// By what it says, which is the same in every process.
+    fn order(&self) -> (Option<Class>, Kind, &str, &str) {
+        (self.class, self.kind, &self.account, &self.name)
+    }
+
     fn detector(&self) -> Detector {
         match self.class {
             Some(Class::Refused) => Detector::Refusals,
@@ -170,9 +203,9 @@ impl Id {
     }
 
     fn subject(&self) -> Subject {
-        let named = |kind| (self.kind == kind).then(|| self.name.clone());
+        let named = |kind| (self.kind == kind).then(|| Arc::clone(self.name.shared()));
         Subject {
-            account: self.account.clone(),
+            account: Arc::clone(self.account.shared()),
             principal: named(Kind::Principal),
             key: named(Kind::Key),
             what: self.class.map(|class| class.as_str().into()),

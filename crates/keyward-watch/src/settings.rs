@@ -74,7 +74,7 @@ pub struct Sweeps {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tables {
-    /// Rate series, of some 4.5 kB each: 10000.
+    /// Rate series, of some 1.65 kB each: 10000.
     pub series: usize,
     /// Principals, with their networks, Regions and operations: 10000.
     pub principals: usize,

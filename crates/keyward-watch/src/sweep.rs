@@ -54,7 +54,7 @@ impl Sweep {
         if self.hour < hour {
             self.close(hour, limits);
         }
-        self.top.count(minute, &operation.into());
+        self.top.count_text(minute, operation);
         if self.keys.len() < KEYS_MAX {
             self.keys.insert(term("key", name));
         }

@@ -2,6 +2,7 @@
 
 use crate::{
     Alert, Observation, Settings, minute_of,
+    names::Names,
     novelty::Memory,
     rules,
     series::{AllSeries, Turn},
@@ -12,22 +13,30 @@ use keyward_types::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// The form of the saved state.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Feed it every committed event, in the log's order, and the time now and then.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Watch {
     settings: Settings,
+    names: Names,
     state: All,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct All {
     /// The minute that is open.
     minute: Option<i64>,
     series: AllSeries,
     memory: Memory,
     standing: Standing,
+}
+
+/// Two are the same when they are saved as the same, under the same settings.
+impl PartialEq for Watch {
+    fn eq(&self, other: &Self) -> bool {
+        self.settings == other.settings && self.save(0) == other.save(0)
+    }
 }
 
 /// How full one table is.
@@ -78,17 +87,18 @@ impl Watch {
             memory: Memory::new(&settings),
             standing: Standing::default(),
         };
-        Self { settings, state }
+        Self { settings, names: Names::default(), state }
     }
 
     /// One event, and what it and the minutes before it tell.
     pub fn observe(&mut self, event: &Observation) -> Vec<Alert> {
         let mut alerts = self.advance(event.time);
         let minute = self.state.minute.unwrap_or_else(|| minute_of(event.time));
-        let gone = self.state.series.count(event, minute, &self.settings);
+        let named = self.names.of(event);
+        let gone = self.state.series.count(event, &named, minute, &self.settings);
         alerts.extend(self.end(&gone, minute));
         let memory = &mut self.state.memory;
-        let mut found = memory.observe(event, minute, &self.settings);
+        let mut found = memory.observe(event, &named, minute, &self.settings);
         found.extend(rules::judge(event, &self.settings));
         let hold = i64::from(self.settings.novelty.hold_minutes);
         for finding in found {
@@ -176,7 +186,10 @@ impl Watch {
         }
         let (position, state): (u64, All) =
             rmp_serde::from_slice(rest).map_err(|_| StateError::Malformed)?;
-        let mut watch = Self { settings: Settings::default(), state };
+        let mut watch = Self { settings: Settings::default(), names: Names::default(), state };
+        let All { series, memory, .. } = &mut watch.state;
+        series.share(&mut watch.names);
+        memory.share(&mut watch.names);
         watch.set(settings);
         Ok((watch, position))
     }

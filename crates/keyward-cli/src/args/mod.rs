@@ -14,7 +14,7 @@ pub(crate) use usage::{
 
 use crate::{
     output::Format,
-    policy_args::{PolicyTest, Simulate},
+    policy_args::{PolicyDiff, PolicyTest, Prove, Simulate},
 };
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::{net::SocketAddr, path::PathBuf};
@@ -126,6 +126,8 @@ pub(crate) enum Command {
     Bench(Bench),
     /// Measure the event log alone: appends beside bare disk flushes, lookups, verification, and what an event costs
     BenchLog(BenchLog),
+    /// Measure the detectors alone: events a second on one core, and memory of a series
+    BenchWatch(BenchWatch),
     /// The echo that `bench` measures beside the service
     #[command(hide = true)]
     BenchEcho(BenchEcho),
@@ -163,6 +165,9 @@ pub(crate) struct Dev {
     /// Start in observe mode: what policies refuse of the use of keys is let through, marked and counted
     #[arg(long)]
     pub(crate) observe: bool,
+    /// The SMT solver of Access Analyzer's checks: a path, or a name on PATH; without one they answer an error
+    #[arg(long, env = "KEYWARD_SOLVER", value_name = "PROGRAM")]
+    pub(crate) solver: Option<PathBuf>,
     /// Write CloudTrail files with signed digests into this folder, for aws cloudtrail validate-logs; with --data,
     /// or the next run cannot go on there
     #[arg(long, value_name = "DIR")]
@@ -278,6 +283,9 @@ pub(crate) struct Serve {
     /// A folder of Cedar policies that forbid; read again when it changes, and on SIGHUP
     #[arg(long)]
     pub(crate) guardrails: Option<PathBuf>,
+    /// The SMT solver of Access Analyzer's checks: a path, or a name on PATH; without one they answer an error
+    #[arg(long, env = "KEYWARD_SOLVER", value_name = "PROGRAM")]
+    pub(crate) solver: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) root: RootKeyArgs,
 }
@@ -403,6 +411,10 @@ pub(crate) enum Policy {
     /// Let through what policies refuse of the use of keys, marked and counted, until it is safe to enforce them
     #[command(subcommand)]
     Observe(Observe),
+    /// Prove a claim about every request with an SMT solver, or show a request that it does not hold of; 6 for that
+    Prove(Prove),
+    /// What a change of a policy changes: its statements and, with a solver, requests that are decided otherwise
+    Diff(PolicyDiff),
 }
 
 /// What a policy is attached to.
@@ -685,6 +697,16 @@ pub(crate) struct BenchLog {
     /// Where logs are made, and removed at the end: on the disk that is to be measured
     #[arg(long, value_name = "FOLDER")]
     pub(crate) at: Option<PathBuf>,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct BenchWatch {
+    /// Events that the detectors see
+    #[arg(long, default_value_t = 2_000_000)]
+    pub(crate) events: usize,
+    /// Series that they may learn
+    #[arg(long, default_value_t = 10_000)]
+    pub(crate) series: usize,
 }
 
 #[derive(ClapArgs)]

@@ -15,6 +15,8 @@ mod load;
 pub(crate) mod log;
 mod raw;
 mod rows;
+pub(crate) mod watch;
+mod watch_load;
 
 use crate::{
     args::{Bench, BenchEcho, Common, Crypto},

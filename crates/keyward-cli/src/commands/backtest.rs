@@ -1,6 +1,7 @@
 //! `keyward alert backtest`: a log through the detectors, with settings to be tried.
 //!
-//! The log is the service's, a stopped store's or an export. What is older than `--since` only teaches, and so do events
+//! The log is the service's, a stopped store's or an export. Unless `--config` says otherwise, the settings are those that
+//! a request stated last, as far as the store or the export has it. What is older than `--since` only teaches, and so do events
 //! of other services in an export nothing. An export is read whole and put in the order of its times; the others
 //! are read page by page.
 
@@ -57,8 +58,8 @@ pub(super) fn backtest(common: &Common, options: &Backtest) -> Result<Exit, CliE
         fired: Vec::new(),
     };
     let mut play = match (&options.data, &options.from) {
-        (Some(data), _) => stopped(play(None), data, options)?,
-        (None, Some(from)) => exported(play(None), from)?,
+        (Some(data), _) => stopped(play, data, options)?,
+        (None, Some(from)) => exported(play, from)?,
         (None, None) => {
             let client = Client::new(common);
             let answer = client.read("/v1/alerts/settings", &[])?;
@@ -89,10 +90,16 @@ fn configured(path: &Path) -> Result<Settings, CliError> {
     Ok(config.alerts.settings)
 }
 
-fn stopped(mut play: Play, data: &Path, options: &Backtest) -> Result<Play, CliError> {
+fn stopped(
+    play: impl Fn(Option<Settings>) -> Play,
+    data: &Path,
+    options: &Backtest,
+) -> Result<Play, CliError> {
     let progress = offline::Bar::new();
     let opened = offline::open(&offline::config(data, &options.root), &progress)?;
     progress.done();
+    let stated = opened.engine.stated_alert_settings();
+    let mut play = play(stated.map_err(CliError::failure)?);
     let mut after = None;
     loop {
         let query = EventQuery { after, limit: PAGE, to: play.until, ..EventQuery::default() };
@@ -125,7 +132,7 @@ fn running(mut play: Play, client: &Client<'_>, learn: i64) -> Result<Play, CliE
 }
 
 /// In the order of their times; events of one second stay in that of the files.
-fn exported(mut play: Play, from: &Path) -> Result<Play, CliError> {
+fn exported(play: impl Fn(Option<Settings>) -> Play, from: &Path) -> Result<Play, CliError> {
     let mut files = Vec::new();
     find(from, &mut files)?;
     if files.is_empty() {
@@ -133,7 +140,8 @@ fn exported(mut play: Play, from: &Path) -> Result<Play, CliError> {
         return Err(CliError::new(Exit::NotFound, message));
     }
     files.sort();
-    let mut observations = Vec::new();
+    let (mut observations, mut unread) = (Vec::new(), 0);
+    let mut stated: Option<(Timestamp, Option<Settings>)> = None;
     for file in files {
         let failed = |error: String| CliError::failure(format!("{}: {error}", file.display()));
         let mut bytes = fs::read(&file).map_err(|error| failed(error.to_string()))?;
@@ -144,12 +152,21 @@ fn exported(mut play: Play, from: &Path) -> Result<Play, CliError> {
             let source = record.get("eventSource").and_then(Value::as_str).unwrap_or_default();
             if SOURCES.contains(&source) {
                 match Observation::from_record(&record) {
-                    Some(observation) => observations.push(observation),
-                    None => play.unread += 1,
+                    Some(observation) => {
+                        let is_newer =
+                            stated.as_ref().is_none_or(|(time, _)| *time <= observation.time);
+                        if let Some(settings) = put_settings(&record).filter(|_| is_newer) {
+                            stated = Some((observation.time, settings));
+                        }
+                        observations.push(observation);
+                    }
+                    None => unread += 1,
                 }
             }
         }
     }
+    let mut play = play(stated.and_then(|(_, settings)| settings));
+    play.unread = unread;
     observations.sort_by_key(|observation| observation.time);
     for observation in observations {
         let wanted = play.until.is_none_or(|until| observation.time <= until);
@@ -158,6 +175,16 @@ fn exported(mut play: Play, from: &Path) -> Result<Play, CliError> {
         }
     }
     Ok(play)
+}
+
+/// Settings that a request stated; `Some(None)` where it went back to those of the configuration.
+fn put_settings(record: &Value) -> Option<Option<Settings>> {
+    let text = |pointer: &str| record.pointer(pointer).and_then(Value::as_str);
+    let is_one = text("/eventSource") == Some("keyward.amazonaws.com")
+        && text("/eventName") == Some("PutAlertSettings")
+        && record.get("errorCode").is_none();
+    let stated = text("/requestParameters/settings").unwrap_or_default();
+    is_one.then(|| serde_json::from_str(stated).ok())
 }
 
 /// Files with records, at any depth. Digests have none.

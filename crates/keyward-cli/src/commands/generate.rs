@@ -95,9 +95,14 @@ fn pretty(value: &Value) -> String {
 }
 
 fn print(report: &ProposalReport) {
+    let time = if report.first.is_empty() {
+        ", none of which shows a key in use".to_owned()
+    } else {
+        format!(", {} to {}", report.first, report.last)
+    };
+    let ProposalReport { events, min_events, .. } = report;
     output::note(&format!(
-        "from {} events, {} to {}; conditions from {} events or more",
-        report.events, report.first, report.last, report.min_events
+        "from {events} events{time}; conditions from {min_events} events or more"
     ));
     for one in &report.proposals {
         output::line(&format!("# {}", one.on));

@@ -21,7 +21,9 @@ mod lists;
 mod observe;
 mod offline;
 mod policy;
+mod policy_diff;
 mod policy_test;
+mod prove;
 mod records;
 mod replay;
 mod segments;
@@ -68,6 +70,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, CliError> {
         Command::Demo(demo) => demo::run(&common, &demo),
         Command::Bench(options) => bench::run(&common, &options),
         Command::BenchLog(options) => bench::log::run(&common, &options),
+        Command::BenchWatch(options) => bench::watch::run(&common, &options),
         Command::BenchEcho(echo) => bench::echo(&echo),
     }
 }

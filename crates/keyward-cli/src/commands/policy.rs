@@ -1,7 +1,7 @@
 //! `keyward policy`: decision vectors, checking a document; what asks the service is in `ask.rs`, policy tests are
-//! in `policy_test.rs`.
+//! in `policy_test.rs`, proofs in `prove.rs`.
 
-use super::{ask, generate, lint, observe, policy_test, replay, unused};
+use super::{ask, generate, lint, observe, policy_diff, policy_test, prove, replay, unused};
 use crate::{
     args::{Common, Policy},
     exit::{CliError, Exit},
@@ -29,6 +29,8 @@ pub(super) fn policy(common: &Common, command: &Policy) -> Result<Exit, CliError
         Policy::Unused(asked) => unused::unused(common, asked),
         Policy::Generate(asked) => generate::generate(common, asked),
         Policy::Observe(command) => observe::observe(common, command),
+        Policy::Prove(prove) => prove::run(common.output, &prove.claim),
+        Policy::Diff(diff) => policy_diff::run(common.output, diff),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! `keyward-policytest` reads and judges; here files are found and opened, and results written.
 
-use super::{history, offline};
+use super::{history, offline, prove};
 use crate::{
     args::Common,
     client::Client,
@@ -11,7 +11,9 @@ use crate::{
     policy_args::{PolicyTest, TestForm},
 };
 use keyward_policy::PolicyEngine;
-use keyward_policytest::{FileReport, Report, SUFFIX, Totals, report, run_file, unreadable};
+use keyward_policytest::{
+    Claim, FileReport, Prove, Report, SUFFIX, Totals, report, run_file, unreadable,
+};
 use keyward_store::EventQuery;
 use serde_json::Value;
 use std::{
@@ -31,9 +33,13 @@ pub(super) fn run(common: &Common, options: &PolicyTest) -> Result<Exit, CliErro
     let filter = options.run.as_deref().map(regex_lite::Regex::new).transpose();
     let filter = filter.map_err(|error| usage(&format!("--run: {error}")))?;
     let files = files(&options.paths)?;
+    // Looked for once; without it proofs are skipped, and say so.
+    let solver = prove::solver(&options.solver).ok();
+    let shown = |claim: &Claim| prove::shown(solver.as_ref(), claim);
+    let proves: Option<&Prove<'_>> = if solver.is_some() { Some(&shown) } else { None };
     let mut report = Report::default();
     for file in &files {
-        report.files.push(one(&engine, file, filter.as_ref(), options.update)?);
+        report.files.push(one(&engine, file, filter.as_ref(), options.update, proves)?);
     }
     let Totals { passed, failed, skipped, unreadable, uncovered } = report.totals();
     if passed + failed + skipped + unreadable == 0 {
@@ -122,6 +128,7 @@ fn one(
     path: &Path,
     filter: Option<&regex_lite::Regex>,
     update: bool,
+    proves: Option<&Prove<'_>>,
 ) -> Result<FileReport, CliError> {
     let (name, read) = (name_of(path), beside(path));
     let text = match read_text(path) {
@@ -130,7 +137,7 @@ fn one(
     };
     let fits = |title: &str| filter.is_none_or(|filter| filter.is_match(title));
     let chosen: Option<&keyward_policytest::Chosen<'_>> = filter.is_some().then_some(&fits);
-    let report = run_file(engine, &name, &text, &read, chosen);
+    let report = run_file(engine, &name, &text, &read, chosen, proves);
     let updated = report.ran.as_ref().ok().and_then(|ran| ran.updated.clone());
     let Some(updated) = updated.filter(|_| update) else { return Ok(report) };
     if path == Path::new("-") {
@@ -139,7 +146,7 @@ fn one(
     let failed = |error: io::Error| CliError::failure(format!("{name}: {error}"));
     fs::write(path, &updated).map_err(failed)?;
     output::note(&format!("{name}: updated"));
-    Ok(run_file(engine, &name, &updated, &read, chosen))
+    Ok(run_file(engine, &name, &updated, &read, chosen, proves))
 }
 
 fn record(common: &Common, options: &PolicyTest, engine: &PolicyEngine) -> Result<Exit, CliError> {

@@ -16,6 +16,7 @@ use keyward_server::{
     },
     event_log::{EventLogSettings, WitnessRole, WitnessSettings},
     guardrails::GuardrailFolder,
+    target_url::TargetUrl,
 };
 use serde_json::json;
 use std::{fs, io::IsTerminal as _, os::unix::fs::OpenOptionsExt as _, path::Path, sync::Arc};
@@ -41,6 +42,7 @@ pub(super) fn dev(common: &Common, dev: Dev) -> Result<Exit, CliError> {
         seed: dev.seed,
         guardrails: dev.guardrails,
         observe: dev.observe,
+        solver: dev.solver.unwrap_or_else(|| keyward_prove::DEFAULT_PROGRAM.into()),
         cloudtrail_files: dev.cloudtrail_files.map(|to| CloudTrailFiles {
             period_seconds: dev.cloudtrail_files_period,
             ..CloudTrailFiles::at(to)
@@ -62,11 +64,11 @@ pub(super) fn dev(common: &Common, dev: Dev) -> Result<Exit, CliError> {
         event_log: EventLogSettings {
             checkpoint_seconds: dev.checkpoint_seconds,
             checkpoint_file: dev.checkpoint_file,
-            webhook: dev.checkpoint_webhook,
+            webhook: dev.checkpoint_webhook.map(TargetUrl::new),
             witnesses: dev
                 .witness
                 .into_iter()
-                .map(|(url, key)| WitnessSettings { url, key })
+                .map(|(url, key)| WitnessSettings { url: TargetUrl::new(url), key })
                 .collect(),
             quorum: dev.witness_quorum,
             ..EventLogSettings::default()
@@ -124,6 +126,9 @@ pub(super) fn serve(common: &Common, serve: Serve) -> Result<Exit, CliError> {
     config.journal.s3 = s3_credentials(common, core::mem::take(&mut config.journal.s3));
     if serve.guardrails.is_some() {
         config.guardrails = serve.guardrails;
+    }
+    if let Some(solver) = serve.solver {
+        config.solver = solver;
     }
     run(&config, "")
 }
@@ -319,13 +324,16 @@ fn write_new(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), CliError> {
     written.map_err(|error| CliError::new(Exit::Conflict, format!("{}: {error}", path.display())))
 }
 
-/// Prints what points AWS clients at the service.
+/// Prints what points AWS clients, and this command, at the service.
 pub(super) fn env(common: &Common, shell: Shell) -> Result<Exit, CliError> {
     let client = Client::new(common);
     let pairs = [
         ("AWS_ENDPOINT_URL_KMS", common.endpoint.as_str()),
         ("AWS_ENDPOINT_URL_STS", &common.endpoint),
         ("AWS_ENDPOINT_URL_IAM", &common.endpoint),
+        ("AWS_ENDPOINT_URL_CLOUDTRAIL", &common.endpoint),
+        ("AWS_ENDPOINT_URL_ACCESSANALYZER", &common.endpoint),
+        ("KEYWARD_ENDPOINT", &common.endpoint),
         ("AWS_ACCESS_KEY_ID", &common.access_key_id),
         ("AWS_SECRET_ACCESS_KEY", &common.secret_access_key),
         ("AWS_REGION", client.region()),

@@ -1,10 +1,11 @@
-//! What is known of alerts: those that fire and those that ended, who acknowledged them, silences and settings.
+//! What the detectors work by and what they told: alerts that fire and that ended, silences and settings as of the last
+//! event that was read.
 //!
-//! It is made of the log's events alone: [`AlertBook::apply`] takes them one by one, and nothing else changes it. So the
-//! log and the book cannot disagree, and a lost book is made again.
+//! [`AlertBook::apply`] takes the log's events one by one. Silences and settings have records in the store beside
+//! (`stated.rs`), which stand in for events that are no more; who acknowledged an alert stands there alone.
 //!
-//! INVARIANT: it is bounded: at most [`ALERTS_MAX`] alerts, of which the oldest that ended goes first, and
-//! [`SILENCES_MAX`] silences.
+//! INVARIANT: it is bounded: at most [`ALERTS_MAX`] alerts, of which the oldest that ended goes first, and silences that
+//! the store's bound.
 
 use super::deed::{Deed, Done};
 use chrono::{DateTime, Utc};
@@ -15,8 +16,6 @@ use std::collections::BTreeMap;
 
 /// Alerts that are remembered.
 pub const ALERTS_MAX: usize = 2_000;
-/// Silences that hold at once.
-pub const SILENCES_MAX: usize = 1_000;
 
 /// An alert, and what became of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,6 +26,8 @@ pub struct AlertEntry {
     /// When it began to be told.
     pub fired: Timestamp,
     pub resolved: Option<Timestamp>,
+    /// Of the store, where it is asked for; not known to the book.
+    #[serde(skip)]
     pub acknowledged: Option<Acknowledgement>,
 }
 
@@ -83,21 +84,10 @@ impl AlertBook {
                 }
                 false
             }
-            Done::Acknowledged { id, comment } => {
-                let entry = self.alerts.get_mut(&id);
-                if let Some(entry) = entry.filter(|entry| *entry.alert.subject.account == *account)
-                {
-                    let first = Acknowledgement { by, at: time, comment };
-                    entry.acknowledged.get_or_insert(first);
-                }
-                false
-            }
             Done::Silenced { id, silence } => {
                 self.silences.retain(|_, entry| time < until(&entry.silence));
-                if self.silences.len() < SILENCES_MAX {
-                    let silence = Silence { account: Some(account), ..silence };
-                    self.silences.insert(id.clone(), SilenceEntry { id, silence, by, since: time });
-                }
+                let silence = Silence { account: Some(account), ..silence };
+                self.silences.insert(id.clone(), SilenceEntry { id, silence, by, since: time });
                 true
             }
             Done::Expired { id } => {
@@ -109,6 +99,31 @@ impl AlertBook {
                 true
             }
         }
+    }
+
+    /// Takes what stands in the store and was stated before a time, whose events may be no more.
+    pub(super) fn recall(
+        &mut self,
+        silences: Vec<SilenceEntry>,
+        settings: Option<Settings>,
+        before: Timestamp,
+    ) {
+        let older = silences.into_iter().filter(|entry| entry.since < before);
+        self.silences.extend(older.map(|entry| (entry.id.clone(), entry)));
+        self.settings = settings.or(self.settings.take());
+    }
+
+    /// Everything was read: what stands in the store is what holds. True when that is something else.
+    pub(super) fn settle(
+        &mut self,
+        silences: Vec<SilenceEntry>,
+        settings: Option<Settings>,
+    ) -> bool {
+        let by_id = silences.into_iter().map(|entry| (entry.id.clone(), entry));
+        let silences: BTreeMap<String, SilenceEntry> = by_id.collect();
+        let moved = silences != self.silences || settings != self.settings;
+        (self.silences, self.settings) = (silences, settings);
+        moved
     }
 
     /// Lets the oldest go that ended; where none did, the oldest.
@@ -140,18 +155,9 @@ impl AlertBook {
         self.alerts.values().find(fires)
     }
 
-    /// Silences that hold at a time.
-    pub fn silences(&self, now: Timestamp) -> impl Iterator<Item = &SilenceEntry> {
-        self.silences.values().filter(move |entry| now < until(&entry.silence))
-    }
-
-    pub fn silence(&self, id: &str) -> Option<&SilenceEntry> {
-        self.silences.get(id)
-    }
-
-    /// Settings that were put in by a request; where there are none, those of the configuration hold.
-    pub fn settings(&self) -> Option<&Settings> {
-        self.settings.as_ref()
+    /// How many silences hold at a time.
+    pub(super) fn silences(&self, now: Timestamp) -> usize {
+        self.silences.values().filter(|entry| now < until(&entry.silence)).count()
     }
 
     /// What the detectors work by.

@@ -1,4 +1,5 @@
-//! What an event of the log says that concerns alerts: that one fired or ended, and what callers asked for.
+//! What an event of the log says to the detectors and their book: that an alert fired or ended, that silences or settings
+//! were stated.
 //!
 //! INVARIANT: only what succeeded says something.
 
@@ -10,8 +11,8 @@ use serde_json::Value;
 use std::borrow::Cow;
 
 /// Operations whose events change what is known of alerts.
-pub(super) const OPERATIONS: [&str; 4] =
-    ["AckAlert", "CreateAlertSilence", "ExpireAlertSilence", "PutAlertSettings"];
+pub(super) const OPERATIONS: [&str; 3] =
+    ["CreateAlertSilence", "ExpireAlertSilence", "PutAlertSettings"];
 
 pub(super) struct Deed {
     pub(super) done: Done,
@@ -29,10 +30,6 @@ pub(super) enum Done {
     Resolved {
         id: String,
         alert: Alert,
-    },
-    Acknowledged {
-        id: String,
-        comment: Option<String>,
     },
     Silenced {
         id: String,
@@ -78,10 +75,6 @@ impl Deed {
                 let (id, alert) = told(&record)?;
                 Done::Resolved { id, alert }
             }
-            "AckAlert" => Done::Acknowledged {
-                id: asked(&record, "alertId")?,
-                comment: asked(&record, "comment"),
-            },
             "CreateAlertSilence" => silenced(&record, time)?,
             "ExpireAlertSilence" => Done::Expired { id: asked(&record, "silenceId")? },
             _ => {

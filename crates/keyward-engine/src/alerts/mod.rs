@@ -1,9 +1,10 @@
 //! Alerts: the log's events go through the detectors, and what these tell is written to the log.
 //!
 //! [`Engine::detect`] reads on from where it was; a thread of the server calls it, and so may whoever wants to know now.
-//! An alert that begins is an `AwsServiceEvent` AlertFired, one that ends AlertResolved. The book of alerts is made of
-//! these events and of those of AckAlert, CreateAlertSilence, ExpireAlertSilence and PutAlertSettings. It keeps no
-//! record of its own in the store: the event is the change.
+//! An alert that begins is an `AwsServiceEvent` AlertFired, one that ends AlertResolved; the book of alerts is made of
+//! these. What callers state (AckAlert, CreateAlertSilence, ExpireAlertSilence, PutAlertSettings) are records in the
+//! store, written with their events: answers are made of the records, and the detectors take them in at their events,
+//! so that each event is judged by what held then.
 //!
 //! A minute is closed some seconds after it ended, when all its events are committed. What is saved
 //! ([`Engine::saved_alerts`]) is what the detectors learned, the book, and the event number up to which they have read.
@@ -17,27 +18,27 @@
 
 mod book;
 mod deed;
+mod stated;
 
-pub use book::{ALERTS_MAX, Acknowledgement, AlertBook, AlertEntry, SILENCES_MAX, SilenceEntry};
+pub use book::{ALERTS_MAX, Acknowledgement, AlertBook, AlertEntry, SilenceEntry};
+pub use stated::SILENCES_MAX;
 
-use crate::Engine;
+pub(crate) use stated::acknowledged;
+
+use crate::{Engine, own_event::OwnDeed};
 use book::alert_id;
 use deed::{Deed, Done};
 use keyward_store::{Commit, EventQuery, StoreError, StoredEvent};
 use keyward_telemetry::TableFill;
-use keyward_trail::{
-    Extra, INTERNAL, Record,
-    query::{Query, filed_as},
-};
-use keyward_types::{AccountId, Event, EventSummary, KmsError, Outcome, Timestamp};
+use keyward_types::{AccountId, KmsError, Timestamp};
 use keyward_watch::{Alert, Observation, Settings, State, Table, Watch};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, json};
+use serde_json::json;
 use std::{
     collections::BTreeMap,
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -61,6 +62,8 @@ pub(crate) struct Alerts {
     position: AtomicU64,
     /// Events written by this process.
     written: AtomicU64,
+    /// Whether lost state is being learned again.
+    relearning: AtomicBool,
 }
 
 /// The detectors at work.
@@ -148,8 +151,14 @@ impl Engine {
         if let Some((found, book)) = read.filter(|(found, _)| found.position <= total) {
             let position = found.position;
             *detecting = found;
+            let mut book = book;
+            self.recall(&mut book, position).map_err(KmsError::internal)?;
+            let settings = book.effective(&detecting.base);
+            // What ends by other settings is told when it is read why.
+            detecting.watch.set(settings);
             *lock(&self.alerts.book) = book;
             self.alerts.position.store(position, Ordering::Relaxed);
+            self.alerts.relearning.store(detecting.rebuilding_to.is_some(), Ordering::Relaxed);
             self.count_firing();
             return Ok(Restored::Saved(position));
         }
@@ -159,8 +168,10 @@ impl Engine {
         let position = first.first().map_or(total, |event| event.seq);
         *detecting = Detecting::new(base, position);
         detecting.rebuilding_to = Some(total);
+        self.alerts.relearning.store(true, Ordering::Relaxed);
         detecting.is_restored = true;
-        let book = self.stated_before(position).map_err(KmsError::internal)?;
+        let mut book = AlertBook::default();
+        self.recall(&mut book, position).map_err(KmsError::internal)?;
         let settings = book.effective(&detecting.base);
         detecting.watch.set(settings);
         *lock(&self.alerts.book) = book;
@@ -168,33 +179,15 @@ impl Engine {
         Ok(Restored::Rebuilt(position))
     }
 
-    /// Silences and settings that older events state.
-    fn stated_before(&self, position: u64) -> Result<AlertBook, StoreError> {
-        let mut book = AlertBook::default();
-        let words = format!("op:{}", deed::OPERATIONS.join(","));
-        let Ok(query) = Query::parse(&words) else { return Ok(book) };
-        let clauses: Vec<_> =
-            query.narrowing(self.now()).clauses.iter().map(|clause| filed_as(clause)).collect();
-        let mut after = None;
-        loop {
-            let asked = EventQuery {
-                after,
-                limit: READ_MAX,
-                clauses: clauses.clone(),
-                ..EventQuery::default()
-            };
-            let events = self.store().events(&asked)?;
-            for event in &events {
-                if position <= event.seq {
-                    return Ok(book);
-                }
-                if let Some(deed) = Deed::read(&event.record) {
-                    book.apply(deed);
-                }
-            }
-            let Some(last) = events.last() else { return Ok(book) };
-            after = Some(last.seq);
-        }
+    /// What was stated before the first event from a position on, and holds.
+    fn recall(&self, book: &mut AlertBook, position: u64) -> Result<(), StoreError> {
+        let query =
+            EventQuery { after: position.checked_sub(1), limit: 1, ..EventQuery::default() };
+        let events = self.store().events(&query)?;
+        let before = events.first().map_or(Timestamp(i64::MAX), |event| event.time);
+        let (silences, settings) = self.all_stated()?;
+        book.recall(silences, settings, before);
+        Ok(())
     }
 
     /// Reads on, at most so many events, and tells what there is to tell. True when nothing is left to read.
@@ -310,8 +303,28 @@ impl Engine {
         let alerts = detecting.watch.advance(Timestamp(now.0 - GRACE_MILLIS));
         self.note(detecting, alerts);
         detecting.rebuilding_to = None;
+        self.alerts.relearning.store(false, Ordering::Relaxed);
         if std::mem::take(&mut detecting.is_restored) {
+            self.settle(detecting);
             self.end_unseen(detecting, now);
+        }
+    }
+
+    /// After a start, when everything was read: what events that are no more would have said is taken from the store.
+    fn settle(&self, detecting: &mut Detecting) {
+        let (silences, settings) = match self.all_stated() {
+            Ok(stated) => stated,
+            Err(error) => {
+                tracing::error!(%error, "silences and settings of alerts cannot be read");
+                return;
+            }
+        };
+        let mut book = lock(&self.alerts.book);
+        if book.settle(silences, settings) {
+            let settings = book.effective(&detecting.base);
+            drop(book);
+            let alerts = detecting.watch.set(settings);
+            self.note(detecting, alerts);
         }
     }
 
@@ -352,47 +365,16 @@ impl Engine {
     }
 
     fn append(&self, id: &str, alert: &Alert) -> Result<(), KmsError> {
-        let name = if alert.state == State::Firing { FIRED } else { RESOLVED };
-        let settings = self.settings();
+        let operation = if alert.state == State::Firing { FIRED } else { RESOLVED };
         let account = AccountId::parse(&alert.subject.account);
-        let account = account.unwrap_or_else(|| settings.account.clone());
-        let caller = self.internal_caller(&account, &settings.region);
-        let (event_id, time) = (self.fresh_id(), self.now());
         let alert = serde_json::to_value(alert).map_err(KmsError::internal)?;
         let details = json!({"alertId": id, "alert": alert});
-        let nothing = Map::new();
-        let record = Record {
-            caller: &caller,
-            service: "keyward",
-            operation: name,
-            time,
-            event_id,
-            request_parameters: &nothing,
-            response_elements: None,
-            additional: &nothing,
-            resources: &[],
-            error: None,
-            decisions: &[],
-            read_only: true,
-        };
-        let extra = Extra { service_event_details: Some(&details), ..Extra::default() };
-        let (terms, record) = (record.terms(&extra), record.to_json_with(&extra));
-        let summary = EventSummary {
-            event_id,
-            request_id: caller.origin.request_id,
-            time,
-            service: "keyward",
-            operation: name,
-            outcome: Outcome::Success,
-            account: account.to_string(),
-            principal_arn: INTERNAL.to_owned(),
-            keys: Vec::new(),
-        };
+        let deed = OwnDeed { operation, account, read_only: true, details: &details };
         let commit = Commit {
             snapshot: self.store().snapshot(),
             rested_on: Vec::new(),
             changes: Vec::new(),
-            events: vec![Event { summary, record, terms }],
+            events: vec![self.own_event(deed)],
         };
         self.store().commit(commit).wait().map(drop).map_err(KmsError::internal)
     }
@@ -405,6 +387,11 @@ impl Engine {
     /// The settings that hold where no request put in others.
     pub fn configured_alert_settings(&self) -> Settings {
         lock(&self.alerts.detecting).base.clone()
+    }
+
+    /// Whether the detectors learn again what was lost, so that alerts of before are not all known yet.
+    pub fn alerts_are_relearned(&self) -> bool {
+        self.alerts.relearning.load(Ordering::Relaxed)
     }
 
     /// The number of the next event that the detectors read.
@@ -464,6 +451,8 @@ impl Engine {
             ("keys", sizes.keys),
             ("alerts", sizes.alerts),
         ];
+        let holding = lock(&self.alerts.book).silences(self.now());
+        self.metrics().alerts().silences(holding as u64, sizes.silenced);
         self.metrics().alerts().tables(&tables.map(fill));
     }
 }

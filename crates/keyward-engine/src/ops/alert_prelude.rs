@@ -1,8 +1,9 @@
 //! What the operations on alerts share. Keyward's own.
 //!
-//! They put nothing into the store: what is known of alerts is read from their events (`crate::alerts`).
+//! What they state is a record in the store (`crate::alerts`), and so holds for the next request.
 
 pub(crate) use super::prelude::*;
+pub(crate) use keyward_types::{AlertName, AlertRecord};
 
 pub(crate) const ALERT_ID: Member = required("AlertId", text(1, 128));
 pub(crate) const SILENCE_ID: Member = required("SilenceId", text(1, 128));

@@ -4,6 +4,7 @@
 
 use super::alert_prelude::*;
 use crate::alerts::SILENCES_MAX;
+use keyward_types::SilenceRecord;
 
 pub(crate) struct CreateAlertSilence;
 
@@ -14,6 +15,7 @@ const MINUTES_MAX: i64 = 366 * 1_440;
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Input {
     minutes: i64,
+    reason: String,
     detector: Option<String>,
     principal: Option<String>,
     key: Option<String>,
@@ -50,21 +52,44 @@ impl Operation for CreateAlertSilence {
     }
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Output, KmsError> {
-        let Input { minutes, detector, principal, key } = input;
+        let Input { minutes, reason, detector, principal, key } = input;
         if detector.is_none() && principal.is_none() && key.is_none() {
             return Err(KmsError::validation(
                 "A silence names a Detector, a Principal or a Key; * stands for any text.",
             ));
         }
         let now = Timestamp::from_seconds(call.now().seconds());
-        if SILENCES_MAX <= call.engine().alert_book(|book| book.silences(now).count()) {
+        let account = call.caller().account.clone();
+        call.rest_on(Name::Silences(account.clone()));
+        let known = call.store().silences(&account).map_err(KmsError::internal)?;
+        let has_ended = |record: &AlertRecord| match record {
+            AlertRecord::Silence(silence) => silence.until <= now,
+            AlertRecord::Settings(_) | AlertRecord::Acknowledgement(_) => false,
+        };
+        let (ended, holding): (Vec<_>, Vec<_>) =
+            known.into_iter().partition(|record| has_ended(record));
+        if SILENCES_MAX <= holding.len() {
             return Err(KmsError::new(
                 ErrorCode::LimitExceeded,
-                format!("{SILENCES_MAX} silences hold already."),
+                format!("{SILENCES_MAX} silences of account {account} hold already."),
             ));
         }
+        ended.iter().for_each(|record| call.delete(Name::Alert(record.name())));
         let silence_id = format!("silence-{}", hex::encode(call.random::<8>()));
+        let silence = SilenceRecord {
+            account,
+            id: silence_id.clone(),
+            detector: detector.clone(),
+            principal: principal.clone(),
+            key: key.clone(),
+            reason: reason.clone(),
+            by: call.caller().arn.clone(),
+            since: now,
+            until: now.plus_seconds(minutes * 60),
+        };
         call.note("silenceId", silence_id.clone());
-        Ok(Output { silence_id, until: now.plus_seconds(minutes * 60).wire() })
+        let until = silence.until.wire();
+        call.put(Record::Alert(AlertRecord::Silence(silence)));
+        Ok(Output { silence_id, until })
     }
 }

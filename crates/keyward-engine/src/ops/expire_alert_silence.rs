@@ -23,11 +23,13 @@ impl Operation for ExpireAlertSilence {
     }
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<Empty, KmsError> {
-        let account = call.caller().account.as_str();
-        let known = call.engine().alert_book(|book| {
-            let entry = book.silence(&input.silence_id);
-            entry.is_some_and(|entry| entry.silence.account.as_deref() == Some(account))
-        });
-        if known { Ok(Empty) } else { Err(unknown("silence", &input.silence_id)) }
+        let account = call.caller().account.clone();
+        let name = AlertName::Silence(account, input.silence_id.clone());
+        call.rest_on(Name::Alert(name.clone()));
+        if call.store().alert(&name).map_err(KmsError::internal)?.is_none() {
+            return Err(unknown("silence", &input.silence_id));
+        }
+        call.delete(Name::Alert(name));
+        Ok(Empty)
     }
 }

@@ -7,6 +7,7 @@ use crate::operation::{AnyOperation, Row, Service};
 use core::marker::PhantomData;
 
 mod alert_prelude;
+mod analyzer_prelude;
 mod data_key;
 pub(crate) mod identity_prelude;
 pub(crate) mod imported;
@@ -38,6 +39,9 @@ operations! {
     attach_user_policy::AttachUserPolicy,
     can_i::CanI,
     cancel_key_deletion::CancelKeyDeletion,
+    check_access_not_granted::CheckAccessNotGranted,
+    check_no_new_access::CheckNoNewAccess,
+    check_no_public_access::CheckNoPublicAccess,
     connect_custom_key_store::ConnectCustomKeyStore,
     create_access_key::CreateAccessKey,
     create_alert_silence::CreateAlertSilence,
@@ -194,6 +198,7 @@ operations! {
     update_role::UpdateRole,
     update_role_description::UpdateRoleDescription,
     update_user::UpdateUser,
+    validate_policy::ValidatePolicy,
     verify::Verify,
     verify_mac::VerifyMac,
     who_can::WhoCan,

@@ -5,6 +5,7 @@
 //! the service's own account may say how. The settings are JSON text, as policies are; silences are not among them.
 
 use super::alert_prelude::*;
+use keyward_types::AlertSettingsRecord;
 use keyward_watch::Settings;
 
 pub(crate) struct PutAlertSettings;
@@ -46,7 +47,12 @@ impl Operation for PutAlertSettings {
                 ),
             ));
         }
+        call.rest_on(Name::Alert(AlertName::Settings));
         let Some(text) = input.settings.as_ref().filter(|text| !text.is_empty()) else {
+            let stated = call.store().alert(&AlertName::Settings).map_err(KmsError::internal)?;
+            if stated.is_some() {
+                call.delete(Name::Alert(AlertName::Settings));
+            }
             return Ok(Empty);
         };
         let settings: Settings = serde_json::from_str(text)
@@ -56,6 +62,13 @@ impl Operation for PutAlertSettings {
                 "Settings: silences are made and ended one by one, with CreateAlertSilence and ExpireAlertSilence.",
             ));
         }
+        settings.check().map_err(|error| KmsError::validation(format!("Settings: {error}")))?;
+        let stated = AlertSettingsRecord {
+            text: text.clone(),
+            by: call.caller().arn.clone(),
+            since: call.now(),
+        };
+        call.put(Record::Alert(AlertRecord::Settings(stated)));
         Ok(Empty)
     }
 }

@@ -11,6 +11,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod alerts;
 mod copies;
 mod cryptography;
 mod freeze;

@@ -39,6 +39,11 @@ impl Decimal {
         i64::try_from(self.0.div_euclid(ONE)).unwrap_or(i64::MIN)
     }
 
+    /// The largest integer that is not greater, and what is left, in parts of 10^[`SCALE`].
+    pub(crate) fn parts(self) -> Option<(i64, u64)> {
+        Some((self.floor(), u64::try_from(self.0.rem_euclid(ONE)).ok()?))
+    }
+
     pub(crate) fn is_whole(self) -> bool {
         self.0.rem_euclid(ONE) == 0
     }

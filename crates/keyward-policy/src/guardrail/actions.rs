@@ -3,12 +3,14 @@
 //! Groups are parents in Cedar: `action in Action::"kms:Grants"`. An action that is not listed cannot be named,
 //! but it is in its service's group, so `action in Action::"iam"` covers what is added later.
 //! Sources: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awskeymanagementservice.html>
-//! and the lists of AWS Identity and Access Management and of AWS Security Token Service beside it.
+//! and the lists of AWS Identity and Access Management, of AWS Security Token Service and of IAM Access Analyzer
+//! beside it.
 
 use crate::actions::KMS_ACTIONS;
 
 /// The groups without a parent: one for each service whose actions are decided here.
-pub(super) const SERVICES: &[&str] = &["kms", "iam", "sts", "keyward", "cloudtrail"];
+pub(super) const SERVICES: &[&str] =
+    &["kms", "iam", "sts", "keyward", "cloudtrail", "access-analyzer"];
 
 /// The groups of KMS's actions; each action of KMS is in one of them, and they are in `kms`.
 pub(super) const KMS_GROUPS: &[&str] =
@@ -38,6 +40,10 @@ const GRANTS: &[&str] = &["CreateGrant", "RetireGrant", "RevokeGrant"];
 /// Actions outside of KMS. GetCallerIdentity and GetSessionToken need no permission, so that nothing is decided
 /// which a guardrail could forbid: one that names them is refused.
 const OTHERS: &[&str] = &[
+    "access-analyzer:CheckAccessNotGranted",
+    "access-analyzer:CheckNoNewAccess",
+    "access-analyzer:CheckNoPublicAccess",
+    "access-analyzer:ValidatePolicy",
     "cloudtrail:LookupEvents",
     "iam:AddUserToGroup",
     "iam:AttachGroupPolicy",

@@ -6,6 +6,7 @@
 pub(crate) mod cases;
 pub(crate) mod documents;
 mod fields;
+pub(crate) mod proof;
 pub(crate) mod world;
 
 use crate::{
@@ -16,6 +17,7 @@ use crate::{
 use cases::Case;
 use documents::{Documents, ReadFile, TestedDocument};
 use keyward_policy::{Place, PolicyEngine};
+use proof::Proof;
 use world::World;
 
 /// One file.
@@ -23,8 +25,7 @@ pub(crate) struct TestFile {
     pub(crate) documents: Vec<TestedDocument>,
     pub(crate) world: World,
     pub(crate) cases: Vec<Case>,
-    /// Universal statements, which need a solver: their names and places.
-    pub(crate) proofs: Vec<(String, Place)>,
+    pub(crate) proofs: Vec<Proof>,
     pub(crate) coverage: Wanted,
 }
 
@@ -63,7 +64,8 @@ impl TestFile {
         let mut documents = Documents::new(engine, read);
         let world = World::read(policies, &mut documents)?;
         let cases = cases::read(tests, defaults, &world, &documents)?;
-        let proofs = proofs.iter().map(|node| proof(node, &world)).collect::<Result<_, _>>()?;
+        let proof = |node| proof::read(node, &world, &documents);
+        let proofs = proofs.iter().map(proof).collect::<Result<_, _>>()?;
         let coverage = coverage.map(wanted).transpose()?.unwrap_or_default();
         Ok(Self { documents: documents.all, world, cases, proofs, coverage })
     }
@@ -91,40 +93,4 @@ fn wanted(node: &Node) -> Result<Wanted, Wrong> {
     }
     members.end()?;
     Ok(wanted)
-}
-
-/// A universal statement. It is checked in form, and proved by nobody yet.
-fn proof(node: &Node, world: &World) -> Result<(String, Place), Wrong> {
-    let mut members = Members::of("a proof", node)?;
-    let name = members.needed("name")?.text().unwrap_or_default().to_owned();
-    let (new, never) = (members.take("no_new_access"), members.take("never"));
-    let key = |members: &mut Members<'_>| {
-        let node = members.needed("key")?;
-        world::known("key", &world.keys, node.text().unwrap_or_default(), node.at).map(drop)
-    };
-    match (new, never) {
-        (Some(node), None) => {
-            let mut members = Members::of("no_new_access", node)?;
-            key(&mut members)?;
-            let _ = (members.needed("from")?, members.needed("to")?);
-            members.end()?;
-        }
-        (None, Some(node)) => {
-            let mut members = Members::of("never", node)?;
-            key(&mut members)?;
-            let _ = members.needed("action")?;
-            if let Some(node) = members.take("except") {
-                let mut except = Members::of("except", node)?;
-                for caller in except.items("caller") {
-                    let name = caller.text().unwrap_or_default();
-                    world::known("principal", &world.principals, name, caller.at)?;
-                }
-                except.end()?;
-            }
-            members.end()?;
-        }
-        _ => return Err(Wrong::new(node.at, "a proof is one of: no_new_access or never")),
-    }
-    members.end()?;
-    Ok((name, node.at))
 }

@@ -42,7 +42,7 @@ fn read(path: &str) -> Result<String, String> {
 }
 
 fn run(text: &str) -> FileReport {
-    run_file(&PolicyEngine::new(), "t.policytest.yaml", text, &read, None)
+    run_file(&PolicyEngine::new(), "t.policytest.yaml", text, &read, None, None)
 }
 
 /// A file that can be run, of the usual policies and these tests.

@@ -115,7 +115,7 @@ fn every_form_says_the_same() {
         "PRINCIPAL             IMPLICIT_DENY",
         "allow in Use of key policy did not match:",
         "skip t.policytest.yaml:21:5: later: not yet\n",
-        "always: a proof needs a solver, which policy test does not run\n",
+        "always: a proof needs a solver, and there is none\n",
         "\n1 passed, 1 failed, 2 skipped\n",
     ] {
         assert!(human.contains(part), "no {part:?} in {human}");

@@ -4,7 +4,8 @@
 //! `keyward:GetAlertSettings` on `*`. A caller sees alerts and silences of its own account alone.
 //! As with events, an allowed read leaves no event and a refused one does.
 //!
-//! INVARIANT: an answer speaks of every event that was committed before the question, or says `"Behind": true`.
+//! INVARIANT: an answer speaks of every event that was committed before the question, or says `"Behind": true`. What was
+//! stated (silences, settings, who acknowledged what) it speaks of in any case.
 
 mod deliveries;
 mod notices;
@@ -38,6 +39,8 @@ const SETTINGS: Action = Action { service: "keyward", operation: "GetAlertSettin
 
 /// Events that one question reads on by itself; beyond them it answers with what is known.
 const READ_MAX: usize = 50_000;
+/// While lost state is learned again, which takes its time beside requests.
+const READ_RELEARNING: usize = 1_000;
 const LIMIT_DEFAULT: usize = 50;
 const LIMIT_MAX: usize = 1_000;
 
@@ -87,7 +90,7 @@ async fn list(request: HttpRequest, doors: Data<Doors>) -> HttpResponse {
     let query = request.uri().query().unwrap_or_default().to_owned();
     answered(&request, &doors, LIST, move |engine, caller, behind| {
         let asked = Asked::of(&query)?;
-        let (alerts, next) = engine.alert_book(|book| asked.page(book.alerts(), caller));
+        let (alerts, next) = asked.page(engine.alert_entries(&caller.account)?);
         Ok(json!({"Alerts": alerts, "Next": next, "Behind": behind}))
     })
     .await
@@ -96,10 +99,8 @@ async fn list(request: HttpRequest, doors: Data<Doors>) -> HttpResponse {
 async fn show(request: HttpRequest, doors: Data<Doors>) -> HttpResponse {
     let id = request.match_info().get("id").unwrap_or_default().to_owned();
     answered(&request, &doors, LIST, move |engine, caller, _| {
-        let told = engine.alert_book(|book| {
-            book.alert(&id).filter(|entry| is_of(entry, caller)).map(told::alert)
-        });
-        told.ok_or_else(|| {
+        let own = engine.alert_entries(&caller.account)?;
+        own.iter().find(|entry| entry.id == id).map(told::alert).ok_or_else(|| {
             let words = format!("There is no alert with the id '{}'", shown(&id));
             KmsError::new(ErrorCode::NotFound, words)
         })
@@ -109,12 +110,8 @@ async fn show(request: HttpRequest, doors: Data<Doors>) -> HttpResponse {
 
 async fn silences(request: HttpRequest, doors: Data<Doors>) -> HttpResponse {
     answered(&request, &doors, SILENCES, |engine, caller, behind| {
-        let own = Some(caller.account.as_str());
-        let now = engine.now();
-        let silences: Vec<Value> = engine.alert_book(|book| {
-            let all = book.silences(now);
-            all.filter(|entry| entry.silence.account.as_deref() == own).map(told::silence).collect()
-        });
+        let silences = engine.alert_silences(&caller.account)?;
+        let silences: Vec<Value> = silences.iter().map(told::silence).collect();
         Ok(json!({"Silences": silences, "Behind": behind}))
     })
     .await
@@ -132,7 +129,7 @@ async fn settings_of(request: HttpRequest, doors: Data<Doors>) -> HttpResponse {
                 ),
             ));
         }
-        let stated = engine.alert_book(|book| book.settings().cloned());
+        let stated = engine.stated_alert_settings()?;
         let source = if stated.is_some() { "request" } else { "configuration" };
         let mut settings = stated.unwrap_or_else(|| engine.configured_alert_settings());
         // Silences of the configuration are the operator's, of any account.
@@ -162,7 +159,8 @@ async fn answered(
             }
             let engine = Arc::clone(&doors.engine);
             let asked = web::block(move || {
-                let behind = !engine.detect(READ_MAX)?;
+                let relearning = engine.alerts_are_relearned();
+                let behind = !engine.detect(if relearning { READ_RELEARNING } else { READ_MAX })?;
                 work(&engine, &caller, behind)
             });
             asked.await.map_err(KmsError::internal)?
@@ -175,10 +173,6 @@ async fn answered(
         }
     };
     doors.guarded(answer, answer::rest_error).await
-}
-
-fn is_of(entry: &AlertEntry, caller: &Caller) -> bool {
-    *entry.alert.subject.account == *caller.account.as_str()
 }
 
 /// Which alerts.
@@ -244,14 +238,8 @@ impl Asked {
     }
 
     /// Newest first, and after which alert to go on.
-    fn page<'b>(
-        &self,
-        all: impl Iterator<Item = &'b AlertEntry>,
-        caller: &Caller,
-    ) -> (Vec<Value>, Option<String>) {
-        let place = |entry: &AlertEntry| (core::cmp::Reverse(entry.fired), entry.id.clone());
-        let mut found: Vec<_> = all.filter(|entry| is_of(entry, caller)).collect();
-        found.sort_by_key(|entry| place(entry));
+    fn page(&self, mut found: Vec<AlertEntry>) -> (Vec<Value>, Option<String>) {
+        found.sort_by_key(|entry| (core::cmp::Reverse(entry.fired), entry.id.clone()));
         // One that is gone meanwhile is the end of the list.
         let skipped = self.after.as_ref().map_or(0, |after| {
             found.iter().position(|entry| entry.id == *after).map_or(found.len(), |place| place + 1)
@@ -261,7 +249,7 @@ impl Asked {
         let more = self.limit < wanted.len();
         let page: Vec<_> = wanted.into_iter().take(self.limit).collect();
         let next = page.last().filter(|_| more).map(|entry| entry.id.clone());
-        (page.into_iter().map(told::alert).collect(), next)
+        (page.iter().map(told::alert).collect(), next)
     }
 }
 

@@ -2,10 +2,14 @@
 //!
 //! INVARIANT: what passed `check` can be used; no secret stands in it, but in files that it names.
 
-use crate::config::ConfigError;
+use crate::{config::ConfigError, target_url::TargetUrl};
+use keyward_outbound::Plaintext;
 use keyward_watch::Settings;
 use serde::Deserialize;
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
+
+/// Webhooks, and Alertmanagers, at most: each is told on a thread of its own.
+const TARGETS_MAX: usize = 16;
 
 /// The section `[alerts]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -37,7 +41,7 @@ pub struct AlertSettings {
 #[serde(deny_unknown_fields)]
 pub struct WebhookSettings {
     /// `https://`, or `http://` on this machine.
-    pub url: String,
+    pub url: TargetUrl,
     /// A file that holds the secret under which notices are signed: `whsec_` and base64, or any text. Without it they
     /// are not signed.
     pub secret_file: Option<PathBuf>,
@@ -48,7 +52,10 @@ pub struct WebhookSettings {
 #[serde(deny_unknown_fields)]
 pub struct AlertmanagerSettings {
     /// What stands before `/api/v2/alerts`.
-    pub url: String,
+    pub url: TargetUrl,
+    /// Whether it may be told by `http://` on another machine: what is told can be read and changed on the way.
+    #[serde(default)]
+    pub allow_remote_plaintext: bool,
     /// Seconds between two times that it is told what fires. It takes what it is no longer told of for resolved.
     #[serde(default = "resend_seconds")]
     pub resend_seconds: u64,
@@ -84,14 +91,39 @@ impl AlertSettings {
         if self.alertmanagers.iter().any(|one| one.resend_seconds == 0) {
             return wrong("alerts.alertmanagers.resend_seconds", "1 or more");
         }
-        let urls = self.webhooks.iter().map(|one| &one.url);
-        for url in urls.chain(self.alertmanagers.iter().map(|one| &one.url)) {
-            if let Err(error) = keyward_outbound::check_url(url) {
-                return Err(ConfigError::Unsafe(format!("alerts: {url}: {error}")));
-            }
+        self.settings
+            .check()
+            .map_err(|error| ConfigError::Unsafe(format!("alerts.settings: {error}")))?;
+        if TARGETS_MAX < self.webhooks.len() || TARGETS_MAX < self.alertmanagers.len() {
+            return wrong("alerts.webhooks and alerts.alertmanagers", "at most 16 each");
+        }
+        let webhooks = self.webhooks.iter().map(|one| (&one.url, Plaintext::ThisMachine));
+        let managers = self.alertmanagers.iter().map(|one| (&one.url, one.plaintext()));
+        for (url, plaintext) in webhooks.chain(managers) {
+            url.check(plaintext)
+                .map_err(|error| ConfigError::Unsafe(format!("alerts: {error}")))?;
+        }
+        let hooks = self.webhooks.iter().map(|one| &one.url);
+        let managers = self.alertmanagers.iter().map(|one| &one.url);
+        if let Some(url) = repeated(hooks).or_else(|| repeated(managers)) {
+            let words = format!("alerts: {} is named twice", url.place());
+            return Err(ConfigError::Unsafe(words));
         }
         Ok(())
     }
+}
+
+impl AlertmanagerSettings {
+    pub(super) fn plaintext(&self) -> Plaintext {
+        if self.allow_remote_plaintext { Plaintext::Anywhere } else { Plaintext::ThisMachine }
+    }
+}
+
+/// The first that was there before. A slash at the end makes no other target.
+fn repeated<'u>(urls: impl Iterator<Item = &'u TargetUrl>) -> Option<&'u TargetUrl> {
+    let mut seen = BTreeSet::new();
+    let mut urls = urls;
+    urls.find(|url| !seen.insert(url.expose().trim_end_matches('/')))
 }
 
 #[cfg(test)]
@@ -157,8 +189,40 @@ mod tests {
             "[[alerts.webhooks]]\nurl = \"https://example.com\"\nsecret = \"s\"",
             "[[alerts.alertmanagers]]\nurl = \"127.0.0.1:9093\"",
             "[[alerts.alertmanagers]]\nurl = \"http://127.0.0.1:9093\"\nresend_seconds = 0",
+            "[alerts.settings.tables]\nseries = 50001",
+            "[alerts.settings.sweeps]\nratio = nan",
+            "[[alerts.webhooks]]\nurl = \"http://hooks.example.com\"",
+            "[[alerts.webhooks]]\nurl = \"http://localhost\"\nallow_remote_plaintext = true",
         ] {
             assert!(Config::from_toml(&format!("[alerts]\n{bad}")).is_err(), "{bad}");
         }
+        let one = "[[alerts.webhooks]]\nurl = \"https://example.com/hook\"\n";
+        assert!(Config::from_toml(&one.repeat(16)).is_err());
+        let many = |count| -> String {
+            (0..count).map(|i| one.replace("hook\"", &format!("{i}\""))).collect()
+        };
+        assert!(Config::from_toml(&many(16)).is_ok() && Config::from_toml(&many(17)).is_err());
+    }
+
+    /// An Alertmanager beside the service speaks HTTP: whether that is meant is decided at the start.
+    #[test]
+    fn plain_http_to_another_machine_is_said() {
+        let manager = "[[alerts.alertmanagers]]\nurl = \"http://alertmanager:9093/T0KEN\"\n";
+        let refused = Config::from_toml(manager).unwrap_err().to_string();
+        assert!(
+            refused.contains("http://alertmanager:9093/…: it begins with http://"),
+            "{refused}"
+        );
+        assert!(!refused.contains("T0KEN"), "{refused}");
+        let said = format!("{manager}allow_remote_plaintext = true\n");
+        let config = Config::from_toml(&said).unwrap();
+        assert!(config.alerts.alertmanagers[0].allow_remote_plaintext);
+        assert!(!format!("{config:?}").contains("T0KEN"));
+        // And for that target alone.
+        let other = format!("{said}[[alerts.alertmanagers]]\nurl = \"http://other:9093\"\n");
+        assert!(Config::from_toml(&other).is_err());
+        let twice = "[[alerts.alertmanagers]]\nurl = \"http://localhost:9093\"\n\
+                     [[alerts.alertmanagers]]\nurl = \"http://localhost:9093/\"\n";
+        assert!(Config::from_toml(twice).unwrap_err().to_string().contains("named twice"));
     }
 }

@@ -3,25 +3,26 @@
 //! A webhook gets one POST a notice, signed as Standard Webhooks has it: HMAC-SHA-256 over id, time and body.
 //! The file gets a line a notice. An Alertmanager gets what fires, again and again, and what ended.
 //!
-//! INVARIANT: a secret is in no error and no log line.
+//! INVARIANT: a secret is in no error and no log line; nor is more of a URL than its host.
 //! Sources: <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>,
 //! <https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml>
 
-use super::notices::Notice;
-use crate::config::Secret;
+use super::{notices::Notice, settings::AlertmanagerSettings};
+use crate::{config::Secret, target_url::TargetUrl, wiring::StartError};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use keyward_engine::alerts::AlertEntry;
-use keyward_outbound::{Answer, Outbound};
+use keyward_outbound::{Answer, Outbound, Plaintext};
 use keyward_types::Timestamp;
 use serde_json::{Map, Value, json};
 use sha2::Sha256;
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, Read as _, Seek as _, SeekFrom, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::Path,
 };
+use zeroize::Zeroizing;
 
 const JSON: &str = "application/json";
 /// How much of a file's end is looked at for what was written before.
@@ -42,11 +43,37 @@ pub(super) enum Told {
     Refused(String),
 }
 
+/// The key under which notices to a webhook are signed.
+pub(super) struct WebhookSecret(Zeroizing<Vec<u8>>);
+
+impl WebhookSecret {
+    /// Of a file that holds it: `whsec_` and base64, or any text.
+    ///
+    /// # Errors
+    /// When it cannot be read, or says nothing.
+    pub(super) fn read(path: &Path) -> Result<Self, StartError> {
+        let failed = |cause| StartError::Io { place: path.display().to_string(), cause };
+        let text = Secret::new(fs::read_to_string(path).map_err(failed)?);
+        Self::of(&text).map_err(|why| failed(io::Error::other(why)))
+    }
+
+    fn of(text: &Secret) -> Result<Self, &'static str> {
+        let text = text.expose().trim();
+        let key = match text.strip_prefix("whsec_") {
+            None => text.as_bytes().to_vec(),
+            Some(coded) => {
+                STANDARD.decode(coded).map_err(|_| "what stands behind whsec_ is no base64")?
+            }
+        };
+        if key.is_empty() { Err("it holds no secret") } else { Ok(Self(Zeroizing::new(key))) }
+    }
+}
+
 /// Posts a notice to a webhook.
 pub(super) fn post(
     outbound: &Outbound,
-    url: &str,
-    secret: Option<&Secret>,
+    url: &TargetUrl,
+    secret: Option<&WebhookSecret>,
     notice: &Notice,
     now: Timestamp,
 ) -> Told {
@@ -58,7 +85,7 @@ pub(super) fn post(
         ("webhook-timestamp", &time),
     ];
     headers.extend(signature.as_ref().map(|signature| ("webhook-signature", signature.as_str())));
-    match outbound.post_with(url, &headers, &notice.body) {
+    match outbound.post_with(url.expose(), &headers, &notice.body, Plaintext::ThisMachine) {
         Ok(Answer { status: 200..300, .. }) => Told::Yes,
         // The notice itself is what is wrong; a refusal of who asks, or of the place, may be over the next time.
         Ok(Answer { status: status @ (400 | 413 | 422), .. }) => Told::Refused(answered(status)),
@@ -72,11 +99,8 @@ fn answered(status: u16) -> String {
 }
 
 /// `v1,` and the code in base64.
-fn signature(secret: &Secret, id: &str, time: &str, body: &[u8]) -> String {
-    let text = secret.expose().trim();
-    let key = text.strip_prefix("whsec_").and_then(|text| STANDARD.decode(text).ok());
-    let key = zeroize::Zeroizing::new(key.unwrap_or_else(|| text.as_bytes().to_vec()));
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&key) else { return String::new() };
+fn signature(secret: &WebhookSecret, id: &str, time: &str, body: &[u8]) -> String {
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&secret.0) else { return String::new() };
     for part in [id.as_bytes(), b".", time.as_bytes(), b".", body] {
         mac.update(part);
     }
@@ -111,16 +135,18 @@ fn tail(file: &mut File) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Tells an Alertmanager what fires and what ended lately.
+/// Tells an Alertmanager what fires and what ended lately, which may be nothing.
 pub(super) fn tell_alertmanager(
     outbound: &Outbound,
-    url: &str,
+    settings: &AlertmanagerSettings,
     alerts: &[Value],
 ) -> Result<(), String> {
-    let url = format!("{}/api/v2/alerts", url.trim_end_matches('/'));
-    for part in alerts.chunks(ALERTS_AT_ONCE) {
+    let url = format!("{}/api/v2/alerts", settings.url.expose().trim_end_matches('/'));
+    let parts = alerts.chunks(ALERTS_AT_ONCE).chain(alerts.is_empty().then_some(alerts));
+    for part in parts {
         let body = Value::from(part.to_vec()).to_string();
-        match outbound.post_with(&url, &[("content-type", JSON)], body.as_bytes()) {
+        let headers = [("content-type", JSON)];
+        match outbound.post_with(&url, &headers, body.as_bytes(), settings.plaintext()) {
             Ok(Answer { status: 200..300, .. }) => {}
             Ok(Answer { status, .. }) => return Err(answered(status)),
             Err(error) => return Err(error.to_string()),
@@ -203,9 +229,26 @@ mod tests {
     #[test]
     fn signatures_are_those_of_standard_webhooks() {
         let secret = Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
+        let secret = WebhookSecret::of(&secret).unwrap_or_else(|why| panic!("{why}"));
         let body = br#"{"test": 2432232314}"#;
         let signed = signature(&secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", body);
         assert_eq!(signed, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+    }
+
+    /// What would sign with a key that everybody knows is refused at the start.
+    #[test]
+    fn a_secret_is_one() {
+        for none in ["", " \n", "whsec_", "whsec_\n", "whsec_not base64", "whsec_ "] {
+            assert!(WebhookSecret::of(&Secret::new(none)).is_err(), "{none:?}");
+        }
+        let text =
+            WebhookSecret::of(&Secret::new(" any text\n")).unwrap_or_else(|why| panic!("{why}"));
+        assert_eq!(&**text.0, b"any text");
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("secret");
+        fs::write(&path, "whsec_\n").unwrap();
+        let refused = WebhookSecret::read(&path).err().unwrap().to_string();
+        assert!(refused.contains("secret") && refused.contains("holds no secret"), "{refused}");
     }
 
     #[test]

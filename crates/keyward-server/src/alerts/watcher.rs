@@ -3,7 +3,10 @@
 //! What the detectors learned is kept beside the store, sealed, and replaced whole. It is read at the start; a file that is
 //! lost, damaged or of another store is as good as none: they learn again from the log.
 //!
-//! INVARIANT: both threads have ended when [`Watching::stop`] returns, so that nothing holds the store open.
+//! Requests come first: while the log is read that grew meanwhile, and all the more while lost state is learned again, the
+//! detecting thread rests between parts of it.
+//!
+//! INVARIANT: all threads have ended when [`Watching::stop`] returns, so that nothing holds the store open.
 
 use super::{deliveries::Deliveries, settings::AlertSettings};
 use crate::{replace::replace_private, wiring::StartError};
@@ -26,8 +29,14 @@ const IDENTITY: &[u8] = b"keyward alerts";
 const LOOK: Duration = Duration::from_secs(1);
 /// Between two looks at a log that grows: events are read many at once.
 const REST: Duration = Duration::from_millis(200);
-/// Events between two looks at whether it is to stop.
-const READ_MAX: usize = 20_000;
+/// Events between two looks at whether it is to stop, and between two rests.
+const READ_MAX: usize = 2_000;
+/// So many times as long as a part of the log took to read, it rests before the next: an eighth of a core is for what was
+/// lost and is learned again, half of one for what came while others were served.
+const RELEARN_RESTS: u32 = 7;
+const CATCH_UP_RESTS: u32 = 1;
+/// It rests no longer at once, so that it can be stopped.
+const REST_MAX: Duration = Duration::from_millis(500);
 
 /// Everything that detection needs beside the engine.
 pub struct AlertSetup {
@@ -42,8 +51,7 @@ pub struct AlertSetup {
 pub struct Watching {
     stopping: Arc<AtomicBool>,
     deliveries: Arc<Deliveries>,
-    detecting: Option<JoinHandle<()>>,
-    telling: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl AlertSetup {
@@ -112,17 +120,18 @@ impl AlertSetup {
         let mut watching = Watching {
             stopping: Arc::clone(&stopping),
             deliveries: Arc::clone(&self.deliveries),
-            detecting: None,
-            telling: None,
+            threads: Vec::new(),
         };
+        let named = |name: &str| thread::Builder::new().name(name.to_owned());
         let (setup, held) = (Arc::clone(self), Arc::clone(engine));
         let detect = move || setup.detect(&held, &stopping);
-        let detecting = thread::Builder::new().name("keyward-detect".to_owned()).spawn(detect)?;
-        watching.detecting = Some(detecting);
-        let (deliveries, held) = (Arc::clone(&self.deliveries), Arc::clone(engine));
-        let tell = move || deliveries.run(&held);
-        watching.telling =
-            Some(thread::Builder::new().name("keyward-alerts".to_owned()).spawn(tell)?);
+        watching.threads.push(named("keyward-detect").spawn(detect)?);
+        self.deliveries.begin(engine);
+        for place in 0..self.deliveries.targets() {
+            let (deliveries, held) = (Arc::clone(&self.deliveries), Arc::clone(engine));
+            let tell = move || deliveries.run(&held, place);
+            watching.threads.push(named("keyward-alerts").spawn(tell)?);
+        }
         Ok(watching)
     }
 
@@ -131,7 +140,9 @@ impl AlertSetup {
         let mut saved = seconds();
         let mut told = engine.alerts_written();
         while !stopping.load(Ordering::Relaxed) {
+            let begun = self.clock.monotonic_nanos();
             let done = engine.detect(READ_MAX);
+            let took = Duration::from_nanos(self.clock.monotonic_nanos().saturating_sub(begun));
             let written = engine.alerts_written();
             if told != written {
                 told = written;
@@ -142,7 +153,10 @@ impl AlertSetup {
                 saved = seconds();
             }
             match done {
-                Ok(false) => continue,
+                Ok(false) => {
+                    thread::park_timeout(rest_after(took, engine.alerts_are_relearned()));
+                    continue;
+                }
                 Ok(true) => {}
                 Err(error) => tracing::error!(%error, "the log cannot be looked at for alerts"),
             }
@@ -161,8 +175,14 @@ impl AlertSetup {
     }
 }
 
+/// How long to rest after reading for so long.
+fn rest_after(took: Duration, is_relearning: bool) -> Duration {
+    let rests = if is_relearning { RELEARN_RESTS } else { CATCH_UP_RESTS };
+    took.saturating_mul(rests).min(REST_MAX)
+}
+
 impl Watching {
-    /// Ends both, and waits until they have.
+    /// Ends all, and waits until they have.
     pub fn stop(mut self) {
         self.end();
     }
@@ -170,7 +190,7 @@ impl Watching {
     fn end(&mut self) {
         self.stopping.store(true, Ordering::Relaxed);
         self.deliveries.stop();
-        for thread in [self.detecting.take(), self.telling.take()].into_iter().flatten() {
+        for thread in self.threads.drain(..) {
             thread.thread().unpark();
             if thread.join().is_err() {
                 tracing::error!("a thread of alerts panicked");
@@ -182,5 +202,22 @@ impl Watching {
 impl Drop for Watching {
     fn drop(&mut self) {
         self.end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn learning_again_leaves_the_core_to_others() {
+        let part = Duration::from_millis(20);
+        let share = |is_relearning| {
+            let rest = rest_after(part, is_relearning);
+            part.as_secs_f64() / (part + rest).as_secs_f64()
+        };
+        assert!((share(true) - 0.125).abs() < 1e-9 && (share(false) - 0.5).abs() < 1e-9);
+        // A part that took very long is no reason not to hear that it is to stop.
+        assert_eq!(rest_after(Duration::from_secs(9), true), REST_MAX);
     }
 }

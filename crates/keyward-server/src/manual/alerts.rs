@@ -40,6 +40,7 @@
 //! [[alerts.alertmanagers]]
 //! url = "http://127.0.0.1:9093"
 //! resend_seconds = 60
+//! allow_remote_plaintext = false   # true: also by http:// on another machine, where no TLS is
 //! ```
 //!
 //! `keyward dev --alerts FILE` takes this section of a file. All settings, with their defaults, are shown by
@@ -56,21 +57,28 @@
 //! | read and state settings | `keyward:GetAlertSettings`, `keyward:PutAlertSettings`; the latter in the service's own account |
 //!
 //! Alerts, silences and acknowledgements are an account's own; settings are the service's. Who acknowledged what, silences
-//! and settings stand in the log as the events of these operations, and nowhere else: a state file that is lost or
-//! damaged is made again from it.
+//! and settings are records in the store, written with the events of these operations: they hold for the next request, and
+//! outlive the events and the state file. An account has at most 200 silences at once. Settings are bounded too (such as
+//! 50,000 series and 500 canaries); what goes beyond is refused and the limit named.
 //!
 //! ## What is told
 //!
 //! A webhook gets a POST for each notice: `{"Type": "AlertFired" | "AlertResolved", "NoticeId", "Time", "Alert": {…}}`,
 //! with the headers of Standard Webhooks: `webhook-id`, `webhook-timestamp` and, with a secret, `webhook-signature`, which
 //! is `v1,` and the base64 of HMAC-SHA-256 over `ID.TIMESTAMP.BODY`. Receivers should refuse old timestamps and ids that
-//! they have had. What fails is tried again after 1, 2, 4 … seconds, up to 5 minutes, for as long as it takes; what is
-//! refused with a status of 4xx (but 408, 425 and 429) three times is left out. Notices come in order. How far each target
+//! they have had. What fails is tried again after 1, 2, 4 … seconds, up to 5 minutes, for as long as it takes; a
+//! notice that is refused with 400, 413 or 422 three times is left out. Notices come in order. How far each target
 //! is stands beside the store; the queue is the log.
 //!
 //! The file gets the same objects, one a line. An Alertmanager (`POST /api/v2/alerts`) gets what fires every
 //! `resend_seconds`, and what ended for a quarter of an hour; the labels are `alertname` (such as `KeywardRate`),
 //! `detector`, `severity`, `account`, and `principal`, `key` and `what` where they are known.
 //!
-//! Targets are `https://`, or `http://` on this machine. Link-local and metadata addresses are refused, whatever a name
+//! Each target is told on a thread of its own, so that a slow one delays no other; there are at most 16 webhooks and 16
+//! Alertmanagers. `kms_alert_targets_failing` counts those that could not be told the last time. What is printed of a URL
+//! is its host: the rest may be a token.
+//!
+//! Targets are `https://`, or `http://` on this machine (localhost or a loopback address). An Alertmanager on another
+//! machine that speaks no TLS needs `allow_remote_plaintext = true` for itself; without it the service does not start.
+//! Link-local and metadata addresses are refused, whatever a name
 //! leads to, unless `allow_link_local` is set.

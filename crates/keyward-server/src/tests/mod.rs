@@ -155,7 +155,7 @@ async fn strangers_hear_in_their_own_dialect_what_is_served_here() {
     let desk = Desk::open();
     let sentence = |other: &str| {
         format!(
-            "This endpoint serves kms, sts, iam and cloudtrail's LookupEvents, not {other}. Set AWS_ENDPOINT_URL_KMS"
+            "This endpoint serves kms, sts, iam, access-analyzer's policy checks and cloudtrail's LookupEvents, not {other}. Set AWS_ENDPOINT_URL_KMS"
         )
     };
     let s3 = desk.send(desk.request("GET", "/").scope("s3", "us-east-1")).await;

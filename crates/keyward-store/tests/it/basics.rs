@@ -3,8 +3,9 @@
 use crate::house::*;
 use keyward_store::{Commit, EventQuery, Finding, Store, StoreError};
 use keyward_types::{
-    Change, FreezeRecord, FreezeTarget, KeyState, LastUsage, Name, ObserveEntry, ObserveRecord,
-    ObserveTarget, Record, Timestamp,
+    AcknowledgementRecord, AlertName, AlertRecord, AlertSettingsRecord, Change, FreezeRecord,
+    FreezeTarget, KeyState, LastUsage, Name, ObserveEntry, ObserveRecord, ObserveTarget, Record,
+    SilenceRecord, Timestamp,
 };
 
 fn usage(n: u64) -> LastUsage {
@@ -349,4 +350,69 @@ fn what_is_in_observe_is_read_after_a_restart_and_its_absence_is_rested_on() {
     write(&store, vec![Change::Delete(Name::Observe(account()))], vec![]);
     assert!(store.observe(&account()).unwrap().is_none());
     assert!(store.observes().unwrap().is_empty());
+}
+
+#[test]
+fn what_is_stated_about_alerts_is_kept_by_account() {
+    let directory = tempfile::tempdir().unwrap();
+    let silence = |id: &str| {
+        AlertRecord::Silence(SilenceRecord {
+            account: account(),
+            id: id.to_owned(),
+            detector: Some("rate".to_owned()),
+            principal: None,
+            key: None,
+            reason: "a drill".to_owned(),
+            by: "arn:x".to_owned(),
+            since: Timestamp(7),
+            until: Timestamp(9),
+        })
+    };
+    let settings = AlertRecord::Settings(AlertSettingsRecord {
+        // More than a value of sled's holds.
+        text: "x".repeat(60_000),
+        by: "arn:x".to_owned(),
+        since: Timestamp(7),
+    });
+    let acknowledged = AlertRecord::Acknowledgement(AcknowledgementRecord {
+        account: account(),
+        alert_id: "alert-1".to_owned(),
+        by: "arn:x".to_owned(),
+        at: Timestamp(8),
+        comment: None,
+    });
+    let all = [acknowledged.clone(), silence("one"), silence("two"), settings.clone()];
+    let store = create(options(directory.path()));
+    let snapshot = store.snapshot();
+    for record in &all {
+        write(&store, vec![put(Record::Alert(record.clone()))], vec![]);
+    }
+    // Who counted an account's silences learns that there is one more.
+    let counted = || Commit {
+        snapshot,
+        rested_on: vec![Name::Silences(account())],
+        changes: Vec::new(),
+        events: vec![event(1, "CreateAlertSilence", 1)],
+    };
+    assert!(matches!(store.commit(counted()).wait(), Err(StoreError::Stale(_))));
+    drop(store);
+    let store = open(options(directory.path()));
+    for record in &all {
+        assert_eq!(*store.alert(&record.name()).unwrap().unwrap(), *record);
+    }
+    let found = |records: Vec<std::sync::Arc<AlertRecord>>| -> Vec<AlertRecord> {
+        records.iter().map(|record| AlertRecord::clone(record)).collect()
+    };
+    assert_eq!(found(store.silences(&account()).unwrap()), [silence("one"), silence("two")]);
+    assert_eq!(found(store.acknowledgements(&account()).unwrap()), [acknowledged]);
+    let everywhere = store.alerts_everywhere().map(|record| record.unwrap()).collect();
+    assert_eq!(found(everywhere).len(), 4);
+    let gone = AlertName::Silence(account(), "one".to_owned());
+    let snapshot = store.snapshot();
+    write(&store, vec![Change::Delete(Name::Alert(gone.clone()))], vec![]);
+    assert!(store.alert(&gone).unwrap().is_none());
+    let stale = store.commit(Commit { snapshot, ..counted() }).wait();
+    assert!(matches!(stale, Err(StoreError::Stale(_))), "{stale:?}");
+    write(&store, vec![Change::Delete(Name::Alert(AlertName::Settings))], vec![]);
+    assert!(store.alert(&AlertName::Settings).unwrap().is_none());
 }

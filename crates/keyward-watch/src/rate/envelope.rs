@@ -2,7 +2,11 @@
 //!
 //! The module above says how it measures.
 
-use super::{Lines, WINDOWS, tail};
+use super::{
+    Lines, WINDOWS,
+    tables::{Factors, Peaks, Ring},
+    tail,
+};
 use serde::{Deserialize, Serialize};
 
 const HOUR: i64 = 60;
@@ -39,6 +43,8 @@ const YOUNG_MEAN_FACTOR: f64 = 4.0;
 const YOUNG_PEAK_FACTOR: f64 = 1.5;
 /// A series that rests so long is forgotten.
 const FORGOTTEN_MINUTES: i64 = 90 * DAY;
+/// A factor that was learned so often is known.
+const LEARNED_MAX: i64 = 8;
 /// Minutes under the clearing line that end an alert.
 const CLEAR_MINUTES: i64 = 10;
 /// A mean below this a minute is not told from it.
@@ -52,30 +58,25 @@ pub struct Envelope {
     minute: i64,
     count: u32,
     /// The last sixty closed minutes, by minute of the hour.
-    ring: Vec<u32>,
+    ring: Ring,
     /// Over the last 10 and 60 closed minutes.
     sums: [u64; 2],
     level: f64,
     /// Of the hour that lasts, cut to what is plausible.
     hour_sum: f64,
     hour_minutes: u32,
-    /// Factors of the hours of a day, and of a week; and how often each was learned.
-    day: Vec<Factor>,
-    week: Vec<Factor>,
+    /// Factors of the hours of a day, and of a week.
+    factors: Factors,
+    /// The first hour of which they know nothing yet: how often each was learned follows from it.
+    learned_to: i64,
     dispersion: [f64; 3],
     /// The largest count of a window in each quarter-hour of a weekday and of a day of the weekend, per
     /// window.
-    peaks: [Vec<f32>; 3],
+    peaks: Peaks,
     /// Of the quarter that lasts, and of the one before it: a quarter teaches only when it is too late
     /// to excuse what still goes on.
     open_peaks: [[f32; 3]; 2],
     firing: Option<Firing>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Factor {
-    value: f32,
-    learned: u16,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -115,15 +116,15 @@ impl Envelope {
             born: minute,
             minute,
             count: 0,
-            ring: vec![0; 60],
+            ring: Ring::new(),
             sums: [0; 2],
             level: 0.0,
             hour_sum: 0.0,
             hour_minutes: 0,
-            day: vec![Factor::default(); 48],
-            week: vec![Factor::default(); 168],
+            factors: Factors::new(),
+            learned_to: minute.div_euclid(HOUR),
             dispersion: [1.0; 3],
-            peaks: [vec![0.0; 192], vec![0.0; 192], vec![0.0; 192]],
+            peaks: Peaks::new(),
             open_peaks: [[0.0; 3]; 2],
             firing: None,
         }
@@ -177,19 +178,43 @@ impl Envelope {
     /// The factor of this hour of the week, drawn towards that of the hour of the day, and that towards 1.
     fn season(&self) -> f64 {
         let hour = self.minute.div_euclid(HOUR);
-        let day = self.day.get(day_slot(hour, 24)).map_or(1.0, |day| day.towards(1.0));
-        self.week.get(slot(hour, WEEK_HOURS)).map_or(day, |week| week.towards(day))
+        let week = slot(hour, WEEK_HOURS);
+        towards(
+            self.factors.week(week),
+            self.learned_of_week(week),
+            self.day_factor(day_slot(hour, 24)),
+        )
+    }
+
+    /// The factor of an hour of the day, drawn towards 1.
+    fn day_factor(&self, place: usize) -> f64 {
+        towards(self.factors.day(place), self.learned_of_day(place), 1.0)
+    }
+
+    /// How often this hour of the week was learned.
+    fn learned_of_week(&self, place: usize) -> i64 {
+        let (first, end) = (self.born.div_euclid(HOUR), self.learned_to);
+        let until = |hour: i64| -(span(place) - hour).div_euclid(WEEK_HOURS);
+        until(end) - until(first)
+    }
+
+    /// How often this hour of a weekday, or of a day of the weekend, was learned.
+    fn learned_of_day(&self, place: usize) -> i64 {
+        let (first, end) = (self.born.div_euclid(HOUR), self.learned_to);
+        let hour = span(place % 24);
+        let until = |last: i64| -(hour - last).div_euclid(24);
+        let (from, to) = (until(first), until(end));
+        let weekend = weekend_days_before(to) - weekend_days_before(from);
+        if place < 24 { to - from - weekend } else { weekend }
     }
 
     fn close(&mut self, lines: &Lines) -> Option<Change> {
-        let old = self.ring.get(slot(self.minute, 60)).copied().unwrap_or_default();
-        let tenth = self.ring.get(slot(self.minute - 10, 60)).copied().unwrap_or_default();
+        let old = self.ring.get(slot(self.minute, 60));
+        let tenth = self.ring.get(slot(self.minute - 10, 60));
+        let kept = u64::from(self.ring.set(slot(self.minute, 60), self.count));
         let [ten, sixty] = &mut self.sums;
-        *ten = (*ten + u64::from(self.count)).saturating_sub(u64::from(tenth));
-        *sixty = (*sixty + u64::from(self.count)).saturating_sub(u64::from(old));
-        if let Some(place) = self.ring.get_mut(slot(self.minute, 60)) {
-            *place = self.count;
-        }
+        *ten = (*ten + kept).saturating_sub(u64::from(tenth));
+        *sixty = (*sixty + kept).saturating_sub(u64::from(old));
         let change = self.judge(lines);
         self.learn(lines);
         self.count = 0;
@@ -277,7 +302,7 @@ impl Envelope {
 
     /// The largest minute that was learned at any time of day.
     fn peak_ever(&self) -> f64 {
-        self.peaks[0].iter().copied().fold(0.0_f32, f32::max).into()
+        self.peaks.of(0).fold(0.0, f64::max)
     }
 
     /// Of the hours that ended, or of the last sixty minutes if they were livelier.
@@ -301,17 +326,11 @@ impl Envelope {
     /// What a burst of this series usually comes to, at no special time: how far its peaks stand above
     /// the mean, of which most of the day's are lower, times the mean of now.
     fn burst(&self, window: usize) -> f64 {
-        let (Some(peaks), level) =
-            (self.peaks.get(window), width(window) * self.level.max(MEAN_MIN))
-        else {
-            return 0.0;
-        };
-        let ratios =
-            peaks.iter().enumerate().filter(|(_, peak)| 0.0 < **peak).map(|(place, peak)| {
-                let hour =
-                    self.day.get(place / QUARTERS_AN_HOUR).map_or(1.0, |day| day.towards(1.0));
-                f64::from(*peak) / (level * hour).max(MEAN_MIN)
-            });
+        let level = width(window) * self.level.max(MEAN_MIN);
+        let peaks = self.peaks.of(window).enumerate().filter(|(_, peak)| 0.0 < *peak);
+        let ratios = peaks.map(|(place, peak)| {
+            peak / (level * self.day_factor(place / QUARTERS_AN_HOUR)).max(MEAN_MIN)
+        });
         let mut ratios: Vec<f64> = ratios.collect();
         if ratios.len() < BURST_QUARTERS_MIN {
             return 0.0;
@@ -324,17 +343,15 @@ impl Envelope {
     /// The largest count that is known of this time of day.
     fn peak(&self, window: usize) -> f64 {
         let quarter = self.minute.div_euclid(QUARTER);
-        let peaks = self.peaks.get(window);
         // Until both kinds of day were there, either may say what to expect.
         let both = self.age() < GROWN_MINUTES;
-        let near = (quarter - 1..=quarter + 1)
+        (quarter - 1..=quarter + 1)
             .flat_map(|quarter| {
                 let place = day_slot(quarter, QUARTERS);
                 [Some(place), both.then_some((place + 96) % 192)]
             })
-            .filter_map(|place| peaks?.get(place?))
-            .fold(0.0_f32, |a, b| a.max(*b));
-        f64::from(near)
+            .map(|place| place.map_or(0.0, |place| self.peaks.get(window, place)))
+            .fold(0.0, f64::max)
     }
 
     /// The size parameter of the negative binomial that has the series' dispersion at its level.
@@ -393,12 +410,12 @@ impl Envelope {
         self.level += share * (1.0 / hours).max(FORGOTTEN[2]) * (rate - self.level);
         let factor = rate / self.level.max(MEAN_MIN);
         let hour = self.minute.div_euclid(HOUR);
-        if let Some(day) = self.day.get_mut(day_slot(hour, 24)) {
-            day.learn(factor);
-        }
-        if let Some(week) = self.week.get_mut(slot(hour, WEEK_HOURS)) {
-            week.learn(factor);
-        }
+        let (day, week) = (day_slot(hour, 24), slot(hour, WEEK_HOURS));
+        let of_day = learned(self.factors.day(day), self.learned_of_day(day), factor);
+        self.factors.set_day(day, of_day);
+        let of_week = learned(self.factors.week(week), self.learned_of_week(week), factor);
+        self.factors.set_week(week, of_week);
+        self.learned_to = hour + 1;
         (self.hour_sum, self.hour_minutes) = (0.0, 0);
     }
 
@@ -411,13 +428,9 @@ impl Envelope {
         let weekend = is_weekend(quarter.div_euclid(QUARTERS));
         let kept = if weekend { PEAK_KEPT_WEEKEND } else { PEAK_KEPT_WEEKDAY };
         let [open, closed] = self.open_peaks;
-        for (window, peaks) in self.peaks.iter_mut().enumerate() {
-            let (Some(peak), Some(largest)) =
-                (peaks.get_mut(day_slot(quarter, QUARTERS)), closed.get(window))
-            else {
-                continue;
-            };
-            let known = f64::from(*peak) * kept;
+        let place = day_slot(quarter, QUARTERS);
+        for (window, largest) in closed.into_iter().enumerate() {
+            let known = self.peaks.get(window, place) * kept;
             let usual = known.max(width(window) * mean).max(f64::from(lines.count_min));
             let cap = if young {
                 YOUNG_CAP * f64::from(lines.floor) * width(window)
@@ -426,23 +439,28 @@ impl Envelope {
             } else {
                 LEARNING_CAP * usual
             };
-            *peak = single(known.max(f64::from(*largest).min(cap)));
+            self.peaks.set(window, place, known.max(f64::from(largest).min(cap)));
         }
         self.open_peaks = [[0.0; 3], open];
     }
 }
 
-impl Factor {
-    /// The mean of what was learned; after eight weeks it follows as an average that forgets.
-    fn learn(&mut self, factor: f64) {
-        self.learned = self.learned.saturating_add(1).min(8);
-        self.value += (single(factor) - self.value) / f32::from(self.learned);
-    }
+/// The mean of what was learned so often before, and of one more; after eight times it follows as an average that
+/// forgets.
+fn learned(mean: f64, times: i64, one: f64) -> f64 {
+    mean + (one - mean) / float_of((times + 1).min(LEARNED_MAX))
+}
 
-    fn towards(self, other: f64) -> f64 {
-        let learned = f64::from(self.learned);
-        (learned * f64::from(self.value) + other) / (learned + 1.0)
-    }
+/// A factor that was learned so often, drawn towards what is known without it.
+fn towards(factor: f64, times: i64, other: f64) -> f64 {
+    let times = float_of(times.min(LEARNED_MAX));
+    (times * factor + other) / (times + 1.0)
+}
+
+/// Days of a weekend before this day, counted since 1970.
+fn weekend_days_before(day: i64) -> i64 {
+    let since_monday = day + 3;
+    2 * since_monday.div_euclid(7) + (since_monday.rem_euclid(7) - 5).max(0)
 }
 
 /// The place of a part of the day among those of weekdays, or of days of the weekend behind them.
@@ -458,6 +476,10 @@ fn is_weekend(day: i64) -> bool {
 
 fn width(window: usize) -> f64 {
     WINDOWS.get(window).copied().map_or(1.0, f64::from)
+}
+
+fn span(place: usize) -> i64 {
+    i64::try_from(place).unwrap_or(i64::MAX)
 }
 
 /// The place of a number in a table that repeats.
@@ -563,6 +585,25 @@ mod tests {
         play(&mut envelope, usual(120));
         assert!(!envelope.is_firing());
         assert_eq!(play(&mut envelope, [2_000]).len(), 1);
+    }
+
+    /// Counted by going through every hour.
+    #[test]
+    fn how_often_an_hour_was_learned_follows_from_its_age() {
+        for (born, hours) in [(START, 0), (START + 7 * HOUR + 13, 1), (START + 5 * DAY + 1, 500)] {
+            let mut envelope = Envelope::new(born);
+            envelope.advance((born.div_euclid(HOUR) + hours) * HOUR, &Lines::default());
+            let first = born.div_euclid(HOUR);
+            let mut of_day = vec![0; 48];
+            let mut of_week = vec![0; 168];
+            for hour in first..first + hours {
+                of_day[day_slot(hour, 24)] += 1;
+                of_week[slot(hour, WEEK_HOURS)] += 1;
+            }
+            let day: Vec<i64> = (0..48).map(|place| envelope.learned_of_day(place)).collect();
+            let week: Vec<i64> = (0..168).map(|place| envelope.learned_of_week(place)).collect();
+            assert_eq!((day, week), (of_day, of_week), "{born} {hours}");
+        }
     }
 
     #[test]

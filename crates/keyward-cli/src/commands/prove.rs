@@ -1,0 +1,269 @@
+//! `keyward policy prove`: claims about every request, proved by an SMT solver or refuted by a request.
+//!
+//! The solver is a program of its own. Without it nothing is claimed, and it is said what to install.
+
+use super::input;
+use crate::{
+    exit::{CliError, Exit},
+    output::{self, Format},
+    policy_args::{Claim, ProofArgs, SolverArgs},
+};
+use keyward_policy::{KMS_ACTIONS, PolicyError};
+use keyward_policytest::{Claim as Claimed, ClaimHolder, Says, Shown};
+use keyward_prove::{
+    Counterexample, Holder, Prover, Repair, Solver, StatementUse, Surroundings, Use, Verdict,
+};
+use keyward_types::KeyRef;
+use serde_json::{Value, json};
+use std::{path::Path, time::Duration};
+
+pub(super) fn run(format: Format, claim: &Claim) -> Result<Exit, CliError> {
+    match claim {
+        Claim::NoNewAccess { old, new, action, willing, args } => {
+            let surroundings = if *willing { Surroundings::Willing } else { Surroundings::Any };
+            let actions = if action.is_empty() { None } else { Some(known(action)?) };
+            let (before, after) = (input::text(old)?, input::text(new)?);
+            let solver = solver(&args.solver)?;
+            let prover = prover(&solver, args)?;
+            let proved = prover.no_new_access(&before, &after, actions.as_deref(), surroundings);
+            told(format, "no new access", proved.map_err(|error| wrong(new, &error))?)
+        }
+        Claim::Only { policy, principal, action, args } => {
+            let (actions, text) = (known(action)?, input::text(policy)?);
+            let solver = solver(&args.solver)?;
+            let proved = prover(&solver, args)?.only(&text, principal, &actions);
+            let who = principal.join(", ");
+            told(format, &format!("only {who}"), proved.map_err(|error| wrong(policy, &error))?)
+        }
+        Claim::NeverWithout { policy, condition, action, args } => {
+            let (actions, text) = (known(action)?, input::text(policy)?);
+            let condition = serde_json::from_str(condition)
+                .map_err(|error| CliError::new(Exit::Usage, format!("--condition: {error}")))?;
+            let solver = solver(&args.solver)?;
+            let proved = prover(&solver, args)?.never_without(&text, &condition, &actions);
+            let claim = format!("never without {condition}");
+            told(format, &claim, proved.map_err(|error| wrong(policy, &error))?)
+        }
+        Claim::Repairable { policy, args } => {
+            let text = input::text(policy)?;
+            let solver = solver(&args.solver)?;
+            let repair = prover(&solver, args)?.repairable(&text);
+            Ok(repairable(format, repair.map_err(|error| wrong(policy, &error))?))
+        }
+        Claim::Statements { policy, args } => {
+            let text = input::text(policy)?;
+            let solver = solver(&args.solver)?;
+            let used = prover(&solver, args)?.statements(&text);
+            Ok(statements(format, &used.map_err(|error| wrong(policy, &error))?))
+        }
+    }
+}
+
+/// The solver that is meant, when there is one.
+pub(super) fn solver(args: &SolverArgs) -> Result<Solver, CliError> {
+    let solver = Solver::new(&args.solver, Duration::from_secs(args.timeout));
+    solver.check().map_err(|why| {
+        CliError::failure(format!("nothing can be proved: {why}"))
+            .hint("install cvc5 (Debian's package has this name), or name a solver with --solver")
+    })?;
+    Ok(solver)
+}
+
+pub(super) fn prover<'s>(solver: &'s Solver, args: &ProofArgs) -> Result<Prover<'s>, CliError> {
+    if let Some(arn) = args.key_arn.as_deref()
+        && !matches!(KeyRef::parse(arn), KeyRef::Arn(_))
+    {
+        return Err(CliError::new(Exit::Usage, format!("--key-arn {arn} is not the ARN of a key")));
+    }
+    Ok(Prover::new(solver, args.key_arn.as_deref()))
+}
+
+/// A claim of a policy test.
+pub(super) fn shown(solver: Option<&Solver>, claim: &Claimed) -> Shown {
+    let Some(solver) = solver else { return Shown::Unknown("there is no solver".to_owned()) };
+    let prover = Prover::new(solver, Some(&claim.key));
+    let verdict = match &claim.says {
+        Says::NoNewAccess { from, to } => prover.no_new_access(from, to, None, Surroundings::Any),
+        Says::Never { policy, action, except, holders } => {
+            let holder = |one: &ClaimHolder| Holder {
+                arn: one.arn.clone(),
+                identity: one.identity.clone(),
+                boundary: one.boundary.clone(),
+            };
+            let holders: Vec<Holder> = holders.iter().map(holder).collect();
+            prover.never(policy, action, except, &holders)
+        }
+    };
+    match verdict {
+        Ok(Verdict::Proved) => Shown::Holds,
+        Ok(Verdict::Refuted(found)) => Shown::Fails(format!(
+            "{} may {}, for one with the vector {}",
+            found.caller, found.action, found.vector
+        )),
+        Ok(Verdict::Unknown(reasons)) => Shown::Unknown(reasons.join("; ")),
+        Err(error) => Shown::Unknown(error.to_string()),
+    }
+}
+
+/// Actions as KMS spells them.
+fn known(actions: &[String]) -> Result<Vec<String>, CliError> {
+    let spelled = |action: &String| {
+        let known = KMS_ACTIONS.iter().find(|known| {
+            known.eq_ignore_ascii_case(action)
+                && keyward_policy::is_asked_of_key(known) == Some(true)
+        });
+        known.map(|known| (*known).to_owned()).ok_or_else(|| {
+            CliError::new(Exit::Usage, format!("{action} is no action of KMS on a key"))
+        })
+    };
+    actions.iter().map(spelled).collect()
+}
+
+pub(super) fn wrong(file: &Path, error: &PolicyError) -> CliError {
+    CliError::new(Exit::Usage, format!("{}: {error}", input::name(file)))
+}
+
+fn told(format: Format, claim: &str, verdict: Verdict) -> Result<Exit, CliError> {
+    match format {
+        Format::Json => output::json(&object(claim, &verdict)),
+        Format::Text => text(claim, &verdict),
+    }
+    Ok(match verdict {
+        Verdict::Proved => Exit::Ok,
+        Verdict::Refuted(_) => Exit::Problems,
+        Verdict::Unknown(_) => Exit::Failure,
+    })
+}
+
+fn word(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Proved => "Proved",
+        Verdict::Refuted(_) => "Refuted",
+        Verdict::Unknown(_) => "Unknown",
+    }
+}
+
+pub(super) fn object(claim: &str, verdict: &Verdict) -> Value {
+    let (found, reasons) = match verdict {
+        Verdict::Proved => (Value::Null, &[] as &[String]),
+        Verdict::Refuted(found) => (example(found), &[] as &[String]),
+        Verdict::Unknown(reasons) => (Value::Null, reasons.as_slice()),
+    };
+    json!({
+        "Claim": claim, "Verdict": word(verdict), "Reasons": reasons, "Counterexample": found,
+    })
+}
+
+fn example(found: &Counterexample) -> Value {
+    json!({
+        "Action": found.action,
+        "Caller": found.caller,
+        "Decision": found.decision.effect,
+        "Rule": found.decision.rule,
+        "Before": found.before.as_ref().map(|before| json!({
+            "Decision": before.effect, "Reason": before.because(),
+        })),
+        "Notes": found.notes,
+        "Vector": found.vector,
+    })
+}
+
+pub(super) fn text(claim: &str, verdict: &Verdict) {
+    match verdict {
+        Verdict::Proved => output::line(&format!("proved: {claim}")),
+        Verdict::Refuted(found) => {
+            output::line(&format!("refuted: {claim}"));
+            request(found);
+        }
+        Verdict::Unknown(reasons) => {
+            output::line(&format!("unknown: {claim}"));
+            reasons.iter().for_each(|why| output::line(&format!("  {why}")));
+        }
+    }
+}
+
+/// The request, as a person reads it, and as `keyward policy vectors` decides it.
+pub(super) fn request(found: &Counterexample) {
+    output::line(&format!("  {} asks for {}", found.caller, found.action));
+    let documents = ["caller", "action", "keyPolicy"];
+    for (name, value) in found.vector.as_object().into_iter().flatten() {
+        if !documents.contains(&name.as_str()) {
+            output::line(&format!("  {name} {value}"));
+        }
+    }
+    for (index, sid) in &found.allowing {
+        let name = sid.clone().unwrap_or_else(|| format!("Statement[{index}]"));
+        output::line(&format!("  allowed by {name}"));
+    }
+    if let Some(before) = &found.before {
+        output::line(&format!("  otherwise refused {}", before.because()));
+    }
+    found.notes.iter().for_each(|note| output::line(&format!("  note: {note}")));
+    output::line(&format!("  vector {}", found.vector));
+}
+
+fn repairable(format: Format, repair: Repair) -> Exit {
+    let (verdict, exit) = match &repair {
+        Repair::Possible { .. } => ("Possible", Exit::Ok),
+        Repair::Impossible => ("Impossible", Exit::Problems),
+        Repair::Unknown(_) => ("Unknown", Exit::Failure),
+    };
+    match format {
+        Format::Json => {
+            let (by, always, reasons) = match &repair {
+                Repair::Possible { by, always } => (example(by), *always, Vec::new()),
+                Repair::Impossible => (Value::Null, false, Vec::new()),
+                Repair::Unknown(reasons) => (Value::Null, false, reasons.clone()),
+            };
+            output::json(&json!({
+                "Claim": "repairable", "Verdict": verdict, "Always": always, "By": by,
+                "Reasons": reasons,
+            }));
+        }
+        Format::Text => match &repair {
+            Repair::Possible { by, always } => {
+                let when = if *always { "always" } else { "by some requests" };
+                output::line(&format!("{} can change the key policy, {when}", by.caller));
+                request(by);
+            }
+            Repair::Impossible => output::line("nobody can change the key policy"),
+            Repair::Unknown(reasons) => text("repairable", &Verdict::Unknown(reasons.clone())),
+        },
+    }
+    exit
+}
+
+fn statements(format: Format, used: &[StatementUse]) -> Exit {
+    let word = |one: &StatementUse| match &one.used {
+        Ok(Use::Dead) => "dead",
+        Ok(Use::Redundant) => "redundant",
+        Ok(Use::Needed) => "needed",
+        Err(_) => "unknown",
+    };
+    match format {
+        Format::Json => output::json(&json!({
+            "Statements": used.iter().map(|one| json!({
+                "Index": one.index,
+                "Sid": one.sid,
+                "Effect": if one.allow { "Allow" } else { "Deny" },
+                "Use": word(one),
+                "Reasons": one.used.as_ref().err(),
+            })).collect::<Vec<_>>(),
+        })),
+        Format::Text => {
+            for one in used {
+                let name = one.sid.clone().unwrap_or_default();
+                output::line(&format!("Statement[{}]\t{name}\t{}", one.index, word(one)));
+                let reasons = one.used.as_ref().err().into_iter().flatten();
+                reasons.for_each(|why| output::note(&format!("  {why}")));
+            }
+        }
+    }
+    if used.iter().any(|one| matches!(one.used, Ok(Use::Dead | Use::Redundant))) {
+        Exit::Problems
+    } else if used.iter().any(|one| one.used.is_err()) {
+        Exit::Failure
+    } else {
+        Exit::Ok
+    }
+}
