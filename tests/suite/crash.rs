@@ -66,6 +66,9 @@ pub(super) struct Service {
     pub(super) address: String,
 }
 
+/// Another process may take the free port first.
+const PORTS: u32 = 3;
+
 impl Service {
     pub(super) fn start(data: &Path) -> Self {
         Self::start_with(data, &[])
@@ -73,8 +76,17 @@ impl Service {
 
     /// With further arguments of `keyward dev`.
     pub(super) fn start_with(data: &Path, further: &[&str]) -> Self {
-        Self::try_start_with(data, further)
-            .unwrap_or_else(|log| panic!("the service does not start:\n{log}"))
+        let mut why = String::new();
+        for _ in 0..PORTS {
+            match Self::try_start_with(data, further) {
+                Ok(service) => return service,
+                Err(log) => why = log,
+            }
+            if !why.contains("Address already in use") {
+                break;
+            }
+        }
+        panic!("the service does not start:\n{why}")
     }
 
     fn try_start(data: &Path) -> Result<Self, String> {
@@ -99,7 +111,9 @@ impl Service {
             if let Some(status) = service.child.try_wait().unwrap() {
                 return Err(format!("{status}: {}", fs::read_to_string(&log).unwrap()));
             }
-            if ureq::get(format!("http://{}/readyz", service.address)).call().is_ok() {
+            // Another process may have taken the port, and answers there.
+            let listens = fs::read_to_string(&log).unwrap().contains(&service.address);
+            if listens && ureq::get(format!("http://{}/readyz", service.address)).call().is_ok() {
                 return Ok(service);
             }
             thread::park_timeout(Duration::from_millis(10));

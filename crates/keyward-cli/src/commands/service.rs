@@ -201,6 +201,11 @@ fn banner(config: &Config, started: &Started<'_>, remark: &str) {
         "account {}, Region {} and any other that a request signs for",
         config.account, config.region
     ));
+    if config.observe {
+        output::warn(
+            "the whole service is in observe mode: what policies refuse of the use of keys is let through",
+        );
+    }
     if let Some(count) = started.opened.seeded {
         output::note(&format!("seeded {count} things"));
     }
