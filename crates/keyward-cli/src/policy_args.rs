@@ -79,12 +79,15 @@ pub(crate) struct ProofArgs {
 
 #[derive(Subcommand)]
 pub(crate) enum Claim {
-    /// A key policy allows nothing that another does not, whatever policies of principals and grants there are
+    /// A policy allows nothing that another does not: of a key, whatever policies of principals and grants there are
     NoNewAccess {
-        /// A file with the key policy before; - is stdin
+        /// A file with the policy before; - is stdin
         old: PathBuf,
-        /// A file with the key policy after
+        /// A file with the policy after
         new: PathBuf,
+        /// Both are identity policies: all actions and resources that each allows by itself
+        #[arg(long, conflicts_with_all = ["action", "willing", "key_arn"])]
+        identity: bool,
         /// Only these actions, such as kms:Decrypt; all those of KMS on a key unless said
         #[arg(long, value_delimiter = ',', value_name = "ACTION")]
         action: Vec<String>,

@@ -19,7 +19,13 @@ use std::{path::Path, time::Duration};
 
 pub(super) fn run(format: Format, claim: &Claim) -> Result<Exit, CliError> {
     match claim {
-        Claim::NoNewAccess { old, new, action, willing, args } => {
+        Claim::NoNewAccess { old, new, identity: true, args, .. } => {
+            let (before, after) = (input::text(old)?, input::text(new)?);
+            let solver = solver(&args.solver)?;
+            let proved = prover(&solver, args)?.no_new_access_of_identity(&before, &after);
+            told(format, "no new access", proved.map_err(|error| wrong(new, &error))?)
+        }
+        Claim::NoNewAccess { old, new, action, willing, args, .. } => {
             let surroundings = if *willing { Surroundings::Willing } else { Surroundings::Any };
             let actions = if action.is_empty() { None } else { Some(known(action)?) };
             let (before, after) = (input::text(old)?, input::text(new)?);
