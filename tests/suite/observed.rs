@@ -192,7 +192,7 @@ fn sigma_rules_fire_on_what_they_are_about() {
 const TOLD: &[(&str, &[&str])] = &[
     ("stolen-role", &["new_network", "rate"]),
     ("decrypt-flood", &["rate"]),
-    ("enumeration", &["first_use_of_key", "rate"]),
+    ("enumeration", &["enumeration", "first_use_of_key", "rate"]),
     ("cross-account-grant", &["policy_opened"]),
     ("ransom", &["first_use_of_key", "rate"]),
 ];

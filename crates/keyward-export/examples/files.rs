@@ -1,6 +1,6 @@
 //! How fast a log becomes CloudTrail's files, and how fast those are verified.
 //!
-//! `cargo run --release -p keyward-export --example throughput -- [EVENTS]`; the signature is a hash, so that
+//! `cargo run --release -p keyward-export --example files -- [EVENTS]`; the signature is a hash, so that
 //! reading, packing and syncing are what is measured. One RSA signature a digest comes on top.
 
 use keyward_export::{Exporter, Folder, SigningKey, Until};
