@@ -4,9 +4,9 @@
 
 use super::{
     prelude::*,
-    replay_policies::{EVENTS_MAX, RECORDS, SINCE, UNTIL},
+    replay_policies::{RECORDS, SINCE, UNTIL, over},
 };
-use crate::usage::{self, Source, Span, UsageReport};
+use crate::usage::{self, UsageReport};
 
 pub(crate) struct FindUnused;
 
@@ -40,13 +40,9 @@ impl Operation for FindUnused {
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<UsageReport, KmsError> {
         let (engine, asker) = (call.engine(), call.caller());
-        let (since, until) = (input.since.as_deref(), input.until.as_deref());
-        let brought = input.records.iter().flatten();
-        let mut records = brought.map(|record| Ok(record.clone().into_bytes()));
-        let source = match &input.records {
-            Some(_) => Source::Records(&mut records),
-            None => Source::Log(Span::of(engine, since, until, Some(EVENTS_MAX))?),
-        };
-        usage::unused_for(engine, asker, source)
+        let times = (input.since.as_deref(), input.until.as_deref());
+        over(engine, times, input.records.as_deref(), |source| {
+            usage::unused_for(engine, asker, source)
+        })
     }
 }

@@ -5,9 +5,9 @@
 
 use super::{
     prelude::*,
-    replay_policies::{EVENTS_MAX, RECORDS, SINCE, UNTIL},
+    replay_policies::{RECORDS, SINCE, UNTIL, over},
 };
-use crate::usage::{self, ProposalKind, ProposalReport, Source, Span, Wanted};
+use crate::usage::{self, ProposalKind, ProposalReport, Wanted};
 
 pub(crate) struct GeneratePolicies;
 
@@ -56,13 +56,9 @@ impl Operation for GeneratePolicies {
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<ProposalReport, KmsError> {
         let (engine, asker) = (call.engine(), call.caller());
-        let (since, until) = (input.since.as_deref(), input.until.as_deref());
-        let brought = input.records.iter().flatten();
-        let mut records = brought.map(|record| Ok(record.clone().into_bytes()));
-        let source = match &input.records {
-            Some(_) => Source::Records(&mut records),
-            None => Source::Log(Span::of(engine, since, until, Some(EVENTS_MAX))?),
-        };
-        usage::propose_for(engine, asker, &Self::SPEC, &input.wanted, source)
+        let times = (input.since.as_deref(), input.until.as_deref());
+        over(engine, times, input.records.as_deref(), |source| {
+            usage::propose_for(engine, asker, &Self::SPEC, &input.wanted, source)
+        })
     }
 }

@@ -5,7 +5,10 @@
 //! explanations does: principals, actions, keys, ids of events, and the names of statements.
 
 use super::prelude::*;
-use crate::usage::{self, ReplayReport, Source, Span, With};
+use crate::{
+    Engine,
+    usage::{self, ReplayReport, Source, Span, With},
+};
 
 pub(crate) struct ReplayPolicies;
 
@@ -32,6 +35,20 @@ pub(crate) struct Input {
     until: Option<String>,
     /// Each one record, as JSON text.
     records: Option<Vec<String>>,
+}
+
+/// Hands on what a request of this family is about: the records that it brings, or else the log between two times.
+pub(super) fn over<T>(
+    engine: &Engine,
+    times: (Option<&str>, Option<&str>),
+    brought: Option<&[String]>,
+    ask: impl FnOnce(Source<'_>) -> Result<T, KmsError>,
+) -> Result<T, KmsError> {
+    let Some(brought) = brought else {
+        return ask(Source::Log(Span::of(engine, times.0, times.1, Some(EVENTS_MAX))?));
+    };
+    let mut records = brought.iter().map(|record| Ok(record.clone().into_bytes()));
+    ask(Source::Records(&mut records))
 }
 
 impl Operation for ReplayPolicies {
@@ -95,13 +112,9 @@ impl Operation for ReplayPolicies {
 
     fn run(call: &mut Call<'_>, input: &Input) -> Result<ReplayReport, KmsError> {
         let (engine, asker) = (call.engine(), call.caller());
-        let (since, until) = (input.since.as_deref(), input.until.as_deref());
-        let mut records =
-            input.records.iter().flatten().map(|record| Ok(record.clone().into_bytes()));
-        let source = match &input.records {
-            Some(_) => Source::Records(&mut records),
-            None => Source::Log(Span::of(engine, since, until, Some(EVENTS_MAX))?),
-        };
-        usage::replay_for(engine, asker, &Self::SPEC, &input.with, source)
+        let times = (input.since.as_deref(), input.until.as_deref());
+        over(engine, times, input.records.as_deref(), |source| {
+            usage::replay_for(engine, asker, &Self::SPEC, &input.with, source)
+        })
     }
 }

@@ -9,13 +9,11 @@ use crate::{
     ask::{self, About, Action, Answer, Ask, Entry, Stated},
     key_policy,
     resolve::Found,
+    usage::WithGrant,
 };
 use keyward_policy::PolicyError;
-use keyward_types::{
-    Caller, GrantConstraints, GrantId, GrantOperation, GrantRecord, Grantee, IdentityDocument,
-    KeyName, caller::Document,
-};
-use std::{collections::BTreeSet, sync::Arc};
+use keyward_types::{Caller, GrantRecord, IdentityDocument, KeyName, caller::Document};
+use std::sync::Arc;
 
 pub(crate) struct Simulate;
 
@@ -46,17 +44,7 @@ pub(crate) struct Input {
     permissions_boundary: Option<String>,
     session_policies: Option<Vec<String>>,
     service_control_policies: Option<Vec<Vec<String>>>,
-    grants: Option<Vec<Grant>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Grant {
-    grantee_principal: Option<String>,
-    grantee_service_principal: Option<String>,
-    operations: BTreeSet<GrantOperation>,
-    #[serde(default)]
-    constraints: GrantConstraints,
+    grants: Option<Vec<WithGrant>>,
 }
 
 #[derive(Serialize)]
@@ -199,28 +187,6 @@ fn supposed_grants(
     input: &Input,
 ) -> Result<Option<Vec<Arc<GrantRecord>>>, KmsError> {
     let Some(grants) = &input.grants else { return Ok(None) };
-    let record = |(number, grant): (usize, &Grant)| {
-        let grantee = match (&grant.grantee_principal, &grant.grantee_service_principal) {
-            (Some(arn), None) => Grantee::Principal(arn.clone()),
-            (None, Some(name)) => Grantee::Service(name.clone()),
-            _ => {
-                return Err(KmsError::validation(
-                    "A grant has one grantee, a principal or a service",
-                ));
-            }
-        };
-        Ok(Arc::new(GrantRecord {
-            grant_id: GrantId::new(&format!("supposed grant {}", number + 1)),
-            key: key.clone(),
-            name: None,
-            created: Timestamp::default(),
-            grantee,
-            grantee_id: None,
-            retiring: None,
-            issuing_account: caller.account.clone(),
-            operations: grant.operations.clone(),
-            constraints: grant.constraints.clone(),
-        }))
-    };
+    let record = |(number, grant): (usize, &WithGrant)| grant.record(caller, key, number);
     grants.iter().enumerate().map(record).collect::<Result<_, _>>().map(Some)
 }

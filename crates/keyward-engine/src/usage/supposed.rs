@@ -157,7 +157,8 @@ impl Supposed {
 }
 
 impl WithGrant {
-    fn record(
+    /// As a grant on a key, the `number`th from 0 of those that are supposed.
+    pub(crate) fn record(
         &self,
         asker: &Caller,
         key: &KeyName,

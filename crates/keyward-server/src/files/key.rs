@@ -4,19 +4,14 @@
 //!
 //! INVARIANT: it is replaced by nothing: a file that does not open is an error, never a reason for a new key.
 
-use crate::wiring::StartError;
+use crate::{replace::replace_private, wiring::StartError};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use keyward_crypto::{
     KeyMaterial, MessageType, Provider, PublicKey, SigningAlgorithm, SystemEntropy,
 };
 use keyward_export::SigningKey;
 use keyward_types::{Entropy as _, KeySpec, Sealer, Timestamp};
-use std::{
-    fs, io,
-    io::Write as _,
-    os::unix::fs::OpenOptionsExt as _,
-    path::{Path, PathBuf},
-};
+use std::{fs, io, path::Path};
 use zeroize::Zeroizing;
 
 /// The file beside the store.
@@ -71,7 +66,7 @@ impl TrailKey {
                 .map_err(|error| bad(error.to_string()))?;
                 let key = Self::of(material, now).map_err(bad)?;
                 let plain = key.stored().ok_or_else(|| bad("it has no stored form".to_owned()))?;
-                write_new(&path, &sealer.seal(IDENTITY, &plain)).map_err(failed)?;
+                replace_private(&path, &sealer.seal(IDENTITY, &plain)).map_err(failed)?;
                 Ok(key)
             }
             Err(error) => Err(failed(error)),
@@ -166,19 +161,6 @@ impl SigningKey for TrailKey {
     fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         self.material.public_key().is_some_and(|key| is_signed(key, message, signature))
     }
-}
-
-/// Writes a file whole or not at all, readable by its owner alone.
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let unfinished: PathBuf = path.with_extension("unfinished");
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
-    let mut file = options.open(&unfinished)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&unfinished, path)?;
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    fs::File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 #[cfg(test)]
