@@ -208,7 +208,7 @@ fn swept(
     let query = Query::default().principal(&event.principal).any_of("op", &OPERATIONS);
     let finding = single(event, Detector::Enumeration, Severity::High, None, None, query);
     Some(Finding {
-        since: start_of(swept.hour * 60),
+        since: start_of(swept.since),
         expected: swept.expected,
         observed: swept.keys,
         window_minutes: 60,

@@ -260,6 +260,23 @@ fn enumeration_is_many_keys_in_an_hour() {
     assert_eq!(firing(&alerts), [Detector::Enumeration]);
 }
 
+/// The clock's hours do not hide a sweep, nor does its first part raise the line for the rest.
+#[test]
+fn a_sweep_over_the_turn_of_an_hour_is_told() {
+    let ask =
+        |i: i64| Observation { keys: vec![format!("{KEY}{i}")], ..event("DescribeKey", 30 + i) };
+    for first in 0..60 {
+        let mut watch = Watch::new(Settings::default());
+        let sweep = (first..first + 27).flat_map(|i| watch.observe(&ask(i)));
+        let alerts: Vec<Alert> = sweep.collect();
+        assert_eq!(firing(&alerts), [Detector::Enumeration], "from minute {}", 30 + first);
+    }
+    // Fifteen keys an hour are none, however long that lasts.
+    let mut watch = Watch::new(Settings::default());
+    let slow: Vec<Alert> = (0..60).flat_map(|i| watch.observe(&ask(4 * i))).collect();
+    assert_eq!(firing(&slow), []);
+}
+
 /// An inventory job that looks at thirty keys every hour is told of in its first hours only.
 #[test]
 fn a_usual_inventory_is_no_sweep() {
