@@ -339,19 +339,11 @@ impl Engine {
         if !self.settings().observe {
             return Ok(());
         }
-        let snapshot = self.world.store.snapshot();
-        let event = self.own_event(OwnDeed {
+        self.tell(OwnDeed {
             operation: OPERATION,
             account: None,
             read_only: false,
             details: &json!({}),
-        });
-        let commit = keyward_store::Commit {
-            snapshot,
-            rested_on: Vec::new(),
-            changes: Vec::new(),
-            events: vec![event],
-        };
-        self.world.store.commit(commit).wait().map(drop).map_err(KmsError::internal)
+        })
     }
 }

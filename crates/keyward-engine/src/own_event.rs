@@ -3,8 +3,9 @@
 //! What it does to a key has its event in `housekeeping.rs`.
 
 use crate::Engine;
+use keyward_store::Commit;
 use keyward_trail::{Extra, INTERNAL, Record};
-use keyward_types::{AccountId, Event, EventSummary, Outcome};
+use keyward_types::{AccountId, Event, EventSummary, KmsError, Outcome};
 use serde_json::{Map, Value};
 
 /// An own deed.
@@ -18,6 +19,17 @@ pub(crate) struct OwnDeed<'d> {
 }
 
 impl Engine {
+    /// Writes the event of an own deed that changes no record, and waits until it is there.
+    pub(crate) fn tell(&self, deed: OwnDeed<'_>) -> Result<(), KmsError> {
+        let store = self.store();
+        let commit = Commit {
+            snapshot: store.snapshot(),
+            events: vec![self.own_event(deed)],
+            ..Commit::default()
+        };
+        store.commit(commit).wait().map(drop).map_err(KmsError::internal)
+    }
+
     /// The event of an own deed, now.
     pub(crate) fn own_event(&self, deed: OwnDeed<'_>) -> Event {
         let OwnDeed { operation, account, read_only, details } = deed;

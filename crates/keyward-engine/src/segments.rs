@@ -10,7 +10,7 @@ use crate::{
     log::{Signing, log_origin},
     own_event::OwnDeed,
 };
-use keyward_store::{Commit, EventQuery, SealedSegment, SegmentFacts, StoreError};
+use keyward_store::{EventQuery, SealedSegment, SegmentFacts, StoreError};
 use keyward_trail::segment::Footer;
 use keyward_types::{KmsError, Timestamp};
 use serde_json::json;
@@ -107,15 +107,12 @@ impl Engine {
             "nextEvent": next,
             "archive": archive,
         });
-        let event = self.own_event(OwnDeed {
+        self.tell(OwnDeed {
             operation: RETIRED,
             account: None,
             read_only: false,
             details: &details,
-        });
-        let commit =
-            Commit { snapshot: store.snapshot(), events: vec![event], ..Commit::default() };
-        store.commit(commit).wait().map_err(KmsError::internal)?;
+        })?;
         store.sync_events().map_err(KmsError::internal)?;
         store.drop_segments(last.facts.number).map_err(KmsError::internal)
     }

@@ -28,7 +28,7 @@ pub(crate) use stated::acknowledged;
 use crate::{Engine, own_event::OwnDeed};
 use book::alert_id;
 use deed::{Deed, Done};
-use keyward_store::{Commit, EventQuery, StoreError, StoredEvent};
+use keyward_store::{EventQuery, StoreError, StoredEvent};
 use keyward_telemetry::TableFill;
 use keyward_types::{AccountId, KmsError, Timestamp};
 use keyward_watch::{Alert, Observation, Settings, State, Table, Watch};
@@ -369,14 +369,7 @@ impl Engine {
         let account = AccountId::parse(&alert.subject.account);
         let alert = serde_json::to_value(alert).map_err(KmsError::internal)?;
         let details = json!({"alertId": id, "alert": alert});
-        let deed = OwnDeed { operation, account, read_only: true, details: &details };
-        let commit = Commit {
-            snapshot: self.store().snapshot(),
-            rested_on: Vec::new(),
-            changes: Vec::new(),
-            events: vec![self.own_event(deed)],
-        };
-        self.store().commit(commit).wait().map(drop).map_err(KmsError::internal)
+        self.tell(OwnDeed { operation, account, read_only: true, details: &details })
     }
 
     /// What is known of alerts, as of the last event that was read.
