@@ -3,7 +3,7 @@
 
 use keyward_testkit::clients::{self, Dev};
 use serde_json::Value;
-use std::process::Command;
+use std::{fs, process::Command};
 
 fn bench(dev: &Dev, options: &[&str]) -> String {
     let mut command = Command::new(clients::binary());
@@ -65,4 +65,22 @@ fn the_other_provider_is_measured_too() {
     );
     assert!(rows.iter().all(|cells| cells.len() == 8), "{output}");
     assert!(rows[1][4] == "-" && rows[0][4] != "-", "{output}");
+}
+
+/// Two services are asked in turns; each knows its own keys alone.
+#[test]
+fn another_service_is_measured_beside() {
+    let home = tempfile::tempdir().unwrap();
+    let quiet = home.path().join("alerts.toml");
+    fs::write(&quiet, "[alerts]\nenabled = false\n").unwrap();
+    let (dev, other) = (Dev::start(&[]), Dev::start(&["--alerts", quiet.to_str().unwrap()]));
+    let row =
+        bench(&dev, &["--only", "decrypt,sign-p256", "--beside", &other.endpoint(), "-o", "json"]);
+    for line in row.lines() {
+        let row: Value = serde_json::from_str(line).unwrap();
+        let number = |name: &str| row[name].as_f64().unwrap_or_else(|| panic!("{name}: {row}"));
+        assert_eq!(number("Errors"), 0.0, "{row}");
+        assert!(0.0 < number("BesideRequestsPerSecond") && 0.0 < number("RatioOfBeside"), "{row}");
+    }
+    assert_eq!(row.lines().count(), 2, "{row}");
 }

@@ -684,6 +684,9 @@ pub(crate) struct Bench {
     /// What the library alone is measured with: say what the service runs with
     #[arg(long, value_enum, default_value_t = Crypto::Default)]
     pub(crate) crypto: Crypto,
+    /// Another service with the same credentials, asked the same in turns: what a setting costs
+    #[arg(long, value_name = "ENDPOINT")]
+    pub(crate) beside: Option<String>,
 }
 
 #[derive(ClapArgs)]

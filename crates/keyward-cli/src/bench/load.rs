@@ -22,13 +22,27 @@ pub(super) struct Answer {
 /// What a run of many requests showed.
 #[derive(Default)]
 pub(super) struct Measured {
-    pub(super) per_second: f64,
+    pub(super) seconds: f64,
     pub(super) errors: u64,
     /// Sorted microseconds.
     latencies_us: Vec<u32>,
 }
 
 impl Measured {
+    pub(super) fn per_second(&self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "counts of a short run fit 53 bits")]
+        let answers = self.latencies_us.len() as f64;
+        answers / self.seconds
+    }
+
+    /// Takes another run of the same requests in.
+    pub(super) fn add(&mut self, more: Self) {
+        self.seconds += more.seconds;
+        self.errors += more.errors;
+        self.latencies_us.extend(more.latencies_us);
+        self.latencies_us.sort_unstable();
+    }
+
     pub(super) fn latency_ms(&self, quantile: f64) -> f64 {
         #[expect(
             clippy::cast_precision_loss,
@@ -92,16 +106,14 @@ pub(super) fn run(
         // What is still under way at the end is waited for, and counted as if it had come in time.
         (done, now().min(end).duration_since(warm).as_secs_f64())
     });
-    let mut measured = Measured::default();
+    let mut measured = Measured { seconds, ..Measured::default() };
     for task in tasks {
         let (latencies, errors) = task.map_err(CliError::failure)?.map_err(CliError::failure)?;
         measured.latencies_us.extend(latencies);
         measured.errors += errors;
     }
     measured.latencies_us.sort_unstable();
-    #[expect(clippy::cast_precision_loss, reason = "counts of a short run fit 53 bits")]
-    let per_second = measured.latencies_us.len() as f64 / seconds;
-    Ok(Measured { per_second, ..measured })
+    Ok(measured)
 }
 
 async fn drive(

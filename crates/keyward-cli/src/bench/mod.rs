@@ -4,12 +4,14 @@
 //! | beside | is | for |
 //! |---|---|---|
 //! | the echo | a bare actix-web service with the same request and answer sizes, asked by the same client | the rows that are measured by default |
+//! | another service | the one that `--beside` names, asked in turns ([`beside`]) | every row |
 //! | raw | the same cryptography called in this process ([`raw`]), on as many threads as there are cores | every row |
 //!
 //! Machines differ and are noisy: read the ratios. Nothing here is a test.
 //! Requests are signed once and sent again and again, so that the client costs as little as it can;
 //! the service verifies each of them.
 
+mod beside;
 mod echo;
 mod load;
 pub(crate) mod log;
@@ -24,6 +26,7 @@ use crate::{
     exit::{CliError, Exit},
     output::{self, Format},
 };
+use beside::Side;
 use echo::Echo;
 use indicatif::{ProgressBar, ProgressStyle};
 use keyward_crypto::Provider;
@@ -39,6 +42,7 @@ use std::{
 
 const HEADINGS: &[&str] =
     &["WORKLOAD", "REQUESTS/S", "P50 MS", "P99 MS", "ECHO/S", "RATIO", "RAW/S", "OF RAW"];
+const BESIDE: &[&str] = &["BESIDE/S", "OF BESIDE"];
 
 /// How long one measurement goes on.
 #[derive(Clone, Copy)]
@@ -66,21 +70,49 @@ struct Line {
     name: &'static str,
     ours: Measured,
     echo: Option<Measured>,
+    beside: Option<Measured>,
     raw: f64,
+}
+
+/// A service that is asked: with its own keys, and its own signature.
+struct Asking<'c> {
+    common: &'c Common,
+    client: &'c Client<'c>,
+    address: SocketAddr,
+    keys: Keys<'c>,
+}
+
+impl<'c> Asking<'c> {
+    fn of(common: &'c Common, client: &'c Client<'c>) -> Result<Self, CliError> {
+        let address = address(&common.endpoint)?;
+        Ok(Self { common, client, address, keys: Keys::of(client) })
+    }
+
+    /// The request of a row as it goes over the wire.
+    fn request(&mut self, row: &Row) -> Result<Vec<u8>, CliError> {
+        let asked = self.keys.asked(row.job)?;
+        Ok(signed(self.common, self.client, self.address, &asked))
+    }
 }
 
 pub(crate) fn run(common: &Common, options: &Bench) -> Result<Exit, CliError> {
     let client = Client::new(common);
-    let address = address(&common.endpoint)?;
-    let mut keys = Keys::of(&client);
+    let mut ours = Asking::of(common, &client)?;
+    let other = options.beside.clone().map(|endpoint| Common { endpoint, ..common.clone() });
+    let other = other.as_ref().map(|common| (common, Client::new(common)));
+    let other = other.as_ref().map(|(common, client)| Asking::of(common, client));
+    let mut other = other.transpose()?;
     let rows = chosen(options);
     let bar = bar(rows.len());
     let mut table = Vec::new();
     for row in rows {
         bar.set_message(row.name);
-        let asked = keys.asked(row.job)?;
-        let request = signed(common, &client, address, &asked);
-        let line = measure(row, options, address, &request)?;
+        let request = ours.request(row)?;
+        let side = Side { address: ours.address, request: &request };
+        let request = other.as_mut().map(|other| other.request(row)).transpose()?;
+        let beside = other.as_ref().zip(request.as_deref());
+        let beside = beside.map(|(other, request)| Side { address: other.address, request });
+        let line = measure(row, options, &side, beside.as_ref())?;
         match common.output {
             Format::Json => output::json_line(&line.json()),
             Format::Text => table.push(line.cells()),
@@ -95,7 +127,8 @@ pub(crate) fn run(common: &Common, options: &Bench) -> Result<Exit, CliError> {
     }
     bar.finish_and_clear();
     if common.output == Format::Text {
-        output::table(HEADINGS, &table);
+        let more = if options.beside.is_some() { BESIDE } else { &[] };
+        output::table(&[HEADINGS, more].concat(), &table);
         let cores = std::thread::available_parallelism().map_or(0, usize::from);
         output::note(&format!(
             "{cores} cores, {} connections, {} s each; client, service and echo share the machine",
@@ -115,9 +148,10 @@ pub(crate) fn run(common: &Common, options: &Bench) -> Result<Exit, CliError> {
 fn measure(
     row: &Row,
     options: &Bench,
-    address: SocketAddr,
-    request: &[u8],
+    side: &Side<'_>,
+    beside: Option<&Side<'_>>,
 ) -> Result<Line, CliError> {
+    let Side { address, request } = *side;
     let span = Span { seconds: options.seconds, requests: options.requests };
     let provider = match options.crypto {
         Crypto::Default => Provider::Default,
@@ -129,43 +163,54 @@ fn measure(
         load::run(echo.address, request, options.connections, span)
     });
     let echo = echo.transpose()?;
-    let ours = load::run(address, request, options.connections, span)?;
+    let (ours, beside) = match beside {
+        None => (load::run(address, request, options.connections, span)?, None),
+        Some(other) => {
+            let [ours, beside] = beside::run([side, other], options.connections, span)?;
+            (ours, Some(beside))
+        }
+    };
     let raw = raw::run(row.job, provider, span)?;
-    Ok(Line { name: row.name, ours, echo, raw })
+    Ok(Line { name: row.name, ours, echo, beside, raw })
 }
 
 impl Line {
     fn json(&self) -> serde_json::Value {
-        let Self { name, ours, echo, raw } = self;
+        let Self { name, ours, echo, beside, raw } = self;
+        let per_second = ours.per_second();
+        let ratio = |other: &Measured| per_second / other.per_second();
         json!({
             "Workload": name,
-            "RequestsPerSecond": ours.per_second.round(),
+            "RequestsPerSecond": per_second.round(),
             "LatencyMsP50": ours.latency_ms(0.5),
             "LatencyMsP99": ours.latency_ms(0.99),
             "Errors": ours.errors,
-            "EchoRequestsPerSecond": echo.as_ref().map(|echo| echo.per_second.round()),
-            "Ratio": echo.as_ref().map(|echo| ours.per_second / echo.per_second),
+            "EchoRequestsPerSecond": echo.as_ref().map(|echo| echo.per_second().round()),
+            "Ratio": echo.as_ref().map(ratio),
+            "BesideRequestsPerSecond": beside.as_ref().map(|other| other.per_second().round()),
+            "RatioOfBeside": beside.as_ref().map(ratio),
             "RawPerSecond": raw.round(),
-            "RatioOfRaw": ours.per_second / raw,
+            "RatioOfRaw": per_second / raw,
         })
     }
 
     fn cells(&self) -> Vec<String> {
-        let Self { name, ours, echo, raw } = self;
-        let of_echo = |cell: fn(f64, f64) -> String| {
-            echo.as_ref()
-                .map_or_else(|| "-".to_owned(), |echo| cell(ours.per_second, echo.per_second))
+        let Self { name, ours, echo, beside, raw } = self;
+        let per_second = ours.per_second();
+        let than = |other: &Measured| {
+            let other = other.per_second();
+            [format!("{other:.0}"), format!("{:.3}", per_second / other)]
         };
-        vec![
+        let mut cells = vec![
             (*name).to_owned(),
-            format!("{:.0}", ours.per_second),
+            format!("{per_second:.0}"),
             format!("{:.2}", ours.latency_ms(0.5)),
             format!("{:.2}", ours.latency_ms(0.99)),
-            of_echo(|_, echo| format!("{echo:.0}")),
-            of_echo(|ours, echo| format!("{:.3}", ours / echo)),
-            format!("{raw:.0}"),
-            format!("{:.3}", ours.per_second / raw),
-        ]
+        ];
+        cells.extend(echo.as_ref().map_or_else(|| ["-", "-"].map(str::to_owned), than));
+        cells.extend([format!("{raw:.0}"), format!("{:.3}", per_second / raw)]);
+        cells.extend(beside.as_ref().map(than).into_iter().flatten());
+        cells
     }
 }
 
