@@ -10,6 +10,7 @@
 #   RULES                                    the folder of the rules
 #   ALERTMANAGER_CONFIG                      another file than alertmanager/alertmanager.yml
 #   ALERT_SETTINGS                           a file with the detectors' settings: [alerts.settings] and its tables
+#   SEED                                     another seed file than demo.yaml, which knows who `keyward demo` plays
 #   RUN_DIR                                  where everything is written; a temporary folder unless said
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -61,13 +62,13 @@ end() {
 trap end EXIT
 trap 'exit 0' INT TERM
 
-"$KEYWARD" dev --listen "$KEYWARD_AT" --metrics-names --alerts "$RUN_DIR/alerts.toml" "$@" > "$RUN_DIR/keyward.log" 2>&1 &
+"$KEYWARD" dev --listen "$KEYWARD_AT" --metrics-names --seed "${SEED:-$here/demo.yaml}" --alerts "$RUN_DIR/alerts.toml" "$@" > "$RUN_DIR/keyward.log" 2>&1 &
 running="$running $!"
 "$ALERTMANAGER" --config.file="$ALERTMANAGER_CONFIG" --web.listen-address="$ALERTMANAGER_AT" \
   --cluster.listen-address= --storage.path="$RUN_DIR/alertmanager" > "$RUN_DIR/alertmanager.log" 2>&1 &
 running="$running $!"
 "$PROMETHEUS" --config.file="$RUN_DIR/prometheus.yml" --web.listen-address="$PROMETHEUS_AT" \
-  --storage.tsdb.path="$RUN_DIR/prometheus" > "$RUN_DIR/prometheus.log" 2>&1 &
+  --storage.tsdb.path="$RUN_DIR/prometheus" --enable-feature=exemplar-storage > "$RUN_DIR/prometheus.log" 2>&1 &
 running="$running $!"
 
 echo "Keyward       http://$KEYWARD_AT"

@@ -193,7 +193,7 @@ const TOLD: &[(&str, &[&str])] = &[
     ("stolen-role", &["new_network", "rate"]),
     ("decrypt-flood", &["rate"]),
     ("enumeration", &["enumeration", "first_use_of_key", "rate"]),
-    ("cross-account-grant", &["policy_opened"]),
+    ("cross-account-grant", &["first_use_of_key", "policy_opened"]),
     ("ransom", &["first_use_of_key", "rate"]),
 ];
 

@@ -33,10 +33,22 @@ pub(super) struct Cast {
     pub(super) releases: String,
     /// Keys that nothing happens to, for those who look around.
     pub(super) others: Vec<String>,
-    /// What ransom did, to be put right.
+    /// The root user of another account, where the service knows it.
+    pub(super) stranger: Option<Actor>,
+    /// What was done to keys, to be put right: those that cannot be used, grants with their key, and key policies as
+    /// they were.
     pub(super) harmed: Vec<String>,
+    pub(super) granted: Vec<(String, String)>,
+    pub(super) opened: Vec<(String, String)>,
     pub(super) word: String,
 }
+
+/// Another account, and the access key of its root user, as `dashboards/demo.yaml` states them for a service that is
+/// asked. They open nothing that nobody gave them.
+pub(super) const STRANGER: &str = "999988887777";
+pub(super) const STRANGER_ACCESS_KEY: (&str, &str) =
+    ("AKIASTRANGER00000000", "secret-of-a-stranger-for-demonstrations-only");
+const STRANGER_ADDRESS: &str = "198.51.100.9";
 
 /// Ciphertexts that a vault keeps at most.
 pub(super) const KEPT_MAX: usize = 300;
@@ -94,7 +106,10 @@ impl Cast {
             archive: vault(&archive),
             releases,
             others: others?,
+            stranger: stranger(&root),
             harmed: Vec::new(),
+            granted: Vec::new(),
+            opened: Vec::new(),
             word,
         })
     }
@@ -141,7 +156,21 @@ impl Cast {
 }
 
 const CLI: &str = "aws-cli/2.27.1 md/prompt#off";
+pub(super) const SCRIPT: &str = "python-requests/2.32.3";
 const SDK: &str = "aws-sdk-rust/1.3.7 os/linux lang/rust";
+
+/// The other account, where its access key is known.
+fn stranger(root: &Actor) -> Option<Actor> {
+    let (id, secret) = STRANGER_ACCESS_KEY;
+    let key = (id.to_owned(), secret.to_owned());
+    let stranger = root.other(&root_arn(STRANGER), key, None).from(STRANGER_ADDRESS, SCRIPT);
+    stranger.query("sts", &[("Action", "GetCallerIdentity")]).is_ok().then_some(stranger)
+}
+
+/// The root user of an account.
+pub(super) fn root_arn(account: &str) -> String {
+    format!("arn:aws:iam::{account}:root")
+}
 
 fn make_key(root: &Actor, word: &str, what: &str, more: Value) -> Result<String, CliError> {
     let mut input = json!({"Description": format!("{what}, of a demonstration")});

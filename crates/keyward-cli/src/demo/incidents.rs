@@ -2,7 +2,7 @@
 
 use super::{
     background::chosen,
-    cast::{Cast, text},
+    cast::{Cast, SCRIPT, STRANGER, root_arn, text},
     stage::Stage,
 };
 use crate::{exit::CliError, output};
@@ -19,7 +19,7 @@ pub(super) enum Incident {
     DecryptFlood,
     /// Somebody looks at every key there is
     Enumeration,
-    /// A grant gives another account the use of a key
+    /// A grant gives another account the use of a key, which it makes
     CrossAccountGrant,
     /// Data is encrypted again under imported material, which is taken away; the old keys are to be deleted
     Ransom,
@@ -29,8 +29,6 @@ pub(super) enum Incident {
 const FLOOD: u32 = 700;
 /// An address of the documentation's own range. <https://www.rfc-editor.org/rfc/rfc5737>
 const ELSEWHERE: &str = "203.0.113.66";
-const SCRIPT: &str = "python-requests/2.32.3";
-const STRANGER: &str = "999988887777";
 
 impl Incident {
     pub(super) const ALL: [Self; 5] = [
@@ -159,28 +157,58 @@ fn enumeration(stage: &mut Stage, cast: &mut Cast, seconds: f64) -> Result<(), C
 fn cross_account_grant(stage: &mut Stage, cast: &mut Cast, seconds: f64) -> Result<(), CliError> {
     tell(
         "cross-account grant",
-        "the administrator's access key makes a grant to another account, then opens the key policy to everybody",
+        "the administrator's access key makes a grant to another account, which reads customers' records by it, and opens the key policy to everybody",
         &[
             "alert KeyPolicyChanged".to_owned(),
             "keyward events list 'op:CreateGrant,PutKeyPolicy result:success since:1h'".to_owned(),
+            format!("keyward principal did {}", root_arn(STRANGER)),
         ],
     );
     let thief = cast.admin.from(ELSEWHERE, SCRIPT);
-    let key = cast.others.first().cloned().unwrap_or_default();
-    let grantee = format!("arn:aws:iam::{STRANGER}:root");
-    thief.tries(
+    let key = cast.customers.key.clone();
+    let made = thief.tries(
         "CreateGrant",
-        &json!({"KeyId": key, "GranteePrincipal": grantee, "Operations": ["Decrypt", "GenerateDataKey", "CreateGrant"]}),
+        &json!({"KeyId": key, "GranteePrincipal": root_arn(STRANGER), "Operations": ["Decrypt", "GenerateDataKey", "CreateGrant"]}),
     )?;
-    stage.pass(cast, seconds / 2.0)?;
+    cast.granted.extend(made.map(|made| (key.clone(), text(&made, "/GrantId"))));
+    match &cast.stranger {
+        Some(stranger) => read_by_stranger(stage, cast, &stranger.clone(), seconds / 2.0)?,
+        None => {
+            output::line(&format!(
+                "   the service does not know the account {STRANGER}, which uses nothing: start it with --seed dashboards/demo.yaml"
+            ));
+            stage.pass(cast, seconds / 2.0)?;
+        }
+    }
     let read = thief.tries("GetKeyPolicy", &json!({"KeyId": key}))?.unwrap_or_default();
-    let mut policy: Value = serde_json::from_str(&text(&read, "/Policy")).unwrap_or_default();
+    let before = text(&read, "/Policy");
+    let mut policy: Value = serde_json::from_str(&before).unwrap_or_default();
     if let Some(statements) = policy.get_mut("Statement").and_then(Value::as_array_mut) {
         statements.push(json!({"Sid": "Shared", "Effect": "Allow", "Principal": {"AWS": "*"},
             "Action": ["kms:Decrypt", "kms:DescribeKey"], "Resource": "*"}));
     }
     thief.tries("PutKeyPolicy", &json!({"KeyId": key, "Policy": policy.to_string()}))?;
+    cast.opened.push((key, before));
     stage.pass(cast, seconds / 2.0)
+}
+
+/// Another account opens what it got hold of.
+fn read_by_stranger(
+    stage: &mut Stage,
+    cast: &mut Cast,
+    stranger: &super::actor::Actor,
+    seconds: f64,
+) -> Result<(), CliError> {
+    const TURNS: u32 = 30;
+    for _ in 0..TURNS {
+        if let Some((ciphertext, tenant)) = chosen(stage, &cast.customers) {
+            let input = json!({"CiphertextBlob": ciphertext, "KeyId": cast.customers.key,
+                "EncryptionContext": {"tenant": tenant}});
+            stranger.tries("Decrypt", &input)?;
+        }
+        stage.pass(cast, seconds / f64::from(TURNS))?;
+    }
+    Ok(())
 }
 
 fn ransom(stage: &mut Stage, cast: &mut Cast, seconds: f64) -> Result<(), CliError> {
@@ -238,15 +266,23 @@ fn import(stage: &mut Stage, thief: &super::actor::Actor, key: &str) -> Result<(
     thief.kms("ImportKeyMaterial", &input).map(drop)
 }
 
-/// What the responders do at the end: deletions are cancelled, keys enabled.
+/// What the responders do at the end: deletions are cancelled, keys enabled, grants revoked, key policies put back.
 pub(super) fn put_right(stage: &mut Stage, cast: &mut Cast) -> Result<(), CliError> {
-    if cast.harmed.is_empty() {
+    if cast.harmed.is_empty() && cast.granted.is_empty() && cast.opened.is_empty() {
         return Ok(());
     }
-    output::line("\n== the responders cancel the deletions and enable the keys");
+    output::line(
+        "\n== the responders cancel deletions, enable keys, revoke grants and put key policies back",
+    );
     for key in core::mem::take(&mut cast.harmed) {
         cast.admin.tries("CancelKeyDeletion", &json!({"KeyId": key}))?;
         cast.admin.tries("EnableKey", &json!({"KeyId": key}))?;
+    }
+    for (key, grant) in core::mem::take(&mut cast.granted) {
+        cast.admin.tries("RevokeGrant", &json!({"KeyId": key, "GrantId": grant}))?;
+    }
+    for (key, policy) in core::mem::take(&mut cast.opened) {
+        cast.admin.tries("PutKeyPolicy", &json!({"KeyId": key, "Policy": policy}))?;
     }
     stage.wait(0.0);
     Ok(())

@@ -33,7 +33,7 @@ use keyward_server::{
     clock::{PlayedClock, SystemClock},
     config::{RootCredentials, Secret, TrustedFront},
 };
-use keyward_types::{Clock, Timestamp};
+use keyward_types::{AccountId, Clock, Timestamp};
 use stage::Stage;
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
@@ -193,6 +193,10 @@ impl Service {
         };
         let running = keyward_server::start(&config)
             .map_err(|error| CliError::failure(format!("the service does not start: {error}")))?;
+        let (id, secret) = cast::STRANGER_ACCESS_KEY;
+        let stranger =
+            AccountId::parse(cast::STRANGER).ok_or_else(|| CliError::failure("no account"))?;
+        running.engine().ensure_root(&stranger, id, secret).map_err(CliError::failure)?;
         let endpoint = format!("http://{}", running.address());
         let common = Common { endpoint, ..common.clone() };
         Ok(Self { clock, common, _running: running })
