@@ -258,6 +258,21 @@ def every_query_has_an_answer(watched, since):
     return asked
 
 
+def a_point_of_a_graph_leads_to_its_event(watched, since):
+    """Prometheus keeps the ids of events beside the durations of requests; the log has each of them."""
+    found = watched.ask("query_exemplars", query="kms_request_duration_seconds_bucket", start=since, end=time.time())
+    ids = [(one["labels"]["event_id"], series["seriesLabels"]["operation"]) for series in found for one in series["exemplars"]]
+    assert len(ids) > 100, len(ids)
+    for event, operation in ids[:: len(ids) // 10]:
+        shown = subprocess.run(
+            [KEYWARD, "events", "show", event, "-o", "json", "--endpoint", watched.keyward],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        assert json.loads(shown.stdout)["eventName"] == operation, shown.stdout
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder, Watched(pathlib.Path(folder)) as watched:
         since = time.time()
@@ -265,6 +280,7 @@ def main():
         every_incident_is_told(watched)
         a_detectors_alert_fires_once_and_resolves_once(watched)
         asked = every_query_has_an_answer(watched, since)
+        a_point_of_a_graph_leads_to_its_event(watched, since)
         assert watched.receiver.of("DecryptSpike")[:2] == ["firing", "resolved"]
         print(f"{asked} queries have an answer, {len(watched.receiver.told)} notifications were told")
 

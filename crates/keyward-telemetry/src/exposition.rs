@@ -5,7 +5,7 @@
 //! Sources: <https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>,
 //! <https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md>
 
-use crate::{METRICS, Metric, Metrics};
+use crate::{METRICS, Metric, Metrics, exemplars::Exemplars};
 use prometheus::{
     TextEncoder,
     proto::{LabelPair, MetricFamily, MetricType},
@@ -81,42 +81,46 @@ impl Metrics {
                 debug_assert!(written.is_ok(), "{written:?}");
             }
             Format::OpenMetrics => {
-                families.iter().for_each(|family| open_metrics(family, &mut text));
+                families.iter().for_each(|family| self.open_metrics(family, &mut text));
                 text.push_str("# EOF\n");
             }
         }
         text
     }
-}
 
-fn open_metrics(family: &MetricFamily, text: &mut String) {
-    let kind = family.get_field_type();
-    let name = family.name();
-    // A counter's family is named without what its samples end in.
-    let base = match kind {
-        MetricType::COUNTER => name.strip_suffix("_total").unwrap_or(name),
-        _ => name,
-    };
-    let word = match kind {
-        MetricType::COUNTER => "counter",
-        MetricType::GAUGE => "gauge",
-        MetricType::HISTOGRAM => "histogram",
-        MetricType::SUMMARY | MetricType::UNTYPED => "unknown",
-    };
-    text.push_str(&format!("# TYPE {base} {word}\n"));
-    let unit = METRICS.iter().find(|metric| metric.name == name).and_then(Metric::unit);
-    if let Some(unit) = unit {
-        text.push_str(&format!("# UNIT {base} {unit}\n"));
-    }
-    text.push_str(&format!("# HELP {base} {}\n", escaped(family.help())));
-    for series in family.get_metric() {
-        let labels = series.get_label();
-        match kind {
-            MetricType::COUNTER => {
-                sample(text, base, "_total", labels, None, series.get_counter().get_value());
+    fn open_metrics(&self, family: &MetricFamily, text: &mut String) {
+        let kind = family.get_field_type();
+        let name = family.name();
+        // A counter's family is named without what its samples end in.
+        let base = match kind {
+            MetricType::COUNTER => name.strip_suffix("_total").unwrap_or(name),
+            _ => name,
+        };
+        let word = match kind {
+            MetricType::COUNTER => "counter",
+            MetricType::GAUGE => "gauge",
+            MetricType::HISTOGRAM => "histogram",
+            MetricType::SUMMARY | MetricType::UNTYPED => "unknown",
+        };
+        text.push_str(&format!("# TYPE {base} {word}\n"));
+        let unit = METRICS.iter().find(|metric| metric.name == name).and_then(Metric::unit);
+        if let Some(unit) = unit {
+            text.push_str(&format!("# UNIT {base} {unit}\n"));
+        }
+        text.push_str(&format!("# HELP {base} {}\n", escaped(family.help())));
+        for series in family.get_metric() {
+            let labels = series.get_label();
+            match kind {
+                MetricType::COUNTER => {
+                    sample(text, base, "_total", labels, None, series.get_counter().get_value());
+                }
+                MetricType::HISTOGRAM => {
+                    let operation = labels.first().map_or("", LabelPair::value);
+                    let exemplars = self.exemplars(name, operation);
+                    histogram(text, base, labels, series.get_histogram(), exemplars);
+                }
+                _ => sample(text, base, "", labels, None, series.get_gauge().get_value()),
             }
-            MetricType::HISTOGRAM => histogram(text, base, labels, series.get_histogram()),
-            _ => sample(text, base, "", labels, None, series.get_gauge().get_value()),
         }
     }
 }
@@ -127,13 +131,22 @@ fn histogram(
     base: &str,
     labels: &[LabelPair],
     histogram: &prometheus::proto::Histogram,
+    exemplars: Option<&Exemplars>,
 ) {
     let total = histogram.get_sample_count() as f64;
-    for bucket in histogram.get_bucket() {
-        let bound = number(bucket.upper_bound());
-        sample(text, base, "_bucket", labels, Some(&bound), bucket.cumulative_count() as f64);
+    let bounds = histogram
+        .get_bucket()
+        .iter()
+        .map(|bucket| (number(bucket.upper_bound()), bucket.cumulative_count() as f64));
+    for (place, (bound, count)) in bounds.chain([("+Inf".to_owned(), total)]).enumerate() {
+        sample(text, base, "_bucket", labels, Some(&bound), count);
+        if let Some(exemplars) = exemplars {
+            // Before the line's end.
+            text.pop();
+            text.push_str(&exemplars.shown(place));
+            text.push('\n');
+        }
     }
-    sample(text, base, "_bucket", labels, Some("+Inf"), total);
     sample(text, base, "_sum", labels, None, histogram.get_sample_sum());
     sample(text, base, "_count", labels, None, total);
 }

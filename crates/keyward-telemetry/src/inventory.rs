@@ -11,7 +11,9 @@ pub fn inventory() -> String {
          Every label has a closed set of values: no key, principal or address is ever one.\n\
          The one exception is the operator's to make: `metrics_names = true` (`keyward dev --metrics-names`) serves\n\
          `kms_top_key_info` and `kms_top_principal_info`, which name at most ten keys and ten principals.\n\
-         `/metrics` asks for no signature, so let only Prometheus reach it then.\n\n\
+         `/metrics` asks for no signature, so let only Prometheus reach it then.\n\
+         In OpenMetrics each bucket of `kms_request_duration_seconds` has the id of its newest event as an exemplar:\n\
+         `keyward events show ID` says what it was, to who may read events.\n\n\
          | name | type | unit | labels | what it says |\n|---|---|---|---|---|\n",
     );
     for metric in METRICS {

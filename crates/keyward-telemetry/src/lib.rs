@@ -10,6 +10,7 @@
 //! Source: <https://prometheus.io/docs/practices/naming/>
 
 mod alerts;
+mod exemplars;
 mod exposition;
 mod inventory;
 mod make;

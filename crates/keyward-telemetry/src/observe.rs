@@ -7,6 +7,7 @@
 use crate::{
     DECISIONS, Observed, PriceClass, SOURCES, STEPS,
     alerts::AlertSeries,
+    exemplars::Exemplars,
     make::Maker,
     metrics::{
         self, OTHER, OUTCOMES, SPEC_CLASSES, UNAUTHENTICATED_REASONS, UNCOMMITTED_CAUSES,
@@ -110,6 +111,7 @@ struct OperationSeries {
     client_error: IntCounter,
     server_error: IntCounter,
     seconds: Histogram,
+    exemplars: Exemplars,
 }
 
 struct StoreSeries {
@@ -246,6 +248,7 @@ impl Metrics {
         let series = self.operations.get(event.operation).unwrap_or(&self.other);
         series.count(event.outcome).inc();
         series.seconds.observe(observed.total_seconds);
+        series.exemplars.keep(event, observed.total_seconds);
         self.commit_seconds.observe(observed.commit_seconds);
         if let Some(seconds) = observed.decision_seconds {
             self.decision_seconds.observe(seconds);
@@ -352,6 +355,12 @@ impl Metrics {
         InFlight(self)
     }
 
+    /// The events behind a series of request durations; none of any other metric.
+    pub(crate) fn exemplars(&self, metric: &str, operation: &str) -> Option<&Exemplars> {
+        let series = || self.operations.get(operation).unwrap_or(&self.other);
+        (metric == metrics::REQUEST_SECONDS.name).then(|| &series().exemplars)
+    }
+
     /// Says how many guardrail policies are in force, and since when.
     pub fn guardrails(&self, policies: usize, loaded_seconds: i64) {
         self.guardrails.set(whole(policies as u64));
@@ -431,6 +440,7 @@ impl OperationSeries {
             client_error,
             server_error,
             seconds: seconds.with_label_values(&[operation]),
+            exemplars: Exemplars::new(metrics::REQUEST_BUCKETS),
         }
     }
 

@@ -138,6 +138,8 @@ fn busy() -> Metrics {
 
 /// Name, labels and value of a line of the text format.
 fn sample(line: &str) -> (String, BTreeMap<String, String>, f64) {
+    // An exemplar is no part of its sample.
+    let line = line.split(" # ").next().unwrap();
     let (series, value) = line.rsplit_once(' ').unwrap();
     let (name, labels) = match series.split_once('{') {
         Some((name, rest)) => (name, rest.strip_suffix('}').unwrap()),
@@ -400,6 +402,30 @@ fn open_metrics_says_the_same() {
     }
     assert!(!open.contains("# TYPE kms_requests_total"), "a counter's family has no _total");
     assert!(open.contains("le=\"1.0\"") && open.contains("le=\"+Inf\""));
+}
+
+/// The newest event of each bucket stands behind it, in the format that has a place for it.
+#[test]
+fn a_bucket_names_its_newest_event() {
+    let metrics = Metrics::new(OPERATIONS);
+    for (number, total_seconds) in [(1, 0.000_3), (2, 0.000_4), (3, 0.25), (4, 99.0)] {
+        let event_id = uuid::Uuid::from_u128(number);
+        let event = EventSummary { event_id, ..summary("Decrypt", Outcome::Success) };
+        metrics.observe(&Observed { total_seconds, ..Observed::of(&event) });
+    }
+    let open = metrics.exposition(Format::OpenMetrics);
+    let exemplars: Vec<&str> = open.lines().filter(|line| line.contains(" # ")).collect();
+    let bucket = "kms_request_duration_seconds_bucket{operation=\"Decrypt\",le=";
+    let id = "event_id=\"00000000-0000-0000-0000-00000000000";
+    assert_eq!(
+        exemplars,
+        [
+            format!("{bucket}\"0.0005\"}} 2.0 # {{{id}2\"}} 0.0004 1795426867.000"),
+            format!("{bucket}\"0.25\"}} 3.0 # {{{id}3\"}} 0.25 1795426867.000"),
+            format!("{bucket}\"+Inf\"}} 4.0 # {{{id}4\"}} 99 1795426867.000"),
+        ]
+    );
+    assert!(!metrics.exposition(Format::Text).contains("event_id"));
 }
 
 #[test]
