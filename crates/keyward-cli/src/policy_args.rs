@@ -155,11 +155,15 @@ pub(crate) struct PolicyDiff {
 #[derive(ClapArgs)]
 pub(crate) struct Simulate {
     /// Such as kms:Decrypt
-    #[arg(required = true)]
+    #[arg(required_unless_present = "request")]
     pub(crate) actions: Vec<String>,
+    /// Decide this request without a service, by nothing but what it says: a JSON object as `policy vectors` reads
+    /// and `policy prove` prints, a file with one, or - for stdin; other options stand in the place of its members
+    #[arg(long, value_name = "JSON|FILE")]
+    pub(crate) request: Option<String>,
     /// The ARN of a user, a role, a role session or the root user, or a service's name
-    #[arg(long)]
-    pub(crate) principal: String,
+    #[arg(long, required_unless_present = "request")]
+    pub(crate) principal: Option<String>,
     /// A key's id, ARN or alias
     #[arg(long)]
     pub(crate) key: Option<String>,
@@ -183,7 +187,10 @@ pub(crate) struct Simulate {
     /// Files with service control policies, each a level of its own, in the place of the organization's
     #[arg(long, value_name = "FILE")]
     pub(crate) service_control_policy: Vec<PathBuf>,
+    /// Files with resource control policies, each a level of its own
+    #[arg(long, value_name = "FILE", requires = "request")]
+    pub(crate) resource_control_policy: Vec<PathBuf>,
     /// Files with grants in the place of the key's own, each one JSON object as CreateGrant takes it, or a list
-    #[arg(long, value_name = "FILE", requires = "key")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) grant: Vec<PathBuf>,
 }

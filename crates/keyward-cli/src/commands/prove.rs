@@ -1,8 +1,12 @@
 //! `keyward policy prove`: claims about every request, proved by an SMT solver or refuted by a request.
 //!
 //! The solver is a program of its own. Without it nothing is claimed, and it is said what to install.
+//! A request that refutes is shown with the arguments by which `simulate` decides it again, without a service.
 
-use super::input;
+use super::{
+    input,
+    simulate::{self, Given},
+};
 use crate::{
     exit::{CliError, Exit},
     output::{self, Format},
@@ -15,7 +19,10 @@ use keyward_prove::{
 };
 use keyward_types::KeyRef;
 use serde_json::{Value, json};
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 pub(super) fn run(format: Format, claim: &Claim) -> Result<Exit, CliError> {
     match claim {
@@ -23,7 +30,10 @@ pub(super) fn run(format: Format, claim: &Claim) -> Result<Exit, CliError> {
             let (before, after) = (input::text(old)?, input::text(new)?);
             let solver = solver(&args.solver)?;
             let proved = prover(&solver, args)?.no_new_access_of_identity(&before, &after);
-            told(format, "no new access", proved.map_err(|error| wrong(new, &error))?)
+            let proved = proved.map_err(|error| wrong(new, &error))?;
+            let before = Policy::of_identity(old, &before);
+            let under = Under { policy: Policy::of_identity(new, &after), before: Some(before) };
+            Ok(told(format, "no new access", &proved, &under))
         }
         Claim::NoNewAccess { old, new, action, willing, args, .. } => {
             let surroundings = if *willing { Surroundings::Willing } else { Surroundings::Any };
@@ -32,14 +42,18 @@ pub(super) fn run(format: Format, claim: &Claim) -> Result<Exit, CliError> {
             let solver = solver(&args.solver)?;
             let prover = prover(&solver, args)?;
             let proved = prover.no_new_access(&before, &after, actions.as_deref(), surroundings);
-            told(format, "no new access", proved.map_err(|error| wrong(new, &error))?)
+            let proved = proved.map_err(|error| wrong(new, &error))?;
+            let before = Some(Policy::of_key(old, &before));
+            let under = Under { policy: Policy::of_key(new, &after), before };
+            Ok(told(format, "no new access", &proved, &under))
         }
         Claim::Only { policy, principal, action, args } => {
             let (actions, text) = (known(action)?, input::text(policy)?);
             let solver = solver(&args.solver)?;
             let proved = prover(&solver, args)?.only(&text, principal, &actions);
-            let who = principal.join(", ");
-            told(format, &format!("only {who}"), proved.map_err(|error| wrong(policy, &error))?)
+            let proved = proved.map_err(|error| wrong(policy, &error))?;
+            let claim = format!("only {}", principal.join(", "));
+            Ok(told(format, &claim, &proved, &Under::one(policy, &text)))
         }
         Claim::NeverWithout { policy, condition, action, args } => {
             let (actions, text) = (known(action)?, input::text(policy)?);
@@ -47,14 +61,16 @@ pub(super) fn run(format: Format, claim: &Claim) -> Result<Exit, CliError> {
                 .map_err(|error| CliError::new(Exit::Usage, format!("--condition: {error}")))?;
             let solver = solver(&args.solver)?;
             let proved = prover(&solver, args)?.never_without(&text, &condition, &actions);
+            let proved = proved.map_err(|error| wrong(policy, &error))?;
             let claim = format!("never without {condition}");
-            told(format, &claim, proved.map_err(|error| wrong(policy, &error))?)
+            Ok(told(format, &claim, &proved, &Under::one(policy, &text)))
         }
         Claim::Repairable { policy, args } => {
             let text = input::text(policy)?;
             let solver = solver(&args.solver)?;
             let repair = prover(&solver, args)?.repairable(&text);
-            Ok(repairable(format, repair.map_err(|error| wrong(policy, &error))?))
+            let repair = repair.map_err(|error| wrong(policy, &error))?;
+            Ok(repairable(format, repair, &Under::one(policy, &text)))
         }
         Claim::Statements { policy, args } => {
             let text = input::text(policy)?;
@@ -62,6 +78,46 @@ pub(super) fn run(format: Format, claim: &Claim) -> Result<Exit, CliError> {
             let used = prover(&solver, args)?.statements(&text);
             Ok(statements(format, &used.map_err(|error| wrong(policy, &error))?))
         }
+    }
+}
+
+/// A policy that a request is decided under, as the command was given it.
+pub(super) struct Policy<'p> {
+    member: &'static str,
+    option: &'static str,
+    file: &'p PathBuf,
+    text: &'p str,
+}
+
+impl<'p> Policy<'p> {
+    pub(super) fn of_key(file: &'p PathBuf, text: &'p str) -> Self {
+        Self { member: "keyPolicy", option: "--key-policy", file, text }
+    }
+
+    pub(super) fn of_identity(file: &'p PathBuf, text: &'p str) -> Self {
+        Self { member: "identity", option: "--identity-policy", file, text }
+    }
+
+    fn arguments(&self, found: &Counterexample) -> Vec<String> {
+        let given = Given {
+            member: self.member,
+            option: self.option,
+            files: std::slice::from_ref(self.file),
+            text: Some(self.text),
+        };
+        simulate::arguments(&found.vector, &[given])
+    }
+}
+
+/// What a counterexample is decided under, and what it was compared with where that is a file's.
+pub(super) struct Under<'p> {
+    pub(super) policy: Policy<'p>,
+    pub(super) before: Option<Policy<'p>>,
+}
+
+impl<'p> Under<'p> {
+    fn one(file: &'p PathBuf, text: &'p str) -> Self {
+        Self { policy: Policy::of_key(file, text), before: None }
     }
 }
 
@@ -103,8 +159,10 @@ pub(super) fn shown(solver: Option<&Solver>, claim: &Claimed) -> Shown {
     match verdict {
         Ok(Verdict::Proved) => Shown::Holds,
         Ok(Verdict::Refuted(found)) => Shown::Fails(format!(
-            "{} may {}, for one with the vector {}",
-            found.caller, found.action, found.vector
+            "{} may {}, for one: {}",
+            found.caller,
+            found.action,
+            simulate::line(&simulate::arguments(&found.vector, &[]))
         )),
         Ok(Verdict::Unknown(reasons)) => Shown::Unknown(reasons.join("; ")),
         Err(error) => Shown::Unknown(error.to_string()),
@@ -129,16 +187,16 @@ pub(super) fn wrong(file: &Path, error: &PolicyError) -> CliError {
     CliError::new(Exit::Usage, format!("{}: {error}", input::name(file)))
 }
 
-fn told(format: Format, claim: &str, verdict: Verdict) -> Result<Exit, CliError> {
+fn told(format: Format, claim: &str, verdict: &Verdict, under: &Under<'_>) -> Exit {
     match format {
-        Format::Json => output::json(&object(claim, &verdict)),
-        Format::Text => text(claim, &verdict),
+        Format::Json => output::json(&object(claim, verdict, under)),
+        Format::Text => text(claim, verdict, under),
     }
-    Ok(match verdict {
+    match verdict {
         Verdict::Proved => Exit::Ok,
         Verdict::Refuted(_) => Exit::Problems,
         Verdict::Unknown(_) => Exit::Failure,
-    })
+    }
 }
 
 fn word(verdict: &Verdict) -> &'static str {
@@ -149,10 +207,10 @@ fn word(verdict: &Verdict) -> &'static str {
     }
 }
 
-pub(super) fn object(claim: &str, verdict: &Verdict) -> Value {
+pub(super) fn object(claim: &str, verdict: &Verdict, under: &Under<'_>) -> Value {
     let (found, reasons) = match verdict {
         Verdict::Proved => (Value::Null, &[] as &[String]),
-        Verdict::Refuted(found) => (example(found), &[] as &[String]),
+        Verdict::Refuted(found) => (example(found, under), &[] as &[String]),
         Verdict::Unknown(reasons) => (Value::Null, reasons.as_slice()),
     };
     json!({
@@ -160,36 +218,41 @@ pub(super) fn object(claim: &str, verdict: &Verdict) -> Value {
     })
 }
 
-fn example(found: &Counterexample) -> Value {
+fn example(found: &Counterexample, under: &Under<'_>) -> Value {
     json!({
         "Action": found.action,
         "Caller": found.caller,
         "Decision": found.decision.effect,
         "Rule": found.decision.rule,
         "Before": found.before.as_ref().map(|before| json!({
-            "Decision": before.effect, "Reason": before.because(),
+            "Decision": before.effect,
+            "Reason": before.because(),
+            "Simulate": under.before.as_ref().map(|policy| policy.arguments(found)),
         })),
         "Notes": found.notes,
         "Vector": found.vector,
+        "Simulate": under.policy.arguments(found),
     })
 }
 
-pub(super) fn text(claim: &str, verdict: &Verdict) {
+fn text(claim: &str, verdict: &Verdict, under: &Under<'_>) {
     match verdict {
         Verdict::Proved => output::line(&format!("proved: {claim}")),
         Verdict::Refuted(found) => {
             output::line(&format!("refuted: {claim}"));
-            request(found);
+            request(found, under);
         }
-        Verdict::Unknown(reasons) => {
-            output::line(&format!("unknown: {claim}"));
-            reasons.iter().for_each(|why| output::line(&format!("  {why}")));
-        }
+        Verdict::Unknown(reasons) => unknown(claim, reasons),
     }
 }
 
-/// The request, as a person reads it, and as `keyward policy vectors` decides it.
-pub(super) fn request(found: &Counterexample) {
+fn unknown(claim: &str, reasons: &[String]) {
+    output::line(&format!("unknown: {claim}"));
+    reasons.iter().for_each(|why| output::line(&format!("  {why}")));
+}
+
+/// The request, as a person reads it, as `keyward policy vectors` decides it, and as a line of a shell that does.
+pub(super) fn request(found: &Counterexample, under: &Under<'_>) {
     output::line(&format!("  {} asks for {}", found.caller, found.action));
     let documents = ["caller", "action", "keyPolicy"];
     for (name, value) in found.vector.as_object().into_iter().flatten() {
@@ -206,9 +269,13 @@ pub(super) fn request(found: &Counterexample) {
     }
     found.notes.iter().for_each(|note| output::line(&format!("  note: {note}")));
     output::line(&format!("  vector {}", found.vector));
+    for policy in std::iter::once(&under.policy).chain(&under.before) {
+        output::line(&format!("  decided again under {}:", input::name(policy.file)));
+        output::line(&format!("    {}", simulate::line(&policy.arguments(found))));
+    }
 }
 
-fn repairable(format: Format, repair: Repair) -> Exit {
+fn repairable(format: Format, repair: Repair, under: &Under<'_>) -> Exit {
     let (verdict, exit) = match &repair {
         Repair::Possible { .. } => ("Possible", Exit::Ok),
         Repair::Impossible => ("Impossible", Exit::Problems),
@@ -217,7 +284,7 @@ fn repairable(format: Format, repair: Repair) -> Exit {
     match format {
         Format::Json => {
             let (by, always, reasons) = match &repair {
-                Repair::Possible { by, always } => (example(by), *always, Vec::new()),
+                Repair::Possible { by, always } => (example(by, under), *always, Vec::new()),
                 Repair::Impossible => (Value::Null, false, Vec::new()),
                 Repair::Unknown(reasons) => (Value::Null, false, reasons.clone()),
             };
@@ -230,10 +297,10 @@ fn repairable(format: Format, repair: Repair) -> Exit {
             Repair::Possible { by, always } => {
                 let when = if *always { "always" } else { "by some requests" };
                 output::line(&format!("{} can change the key policy, {when}", by.caller));
-                request(by);
+                request(by, under);
             }
             Repair::Impossible => output::line("nobody can change the key policy"),
-            Repair::Unknown(reasons) => text("repairable", &Verdict::Unknown(reasons.clone())),
+            Repair::Unknown(reasons) => unknown("repairable", reasons),
         },
     }
     exit
