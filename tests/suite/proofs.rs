@@ -367,6 +367,126 @@ prove:
     );
 }
 
+/// An organization's policies and grants are a part of what is claimed, and of the requests that are shown.
+#[test]
+fn what_stands_around_a_key_counts() {
+    let Some(solver) = solver("proofs::what_stands_around_a_key_counts") else { return };
+    let (folder, solver) = (folder(), solver.display().to_string());
+    let write = |name: &str, value: &Value| {
+        fs::write(folder.path().join(name), value.to_string()).unwrap();
+    };
+    let document = |statement: Value| json!({"Version": "2012-10-17", "Statement": [statement]});
+    write("full.json", &document(json!({"Effect": "Allow", "Action": "*", "Resource": "*"})));
+    write(
+        "scp.json",
+        &document(json!({"Effect": "Deny", "Action": "kms:Decrypt", "Resource": "*"})),
+    );
+    write(
+        "rcp.json",
+        &document(
+            json!({"Effect": "Deny", "Principal": "*", "Action": "kms:*", "Resource": "*", "Condition": {"StringNotEquals": {"aws:SourceVpce": "vpce-1"}}}),
+        ),
+    );
+    write(
+        "wrong.json",
+        &document(json!({"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*"})),
+    );
+    let key = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+    // As ListGrants answers.
+    write(
+        "grants.json",
+        &json!({"Grants": [{
+            "KeyId": key, "GrantId": "abc", "GranteePrincipal": "arn:aws:iam::444455556666:role/partner",
+            "IssuingAccount": "arn:aws:iam::111122223333:root", "Operations": ["Decrypt"],
+            "Constraints": {"EncryptionContextSubset": {"Team": "red"}}, "CreationDate": 1.5,
+        }]}),
+    );
+    write("grant.json", &json!({"GranteePrincipal": APP, "Operations": ["Decrypt"]}));
+    let run = |args: &[&str]| {
+        keyward(folder.path(), &[&["policy"], args, &["--solver", &solver]].concat())
+    };
+    let scps = ["--service-control-policy", "full.json", "--service-control-policy", "scp.json"];
+    let only = ["prove", "only", "old.json", "--principal", APP, "--action", "kms:Decrypt"];
+    let no_new = ["prove", "no-new-access", "old.json", "new.json"];
+    let diff = ["diff", "old.json", "new.json"];
+    let both: &[bool] = &[true, false];
+    for (args, expected, says) in [
+        ([&no_new[..], &scps].concat(), None, "proved"),
+        (
+            [&no_new[..], &scps, &["--member-account", "444455556666"]].concat(),
+            Some(both),
+            "invoices",
+        ),
+        (
+            [&no_new[..], &["--resource-control-policy", "rcp.json"]].concat(),
+            Some(both),
+            "--resource-control-policy rcp.json",
+        ),
+        ([&diff[..], &["--resource-control-policy", "rcp.json"]].concat(), Some(both), "vpce-1"),
+        ([&only[..], &["--grant", "grant.json", "--key-arn", key]].concat(), None, "proved"),
+        (
+            [&only[..], &["--grant", "grants.json"]].concat(),
+            Some(&[true][..]),
+            "--grant grants.json",
+        ),
+        (
+            [&only[..], &scps, &["--grant", "grants.json", "--member-account", "111122223333"]]
+                .concat(),
+            Some(&[true]),
+            "Team",
+        ),
+        ([&only[..], &scps, &["--grant", "grants.json"]].concat(), None, "proved"),
+        (
+            [&diff[..], &["--grant", "grant.json", "--key-arn", key]].concat(),
+            None,
+            "newly allowed: nothing, proved",
+        ),
+    ] {
+        let (exit, out, err) = run(&args);
+        assert!(out.contains(says), "{args:?}\n{out}{err}");
+        let shown = decided_again(folder.path(), &out);
+        match expected {
+            Some(expected) => {
+                assert_eq!((exit, shown.as_slice()), (Some(6), expected), "{args:?}\n{out}{err}")
+            }
+            None => assert_eq!((exit, shown.len()), (Some(0), 0), "{args:?}\n{out}{err}"),
+        }
+    }
+    for (args, says) in [
+        ([&only[..], &["--grant", "grant.json"]].concat(), "--key-arn"),
+        ([&only[..], &["--member-account", "111122223333"]].concat(), "--service-control-policy"),
+        ([&only[..], &scps, &["--member-account", "x"]].concat(), "12 digits"),
+        ([&only[..], &["--resource-control-policy", "wrong.json"]].concat(), "only denies"),
+        ([&only[..], &["--service-control-policy", "none.json"]].concat(), "none.json"),
+        ([&only[..], &["--grant", "scp.json", "--key-arn", key]].concat(), "Statement"),
+    ] {
+        let (exit, out, err) = run(&args);
+        assert!(exit == Some(2) && err.contains(says), "{args:?}\n{exit:?} {out}{err}");
+    }
+    // The same in a policy test.
+    let tests = r#"version: 1
+policies:
+  keys: { data: { account: "111122223333", policy: old.json } }
+  principals:
+    app: { role: "arn:aws:iam::111122223333:role/app" }
+    partner: { role: "arn:aws:iam::444455556666:role/partner" }
+  grants: [ { id: g, key: data, grantee: partner, operations: [Decrypt], issuer: "444455556666" } ]
+ORG
+tests: [ { name: x, caller: app, action: kms:Encrypt, key: data, expect: deny } ]
+prove: [ { name: nobody else, never: { key: data, action: kms:Decrypt, except: { caller: [app] } } } ]
+"#;
+    for (org, exit) in [
+        ("", 6),
+        ("  org: { scps: [[full.json, scp.json]], accounts: [\"444455556666\"] }", 0),
+        ("  org: { scps: [[full.json, scp.json]], accounts: [\"111122223333\"] }", 6),
+    ] {
+        fs::write(folder.path().join("a.policytest.yaml"), tests.replace("ORG", org)).unwrap();
+        let (code, out, err) = run(&["test", "a.policytest.yaml"]);
+        assert_eq!(code, Some(exit), "{org}\n{out}{err}");
+        assert_eq!(decided_again(folder.path(), &out).len(), usize::from(exit == 6), "{out}");
+    }
+}
+
 /// `aws accessanalyzer`, as it is.
 #[test]
 fn access_analyzers_own_client_asks_the_service() {

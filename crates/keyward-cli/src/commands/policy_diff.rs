@@ -38,10 +38,16 @@ pub(super) fn run(format: Format, diff: &PolicyDiff) -> Result<Exit, CliError> {
     let policy = |file, text| {
         if diff.identity { Policy::of_identity(file, text) } else { Policy::of_key(file, text) }
     };
-    let more_under =
-        Under { policy: policy(&diff.new, &new), before: Some(policy(&diff.old, &old)) };
-    let less_under =
-        Under { policy: policy(&diff.old, &old), before: Some(policy(&diff.new, &new)) };
+    let more_under = Under {
+        policy: policy(&diff.new, &new),
+        before: Some(policy(&diff.old, &old)),
+        args: &diff.args,
+    };
+    let less_under = Under {
+        policy: policy(&diff.old, &old),
+        before: Some(policy(&diff.new, &new)),
+        args: &diff.args,
+    };
     match format {
         Format::Json => output::json(&json!({
             "Statements": changes.iter().map(Change::object).collect::<Vec<_>>(),

@@ -4,7 +4,7 @@
 //! A request that refutes is shown with the arguments by which `simulate` decides it again, without a service.
 
 use super::{
-    input,
+    ask, input,
     simulate::{self, Given},
 };
 use crate::{
@@ -12,12 +12,13 @@ use crate::{
     output::{self, Format},
     policy_args::{Claim, ProofArgs, SolverArgs},
 };
-use keyward_policy::{KMS_ACTIONS, PolicyError};
+use keyward_policy::{KMS_ACTIONS, PolicyEngine, PolicyError};
 use keyward_policytest::{Claim as Claimed, ClaimHolder, Says, Shown};
 use keyward_prove::{
-    Counterexample, Holder, Prover, Repair, Solver, StatementUse, Surroundings, Use, Verdict,
+    Counterexample, Holder, Organization, Prover, Repair, Solver, StatementUse, Surroundings, Use,
+    Verdict,
 };
-use keyward_types::KeyRef;
+use keyward_types::{AccountId, KeyRef};
 use serde_json::{Value, json};
 use std::{
     path::{Path, PathBuf},
@@ -32,7 +33,8 @@ pub(super) fn run(format: Format, claim: &Claim) -> Result<Exit, CliError> {
             let proved = prover(&solver, args)?.no_new_access_of_identity(&before, &after);
             let proved = proved.map_err(|error| wrong(new, &error))?;
             let before = Policy::of_identity(old, &before);
-            let under = Under { policy: Policy::of_identity(new, &after), before: Some(before) };
+            let before = Some(before);
+            let under = Under { policy: Policy::of_identity(new, &after), before, args };
             Ok(told(format, "no new access", &proved, &under))
         }
         Claim::NoNewAccess { old, new, action, willing, args, .. } => {
@@ -44,7 +46,7 @@ pub(super) fn run(format: Format, claim: &Claim) -> Result<Exit, CliError> {
             let proved = prover.no_new_access(&before, &after, actions.as_deref(), surroundings);
             let proved = proved.map_err(|error| wrong(new, &error))?;
             let before = Some(Policy::of_key(old, &before));
-            let under = Under { policy: Policy::of_key(new, &after), before };
+            let under = Under { policy: Policy::of_key(new, &after), before, args };
             Ok(told(format, "no new access", &proved, &under))
         }
         Claim::Only { policy, principal, action, args } => {
@@ -53,7 +55,7 @@ pub(super) fn run(format: Format, claim: &Claim) -> Result<Exit, CliError> {
             let proved = prover(&solver, args)?.only(&text, principal, &actions);
             let proved = proved.map_err(|error| wrong(policy, &error))?;
             let claim = format!("only {}", principal.join(", "));
-            Ok(told(format, &claim, &proved, &Under::one(policy, &text)))
+            Ok(told(format, &claim, &proved, &Under::one(policy, &text, args)))
         }
         Claim::NeverWithout { policy, condition, action, args } => {
             let (actions, text) = (known(action)?, input::text(policy)?);
@@ -63,14 +65,14 @@ pub(super) fn run(format: Format, claim: &Claim) -> Result<Exit, CliError> {
             let proved = prover(&solver, args)?.never_without(&text, &condition, &actions);
             let proved = proved.map_err(|error| wrong(policy, &error))?;
             let claim = format!("never without {condition}");
-            Ok(told(format, &claim, &proved, &Under::one(policy, &text)))
+            Ok(told(format, &claim, &proved, &Under::one(policy, &text, args)))
         }
         Claim::Repairable { policy, args } => {
             let text = input::text(policy)?;
             let solver = solver(&args.solver)?;
             let repair = prover(&solver, args)?.repairable(&text);
             let repair = repair.map_err(|error| wrong(policy, &error))?;
-            Ok(repairable(format, repair, &Under::one(policy, &text)))
+            Ok(repairable(format, repair, &Under::one(policy, &text, args)))
         }
         Claim::Statements { policy, args } => {
             let text = input::text(policy)?;
@@ -98,14 +100,15 @@ impl<'p> Policy<'p> {
         Self { member: "identity", option: "--identity-policy", file, text }
     }
 
-    fn arguments(&self, found: &Counterexample) -> Vec<String> {
-        let given = Given {
+    fn arguments(&self, found: &Counterexample, around: &ProofArgs) -> Vec<String> {
+        let policy = Given {
             member: self.member,
             option: self.option,
             files: std::slice::from_ref(self.file),
             text: Some(self.text),
         };
-        simulate::arguments(&found.vector, &[given])
+        let given: Vec<Given<'_>> = std::iter::once(policy).chain(self::around(around)).collect();
+        simulate::arguments(&found.vector, &given)
     }
 }
 
@@ -113,11 +116,12 @@ impl<'p> Policy<'p> {
 pub(super) struct Under<'p> {
     pub(super) policy: Policy<'p>,
     pub(super) before: Option<Policy<'p>>,
+    pub(super) args: &'p ProofArgs,
 }
 
 impl<'p> Under<'p> {
-    fn one(file: &'p PathBuf, text: &'p str) -> Self {
-        Self { policy: Policy::of_key(file, text), before: None }
+    fn one(file: &'p PathBuf, text: &'p str, args: &'p ProofArgs) -> Self {
+        Self { policy: Policy::of_key(file, text), before: None, args }
     }
 }
 
@@ -132,21 +136,91 @@ pub(super) fn solver(args: &SolverArgs) -> Result<Solver, CliError> {
 }
 
 pub(super) fn prover<'s>(solver: &'s Solver, args: &ProofArgs) -> Result<Prover<'s>, CliError> {
+    let usage = |what: String| CliError::new(Exit::Usage, what);
     if let Some(arn) = args.key_arn.as_deref()
         && !matches!(KeyRef::parse(arn), KeyRef::Arn(_))
     {
-        return Err(CliError::new(Exit::Usage, format!("--key-arn {arn} is not the ARN of a key")));
+        return Err(usage(format!("--key-arn {arn} is not the ARN of a key")));
     }
-    Ok(Prover::new(solver, args.key_arn.as_deref()))
+    let grants = ask::grants(&args.grant)?;
+    let grants = grants
+        .map(|grants| grants.iter().map(simulate::grant).collect::<Result<Vec<_>, _>>())
+        .transpose()?;
+    let key = match (&args.key_arn, &grants) {
+        (None, Some(grants)) => Some(key_of(grants)?),
+        (key, _) => key.clone(),
+    };
+    let prover = Prover::new(solver, key.as_deref());
+    // They were read before, one by one.
+    let prover = prover.within(&organization(args)?).map_err(|error| usage(error.to_string()))?;
+    match grants {
+        None => Ok(prover),
+        Some(grants) => prover.granting(&grants).map_err(|why| usage(format!("--grant: {why}"))),
+    }
+}
+
+/// The one key that grants are on.
+fn key_of(grants: &[Value]) -> Result<String, CliError> {
+    let mut keys: Vec<Option<&str>> =
+        grants.iter().map(|grant| grant.get("key").and_then(Value::as_str)).collect();
+    keys.dedup();
+    match keys.as_slice() {
+        [Some(one)] => Ok((*one).to_owned()),
+        _ => Err(CliError::new(
+            Exit::Usage,
+            "--grant needs --key-arn: the key that the grants are on",
+        )),
+    }
+}
+
+fn organization(args: &ProofArgs) -> Result<Organization, CliError> {
+    let usage = |what: String| CliError::new(Exit::Usage, what);
+    let engine = PolicyEngine::new();
+    let levels = |files: &[PathBuf], check: &dyn Fn(&str) -> Result<(), PolicyError>| {
+        let level = |file: &PathBuf| {
+            let text = input::text(file)?;
+            check(&text).map_err(|error| wrong(file, &error))?;
+            Ok(vec![text])
+        };
+        files.iter().map(level).collect::<Result<Vec<_>, CliError>>()
+    };
+    let scps =
+        levels(&args.service_control_policy, &|text| engine.validate_service_control_policy(text))?;
+    let rcps = levels(&args.resource_control_policy, &|text| {
+        engine.validate_resource_control_policy(text)
+    })?;
+    let members = &args.member_account;
+    if let Some(wrong) = members.iter().find(|account| AccountId::parse(account).is_none()) {
+        return Err(usage(format!("--member-account {wrong}: an account id is of 12 digits")));
+    }
+    if !members.is_empty() && scps.is_empty() && rcps.is_empty() {
+        return Err(usage("--member-account says over whom the policies of an organization are: name them with --service-control-policy or --resource-control-policy".to_owned()));
+    }
+    let accounts = Some(members.clone()).filter(|members| !members.is_empty());
+    Ok(Organization { scps, rcps, accounts, ..Organization::default() })
+}
+
+/// The files around a policy that a request may be under.
+pub(super) fn around(args: &ProofArgs) -> Vec<Given<'_>> {
+    [
+        ("scps", "--service-control-policy", &args.service_control_policy),
+        ("rcps", "--resource-control-policy", &args.resource_control_policy),
+        ("grants", "--grant", &args.grant),
+    ]
+    .map(|(member, option, files)| Given { member, option, files, text: None })
+    .into()
 }
 
 /// A claim of a policy test.
 pub(super) fn shown(solver: Option<&Solver>, claim: &Claimed) -> Shown {
     let Some(solver) = solver else { return Shown::Unknown("there is no solver".to_owned()) };
-    let prover = Prover::new(solver, Some(&claim.key));
+    let prover = match supposed(solver, claim) {
+        Ok(prover) => prover,
+        Err(why) => return Shown::Unknown(why),
+    };
     let verdict = match &claim.says {
         Says::NoNewAccess { from, to } => prover.no_new_access(from, to, None, Surroundings::Any),
-        Says::Never { policy, action, except, holders } => {
+        Says::Never { policy, action, except, holders, grants: _ } => {
             let holder = |one: &ClaimHolder| Holder {
                 arn: one.arn.clone(),
                 identity: one.identity.clone(),
@@ -166,6 +240,25 @@ pub(super) fn shown(solver: Option<&Solver>, claim: &Claimed) -> Shown {
         )),
         Ok(Verdict::Unknown(reasons)) => Shown::Unknown(reasons.join("; ")),
         Err(error) => Shown::Unknown(error.to_string()),
+    }
+}
+
+/// The prover, with what the file of a claim says around its key.
+fn supposed<'s>(solver: &'s Solver, claim: &Claimed) -> Result<Prover<'s>, String> {
+    let mut prover = Prover::new(solver, Some(&claim.key));
+    if let Some(one) = &claim.organization {
+        let organization = Organization {
+            scps: one.scps.clone(),
+            rcps: one.rcps.clone(),
+            accounts: one.accounts.clone(),
+            management: one.management.clone(),
+            service_linked: one.service_linked.clone(),
+        };
+        prover = prover.within(&organization).map_err(|error| error.to_string())?;
+    }
+    match &claim.says {
+        Says::NoNewAccess { .. } => Ok(prover),
+        Says::Never { grants, .. } => prover.granting(grants),
     }
 }
 
@@ -227,11 +320,11 @@ fn example(found: &Counterexample, under: &Under<'_>) -> Value {
         "Before": found.before.as_ref().map(|before| json!({
             "Decision": before.effect,
             "Reason": before.because(),
-            "Simulate": under.before.as_ref().map(|policy| policy.arguments(found)),
+            "Simulate": under.before.as_ref().map(|policy| policy.arguments(found, under.args)),
         })),
         "Notes": found.notes,
         "Vector": found.vector,
-        "Simulate": under.policy.arguments(found),
+        "Simulate": under.policy.arguments(found, under.args),
     })
 }
 
@@ -271,7 +364,7 @@ pub(super) fn request(found: &Counterexample, under: &Under<'_>) {
     output::line(&format!("  vector {}", found.vector));
     for policy in std::iter::once(&under.policy).chain(&under.before) {
         output::line(&format!("  decided again under {}:", input::name(policy.file)));
-        output::line(&format!("    {}", simulate::line(&policy.arguments(found))));
+        output::line(&format!("    {}", simulate::line(&policy.arguments(found, under.args))));
     }
 }
 

@@ -211,7 +211,8 @@ pub(super) struct Given<'g> {
 pub(super) fn arguments(vector: &Value, given: &[Given<'_>]) -> Vec<String> {
     let mut request = vector.as_object().cloned().unwrap_or_default();
     let mut options = Vec::new();
-    for one in given {
+    // What does not count for this request is not named.
+    for one in given.iter().filter(|one| request_has(vector, one.member)) {
         let named: Option<Vec<String>> = one.files.iter().map(|file| again(file)).collect();
         match (named, one.text) {
             (Some(names), _) => {
@@ -225,6 +226,10 @@ pub(super) fn arguments(vector: &Value, given: &[Given<'_>]) -> Vec<String> {
     let words = ["policy", "simulate", "--request"].map(str::to_owned);
     let request = ascii(&Value::from(request).to_string());
     words.into_iter().chain([request]).chain(options).collect()
+}
+
+fn request_has(vector: &Value, member: &str) -> bool {
+    vector.get(member).is_some()
 }
 
 /// By which name a file can be given; `None` for stdin, and for names that are no text.
