@@ -481,7 +481,7 @@ impl Shop {
 }
 
 /// The binary first.
-fn path() -> std::ffi::OsString {
+pub(super) fn path() -> std::ffi::OsString {
     let inherited = std::env::var_os("PATH").unwrap_or_default();
     let own = clients::binary().parent().unwrap().to_owned();
     std::env::join_paths([own].into_iter().chain(std::env::split_paths(&inherited))).unwrap()

@@ -67,12 +67,24 @@ pub(crate) struct Prove {
     pub(crate) claim: Claim,
 }
 
-/// The key that policies are of, and the solver.
+/// The key that policies are of, what stands around it, and the solver.
 #[derive(ClapArgs)]
 pub(crate) struct ProofArgs {
     /// The ARN of the key that the policies are of; any key unless said
     #[arg(long, value_name = "ARN")]
     pub(crate) key_arn: Option<String>,
+    /// Files with service control policies over callers, each a level of its own
+    #[arg(long, value_name = "FILE")]
+    pub(crate) service_control_policy: Vec<PathBuf>,
+    /// Files with resource control policies over keys, each a level of its own
+    #[arg(long, value_name = "FILE")]
+    pub(crate) resource_control_policy: Vec<PathBuf>,
+    /// The accounts that these policies are over; every account unless said
+    #[arg(long, value_delimiter = ',', value_name = "ID")]
+    pub(crate) member_account: Vec<String>,
+    /// Files with the grants on the key, each one JSON object as CreateGrant takes it, or a list: these, and no others
+    #[arg(long, value_name = "FILE")]
+    pub(crate) grant: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) solver: SolverArgs,
 }
@@ -80,24 +92,26 @@ pub(crate) struct ProofArgs {
 #[derive(Subcommand)]
 pub(crate) enum Claim {
     /// A policy allows nothing that another does not: of a key, whatever policies of principals and grants there are
+    /// unless --grant says which
     NoNewAccess {
         /// A file with the policy before; - is stdin
         old: PathBuf,
         /// A file with the policy after
         new: PathBuf,
         /// Both are identity policies: all actions and resources that each allows by itself
-        #[arg(long, conflicts_with_all = ["action", "willing", "key_arn"])]
+        #[arg(long, conflicts_with_all = ["action", "willing", "key_arn", "service_control_policy", "resource_control_policy", "member_account", "grant"])]
         identity: bool,
         /// Only these actions, such as kms:Decrypt; all those of KMS on a key unless said
         #[arg(long, value_delimiter = ',', value_name = "ACTION")]
         action: Vec<String>,
-        /// Take it that policies of principals allow everything, and that there are no grants
+        /// Take it that policies of principals allow everything, and that there are no grants but those of --grant
         #[arg(long)]
         willing: bool,
         #[command(flatten)]
         args: ProofArgs,
     },
     /// Nobody but these principals can ever perform the actions, whatever policies of principals say; grants aside
+    /// that are not given
     Only {
         /// A file with the key policy; - is stdin
         policy: PathBuf,
@@ -110,7 +124,7 @@ pub(crate) enum Claim {
         #[command(flatten)]
         args: ProofArgs,
     },
-    /// The actions are never allowed to a request that does not meet a condition; grants aside
+    /// The actions are never allowed to a request that does not meet a condition; grants aside that are not given
     NeverWithout {
         /// A file with the key policy; - is stdin
         policy: PathBuf,
@@ -146,7 +160,7 @@ pub(crate) struct PolicyDiff {
     /// A file with the policy after
     pub(crate) new: PathBuf,
     /// The policies are of an identity, not of a key
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["key_arn", "service_control_policy", "resource_control_policy", "member_account", "grant"])]
     pub(crate) identity: bool,
     #[command(flatten)]
     pub(crate) args: ProofArgs,
@@ -155,11 +169,15 @@ pub(crate) struct PolicyDiff {
 #[derive(ClapArgs)]
 pub(crate) struct Simulate {
     /// Such as kms:Decrypt
-    #[arg(required = true)]
+    #[arg(required_unless_present = "request")]
     pub(crate) actions: Vec<String>,
+    /// Decide this request without a service, by nothing but what it says: a JSON object as `policy vectors` reads
+    /// and `policy prove` prints, a file with one, or - for stdin; other options stand in the place of its members
+    #[arg(long, value_name = "JSON|FILE")]
+    pub(crate) request: Option<String>,
     /// The ARN of a user, a role, a role session or the root user, or a service's name
-    #[arg(long)]
-    pub(crate) principal: String,
+    #[arg(long, required_unless_present = "request")]
+    pub(crate) principal: Option<String>,
     /// A key's id, ARN or alias
     #[arg(long)]
     pub(crate) key: Option<String>,
@@ -183,7 +201,10 @@ pub(crate) struct Simulate {
     /// Files with service control policies, each a level of its own, in the place of the organization's
     #[arg(long, value_name = "FILE")]
     pub(crate) service_control_policy: Vec<PathBuf>,
+    /// Files with resource control policies, each a level of its own
+    #[arg(long, value_name = "FILE", requires = "request")]
+    pub(crate) resource_control_policy: Vec<PathBuf>,
     /// Files with grants in the place of the key's own, each one JSON object as CreateGrant takes it, or a list
-    #[arg(long, value_name = "FILE", requires = "key")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) grant: Vec<PathBuf>,
 }

@@ -103,15 +103,37 @@ pub struct Claim {
     /// The key's ARN.
     pub key: String,
     pub says: Says,
+    pub organization: Option<ClaimOrganization>,
+}
+
+/// The organization of the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimOrganization {
+    /// Policies by level, from the root down.
+    pub scps: Vec<Vec<String>>,
+    pub rcps: Vec<Vec<String>>,
+    /// The accounts that they are over; `None` for every one.
+    pub accounts: Option<Vec<String>>,
+    /// The managing account, which they are never over.
+    pub management: Option<String>,
+    /// Roles of which the file says that they are service-linked.
+    pub service_linked: Vec<String>,
 }
 
 /// What is claimed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Says {
-    /// The second key policy allows nothing that the first does not.
+    /// The second key policy allows nothing that the first does not, whatever grants there are.
     NoNewAccess { from: String, to: String },
-    /// With this key policy nobody but these can perform the action, where nobody has policies but the holders.
-    Never { policy: String, action: String, except: Vec<String>, holders: Vec<ClaimHolder> },
+    /// With this key policy nobody but these can perform the action, where nobody has policies but the holders, and
+    /// there are no grants but these, as decision vectors have them.
+    Never {
+        policy: String,
+        action: String,
+        except: Vec<String>,
+        holders: Vec<ClaimHolder>,
+        grants: Vec<serde_json::Value>,
+    },
 }
 
 /// A principal of the file with its policies.

@@ -4,10 +4,12 @@
 //! that allows these, and "never without this condition" nothing beyond one that allows everybody under it.
 
 use crate::{
+    around::{Around, Organization},
     compose::Side,
     inquiry::{Holder, Inquiry, Party, Surroundings, Witness},
     request::{Target, Vocabulary, constant},
     solver::Solver,
+    written::{account_of_root, all_but, only_these, spelled, without},
 };
 use keyward_policy::{
     KMS_ACTIONS, PolicyEngine, PolicyError, PolicyKind, is_asked_of_key,
@@ -15,7 +17,7 @@ use keyward_policy::{
     vectors::cross_account_operations,
 };
 use keyward_types::{Decision, Layer, Reason};
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Proves claims about policies.
@@ -24,6 +26,7 @@ pub struct Prover<'s> {
     solver: &'s Solver,
     engine: PolicyEngine,
     key: Option<String>,
+    around: Around,
 }
 
 /// What became of a claim.
@@ -106,24 +109,46 @@ impl<'t> Read<'t> {
         Ok(Self { text, document: SymbolicDocument::read(text, PolicyKind::Resource)? })
     }
 
-    fn party(&self, action: Option<&str>, allows: bool) -> Party<'t> {
-        Party { text: self.text, side: Side::of(&self.document, action, None), allows }
+    fn party(&self, action: &str, allows: bool) -> Party<'t> {
+        let side = Side::of(&self.document, Some(action), None);
+        Party { text: self.text, side, grants: true, allows }
+    }
+
+    /// A policy that stands for a claim: nothing but it allows.
+    fn bound(&self, action: &str) -> Party<'t> {
+        Party { grants: false, ..self.party(action, false) }
     }
 
     /// What has no exact form.
     fn unsaid(&self) -> impl Iterator<Item = String> {
         self.document.unsaid.iter().map(|(_, words)| format!("not provable: {words}"))
     }
-
-    fn words(&self, why: String) -> Vec<String> {
-        std::iter::once(why).chain(self.unsaid()).collect()
-    }
 }
 
 impl<'s> Prover<'s> {
     /// `key`: the ARN of the key that the policies are of; `None` for whatever key.
     pub fn new(solver: &'s Solver, key: Option<&str>) -> Self {
-        Self { solver, engine: PolicyEngine::new(), key: key.map(str::to_owned) }
+        let (engine, key) = (PolicyEngine::new(), key.map(str::to_owned));
+        Self { solver, engine, key, around: Around::default() }
+    }
+
+    /// The same with an organization around callers and keys.
+    ///
+    /// # Errors
+    /// A policy is malformed.
+    pub fn within(mut self, organization: &Organization) -> Result<Self, PolicyError> {
+        self.around.set_organization(organization)?;
+        Ok(self)
+    }
+
+    /// The same where the grants on the key are these, as decision vectors have them, and no others.
+    ///
+    /// # Errors
+    /// A grant is not understood, or it is not said which key the policies are of.
+    pub fn granting(mut self, grants: &[Json]) -> Result<Self, String> {
+        let key = self.key.as_deref().ok_or("grants are on a key, and none is named")?;
+        self.around.set_grants(grants, key)?;
+        Ok(self)
     }
 
     /// Whether `new` allows nothing on a key that `old` does not. `actions`: all those of KMS on a key unless said.
@@ -137,36 +162,65 @@ impl<'s> Prover<'s> {
         actions: Option<&[String]>,
         surroundings: Surroundings,
     ) -> Result<Verdict, PolicyError> {
+        self.compare(old, new, actions, surroundings, true)
+    }
+
+    /// `grants`: they count under `old` too.
+    fn compare(
+        &self,
+        old: &str,
+        new: &str,
+        actions: Option<&[String]>,
+        surroundings: Surroundings,
+        grants: bool,
+    ) -> Result<Verdict, PolicyError> {
         let (old, new) = (Read::key_policy(old)?, Read::key_policy(new)?);
-        let spelled = spelled(&[old.text, new.text]);
+        let spelled = self.spelled(&[old.text, new.text]);
         let mut unknown = Vec::new();
-        for action in classes(&[&old.document, &new.document], actions) {
-            let parties = vec![old.party(Some(action), false), new.party(Some(action), true)];
-            if let [before, after] = parties.as_slice()
-                && before.side == after.side
-            {
+        for action in self.classes(&[&old.document, &new.document], actions) {
+            let before = if grants { old.party(action, false) } else { old.bound(action) };
+            let after = new.party(action, true);
+            if before.side == after.side && (grants || self.around.granted(action).is_none()) {
                 continue;
             }
-            match self.ask(action, parties, surroundings, Vec::new(), &spelled) {
+            match self.ask(action, vec![before, after], surroundings, Vec::new(), &spelled) {
                 Ok(None) => {}
                 Ok(Some(witness)) => {
-                    return Ok(Verdict::Refuted(Box::new(shown(
-                        witness,
-                        new.text,
-                        Layer::KeyPolicy,
-                    ))));
+                    let found = shown(witness, new.text, Layer::KeyPolicy);
+                    return Ok(Verdict::Refuted(Box::new(found)));
                 }
                 Err(why) => {
                     unknown.push(format!("{action}: {why}"));
-                    unknown.extend(old.unsaid().chain(new.unsaid()));
+                    unknown.extend(old.unsaid().chain(new.unsaid()).chain(self.unsaid()));
                 }
             }
         }
         Ok(verdict(unknown))
     }
 
+    /// How the documents in question, and those around them, write condition keys.
+    fn spelled(&self, texts: &[&str]) -> BTreeMap<String, String> {
+        let around = self.around.texts();
+        let mut names = spelled(&texts.iter().copied().chain(around).collect::<Vec<_>>());
+        for name in self.around.context_names() {
+            let key = format!("kms:EncryptionContext:{name}");
+            names.entry(key.to_lowercase()).or_insert(key);
+        }
+        names
+    }
+
+    /// What has no exact form in what stands around.
+    fn unsaid(&self) -> impl Iterator<Item = String> {
+        let unsaid = self.around.documents().flat_map(|document| &document.unsaid);
+        unsaid.map(|(_, words)| format!("not provable: {words}"))
+    }
+
+    fn words(&self, read: &Read<'_>, why: String) -> Vec<String> {
+        std::iter::once(why).chain(read.unsaid()).chain(self.unsaid()).collect()
+    }
+
     /// Whether nobody but these can ever perform the actions on a key with this policy, whatever policies of
-    /// principals say; grants aside.
+    /// principals say; grants aside that are not given.
     ///
     /// # Errors
     /// The policy is malformed, or a principal is none.
@@ -177,11 +231,12 @@ impl<'s> Prover<'s> {
         actions: &[String],
     ) -> Result<Verdict, PolicyError> {
         let bound = only_these(principals);
-        self.no_new_access(&bound, policy, Some(actions), Surroundings::Willing)
+        self.compare(&bound, policy, Some(actions), Surroundings::Willing, false)
     }
 
     /// Whether nobody but these can ever perform the action on a key with this policy, where nobody has identity
-    /// policies but the holders, and there are no grants. What holders' boundaries refuse may be left unknown.
+    /// policies but the holders, and there are no grants but those that are given. What holders' boundaries refuse may
+    /// be left unknown.
     ///
     /// # Errors
     /// A policy is malformed, or a principal is none.
@@ -203,7 +258,7 @@ impl<'s> Prover<'s> {
         let (bound, read) = (Read::key_policy(&bound)?, Read::key_policy(policy)?);
         let mut texts = vec![policy];
         texts.extend(holders.iter().flat_map(|one| &one.identity).map(String::as_str));
-        let spelled = spelled(&texts);
+        let spelled = self.spelled(&texts);
         let named = holders.iter().filter(|one| !except.contains(&one.arn)).map(Some);
         for holder in std::iter::once(None).chain(named) {
             let mut sides = Vec::new();
@@ -216,7 +271,8 @@ impl<'s> Prover<'s> {
                 target: Target::Key(self.key.clone()),
                 across: is_across(action),
                 surroundings: Surroundings::Named,
-                parties: vec![bound.party(Some(action), false), read.party(Some(action), true)],
+                around: &self.around,
+                parties: vec![bound.bound(action), read.party(action, true)],
                 holder: holder.map(|holder| (holder, sides)),
                 also: roots.clone(),
                 spelled: &spelled,
@@ -227,14 +283,14 @@ impl<'s> Prover<'s> {
                     let found = shown(witness, policy, Layer::KeyPolicy);
                     return Ok(Verdict::Refuted(Box::new(found)));
                 }
-                Err(why) => return Ok(Verdict::Unknown(read.words(why))),
+                Err(why) => return Ok(Verdict::Unknown(self.words(&read, why))),
             }
         }
         Ok(Verdict::Proved)
     }
 
     /// Whether the actions are never allowed to a request that does not meet `condition`, written as the
-    /// `Condition` of a statement; grants aside.
+    /// `Condition` of a statement; grants aside that are not given.
     ///
     /// # Errors
     /// The policy or the condition is malformed.
@@ -247,7 +303,7 @@ impl<'s> Prover<'s> {
         let bound = json!({"Version": "2012-10-17", "Statement": [{
             "Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*", "Condition": condition,
         }]});
-        self.no_new_access(&bound.to_string(), policy, Some(actions), Surroundings::Willing)
+        self.compare(&bound.to_string(), policy, Some(actions), Surroundings::Willing, false)
     }
 
     /// Whether a key policy allows none of the actions on any of the resources, whatever policies of principals
@@ -262,7 +318,7 @@ impl<'s> Prover<'s> {
         resources: &[String],
     ) -> Result<Verdict, PolicyError> {
         let bound = all_but(actions, resources, Some("*"));
-        self.no_new_access(&bound, policy, None, Surroundings::Willing)
+        self.compare(&bound, policy, None, Surroundings::Willing, false)
     }
 
     /// The same of an identity policy by itself.
@@ -285,10 +341,10 @@ impl<'s> Prover<'s> {
     /// The policy is malformed.
     pub fn no_public_access(&self, policy: &str) -> Result<Verdict, PolicyError> {
         let read = Read::key_policy(policy)?;
-        let spelled = spelled(&[policy]);
+        let spelled = self.spelled(&[policy]);
         let mut unknown = Vec::new();
-        for action in classes(&[&read.document], None) {
-            let party = read.party(Some(action), true);
+        for action in self.classes(&[&read.document], None) {
+            let party = read.party(action, true);
             let strangers = strangers(&Vocabulary::of(party.side.formulas()));
             match self.ask(action, vec![party], Surroundings::Willing, strangers, &spelled) {
                 Ok(None) => {}
@@ -299,7 +355,7 @@ impl<'s> Prover<'s> {
                         Layer::KeyPolicy,
                     ))));
                 }
-                Err(why) => unknown.extend(read.words(format!("{action}: {why}"))),
+                Err(why) => unknown.extend(self.words(&read, format!("{action}: {why}"))),
             }
         }
         Ok(verdict(unknown))
@@ -312,11 +368,11 @@ impl<'s> Prover<'s> {
     pub fn repairable(&self, policy: &str) -> Result<Repair, PolicyError> {
         const ACTION: &str = "kms:PutKeyPolicy";
         let read = Read::key_policy(policy)?;
-        let spelled = spelled(&[policy]);
+        let spelled = self.spelled(&[policy]);
         // The root user of the owner's account is always there; users and roles may not be.
         let root = "(and c_root (= c_account r_account))".to_owned();
         let ask = |allows, mut also: Vec<String>| {
-            let party = read.party(Some(ACTION), allows);
+            let party = read.party(ACTION, allows);
             // What such a request never carries helps nobody.
             let vocabulary = Vocabulary::of(party.side.formulas());
             let uncarried = vocabulary.keys.iter().filter(|(name, _)| !can_carry(ACTION, name));
@@ -330,7 +386,7 @@ impl<'s> Prover<'s> {
         let witness = match found {
             Ok(Some(witness)) => witness,
             Ok(None) => return Ok(Repair::Impossible),
-            Err(why) => return Ok(Repair::Unknown(read.words(why))),
+            Err(why) => return Ok(Repair::Unknown(self.words(&read, why))),
         };
         // Of others than the root user it is not known whether they are there.
         let account = crate::request::account_in(&witness.caller).unwrap_or_default();
@@ -346,7 +402,7 @@ impl<'s> Prover<'s> {
     /// The policy is malformed.
     pub fn statements(&self, policy: &str) -> Result<Vec<StatementUse>, PolicyError> {
         let read = Read::key_policy(policy)?;
-        let spelled = spelled(&[policy]);
+        let spelled = self.spelled(&[policy]);
         let used = read.document.statements.iter().map(|statement| StatementUse {
             index: statement.index,
             sid: statement.sid.clone(),
@@ -368,7 +424,8 @@ impl<'s> Prover<'s> {
         if statement.when.is_empty() {
             return Ok(Use::Dead);
         }
-        let covered: Vec<&str> = classes(&[&read.document], None)
+        let covered: Vec<&str> = self
+            .classes(&[&read.document], None)
             .into_iter()
             .filter(|one| statement.covers(one))
             .collect();
@@ -378,22 +435,24 @@ impl<'s> Prover<'s> {
             let mut alone = read.document.clone();
             alone.statements.retain(|one| one.index == index);
             alone.statements.iter_mut().for_each(|one| one.allow = true);
-            dead = dead && self.is_dead(&alone, action).map_err(|why| read.words(why))?;
+            dead = dead && self.is_dead(&alone, action).map_err(|why| self.words(read, why))?;
             let whole = Party {
                 text: read.text,
                 side: Side::of(&read.document, Some(action), None),
+                grants: true,
                 allows: statement.allow,
             };
             let less = Party {
                 text: &shortened,
                 side: Side::of(&read.document, Some(action), Some(index)),
+                grants: true,
                 allows: !statement.allow,
             };
             if whole.side == less.side {
                 continue;
             }
             let asked = self.ask(action, vec![whole, less], Surroundings::Any, Vec::new(), spelled);
-            if asked.map_err(|why| read.words(why))?.is_some() {
+            if asked.map_err(|why| self.words(read, why))?.is_some() {
                 return Ok(Use::Needed);
             }
         }
@@ -415,6 +474,46 @@ impl<'s> Prover<'s> {
         Ok(session.check(&[])? == crate::solver::Answer::Unsat)
     }
 
+    /// One action for all that the documents and grants cannot tell apart.
+    fn classes<'a>(
+        &self,
+        documents: &[&SymbolicDocument],
+        actions: Option<&'a [String]>,
+    ) -> Vec<&'a str> {
+        let asked: Vec<&'a str> = match actions {
+            Some(actions) => actions.iter().map(String::as_str).collect(),
+            None => KMS_ACTIONS
+                .iter()
+                .copied()
+                .filter(|action| is_asked_of_key(action) == Some(true))
+                .collect(),
+        };
+        let documents: Vec<&SymbolicDocument> =
+            documents.iter().copied().chain(self.around.documents()).collect();
+        let statements = || documents.iter().copied().flat_map(|document| &document.statements);
+        let mut keys = BTreeSet::new();
+        for (_, formula) in statements().flat_map(|one| &one.when) {
+            keys.extend(Vocabulary::of([formula]).keys.into_keys());
+        }
+        let mut seen = Vec::new();
+        let mut chosen = Vec::new();
+        for action in asked {
+            let covered: Vec<bool> =
+                statements().map(|statement| statement.covers(action)).collect();
+            let carried: Vec<bool> = keys.iter().map(|key| can_carry(action, key)).collect();
+            let grantable = crate::inquiry::operation(action).is_some();
+            let granted = self.around.granted(action);
+            // Resource control policies know it by name.
+            let named = action == "kms:RetireGrant" && self.around.limits(action).is_some();
+            let class = (covered, carried, is_across(action), grantable, granted, named);
+            if !seen.contains(&class) {
+                seen.push(class);
+                chosen.push(action);
+            }
+        }
+        chosen
+    }
+
     fn ask(
         &self,
         action: &str,
@@ -428,6 +527,7 @@ impl<'s> Prover<'s> {
             target: Target::Key(self.key.clone()),
             across: is_across(action),
             surroundings,
+            around: &self.around,
             parties,
             holder: None,
             also,
@@ -443,15 +543,20 @@ impl<'s> Prover<'s> {
     pub fn no_new_access_of_identity(&self, old: &str, new: &str) -> Result<Verdict, PolicyError> {
         let read = |text| SymbolicDocument::read(text, PolicyKind::Identity);
         let (before, after) = (read(old)?, read(new)?);
-        let parties = vec![
-            Party { text: old, side: Side::of(&before, None, None), allows: false },
-            Party { text: new, side: Side::of(&after, None, None), allows: true },
-        ];
+        let party = |text, document, allows| Party {
+            text,
+            side: Side::of(document, None, None),
+            grants: false,
+            allows,
+        };
+        let parties = vec![party(old, &before, false), party(new, &after, true)];
+        let around = Around::default();
         let inquiry = Inquiry {
             action: None,
             target: Target::Anything,
             across: false,
             surroundings: Surroundings::Willing,
+            around: &around,
             parties,
             holder: None,
             // What a user may do by itself: other callers are what their own policies make them.
@@ -474,58 +579,6 @@ impl<'s> Prover<'s> {
             }
         })
     }
-}
-
-/// The account whose root user a name stands for.
-fn account_of_root(name: &str) -> Option<&str> {
-    let account = match name.strip_suffix(":root") {
-        Some(arn) => arn.rsplit(':').next()?,
-        None => name,
-    };
-    (account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit())).then_some(account)
-}
-
-/// A policy that allows everything to these principals, and nothing to anybody else.
-fn only_these(principals: &[String]) -> String {
-    let (services, others): (Vec<&String>, Vec<&String>) =
-        principals.iter().partition(|name| name.contains('.') && !name.contains(':'));
-    let mut named = Map::new();
-    if !others.is_empty() {
-        named.insert("AWS".to_owned(), json!(others));
-    }
-    if !services.is_empty() {
-        named.insert("Service".to_owned(), json!(services));
-    }
-    let statement = if named.is_empty() {
-        json!({"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"})
-    } else {
-        json!({"Effect": "Allow", "Principal": named, "Action": "*", "Resource": "*"})
-    };
-    json!({"Version": "2012-10-17", "Statement": [statement]}).to_string()
-}
-
-/// A policy that allows everything but these actions on these resources.
-fn all_but(actions: &[String], resources: &[String], principal: Option<&str>) -> String {
-    let allow = |element: &str, listed: &[String]| {
-        let mut statement = json!({"Effect": "Allow", "Action": "*", "Resource": "*"});
-        if let Some(members) = statement.as_object_mut() {
-            members.remove(element.strip_prefix("Not").unwrap_or(element));
-            members.insert(element.to_owned(), json!(listed));
-            members.extend(principal.map(|one| ("Principal".to_owned(), one.into())));
-        }
-        statement
-    };
-    let mut statements = Vec::new();
-    if !actions.is_empty() {
-        statements.push(allow("NotAction", actions));
-    }
-    if !resources.is_empty() {
-        statements.push(allow("NotResource", resources));
-    }
-    if statements.is_empty() {
-        statements.push(allow("NotAction", &["*".to_owned()]));
-    }
-    json!({"Version": "2012-10-17", "Statement": statements}).to_string()
 }
 
 /// Condition keys that tie a request to somebody, or to a place, that a policy knows.
@@ -583,74 +636,6 @@ fn is_across(action: &str) -> bool {
     action
         .strip_prefix("kms:")
         .is_some_and(|operation| cross_account_operations().any(|one| one == operation))
-}
-
-/// One action for all that the documents cannot tell apart.
-fn classes<'a>(documents: &[&SymbolicDocument], actions: Option<&'a [String]>) -> Vec<&'a str> {
-    let asked: Vec<&'a str> = match actions {
-        Some(actions) => actions.iter().map(String::as_str).collect(),
-        None => KMS_ACTIONS
-            .iter()
-            .copied()
-            .filter(|action| is_asked_of_key(action) == Some(true))
-            .collect(),
-    };
-    let mut keys = BTreeSet::new();
-    for (_, formula) in
-        documents.iter().flat_map(|document| &document.statements).flat_map(|one| &one.when)
-    {
-        keys.extend(Vocabulary::of([formula]).keys.into_keys());
-    }
-    let mut seen = BTreeSet::new();
-    let mut chosen = Vec::new();
-    for action in asked {
-        let covered: Vec<bool> = documents
-            .iter()
-            .flat_map(|document| &document.statements)
-            .map(|statement| statement.covers(action))
-            .collect();
-        let carried: Vec<bool> = keys.iter().map(|key| can_carry(action, key)).collect();
-        let grantable = crate::inquiry::operation(action).is_some();
-        if seen.insert((covered, carried, is_across(action), grantable)) {
-            chosen.push(action);
-        }
-    }
-    chosen
-}
-
-/// How documents write the names of condition keys, by their lower case.
-fn spelled(texts: &[&str]) -> BTreeMap<String, String> {
-    let mut names = BTreeMap::new();
-    for text in texts {
-        let Ok(Json::Object(root)) = serde_json::from_str(text) else { continue };
-        let statements = match root.get("Statement") {
-            Some(Json::Array(several)) => several.clone(),
-            one => one.into_iter().cloned().collect(),
-        };
-        for statement in statements {
-            let operators = statement.get("Condition").and_then(Json::as_object);
-            let keys = operators.into_iter().flatten().filter_map(|(_, keys)| keys.as_object());
-            for (key, _) in keys.flatten() {
-                names.entry(key.to_lowercase()).or_insert_with(|| key.clone());
-            }
-        }
-    }
-    names
-}
-
-/// The policy with a statement that lacks its actions, and so has no effect.
-fn without(text: &str, index: usize) -> String {
-    let Ok(mut policy) = serde_json::from_str::<Json>(text) else { return text.to_owned() };
-    let statements = policy.get_mut("Statement");
-    let statement = match statements {
-        Some(Json::Array(several)) => several.get_mut(index),
-        one => one,
-    };
-    if let Some(Json::Object(members)) = statement {
-        members.remove("Action");
-        members.remove("NotAction");
-    }
-    policy.to_string()
 }
 
 fn json(text: &str) -> Json {

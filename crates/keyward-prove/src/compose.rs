@@ -68,24 +68,49 @@ pub(crate) struct Terms {
     pub(crate) plain: String,
 }
 
-/// Whether a key's policy, with what surrounds the caller, allows. `across`: the operation is offered to other
-/// accounts. What organizations, endpoints and other documents deny or do not allow is the same on both sides of
-/// a comparison, and only takes away; it stands for nothing here.
-pub(crate) fn on_key(terms: &Terms, across: bool) -> String {
+/// What else counts for a key's policy.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Beside {
+    /// The operation is offered to other accounts.
+    pub(crate) across: bool,
+    /// Grants count too.
+    pub(crate) grants: bool,
+    /// An organization's policies are known.
+    pub(crate) organization: bool,
+}
+
+/// Whether a key's policy, with what surrounds the caller, allows. What organizations that are not known, endpoints
+/// and other documents deny or do not allow is the same on both sides of a comparison, and only takes away; it
+/// stands for nothing here.
+pub(crate) fn on_key(terms: &Terms, beside: Beside) -> String {
     let Terms { deny, session, entity, account, .. } = terms;
-    let session = format!("(or {session} g_session)");
-    let entity = format!("(or {entity} g_entity)");
-    let account = format!("(or {account} g_account)");
+    let Beside { across, grants, organization } = beside;
+    let or_grant = |own: &str, grant: &str| {
+        if grants { format!("(or {own} {grant})") } else { own.to_owned() }
+    };
+    let session = or_grant(session, "g_session");
+    let entity = or_grant(entity, "g_entity");
+    let account = or_grant(account, "g_account");
     let narrowed = "(and s_boundary_ok s_session_ok)";
     let identity = "(or s_identity c_root)";
     let inside =
         format!("(or {session} (and {entity} {narrowed}) (and {account} {identity} {narrowed}))");
-    let outside = format!(
-        "(and {across} (or {session} {entity} {account}) (or {identity} g_own) {narrowed})"
-    );
+    let identity_or_own = or_grant(identity, "g_own");
+    let outside =
+        format!("(and {across} (or {session} {entity} {account}) {identity_or_own} {narrowed})");
+    let limited = if organization { "o_ok" } else { "true" };
     format!(
-        "(and (not {deny}) (ite c_service {session} (ite (= c_account r_account) {inside} {outside})))"
+        "(and {limited} (not {deny}) (ite c_service {session} (ite (= c_account r_account) {inside} {outside})))"
     )
+}
+
+/// Whether an organization lets a request pass. `levels`: what each level of service control policies allows, and
+/// denies. `o_scp` and `o_rcp` say whether they are over the request.
+pub(crate) fn within_organization(levels: &[(String, String)], rcps: &str) -> String {
+    let level = |(allow, deny): &(String, String)| format!("(and {allow} (not {deny}))");
+    let levels: Vec<String> = levels.iter().map(level).collect();
+    let scps = crate::smt::join("and", &levels, "true");
+    format!("(and (or (not o_scp) {scps}) (not (and o_rcp {rcps})))")
 }
 
 /// Whether an identity policy by itself allows.
@@ -137,7 +162,27 @@ mod tests {
         }
     }
 
-    const TRUTHS: [&str; 16] = [
+    /// What an organization lets pass, with two levels of which the first has two documents.
+    #[test]
+    fn every_level_allows_and_nothing_denies() {
+        const NAMES: [&str; 7] = ["o_scp", "o_rcp", "a", "b", "c", "deny", "rcp"];
+        for bits in 0..1_u32 << NAMES.len() {
+            let of: BTreeMap<&str, bool> =
+                NAMES.iter().enumerate().map(|(at, name)| (*name, bits >> at & 1 == 1)).collect();
+            let levels = [("(or a b)", "deny"), ("c", "false")];
+            let levels = levels.map(|(allow, deny)| (allow.to_owned(), deny.to_owned()));
+            let text = within_organization(&levels, "rcp").replace('(', " ( ").replace(')', " ) ");
+            let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
+            let mut of = of;
+            of.insert("false", false);
+            let said = truth(&mut words.into_iter().peekable(), &of);
+            let allowed = (of["a"] || of["b"]) && of["c"] && !of["deny"];
+            let expected = (!of["o_scp"] || allowed) && !(of["o_rcp"] && of["rcp"]);
+            assert_eq!(said, expected, "{of:?}");
+        }
+    }
+
+    const TRUTHS: [&str; 18] = [
         "deny",
         "session",
         "entity",
@@ -153,6 +198,8 @@ mod tests {
         "s_boundary_ok",
         "s_session_ok",
         "across",
+        "o_ok",
+        "grants",
         "true",
     ];
 
@@ -172,26 +219,28 @@ mod tests {
                 TRUTHS.iter().enumerate().map(|(at, name)| (*name, bits >> at & 1 == 1)).collect();
             of.insert("true", true);
             of.insert("false", false);
-            let text = on_key(&terms, of["across"]).replace('(', " ( ").replace(')', " ) ");
+            let beside = Beside { across: of["across"], grants: of["grants"], organization: true };
+            let text = on_key(&terms, beside).replace('(', " ( ").replace(')', " ) ");
             let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
             let said = truth(&mut words.into_iter().peekable(), &of);
+            let granted = |name: &str| of["grants"] && of[name];
             let tally = Tally {
                 denied: of["deny"].then_some(Layer::KeyPolicy),
                 rcp_ok: true,
-                scp_ok: true,
+                scp_ok: of["o_ok"],
                 endpoint_ok: true,
                 service: of["c_service"],
                 key_operation: true,
                 same_account: of["same"],
                 cross_account_allowed: of["across"],
-                names_caller: of["session"] || of["g_session"],
-                names_entity: of["entity"] || of["g_entity"],
-                names_account: of["account"] || of["g_account"],
+                names_caller: of["session"] || granted("g_session"),
+                names_entity: of["entity"] || granted("g_entity"),
+                names_account: of["account"] || granted("g_account"),
                 identity_allows: of["s_identity"],
                 root: of["c_root"],
                 boundary_ok: of["s_boundary_ok"],
                 session_ok: of["s_session_ok"],
-                own_grant: of["g_own"],
+                own_grant: granted("g_own"),
             };
             assert_eq!(said, tally.verdict().0 == Effect::Allow, "{of:?}");
             allowed += u32::from(said);

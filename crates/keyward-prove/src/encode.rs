@@ -100,6 +100,7 @@ fn fact(fact: &Fact, words: &Vocabulary) -> Result<String, String> {
         Fact::ActionLike(glob) => smt::like("a_name", glob)?,
         Fact::HasBoundary => "s_boundary".to_owned(),
         Fact::Doubtful(key) => of(key, "d"),
+        Fact::ContextDoubtful => "x_twice".to_owned(),
         Fact::Unsaid(id) => {
             let place = words.unsaid.iter().position(|one| one == id);
             place.map(|place| format!("u{place}")).ok_or("an unknown of no name")?

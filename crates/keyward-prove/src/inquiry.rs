@@ -5,7 +5,8 @@
 //! two spellings included.
 
 use crate::{
-    compose::{self, Side, Terms},
+    around::{Around, Granted, Limits},
+    compose::{self, Beside, Side, Terms},
     encode,
     request::{self, Target, Vocabulary, account_in, constant},
     smt,
@@ -33,11 +34,11 @@ const TRIES: usize = 6;
 /// What else there is beside the documents in question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Surroundings {
-    /// Whatever there may be: policies of the caller, boundaries, sessions, grants.
+    /// Whatever there may be: policies of the caller, boundaries, sessions, grants unless they are given.
     Any,
-    /// Everything else says yes, and there are no grants.
+    /// Everything else says yes, and there are no grants but those that are given.
     Willing,
-    /// Nobody has an identity policy but who is named with it, and there are no grants.
+    /// Nobody has an identity policy but who is named with it, and there are no grants but those that are given.
     Named,
 }
 
@@ -53,6 +54,8 @@ pub struct Holder {
 pub(crate) struct Party<'d> {
     pub(crate) text: &'d str,
     pub(crate) side: Side,
+    /// Whether grants count under it.
+    pub(crate) grants: bool,
     pub(crate) allows: bool,
 }
 
@@ -62,6 +65,7 @@ pub(crate) struct Inquiry<'d> {
     pub(crate) target: Target,
     pub(crate) across: bool,
     pub(crate) surroundings: Surroundings,
+    pub(crate) around: &'d Around,
     pub(crate) parties: Vec<Party<'d>>,
     /// Who asks, with what its identity policies say; `None` for anybody.
     pub(crate) holder: Option<(&'d Holder, Vec<Side>)>,
@@ -91,8 +95,13 @@ impl Inquiry<'_> {
     ) -> Result<Option<Witness>, String> {
         let own = self.holder.iter().flat_map(|(_, sides)| sides);
         let sides = self.parties.iter().map(|party| &party.side).chain(own);
-        let mut vocabulary = Vocabulary::of(sides.flat_map(Side::formulas));
+        let (granted, limits) = self.surrounded();
+        let of_grants = granted.iter().flat_map(Granted::formulas);
+        let of_organization = limits.iter().flat_map(Limits::formulas);
+        let formulas = sides.flat_map(Side::formulas).chain(of_grants).chain(of_organization);
+        let mut vocabulary = Vocabulary::of(formulas);
         vocabulary.callers.extend(self.holder.iter().map(|(holder, _)| holder.arn.clone()));
+        vocabulary.linked.extend(self.around.service_linked().iter().cloned());
         vocabulary.anything = self.target == Target::Anything;
         let script = self.script(&vocabulary)?;
         let mut session = solver.open()?;
@@ -102,6 +111,7 @@ impl Inquiry<'_> {
             .iter()
             .filter(|(name, _)| is_of_family(name))
             .map(|(_, key)| format!("(not {})", constant(key.place, "d")))
+            .chain(vocabulary.context_twice.then(|| "(not x_twice)".to_owned()))
             .collect();
         let Some(held) = self.possible(&mut session, &vocabulary, &plain)? else { return Ok(None) };
         for _ in 0..TRIES {
@@ -152,11 +162,31 @@ impl Inquiry<'_> {
         Ok(None)
     }
 
+    /// What is known of grants, and of an organization.
+    fn surrounded(&self) -> (Option<Granted>, Option<Limits>) {
+        let granted = self.action.and_then(|action| self.around.granted(action));
+        (granted, self.action.and_then(|action| self.around.limits(action)))
+    }
+
+    /// Whether there may be any grants, of which nothing is known.
+    fn any_grants(&self) -> bool {
+        self.surroundings == Surroundings::Any
+            && !self.around.knows_grants()
+            && self.action.is_some_and(|action| operation(action).is_some())
+    }
+
     fn script(&self, vocabulary: &Vocabulary) -> Result<String, String> {
-        let grants = self.surroundings == Surroundings::Any
-            && self.action.is_some_and(|action| operation(action).is_some());
+        let (granted, limits) = self.surrounded();
+        let grants = granted.is_some() || self.any_grants();
         let mut out = request::declare(vocabulary, &self.target, grants)?;
         let mut say = |term: &str| out.push_str(&format!("(assert {term})\n"));
+        for axiom in granted.iter().map(|granted| granted.axioms(vocabulary)) {
+            axiom.map_err(unsayable)?.iter().for_each(|term| say(term));
+        }
+        if let Some(limits) = &limits {
+            let axioms = self.around.organization_axioms(limits, vocabulary).map_err(unsayable)?;
+            axioms.iter().for_each(|term| say(term));
+        }
         if self.surroundings == Surroundings::Willing {
             say("(and s_identity s_boundary_ok s_session_ok)");
         }
@@ -182,7 +212,10 @@ impl Inquiry<'_> {
                 plain: term(plain)?,
             };
             let allows = match self.target {
-                Target::Key(_) => compose::on_key(&terms, self.across),
+                Target::Key(_) => {
+                    let (grants, organization) = (party.grants, limits.is_some());
+                    compose::on_key(&terms, Beside { across: self.across, grants, organization })
+                }
                 Target::Anything => compose::alone(&terms),
             };
             say(&if party.allows { allows } else { format!("(not {allows})") });
@@ -261,6 +294,8 @@ impl Inquiry<'_> {
                 "s_identity",
                 "(not (or g_session g_entity g_account))",
                 "(not g_own)",
+                "(not s_linked)",
+                "(not x_twice)",
             ]),
             group(&["(or c_user c_session)", "(= c_account r_account)"]),
             if self.target == Target::Anything {
@@ -297,7 +332,9 @@ impl Inquiry<'_> {
         vocabulary: &Vocabulary,
     ) -> Option<Witness> {
         let action = self.action.map_or_else(|| written(model.text("a_name")), str::to_owned);
-        let mut vector = witness::vector(model, vocabulary, &action, self.spelled);
+        let made_up = self.any_grants();
+        let mut vector = witness::vector(model, vocabulary, &action, self.spelled, made_up);
+        self.around.surround(&mut vector, model);
         let mut member = "keyPolicy";
         if self.target == Target::Anything {
             member = "identity";
@@ -326,6 +363,9 @@ impl Inquiry<'_> {
         let mut decisions = Vec::new();
         for party in &self.parties {
             let mut whole = vector.clone();
+            if party.grants {
+                self.around.grant(&mut whole, &action, model, vocabulary);
+            }
             whole.insert(member.to_owned(), party.text.into());
             let vector = Vector::read(&whole.into()).ok()?;
             let decision = vector.put(|question| engine.decide_tersely(question));
@@ -335,6 +375,10 @@ impl Inquiry<'_> {
             decisions.push(decision);
         }
         let caller = vector.get("caller").and_then(Json::as_str).unwrap_or_default().to_owned();
+        // The one in question is the last.
+        if self.parties.last().is_some_and(|party| party.grants) {
+            self.around.grant(&mut vector, &action, model, vocabulary);
+        }
         Some(Witness { vector, decisions, caller })
     }
 }

@@ -9,6 +9,8 @@
 //! | file | what it does |
 //! |---|---|
 //! | `claims.rs` | what can be claimed, as questions |
+//! | `written.rs` | policies that stand for a claim, and what policies write |
+//! | `around.rs` | an organization's policies, and grants: the same on both sides |
 //! | `inquiry.rs` | one question: the script, the answer, the engine's confirmation |
 //! | `compose.rs` | what a document says by kind of match, and the decision table |
 //! | `request.rs`, `encode.rs` | every request as constants and axioms; formulas over them |
@@ -24,6 +26,7 @@
 //! INVARIANT: `Proved` is said only where the solver excludes every request; what it does not answer is unknown.
 //! INVARIANT: no request is shown that the policy engine did not decide so.
 
+mod around;
 mod claims;
 mod compose;
 mod encode;
@@ -32,7 +35,9 @@ mod request;
 mod smt;
 mod solver;
 mod witness;
+mod written;
 
+pub use around::Organization;
 pub use claims::{Counterexample, Prover, Repair, StatementUse, Use, Verdict};
 pub use inquiry::{Holder, Surroundings};
 pub use solver::{DEFAULT_LIMIT, DEFAULT_PROGRAM, Solver};

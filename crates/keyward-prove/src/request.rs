@@ -38,7 +38,8 @@ const TEXTS: &[&str] = &[
     "a_name",
 ];
 
-/// Truths about the caller's surroundings: what documents beside those in question say.
+/// Truths about the caller's surroundings: what documents beside those in question say, whether it is a session of a
+/// service-linked role, what an organization says; and whether its encryption context has a name in two spellings.
 const SURROUNDINGS: &[&str] = &[
     "s_identity",
     "s_boundary",
@@ -48,6 +49,11 @@ const SURROUNDINGS: &[&str] = &[
     "g_entity",
     "g_account",
     "g_own",
+    "s_linked",
+    "o_scp",
+    "o_rcp",
+    "o_ok",
+    "x_twice",
 ];
 
 /// What the questions of one kind are about.
@@ -87,6 +93,10 @@ pub(crate) struct Vocabulary {
     pub(crate) resource_in_parts: bool,
     /// The resource may be anything: questions about its parts are asked of its whole ARN.
     pub(crate) anything: bool,
+    /// Something asks whether the encryption context has a name in two spellings.
+    pub(crate) context_twice: bool,
+    /// Roles that are service-linked though their ARNs do not say so.
+    pub(crate) linked: BTreeSet<String>,
 }
 
 impl Vocabulary {
@@ -161,6 +171,7 @@ impl Vocabulary {
             Fact::Doubtful(name) => {
                 self.key(&Cell { key: name.clone(), form: Form::Text }).doubtful = true;
             }
+            Fact::ContextDoubtful => self.context_twice = true,
             Fact::Unsaid(id) if !self.unsaid.contains(id) => self.unsaid.push(id.clone()),
             _ => {}
         }
@@ -249,6 +260,7 @@ pub(crate) fn declare(
     }
     resource(vocabulary, target, &mut say)?;
     surroundings(grants, &mut say);
+    linked(vocabulary, &mut say)?;
     for (name, key) in &vocabulary.keys {
         key_axioms(name, key, &mut say)?;
         derived(name, key, target, &mut say);
@@ -383,6 +395,28 @@ fn surroundings(grants: bool, say: &mut dyn FnMut(&str)) {
     }
 }
 
+/// Where a role has its path, its ARN says whether it is service-linked.
+pub(crate) const LINKED: &str = ":role/aws-service-role/";
+
+fn linked(vocabulary: &Vocabulary, say: &mut dyn FnMut(&str)) -> Result<(), String> {
+    say("(=> s_linked c_session)");
+    if vocabulary.caller_in_parts {
+        let mut any = vec![format!("(str.contains c_behind \"{LINKED}\")")];
+        for arn in &vocabulary.linked {
+            any.push(format!("(= c_behind {})", smt::text(arn)?));
+        }
+        let any = smt::join("or", &any, "false");
+        say(&format!("(= s_linked (and c_session {any}))"));
+        return Ok(());
+    }
+    for arn in vocabulary.callers.union(&vocabulary.linked) {
+        let linked = arn.contains(LINKED) || vocabulary.linked.contains(arn);
+        let truth = if linked { "s_linked" } else { "(not s_linked)" };
+        say(&format!("(=> (and c_session (= c_behind {})) {truth})", smt::text(arn)?));
+    }
+    Ok(())
+}
+
 fn key_axioms(name: &str, key: &Use, say: &mut dyn FnMut(&str)) -> Result<(), String> {
     let of = |what: &str| constant(key.place, what);
     if !is_of_family(name) {
@@ -503,8 +537,11 @@ const CONTEXT: &str = "kms:encryptioncontext:";
 
 /// The encryption context's keys are those of its pairs.
 fn contexts(vocabulary: &Vocabulary, say: &mut dyn FnMut(&str)) {
+    for (_, pair) in vocabulary.keys.iter().filter(|(name, _)| name.starts_with(CONTEXT)) {
+        say(&format!("(=> {} x_twice)", constant(pair.place, "d")));
+    }
     let Some(keys) = vocabulary.keys.get("kms:encryptioncontextkeys") else { return };
-    let [held, _] = &keys.held;
+    let [held, lower] = &keys.held;
     let any = |only: &dyn Fn(&str) -> bool| {
         let mut all: Vec<String> = held
             .iter()
@@ -524,6 +561,9 @@ fn contexts(vocabulary: &Vocabulary, say: &mut dyn FnMut(&str)) {
         say(&format!("(=> {carried} (and {p} {}))", any(&|text| text == tag)));
         for (at, _) in held.iter().enumerate().filter(|(_, text)| text.to_lowercase() == tag) {
             say(&format!("(=> {} {carried})", constant(keys.place, &format!("h{at}"))));
+        }
+        for (at, _) in lower.iter().enumerate().filter(|(_, text)| *text == tag) {
+            say(&format!("(= {} {carried})", constant(keys.place, &format!("g{at}"))));
         }
     }
 }

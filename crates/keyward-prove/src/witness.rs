@@ -4,13 +4,13 @@
 //! decide as was said, and is not shown.
 
 use crate::{
-    request::{Target, Use, Vocabulary, constant},
+    request::{LINKED, Target, Use, Vocabulary, constant},
     smt::Value,
 };
 use keyward_policy::symbolic::Form;
 use serde_json::{Map, Value as Json, json};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::{Ipv4Addr, Ipv6Addr},
 };
 
@@ -98,10 +98,18 @@ impl Model {
         } else if self.truth("c_session") {
             let of_session = fits(&arn, "sts", "assumed-role/")
                 .then(|| arn.split('/').nth(1).unwrap_or_default().to_owned());
-            let role = |name: &str| match &of_session {
-                Some(role) if name == "someone" => format!("arn:aws:iam::{account}:role/{role}"),
-                Some(role) => format!("arn:aws:iam::{account}:role/{name}/{role}"),
-                None => format!("arn:aws:iam::{account}:role/{name}"),
+            let linked = self.truth("s_linked");
+            let role = |name: &str| {
+                let own = match &of_session {
+                    Some(role) if name == "someone" => role.clone(),
+                    Some(role) => format!("{name}/{role}"),
+                    None => name.to_owned(),
+                };
+                if linked {
+                    format!("arn:aws:iam::{account}{LINKED}{own}")
+                } else {
+                    format!("arn:aws:iam::{account}:role/{own}")
+                }
             };
             let behind = if fits(&behind, "iam", "role/") { behind } else { free(&role) };
             let name = behind.rsplit('/').next().unwrap_or_default();
@@ -144,16 +152,21 @@ fn says(all: bool) -> Json {
 
 /// The vector: who asks for what, with which facts and surroundings; the document in question is added to it.
 ///
-/// `spelled`: how documents write the names of condition keys, by their lower case.
+/// `spelled`: how documents write the names of condition keys, by their lower case. `grants`: some are made up as the
+/// answer has them.
 pub(crate) fn vector(
     model: &Model,
     vocabulary: &Vocabulary,
     action: &str,
     spelled: &BTreeMap<String, String>,
+    grants: bool,
 ) -> Map<String, Json> {
     let mut vector = Map::new();
     let mut put = |name: &str, value: Json| drop(vector.insert(name.to_owned(), value));
-    caller(model, action, &mut put);
+    caller(model, &mut put);
+    if grants {
+        self::grants(model, action, &mut put);
+    }
     put("action", action.into());
     put("resource", model.text("r_arn").into());
     let mut context = Map::new();
@@ -192,7 +205,11 @@ pub(crate) fn vector(
             }
         }
     }
-    context_keys(model, vocabulary, families.entry("encryptionContext").or_default());
+    let pairs = families.entry("encryptionContext").or_default();
+    context_keys(model, vocabulary, pairs);
+    if vocabulary.context_twice && model.truth("x_twice") && !is_twice(pairs) {
+        pairs.extend(["another", "Another"].map(|name| (name.to_owned(), "x".into())));
+    }
     for (member, pairs) in families.into_iter().filter(|(_, pairs)| !pairs.is_empty()) {
         put(member, pairs.into());
     }
@@ -217,13 +234,9 @@ fn is_of_caller(name: &str) -> bool {
     ) || name.starts_with("unseen ")
 }
 
-fn caller(model: &Model, action: &str, put: &mut dyn FnMut(&str, Json)) {
+fn caller(model: &Model, put: &mut dyn FnMut(&str, Json)) {
     if model.truth("c_service") {
         put("caller", model.text("c_host").into());
-        if model.truth("g_session") {
-            put("newGrant", json!({"operations": ["CreateGrant"]}));
-            put("grants", json!([grant(model, action, "granteeService", model.text("c_host"))]));
-        }
         return;
     }
     put("caller", model.text("c_arn").into());
@@ -244,6 +257,17 @@ fn caller(model: &Model, action: &str, put: &mut dyn FnMut(&str, Json)) {
     } else if model.truth("c_federated") {
         // Without a session policy it may do nothing.
         put("session", says(true));
+    }
+}
+
+/// Grants that name the caller as the answer has it.
+fn grants(model: &Model, action: &str, put: &mut dyn FnMut(&str, Json)) {
+    if model.truth("c_service") {
+        if model.truth("g_session") {
+            put("newGrant", json!({"operations": ["CreateGrant"]}));
+            put("grants", json!([grant(model, action, "granteeService", model.text("c_host"))]));
+        }
+        return;
     }
     let names = [("g_session", "c_arn"), ("g_entity", "c_behind"), ("g_account", "c_account")];
     let grants: Vec<Json> = names
@@ -271,6 +295,11 @@ fn grant(model: &Model, action: &str, member: &str, grantee: &str) -> Json {
         members.insert(member.to_owned(), grantee.into());
     }
     grant
+}
+
+fn is_twice(pairs: &Map<String, Json>) -> bool {
+    let names: BTreeSet<String> = pairs.keys().map(|name| name.to_lowercase()).collect();
+    names.len() < pairs.len()
 }
 
 fn other_spelling(name: &str) -> String {

@@ -1,6 +1,6 @@
 //! `keyward policy can-i`, `who-can` and `simulate`, and `keyward principal can`: asking without doing.
 
-use super::policy::read;
+use super::{policy::read, simulate};
 use crate::{
     args::{AskedFacts, Common},
     client::{Client, encoded},
@@ -32,6 +32,15 @@ pub(super) fn can_i(
 }
 
 pub(super) fn simulate(common: &Common, asked: &Simulate) -> Result<Exit, CliError> {
+    if let Some(request) = &asked.request {
+        return simulate::offline(common.output, request, asked);
+    }
+    if !asked.grant.is_empty() && asked.key.is_none() {
+        return Err(CliError::new(
+            Exit::Usage,
+            "--grant needs --key: the key that the grants are on",
+        ));
+    }
     let texts = |files: &[PathBuf]| -> Result<Option<Vec<String>>, CliError> {
         let texts: Vec<String> = files.iter().map(|file| read(file)).collect::<Result<_, _>>()?;
         Ok(Some(texts).filter(|texts| !texts.is_empty()))
@@ -69,13 +78,18 @@ pub(super) fn simulate(common: &Common, asked: &Simulate) -> Result<Exit, CliErr
 }
 
 /// Grants of files, each an object or a list of them; `None` leaves the key's own in force.
-fn grants(files: &[PathBuf]) -> Result<Option<Vec<Value>>, CliError> {
+pub(super) fn grants(files: &[PathBuf]) -> Result<Option<Vec<Value>>, CliError> {
     let mut grants = Vec::new();
     for file in files {
         let text = read(file)?;
         let wrong = |error| CliError::new(Exit::Usage, format!("{}: {error}", file.display()));
         match serde_json::from_str(&text).map_err(wrong)? {
             Value::Array(several) => grants.extend(several),
+            // As ListGrants answers.
+            Value::Object(mut answer) if matches!(answer.get("Grants"), Some(Value::Array(_))) => {
+                let listed = answer.remove("Grants").and_then(|list| list.as_array().cloned());
+                grants.extend(listed.into_iter().flatten());
+            }
             one => grants.push(one),
         }
     }
@@ -169,7 +183,7 @@ fn query(facts: &AskedFacts) -> Result<Vec<(&'static str, String)>, CliError> {
 }
 
 /// `None` when nothing is said of it.
-fn encryption_context(facts: &AskedFacts) -> Result<Option<Value>, CliError> {
+pub(super) fn encryption_context(facts: &AskedFacts) -> Result<Option<Value>, CliError> {
     if facts.encryption_context.is_empty() {
         return Ok(None);
     }
@@ -181,7 +195,7 @@ fn encryption_context(facts: &AskedFacts) -> Result<Option<Value>, CliError> {
 }
 
 /// Condition keys with their values; a key that is named again has more of them.
-fn context(facts: &AskedFacts) -> Result<Vec<Value>, CliError> {
+pub(super) fn context(facts: &AskedFacts) -> Result<Vec<Value>, CliError> {
     let mut entries: Vec<(String, Vec<String>)> = Vec::new();
     for (name, value) in named(&facts.context)? {
         match entries.iter_mut().find(|(known, _)| known.eq_ignore_ascii_case(&name)) {
@@ -229,7 +243,7 @@ fn is_allowed(answer: &Value) -> bool {
     answer.get("Allowed").and_then(Value::as_bool).unwrap_or(false)
 }
 
-const fn yes_or_no(yes: bool) -> Exit {
+pub(super) const fn yes_or_no(yes: bool) -> Exit {
     if yes { Exit::Ok } else { Exit::Denied }
 }
 

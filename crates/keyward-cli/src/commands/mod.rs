@@ -28,6 +28,7 @@ mod records;
 mod replay;
 mod segments;
 mod service;
+mod simulate;
 mod sql;
 mod terraform;
 mod unused;

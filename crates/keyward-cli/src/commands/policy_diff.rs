@@ -5,7 +5,7 @@
 
 use super::{
     input,
-    prove::{object, prover, request, solver, wrong},
+    prove::{Policy, Under, object, prover, request, solver, wrong},
 };
 use crate::{
     exit::{CliError, Exit},
@@ -35,19 +35,32 @@ pub(super) fn run(format: Format, diff: &PolicyDiff) -> Result<Exit, CliError> {
             None
         }
     };
+    let policy = |file, text| {
+        if diff.identity { Policy::of_identity(file, text) } else { Policy::of_key(file, text) }
+    };
+    let more_under = Under {
+        policy: policy(&diff.new, &new),
+        before: Some(policy(&diff.old, &old)),
+        args: &diff.args,
+    };
+    let less_under = Under {
+        policy: policy(&diff.old, &old),
+        before: Some(policy(&diff.new, &new)),
+        args: &diff.args,
+    };
     match format {
         Format::Json => output::json(&json!({
             "Statements": changes.iter().map(Change::object).collect::<Vec<_>>(),
-            "NewlyAllowed": proofs.as_ref().map(|(more, _)| object("nothing is newly allowed", more)),
-            "NewlyRefused": proofs.as_ref().map(|(_, less)| object("nothing is newly refused", less)),
+            "NewlyAllowed": proofs.as_ref().map(|(more, _)| object("nothing is newly allowed", more, &more_under)),
+            "NewlyRefused": proofs.as_ref().map(|(_, less)| object("nothing is newly refused", less, &less_under)),
         })),
         Format::Text => {
             for change in &changes {
                 output::line(&change.text());
             }
             if let Some((more, less)) = &proofs {
-                tell("newly allowed", more);
-                tell("newly refused", less);
+                tell("newly allowed", more, &more_under);
+                tell("newly refused", less, &less_under);
             }
         }
     }
@@ -75,12 +88,12 @@ fn both(
     Ok((ask(old, new)?, ask(new, old)?))
 }
 
-fn tell(what: &str, verdict: &Verdict) {
+fn tell(what: &str, verdict: &Verdict, under: &Under<'_>) {
     match verdict {
         Verdict::Proved => output::line(&format!("{what}: nothing, proved")),
         Verdict::Refuted(found) => {
             output::line(&format!("{what}: for one"));
-            request(found);
+            request(found, under);
         }
         Verdict::Unknown(reasons) => {
             output::line(&format!("{what}: unknown"));

@@ -1,21 +1,29 @@
 //! `keyward policy prove`: claims about every request, proved by an SMT solver or refuted by a request.
 //!
 //! The solver is a program of its own. Without it nothing is claimed, and it is said what to install.
+//! A request that refutes is shown with the arguments by which `simulate` decides it again, without a service.
 
-use super::input;
+use super::{
+    ask, input,
+    simulate::{self, Given},
+};
 use crate::{
     exit::{CliError, Exit},
     output::{self, Format},
     policy_args::{Claim, ProofArgs, SolverArgs},
 };
-use keyward_policy::{KMS_ACTIONS, PolicyError};
+use keyward_policy::{KMS_ACTIONS, PolicyEngine, PolicyError};
 use keyward_policytest::{Claim as Claimed, ClaimHolder, Says, Shown};
 use keyward_prove::{
-    Counterexample, Holder, Prover, Repair, Solver, StatementUse, Surroundings, Use, Verdict,
+    Counterexample, Holder, Organization, Prover, Repair, Solver, StatementUse, Surroundings, Use,
+    Verdict,
 };
-use keyward_types::KeyRef;
+use keyward_types::{AccountId, KeyRef};
 use serde_json::{Value, json};
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 pub(super) fn run(format: Format, claim: &Claim) -> Result<Exit, CliError> {
     match claim {
@@ -23,7 +31,11 @@ pub(super) fn run(format: Format, claim: &Claim) -> Result<Exit, CliError> {
             let (before, after) = (input::text(old)?, input::text(new)?);
             let solver = solver(&args.solver)?;
             let proved = prover(&solver, args)?.no_new_access_of_identity(&before, &after);
-            told(format, "no new access", proved.map_err(|error| wrong(new, &error))?)
+            let proved = proved.map_err(|error| wrong(new, &error))?;
+            let before = Policy::of_identity(old, &before);
+            let before = Some(before);
+            let under = Under { policy: Policy::of_identity(new, &after), before, args };
+            Ok(told(format, "no new access", &proved, &under))
         }
         Claim::NoNewAccess { old, new, action, willing, args, .. } => {
             let surroundings = if *willing { Surroundings::Willing } else { Surroundings::Any };
@@ -32,14 +44,18 @@ pub(super) fn run(format: Format, claim: &Claim) -> Result<Exit, CliError> {
             let solver = solver(&args.solver)?;
             let prover = prover(&solver, args)?;
             let proved = prover.no_new_access(&before, &after, actions.as_deref(), surroundings);
-            told(format, "no new access", proved.map_err(|error| wrong(new, &error))?)
+            let proved = proved.map_err(|error| wrong(new, &error))?;
+            let before = Some(Policy::of_key(old, &before));
+            let under = Under { policy: Policy::of_key(new, &after), before, args };
+            Ok(told(format, "no new access", &proved, &under))
         }
         Claim::Only { policy, principal, action, args } => {
             let (actions, text) = (known(action)?, input::text(policy)?);
             let solver = solver(&args.solver)?;
             let proved = prover(&solver, args)?.only(&text, principal, &actions);
-            let who = principal.join(", ");
-            told(format, &format!("only {who}"), proved.map_err(|error| wrong(policy, &error))?)
+            let proved = proved.map_err(|error| wrong(policy, &error))?;
+            let claim = format!("only {}", principal.join(", "));
+            Ok(told(format, &claim, &proved, &Under::one(policy, &text, args)))
         }
         Claim::NeverWithout { policy, condition, action, args } => {
             let (actions, text) = (known(action)?, input::text(policy)?);
@@ -47,14 +63,16 @@ pub(super) fn run(format: Format, claim: &Claim) -> Result<Exit, CliError> {
                 .map_err(|error| CliError::new(Exit::Usage, format!("--condition: {error}")))?;
             let solver = solver(&args.solver)?;
             let proved = prover(&solver, args)?.never_without(&text, &condition, &actions);
+            let proved = proved.map_err(|error| wrong(policy, &error))?;
             let claim = format!("never without {condition}");
-            told(format, &claim, proved.map_err(|error| wrong(policy, &error))?)
+            Ok(told(format, &claim, &proved, &Under::one(policy, &text, args)))
         }
         Claim::Repairable { policy, args } => {
             let text = input::text(policy)?;
             let solver = solver(&args.solver)?;
             let repair = prover(&solver, args)?.repairable(&text);
-            Ok(repairable(format, repair.map_err(|error| wrong(policy, &error))?))
+            let repair = repair.map_err(|error| wrong(policy, &error))?;
+            Ok(repairable(format, repair, &Under::one(policy, &text, args)))
         }
         Claim::Statements { policy, args } => {
             let text = input::text(policy)?;
@@ -62,6 +80,48 @@ pub(super) fn run(format: Format, claim: &Claim) -> Result<Exit, CliError> {
             let used = prover(&solver, args)?.statements(&text);
             Ok(statements(format, &used.map_err(|error| wrong(policy, &error))?))
         }
+    }
+}
+
+/// A policy that a request is decided under, as the command was given it.
+pub(super) struct Policy<'p> {
+    member: &'static str,
+    option: &'static str,
+    file: &'p PathBuf,
+    text: &'p str,
+}
+
+impl<'p> Policy<'p> {
+    pub(super) fn of_key(file: &'p PathBuf, text: &'p str) -> Self {
+        Self { member: "keyPolicy", option: "--key-policy", file, text }
+    }
+
+    pub(super) fn of_identity(file: &'p PathBuf, text: &'p str) -> Self {
+        Self { member: "identity", option: "--identity-policy", file, text }
+    }
+
+    fn arguments(&self, found: &Counterexample, around: &ProofArgs) -> Vec<String> {
+        let policy = Given {
+            member: self.member,
+            option: self.option,
+            files: std::slice::from_ref(self.file),
+            text: Some(self.text),
+        };
+        let given: Vec<Given<'_>> = std::iter::once(policy).chain(self::around(around)).collect();
+        simulate::arguments(&found.vector, &given)
+    }
+}
+
+/// What a counterexample is decided under, and what it was compared with where that is a file's.
+pub(super) struct Under<'p> {
+    pub(super) policy: Policy<'p>,
+    pub(super) before: Option<Policy<'p>>,
+    pub(super) args: &'p ProofArgs,
+}
+
+impl<'p> Under<'p> {
+    fn one(file: &'p PathBuf, text: &'p str, args: &'p ProofArgs) -> Self {
+        Self { policy: Policy::of_key(file, text), before: None, args }
     }
 }
 
@@ -76,21 +136,91 @@ pub(super) fn solver(args: &SolverArgs) -> Result<Solver, CliError> {
 }
 
 pub(super) fn prover<'s>(solver: &'s Solver, args: &ProofArgs) -> Result<Prover<'s>, CliError> {
+    let usage = |what: String| CliError::new(Exit::Usage, what);
     if let Some(arn) = args.key_arn.as_deref()
         && !matches!(KeyRef::parse(arn), KeyRef::Arn(_))
     {
-        return Err(CliError::new(Exit::Usage, format!("--key-arn {arn} is not the ARN of a key")));
+        return Err(usage(format!("--key-arn {arn} is not the ARN of a key")));
     }
-    Ok(Prover::new(solver, args.key_arn.as_deref()))
+    let grants = ask::grants(&args.grant)?;
+    let grants = grants
+        .map(|grants| grants.iter().map(simulate::grant).collect::<Result<Vec<_>, _>>())
+        .transpose()?;
+    let key = match (&args.key_arn, &grants) {
+        (None, Some(grants)) => Some(key_of(grants)?),
+        (key, _) => key.clone(),
+    };
+    let prover = Prover::new(solver, key.as_deref());
+    // They were read before, one by one.
+    let prover = prover.within(&organization(args)?).map_err(|error| usage(error.to_string()))?;
+    match grants {
+        None => Ok(prover),
+        Some(grants) => prover.granting(&grants).map_err(|why| usage(format!("--grant: {why}"))),
+    }
+}
+
+/// The one key that grants are on.
+fn key_of(grants: &[Value]) -> Result<String, CliError> {
+    let mut keys: Vec<Option<&str>> =
+        grants.iter().map(|grant| grant.get("key").and_then(Value::as_str)).collect();
+    keys.dedup();
+    match keys.as_slice() {
+        [Some(one)] => Ok((*one).to_owned()),
+        _ => Err(CliError::new(
+            Exit::Usage,
+            "--grant needs --key-arn: the key that the grants are on",
+        )),
+    }
+}
+
+fn organization(args: &ProofArgs) -> Result<Organization, CliError> {
+    let usage = |what: String| CliError::new(Exit::Usage, what);
+    let engine = PolicyEngine::new();
+    let levels = |files: &[PathBuf], check: &dyn Fn(&str) -> Result<(), PolicyError>| {
+        let level = |file: &PathBuf| {
+            let text = input::text(file)?;
+            check(&text).map_err(|error| wrong(file, &error))?;
+            Ok(vec![text])
+        };
+        files.iter().map(level).collect::<Result<Vec<_>, CliError>>()
+    };
+    let scps =
+        levels(&args.service_control_policy, &|text| engine.validate_service_control_policy(text))?;
+    let rcps = levels(&args.resource_control_policy, &|text| {
+        engine.validate_resource_control_policy(text)
+    })?;
+    let members = &args.member_account;
+    if let Some(wrong) = members.iter().find(|account| AccountId::parse(account).is_none()) {
+        return Err(usage(format!("--member-account {wrong}: an account id is of 12 digits")));
+    }
+    if !members.is_empty() && scps.is_empty() && rcps.is_empty() {
+        return Err(usage("--member-account says over whom the policies of an organization are: name them with --service-control-policy or --resource-control-policy".to_owned()));
+    }
+    let accounts = Some(members.clone()).filter(|members| !members.is_empty());
+    Ok(Organization { scps, rcps, accounts, ..Organization::default() })
+}
+
+/// The files around a policy that a request may be under.
+pub(super) fn around(args: &ProofArgs) -> Vec<Given<'_>> {
+    [
+        ("scps", "--service-control-policy", &args.service_control_policy),
+        ("rcps", "--resource-control-policy", &args.resource_control_policy),
+        ("grants", "--grant", &args.grant),
+    ]
+    .map(|(member, option, files)| Given { member, option, files, text: None })
+    .into()
 }
 
 /// A claim of a policy test.
 pub(super) fn shown(solver: Option<&Solver>, claim: &Claimed) -> Shown {
     let Some(solver) = solver else { return Shown::Unknown("there is no solver".to_owned()) };
-    let prover = Prover::new(solver, Some(&claim.key));
+    let prover = match supposed(solver, claim) {
+        Ok(prover) => prover,
+        Err(why) => return Shown::Unknown(why),
+    };
     let verdict = match &claim.says {
         Says::NoNewAccess { from, to } => prover.no_new_access(from, to, None, Surroundings::Any),
-        Says::Never { policy, action, except, holders } => {
+        Says::Never { policy, action, except, holders, grants: _ } => {
             let holder = |one: &ClaimHolder| Holder {
                 arn: one.arn.clone(),
                 identity: one.identity.clone(),
@@ -103,11 +233,32 @@ pub(super) fn shown(solver: Option<&Solver>, claim: &Claimed) -> Shown {
     match verdict {
         Ok(Verdict::Proved) => Shown::Holds,
         Ok(Verdict::Refuted(found)) => Shown::Fails(format!(
-            "{} may {}, for one with the vector {}",
-            found.caller, found.action, found.vector
+            "{} may {}, for one: {}",
+            found.caller,
+            found.action,
+            simulate::line(&simulate::arguments(&found.vector, &[]))
         )),
         Ok(Verdict::Unknown(reasons)) => Shown::Unknown(reasons.join("; ")),
         Err(error) => Shown::Unknown(error.to_string()),
+    }
+}
+
+/// The prover, with what the file of a claim says around its key.
+fn supposed<'s>(solver: &'s Solver, claim: &Claimed) -> Result<Prover<'s>, String> {
+    let mut prover = Prover::new(solver, Some(&claim.key));
+    if let Some(one) = &claim.organization {
+        let organization = Organization {
+            scps: one.scps.clone(),
+            rcps: one.rcps.clone(),
+            accounts: one.accounts.clone(),
+            management: one.management.clone(),
+            service_linked: one.service_linked.clone(),
+        };
+        prover = prover.within(&organization).map_err(|error| error.to_string())?;
+    }
+    match &claim.says {
+        Says::NoNewAccess { .. } => Ok(prover),
+        Says::Never { grants, .. } => prover.granting(grants),
     }
 }
 
@@ -129,16 +280,16 @@ pub(super) fn wrong(file: &Path, error: &PolicyError) -> CliError {
     CliError::new(Exit::Usage, format!("{}: {error}", input::name(file)))
 }
 
-fn told(format: Format, claim: &str, verdict: Verdict) -> Result<Exit, CliError> {
+fn told(format: Format, claim: &str, verdict: &Verdict, under: &Under<'_>) -> Exit {
     match format {
-        Format::Json => output::json(&object(claim, &verdict)),
-        Format::Text => text(claim, &verdict),
+        Format::Json => output::json(&object(claim, verdict, under)),
+        Format::Text => text(claim, verdict, under),
     }
-    Ok(match verdict {
+    match verdict {
         Verdict::Proved => Exit::Ok,
         Verdict::Refuted(_) => Exit::Problems,
         Verdict::Unknown(_) => Exit::Failure,
-    })
+    }
 }
 
 fn word(verdict: &Verdict) -> &'static str {
@@ -149,10 +300,10 @@ fn word(verdict: &Verdict) -> &'static str {
     }
 }
 
-pub(super) fn object(claim: &str, verdict: &Verdict) -> Value {
+pub(super) fn object(claim: &str, verdict: &Verdict, under: &Under<'_>) -> Value {
     let (found, reasons) = match verdict {
         Verdict::Proved => (Value::Null, &[] as &[String]),
-        Verdict::Refuted(found) => (example(found), &[] as &[String]),
+        Verdict::Refuted(found) => (example(found, under), &[] as &[String]),
         Verdict::Unknown(reasons) => (Value::Null, reasons.as_slice()),
     };
     json!({
@@ -160,36 +311,41 @@ pub(super) fn object(claim: &str, verdict: &Verdict) -> Value {
     })
 }
 
-fn example(found: &Counterexample) -> Value {
+fn example(found: &Counterexample, under: &Under<'_>) -> Value {
     json!({
         "Action": found.action,
         "Caller": found.caller,
         "Decision": found.decision.effect,
         "Rule": found.decision.rule,
         "Before": found.before.as_ref().map(|before| json!({
-            "Decision": before.effect, "Reason": before.because(),
+            "Decision": before.effect,
+            "Reason": before.because(),
+            "Simulate": under.before.as_ref().map(|policy| policy.arguments(found, under.args)),
         })),
         "Notes": found.notes,
         "Vector": found.vector,
+        "Simulate": under.policy.arguments(found, under.args),
     })
 }
 
-pub(super) fn text(claim: &str, verdict: &Verdict) {
+fn text(claim: &str, verdict: &Verdict, under: &Under<'_>) {
     match verdict {
         Verdict::Proved => output::line(&format!("proved: {claim}")),
         Verdict::Refuted(found) => {
             output::line(&format!("refuted: {claim}"));
-            request(found);
+            request(found, under);
         }
-        Verdict::Unknown(reasons) => {
-            output::line(&format!("unknown: {claim}"));
-            reasons.iter().for_each(|why| output::line(&format!("  {why}")));
-        }
+        Verdict::Unknown(reasons) => unknown(claim, reasons),
     }
 }
 
-/// The request, as a person reads it, and as `keyward policy vectors` decides it.
-pub(super) fn request(found: &Counterexample) {
+fn unknown(claim: &str, reasons: &[String]) {
+    output::line(&format!("unknown: {claim}"));
+    reasons.iter().for_each(|why| output::line(&format!("  {why}")));
+}
+
+/// The request, as a person reads it, as `keyward policy vectors` decides it, and as a line of a shell that does.
+pub(super) fn request(found: &Counterexample, under: &Under<'_>) {
     output::line(&format!("  {} asks for {}", found.caller, found.action));
     let documents = ["caller", "action", "keyPolicy"];
     for (name, value) in found.vector.as_object().into_iter().flatten() {
@@ -206,9 +362,13 @@ pub(super) fn request(found: &Counterexample) {
     }
     found.notes.iter().for_each(|note| output::line(&format!("  note: {note}")));
     output::line(&format!("  vector {}", found.vector));
+    for policy in std::iter::once(&under.policy).chain(&under.before) {
+        output::line(&format!("  decided again under {}:", input::name(policy.file)));
+        output::line(&format!("    {}", simulate::line(&policy.arguments(found, under.args))));
+    }
 }
 
-fn repairable(format: Format, repair: Repair) -> Exit {
+fn repairable(format: Format, repair: Repair, under: &Under<'_>) -> Exit {
     let (verdict, exit) = match &repair {
         Repair::Possible { .. } => ("Possible", Exit::Ok),
         Repair::Impossible => ("Impossible", Exit::Problems),
@@ -217,7 +377,7 @@ fn repairable(format: Format, repair: Repair) -> Exit {
     match format {
         Format::Json => {
             let (by, always, reasons) = match &repair {
-                Repair::Possible { by, always } => (example(by), *always, Vec::new()),
+                Repair::Possible { by, always } => (example(by, under), *always, Vec::new()),
                 Repair::Impossible => (Value::Null, false, Vec::new()),
                 Repair::Unknown(reasons) => (Value::Null, false, reasons.clone()),
             };
@@ -230,10 +390,10 @@ fn repairable(format: Format, repair: Repair) -> Exit {
             Repair::Possible { by, always } => {
                 let when = if *always { "always" } else { "by some requests" };
                 output::line(&format!("{} can change the key policy, {when}", by.caller));
-                request(by);
+                request(by, under);
             }
             Repair::Impossible => output::line("nobody can change the key policy"),
-            Repair::Unknown(reasons) => text("repairable", &Verdict::Unknown(reasons.clone())),
+            Repair::Unknown(reasons) => unknown("repairable", reasons),
         },
     }
     exit

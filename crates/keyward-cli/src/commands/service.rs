@@ -341,22 +341,13 @@ pub(super) fn env(common: &Common, shell: Shell) -> Result<Exit, CliError> {
     ];
     for (name, value) in pairs {
         output::line(&match shell {
-            Shell::Sh => format!("export {name}={}", quoted(value)),
-            Shell::Fish => format!("set -gx {name} {}", quoted(value)),
-            Shell::Powershell => format!("$env:{name} = {}", quoted(value)),
+            Shell::Sh => format!("export {name}={}", output::quoted(value)),
+            Shell::Fish => format!("set -gx {name} {}", output::quoted(value)),
+            Shell::Powershell => format!("$env:{name} = {}", output::quoted(value)),
             Shell::Dotenv => format!("{name}={value}"),
         });
     }
     Ok(Exit::Ok)
-}
-
-fn quoted(value: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-._/:".contains(c);
-    if value.chars().all(plain) {
-        value.to_owned()
-    } else {
-        format!("'{}'", value.replace('\'', "'\\''"))
-    }
 }
 
 fn durability(choice: Durability) -> keyward_store::Durability {

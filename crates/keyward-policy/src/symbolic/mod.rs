@@ -1,4 +1,5 @@
-//! What a document says of every request at once: each statement as a formula over what a request may carry.
+//! What a document says of every request at once: each statement as a formula over what a request may carry; and
+//! the same of grants (`grant.rs`).
 //!
 //! A formula is read off the Cedar policy that the engine would evaluate (`read.rs`), so that there is one
 //! translation of IAM and not two. What Cedar cannot say, and the engine evaluates beside it, is read here where
@@ -9,6 +10,7 @@
 //! truth that the engine gives the statement. What has no such formula is refused, never approximated.
 
 mod atoms;
+mod grant;
 mod read;
 
 use crate::{
@@ -22,6 +24,7 @@ use crate::{
     schema::PolicyKind,
     translate,
 };
+pub use grant::SymbolicGrant;
 use ipnet::IpNet;
 use keyward_types::MatchKind;
 
@@ -111,6 +114,8 @@ pub enum Fact {
     HasBoundary,
     /// The request carries the key in two spellings.
     Doubtful(String),
+    /// The encryption context holds a name in two spellings, whichever.
+    ContextDoubtful,
     /// What has no exact form; the same name is the same question.
     Unsaid(String),
 }

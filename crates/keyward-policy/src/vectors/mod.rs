@@ -40,6 +40,7 @@ mod read;
 use crate::{carries, engine::PolicyEngine};
 use keyward_types::{Decision, Effect};
 pub use read::Vector;
+pub(crate) use read::read_grant;
 use serde_json::{Value, json};
 
 /// The operations of KMS that AWS offers to principals of other accounts, as `Decrypt`.

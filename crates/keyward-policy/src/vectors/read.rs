@@ -277,7 +277,7 @@ fn facts(members: &mut Members<'_>) -> Result<Vec<(String, Vec<String>)>, String
 }
 
 /// A grant; one without a key is on the resource.
-fn read_grant(grant: &Value, resource: &str) -> Result<GrantRecord, String> {
+pub(crate) fn read_grant(grant: &Value, resource: &str) -> Result<GrantRecord, String> {
     let mut members = Members::of("a grant", grant)?;
     let arn = members.text("key")?.unwrap_or(resource);
     let KeyRef::Arn(key) = KeyRef::parse(arn) else {

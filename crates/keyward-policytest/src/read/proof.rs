@@ -3,11 +3,11 @@
 //! Here they are read; who proves them is handed in (`crate::Prove`), because it takes a solver.
 
 use super::{
-    documents::Documents,
+    documents::{DocumentId, Documents},
     world::{World, known},
 };
 use crate::{
-    Claim, ClaimHolder, Says,
+    Claim, ClaimHolder, ClaimOrganization, Says,
     fault::Wrong,
     members::{Members, text},
     yaml::Node,
@@ -42,7 +42,33 @@ fn no_new_access(node: &Node, world: &World, documents: &Documents<'_>) -> Resul
     let (from, to) = (members.needed("from")?, members.needed("to")?);
     members.end()?;
     let says = Says::NoNewAccess { from: documents.candidate(from)?, to: documents.candidate(to)? };
-    Ok(Claim { key: key.arn.clone(), says })
+    Ok(Claim { key: key.arn.clone(), says, organization: organization(world, documents) })
+}
+
+fn text_of(documents: &Documents<'_>, id: DocumentId) -> String {
+    documents.all.get(id).map(|document| document.text.clone()).unwrap_or_default()
+}
+
+fn organization(world: &World, documents: &Documents<'_>) -> Option<ClaimOrganization> {
+    let one = world.organization.as_ref()?;
+    let levels = |levels: &[Vec<DocumentId>]| {
+        let level =
+            |level: &Vec<DocumentId>| level.iter().map(|id| text_of(documents, *id)).collect();
+        levels.iter().map(level).collect()
+    };
+    let accounts = one.accounts.as_ref();
+    let linked = world.principals.values().filter_map(|principal| {
+        let members = &principal.members;
+        let role = members.get("roleArn").and_then(serde_json::Value::as_str);
+        role.filter(|_| members.contains_key("slr")).map(str::to_owned)
+    });
+    Some(ClaimOrganization {
+        scps: levels(&one.scps),
+        rcps: levels(&one.rcps),
+        accounts: accounts.map(|all| all.iter().map(ToString::to_string).collect()),
+        management: one.management.as_ref().map(ToString::to_string),
+        service_linked: linked.collect(),
+    })
 }
 
 fn never(node: &Node, world: &World, documents: &Documents<'_>) -> Result<Claim, Wrong> {
@@ -65,9 +91,10 @@ fn never(node: &Node, world: &World, documents: &Documents<'_>) -> Result<Claim,
         except.end()?;
     }
     members.end()?;
-    let text_of = |id: &usize| {
-        documents.all.get(*id).map(|document| document.text.clone()).unwrap_or_default()
-    };
+    let text_of = |id: &DocumentId| text_of(documents, *id);
+    let on_key = world.grants.iter().filter(|grant| {
+        grant.members.get("key").and_then(serde_json::Value::as_str) == Some(key.arn.as_str())
+    });
     let holders = world.principals.values().filter(|principal| principal.account.is_some());
     let holders = holders.map(|principal| ClaimHolder {
         arn: principal.name.clone(),
@@ -81,6 +108,8 @@ fn never(node: &Node, world: &World, documents: &Documents<'_>) -> Result<Claim,
             action: (*action).to_owned(),
             except: excepted,
             holders: holders.collect(),
+            grants: on_key.map(|grant| grant.members.clone()).collect(),
         },
+        organization: organization(world, documents),
     })
 }

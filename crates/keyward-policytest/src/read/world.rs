@@ -58,8 +58,8 @@ pub(crate) struct TestedGrant {
 pub(crate) struct Organization {
     pub(crate) id: Option<String>,
     /// `None`: every account is a member.
-    accounts: Option<BTreeSet<AccountId>>,
-    management: Option<AccountId>,
+    pub(crate) accounts: Option<BTreeSet<AccountId>>,
+    pub(crate) management: Option<AccountId>,
     pub(crate) scps: Vec<Vec<DocumentId>>,
     pub(crate) rcps: Vec<Vec<DocumentId>>,
 }

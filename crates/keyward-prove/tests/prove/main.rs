@@ -14,6 +14,7 @@
     reason = "a test fails by panicking, and says what it did"
 )]
 
+mod around;
 mod claims;
 mod failures;
 mod random;

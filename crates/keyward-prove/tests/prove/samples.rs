@@ -1,5 +1,6 @@
 //! Random key policies, small changes of them, and random requests, all drawn from one seed.
 
+use keyward_prove::Organization;
 use serde_json::{Map, Value, json};
 
 /// A generator whose whole state is its seed (SplitMix64).
@@ -306,4 +307,138 @@ pub(crate) fn request(luck: &mut Luck) -> Value {
             json!([{"grantId": "g", member: grantee, "operations": [operation], "issuer": issuer}]);
     }
     vector
+}
+
+/// What stands around a key: an organization's policies, and all the grants.
+#[derive(Debug)]
+pub(crate) struct Surrounded {
+    pub(crate) organization: Organization,
+    pub(crate) grants: Vec<Value>,
+}
+
+fn organization_statement(luck: &mut Luck, effect: &str, principal: bool) -> Value {
+    let mut statement = json!({
+        "Effect": effect,
+        "Action": luck.pick(&["kms:*", "kms:Decrypt", "kms:De*", "kms:CreateGrant"]),
+        "Resource": "*",
+    });
+    if principal {
+        statement["Principal"] = json!("*");
+    }
+    if luck.chance(70) {
+        let mut condition = Map::new();
+        test(luck, &mut condition);
+        statement["Condition"] = condition.into();
+    }
+    statement
+}
+
+fn organization(luck: &mut Luck) -> Organization {
+    let document = |statements: Vec<Value>| {
+        json!({"Version": "2012-10-17", "Statement": statements}).to_string()
+    };
+    let full = || json!({"Effect": "Allow", "Action": "*", "Resource": "*"});
+    let scps = (0..luck.below(3)).map(|_| {
+        let mut level = vec![document(vec![organization_statement(luck, "Allow", false)])];
+        if luck.chance(70) {
+            level.push(document(vec![full()]));
+        }
+        if luck.chance(50) {
+            level.push(document(vec![organization_statement(luck, "Deny", false)]));
+        }
+        level
+    });
+    let scps = scps.collect();
+    let rcps = (0..luck.below(2))
+        .map(|_| vec![document(vec![organization_statement(luck, "Deny", true)])]);
+    let rcps = rcps.collect();
+    let accounts = luck.pick(&[None, Some("111122223333"), Some("444455556666")]);
+    Organization {
+        scps,
+        rcps,
+        accounts: accounts.map(|one| vec![one.to_owned()]),
+        management: luck.chance(20).then(|| "444455556666".to_owned()),
+        service_linked: Vec::new(),
+    }
+}
+
+fn constraints(luck: &mut Luck) -> Value {
+    match luck.below(6) {
+        0 => json!({"EncryptionContextEquals": {"app": "x"}}),
+        1 => json!({"EncryptionContextSubset": {"App": "x"}}),
+        2 => json!({"EncryptionContextSubset": {"APP": "x", "Team": "red"}}),
+        3 => json!({"SourceArn": "arn:aws:s3:::data/x"}),
+        _ => json!({}),
+    }
+}
+
+pub(crate) fn around(luck: &mut Luck) -> Surrounded {
+    let organization = organization(luck);
+    let grants = (0..luck.below(3)).map(|place| {
+        let operations: Vec<&str> = ["Decrypt", "Encrypt", "DescribeKey", "CreateGrant", "RetireGrant"]
+            .into_iter()
+            .filter(|_| luck.chance(60))
+            .collect();
+        let mut grant = json!({
+            "grantId": format!("g{place}"), "operations": operations, "constraints": constraints(luck),
+            "issuer": luck.pick(&["111122223333", "444455556666"]),
+        });
+        if luck.chance(15) {
+            grant["granteeService"] = json!("s3.amazonaws.com");
+        } else {
+            // Not everybody.
+            grant["grantee"] = json!(luck.pick(&PRINCIPALS[..PRINCIPALS.len() - 1]));
+        }
+        grant
+    });
+    let grants = grants.collect();
+    Surrounded { organization, grants }
+}
+
+impl Surrounded {
+    fn governs(&self, account: &str) -> bool {
+        self.organization.management.as_deref() != Some(account)
+            && self
+                .organization
+                .accounts
+                .as_ref()
+                .is_none_or(|all| all.iter().any(|one| one == account))
+    }
+
+    /// A request with what the organization puts around it. `willing`: everything else says yes.
+    pub(crate) fn request(&self, luck: &mut Luck, willing: bool) -> Value {
+        let mut vector = request(luck);
+        if luck.chance(10) {
+            vector["caller"] =
+                json!("arn:aws:sts::111122223333:assumed-role/AWSServiceRoleForA/s1");
+            vector["roleArn"] = json!(
+                "arn:aws:iam::111122223333:role/aws-service-role/a.amazonaws.com/AWSServiceRoleForA"
+            );
+        }
+        let caller = vector["caller"].as_str().unwrap().to_owned();
+        if willing {
+            let members = vector.as_object_mut().unwrap();
+            members.remove("boundary");
+            members.remove("session");
+            if caller.contains(":federated-user/") {
+                members.insert("session".to_owned(), says("*"));
+            }
+            if !caller.ends_with(":root") && caller.starts_with("arn:") {
+                members.insert("identity".to_owned(), says("*"));
+            }
+        }
+        if caller.split(':').nth(4).is_some_and(|account| self.governs(account)) {
+            vector["scps"] = json!(self.organization.scps);
+        }
+        if self.governs("111122223333") {
+            vector["rcps"] = json!(self.organization.rcps);
+        }
+        if luck.chance(50) {
+            let operations =
+                luck.pick(&[["Decrypt"].as_slice(), &["Encrypt", "Decrypt"], &["CreateGrant"]]);
+            vector["newGrant"] =
+                json!({"operations": operations, "constraints": constraints(luck)});
+        }
+        vector
+    }
 }
