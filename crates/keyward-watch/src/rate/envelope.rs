@@ -36,7 +36,7 @@ const PEAK_WEIGHT: f64 = 0.8;
 const BURST_PERCENT: usize = 85;
 const BURST_QUARTERS_MIN: usize = 24;
 /// How far from a usual burst a window must stand: this power of what such bursts are of the median one,
-const BURST_SPREAD_POWER: f64 = 1.5;
+const BURST_SPREAD_POWER: i32 = 2;
 /// and so many times [`Lines::above_peak`] at least and at most.
 const BURST_SPREAD: (f64, f64) = (0.9, 1.5);
 /// A burst is measured by the livelier of the hours that are so many minutes away.
@@ -399,13 +399,13 @@ impl Envelope {
     fn burst(&self, window: usize, above: f64) -> f64 {
         let Some(burst) = self.bursts.get(window) else { return 0.0 };
         let (mut mean, mut factor) = (self.mean(), above);
-        if window < SIXTY && SEASONS_MINUTES <= self.age() {
+        if SEASONS_MINUTES <= self.age() {
             let (before, after) = (self.minute - NEAR, self.minute + NEAR);
             mean = mean.max(self.mean_at(before)).max(self.mean_at(after));
         }
         if window < TEN {
             let (least, most) = BURST_SPREAD;
-            let spread = f64::from(burst.spread).powf(BURST_SPREAD_POWER);
+            let spread = f64::from(burst.spread).powi(BURST_SPREAD_POWER);
             factor = spread.clamp(least * above, most * above);
         }
         f64::from(burst.ratio) * factor * width(window) * mean
@@ -417,8 +417,8 @@ impl Envelope {
         let hours: [f64; DAY_HOURS] = core::array::from_fn(|place| self.day_factor(place));
         let liveliest = |place: usize| {
             let (kind, hour) = (place / 24 * 24, place % 24);
-            let near = if window < SIXTY { [hour + 23, hour, hour + 1] } else { [hour; 3] };
-            let factors = near.map(|hour| hours.get(kind + hour % 24).copied().unwrap_or(1.0));
+            let factors = [hour + 23, hour, hour + 1]
+                .map(|hour| hours.get(kind + hour % 24).copied().unwrap_or(1.0));
             factors.into_iter().fold(0.0, f64::max)
         };
         let peaks = self.peaks.of(window).enumerate().filter(|(_, peak)| 0.0 < *peak);
