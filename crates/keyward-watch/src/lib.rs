@@ -5,7 +5,7 @@
 //!
 //! | family | alerts on |
 //! |---|---|
-//! | [`rate`](crate::Lines) | more of a kind of operation than a principal, key or account usually has in 1, 10 or 60 minutes; so also bursts of refusals and ciphertext errors, and data keys without plaintext |
+//! | [`rate`](crate::Lines) | more of a kind of operation than a principal, key or account usually has in 1, 2, 10 or 60 minutes; so also bursts of refusals and ciphertext errors, and data keys without plaintext |
 //! | novelty | the first use of a known key by a principal; a source network, Region or operation that a known principal never had; Decrypt after a long silence |
 //! | sweep | one principal asking after many keys within an hour |
 //! | rules | grants that no approval rule allows, use of keys that are pending deletion, key policies opened to everyone, any use of a canary key |

@@ -13,7 +13,7 @@ use keyward_types::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// The form of the saved state.
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 /// Feed it every committed event, in the log's order, and the time now and then.
 #[derive(Clone, Debug)]

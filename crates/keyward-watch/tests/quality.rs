@@ -27,10 +27,15 @@
     reason = "a test stops at what it does not expect; its numbers are small"
 )]
 
+#[path = "quality/bound.rs"]
+mod bound;
 #[path = "quality/generator.rs"]
 mod generator;
 #[path = "quality/score.rs"]
 mod score;
+/// The detector's own, to ask what could be done with it at best.
+#[path = "../src/rate/tail.rs"]
+mod tail;
 
 use generator::{ARCHETYPES, ATTACKS, Archetype, Series, is_held_out};
 use score::{Scores, print};

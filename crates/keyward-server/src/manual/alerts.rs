@@ -22,8 +22,8 @@
 //! [alerts.settings.rates.floors]              # events a minute in a series' first 24 hours
 //! operations = 100
 //! refusals = 20
-//! [alerts.settings.rates.lines]               # score, ratio, above_peak for 1, 10 and 60 minutes
-//! score = [5.0, 4.8, 4.4]
+//! [alerts.settings.rates.lines]               # score, ratio, above_peak for 1, 2, 10 and 60 minutes
+//! score = [5.5, 5.2, 4.8, 4.4]
 //! [[alerts.settings.keys]]                    # what differs for some keys; the first that fits holds
 //! key = "mrk-*"
 //! floor = 10

@@ -4,7 +4,7 @@
 
 use super::{
     Lines, WINDOWS,
-    tables::{Factors, Peaks, Ring},
+    tables::{DAY_HOURS, Factors, Peaks, Ring},
     tail,
 };
 use serde::{Deserialize, Serialize};
@@ -15,8 +15,17 @@ const QUARTER: i64 = 15;
 const QUARTERS: i64 = 96;
 const QUARTERS_AN_HOUR: usize = 4;
 const WEEK_HOURS: i64 = 168;
-/// The share of the level, and of its spread, that is forgotten in 1, 10 and 60 minutes: half in three days.
-const FORGOTTEN: [f64; 3] = [0.000_160_438, 0.001_603_221, 0.009_580_853];
+const COUNT: usize = WINDOWS.len();
+/// The places of the windows of two, ten and sixty minutes.
+const TWO: usize = 1;
+const TEN: usize = 2;
+const SIXTY: usize = 3;
+/// The share of the level, and of its spread, that is forgotten in 1, 2, 10 and 60 minutes: half in three days.
+const FORGOTTEN: [f64; COUNT] = [0.000_160_438, 0.000_320_876, 0.001_603_221, 0.009_580_853];
+/// How far the minutes before may draw the mean of a window that is shorter than an hour.
+const DRAWN: [(f64, f64); COUNT] = [(0.4, 2.5), (0.4, 2.5), (0.6, 1.6), (1.0, 1.0)];
+/// So many events, times the dispersion, must have come before they draw it half the way.
+const DRAWN_EVENTS: f64 = 10.0;
 /// The share of a peak that is left when its day comes again: a seventh is forgotten in a week, so that a
 /// weekly job is still known.
 const PEAK_KEPT_WEEKDAY: f64 = 0.968;
@@ -26,6 +35,17 @@ const PEAK_WEIGHT: f64 = 0.8;
 /// What bursts come to is the height that so many of the day's peaks do not reach, of so many at least.
 const BURST_PERCENT: usize = 85;
 const BURST_QUARTERS_MIN: usize = 24;
+/// How far from a usual burst a window must stand: this power of what such bursts are of the median one,
+const BURST_SPREAD_POWER: i32 = 2;
+/// and so many times [`Lines::above_peak`] at least and at most.
+const BURST_SPREAD: (f64, f64) = (0.9, 1.5);
+/// A burst is measured by the livelier of the hours that are so many minutes away.
+const NEAR: i64 = 30;
+/// An hour of the week that has less than this share of its hour of the day takes the peaks with it, but for a tenth,
+const QUIET_SHARE: f64 = 0.25;
+const QUIET_PEAK_MIN: f64 = 0.1;
+/// when it was seen so often.
+const QUIET_LEARNED_MIN: i64 = 2;
 /// A day raises a peak at most this many times; in the first week, and in the first day over the floor.
 const LEARNING_CAP: f64 = 3.0;
 const HALF_GROWN_CAP: f64 = 20.0;
@@ -69,14 +89,28 @@ pub struct Envelope {
     factors: Factors,
     /// The first hour of which they know nothing yet: how often each was learned follows from it.
     learned_to: i64,
-    dispersion: [f64; 3],
+    dispersion: [f64; COUNT],
     /// The largest count of a window in each quarter-hour of a weekday and of a day of the weekend, per
     /// window.
     peaks: Peaks,
     /// Of the quarter that lasts, and of the one before it: a quarter teaches only when it is too late
     /// to excuse what still goes on.
-    open_peaks: [[f32; 3]; 2],
+    open_peaks: [[f32; COUNT]; 2],
+    /// How far its bursts stand above the mean, per window.
+    bursts: [Burst; COUNT],
+    /// The windows whose peaks of this time of day stand above what bursts usually come to: something is known to
+    /// run now, of which nothing else is learned. One bit each.
+    jobs: u8,
     firing: Option<Firing>,
+}
+
+/// What a burst of a series usually comes to, at no special time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Burst {
+    /// Times the mean; 0 while not known.
+    ratio: f32,
+    /// Times the median of such bursts.
+    spread: f32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -123,9 +157,11 @@ impl Envelope {
             hour_minutes: 0,
             factors: Factors::new(),
             learned_to: minute.div_euclid(HOUR),
-            dispersion: [1.0; 3],
+            dispersion: [1.0; COUNT],
             peaks: Peaks::new(),
-            open_peaks: [[0.0; 3]; 2],
+            open_peaks: [[0.0; COUNT]; 2],
+            bursts: [Burst::default(); COUNT],
+            jobs: 0,
             firing: None,
         }
     }
@@ -171,13 +207,42 @@ impl Envelope {
     }
 
     fn mean(&self) -> f64 {
-        let seasonal = if self.age() < SEASONS_MINUTES { 1.0 } else { self.season() };
+        self.mean_at(self.minute)
+    }
+
+    fn mean_at(&self, minute: i64) -> f64 {
+        let hour = minute.div_euclid(HOUR);
+        let seasonal = if self.age() < SEASONS_MINUTES { 1.0 } else { self.season(hour) };
         (self.level * seasonal).max(MEAN_MIN)
     }
 
-    /// The factor of this hour of the week, drawn towards that of the hour of the day, and that towards 1.
-    fn season(&self) -> f64 {
-        let hour = self.minute.div_euclid(HOUR);
+    /// The mean of a minute, drawn towards what the rest of the last hour was: an hour livelier than usual is not
+    /// a burst, and one in a quiet hour need not reach what is usual. The window itself is not in it.
+    fn mean_of_late(&self, window: usize) -> f64 {
+        let mean = self.mean();
+        let Some((low, high)) = DRAWN.get(window).filter(|(low, high)| low < high) else {
+            return mean;
+        };
+        if self.is_young() {
+            return mean;
+        }
+        let [_, two, ten, sixty] = self.observed();
+        let (inside, minutes) = if window < TEN { (two, 2) } else { (ten, 10) };
+        let before = float(sixty.saturating_sub(inside));
+        let of_this_hour = (self.minute.rem_euclid(HOUR) + 1 - minutes).max(0);
+        let expected = float_of(of_this_hour) * mean
+            + float_of(HOUR - minutes - of_this_hour) * self.mean_at(self.minute - HOUR);
+        let least = DRAWN_EVENTS * self.spread(TWO);
+        (mean * ((before + least) / (expected + least)).clamp(*low, *high)).max(MEAN_MIN)
+    }
+
+    /// How much wider than Poisson's a window scatters.
+    fn spread(&self, window: usize) -> f64 {
+        self.dispersion.get(window).copied().unwrap_or(1.0).max(1.0)
+    }
+
+    /// The factor of an hour of the week, drawn towards that of the hour of the day, and that towards 1.
+    fn season(&self, hour: i64) -> f64 {
         let week = slot(hour, WEEK_HOURS);
         towards(
             self.factors.week(week),
@@ -222,8 +287,9 @@ impl Envelope {
         change
     }
 
-    fn observed(&self) -> [u64; 3] {
-        [self.count.into(), self.sums[0], self.sums[1]]
+    fn observed(&self) -> [u64; COUNT] {
+        let before = u64::from(self.ring.get(slot(self.minute - 1, 60)));
+        [self.count.into(), before + u64::from(self.count), self.sums[0], self.sums[1]]
     }
 
     fn judge(&mut self, lines: &Lines) -> Option<Change> {
@@ -276,17 +342,22 @@ impl Envelope {
             else {
                 continue;
             };
-            let (expected, count) = (width(window) * self.mean(), float(observed));
-            let above = unsettled * lines.above_peak.get(window).copied().unwrap_or(1.0);
-            if count < f64::from(lines.count_min)
-                || count < (ratio * expected).max(above * self.peak(window))
-            {
+            let count = float(observed);
+            if count < f64::from(lines.count_min) {
+                continue;
+            }
+            let expected = width(window) * self.mean_of_late(window);
+            let above = lines.above_peak.get(window).copied().unwrap_or(1.0);
+            if count < (ratio * expected).max(unsettled * above * self.peak(window)) {
                 continue;
             }
             let score = tail::score(count, expected, self.size(window));
             let margin = score - line - extra;
             let known = worst.map_or(0.0, |worst: Excess| worst.score - line);
-            if 0.0 < margin && known < score - line && above * self.burst(window) <= count {
+            if 0.0 < margin
+                && known < score - line
+                && unsettled * self.burst(window, above) <= count
+            {
                 worst = Some(self.excess(window, observed, expected, score));
             }
         }
@@ -323,21 +394,59 @@ impl Envelope {
         scores.fold(0.0, f64::max)
     }
 
-    /// What a burst of this series usually comes to, at no special time: how far its peaks stand above
-    /// the mean, of which most of the day's are lower, times the mean of now.
-    fn burst(&self, window: usize) -> f64 {
+    /// What a burst of this series must come to if it is to be more than they usually are; `above` is how many times
+    /// the peak a window must hold.
+    fn burst(&self, window: usize, above: f64) -> f64 {
+        let Some(burst) = self.bursts.get(window) else { return 0.0 };
+        let (mut mean, mut factor) = (self.mean(), above);
+        if SEASONS_MINUTES <= self.age() {
+            let (before, after) = (self.minute - NEAR, self.minute + NEAR);
+            mean = mean.max(self.mean_at(before)).max(self.mean_at(after));
+        }
+        if window < TEN {
+            let (least, most) = BURST_SPREAD;
+            let spread = f64::from(burst.spread).powi(BURST_SPREAD_POWER);
+            factor = spread.clamp(least * above, most * above);
+        }
+        f64::from(burst.ratio) * factor * width(window) * mean
+    }
+
+    /// How far the peaks stand above the mean, of which most of the day's are lower.
+    fn usual_burst(&self, window: usize) -> Burst {
         let level = width(window) * self.level.max(MEAN_MIN);
+        let hours: [f64; DAY_HOURS] = core::array::from_fn(|place| self.day_factor(place));
+        let liveliest = |place: usize| {
+            let (kind, hour) = (place / 24 * 24, place % 24);
+            let factors = [hour + 23, hour, hour + 1]
+                .map(|hour| hours.get(kind + hour % 24).copied().unwrap_or(1.0));
+            factors.into_iter().fold(0.0, f64::max)
+        };
         let peaks = self.peaks.of(window).enumerate().filter(|(_, peak)| 0.0 < *peak);
         let ratios = peaks.map(|(place, peak)| {
-            peak / (level * self.day_factor(place / QUARTERS_AN_HOUR)).max(MEAN_MIN)
+            peak / (level * liveliest(place / QUARTERS_AN_HOUR)).max(MEAN_MIN)
         });
         let mut ratios: Vec<f64> = ratios.collect();
         if ratios.len() < BURST_QUARTERS_MIN {
-            return 0.0;
+            return Burst::default();
         }
         let place = ratios.len() * BURST_PERCENT / 100;
-        let (_, ratio, _) = ratios.select_nth_unstable_by(place, f64::total_cmp);
-        *ratio * width(window) * self.mean()
+        let (lower, ratio, _) = ratios.select_nth_unstable_by(place, f64::total_cmp);
+        let (ratio, place) = (*ratio, (place * 50 / BURST_PERCENT).min(lower.len() - 1));
+        let (_, median, _) = lower.select_nth_unstable_by(place, f64::total_cmp);
+        Burst { ratio: single(ratio), spread: single(ratio / *median) }
+    }
+
+    /// The windows whose peaks of now are no usual bursts.
+    fn windows_of_jobs(&self, lines: &Lines) -> u8 {
+        if self.age() < SEASONS_MINUTES {
+            return 0;
+        }
+        let above = lines.above_peak.iter().enumerate();
+        above.fold(0, |jobs, (window, above)| {
+            let burst = self.burst(window, *above);
+            let is_job = 0.0 < burst && burst < self.peak(window);
+            jobs | (u8::from(is_job) << window)
+        })
     }
 
     /// The largest count that is known of this time of day.
@@ -352,6 +461,23 @@ impl Envelope {
             })
             .map(|place| place.map_or(0.0, |place| self.peaks.get(window, place)))
             .fold(0.0, f64::max)
+            * self.share_of_peaks()
+    }
+
+    /// The share of the peaks of this time of day that this day of the week is known to reach: where a day is
+    /// elsewhere not over, or a weekday is a holiday every week, the hour is quiet and its peaks are another day's.
+    fn share_of_peaks(&self) -> f64 {
+        if self.age() < GROWN_MINUTES {
+            return 1.0;
+        }
+        let hour = self.minute.div_euclid(HOUR);
+        let shares = (hour - 1..=hour + 1).map(|hour| {
+            let week = slot(hour, WEEK_HOURS);
+            let (of_week, of_day) = (self.factors.week(week), self.factors.day(day_slot(hour, 24)));
+            let is_known = QUIET_LEARNED_MIN <= self.learned_of_week(week) && 0.0 < of_day;
+            if is_known { of_week / of_day / QUIET_SHARE } else { 1.0 }
+        });
+        shares.fold(0.0, f64::max).clamp(QUIET_PEAK_MIN, 1.0)
     }
 
     /// The size parameter of the negative binomial that has the series' dispersion at its level.
@@ -362,19 +488,24 @@ impl Envelope {
 
     fn learn(&mut self, lines: &Lines) {
         let mean = self.mean();
-        let cut = self.learn_dispersion(0, mean, 1.0);
-        self.hour_sum += cut;
+        // Cut to what is plausible.
+        let most = mean + 4.0 * (self.spread(0) * mean).sqrt() + 3.0;
+        self.hour_sum += f64::from(self.count).min(most);
         self.hour_minutes += 1;
         for (window, observed) in self.observed().into_iter().enumerate() {
             if let Some(peak) = self.open_peaks[0].get_mut(window) {
                 *peak = peak.max(single(float(observed)));
             }
         }
-        if self.minute.rem_euclid(10) == 9 {
-            self.learn_dispersion(1, mean, 10.0);
+        if self.minute.rem_euclid(QUARTER) == 0 {
+            self.jobs = self.windows_of_jobs(lines);
+        }
+        for (window, minutes) in WINDOWS.into_iter().enumerate() {
+            if (self.minute + 1).rem_euclid(minutes.into()) == 0 {
+                self.learn_dispersion(window);
+            }
         }
         if self.minute.rem_euclid(HOUR) == HOUR - 1 {
-            self.learn_dispersion(2, mean, 60.0);
             self.close_hour();
         }
         if self.minute.rem_euclid(QUARTER) == QUARTER - 1 {
@@ -382,17 +513,17 @@ impl Envelope {
         }
     }
 
-    /// Learns how widely a window spreads, and gives its count, cut to what is plausible.
-    fn learn_dispersion(&mut self, window: usize, mean: f64, minutes: f64) -> f64 {
-        let observed = self.observed().get(window).copied().map_or(0.0, float);
-        let mean = mean * minutes;
-        let spread = self.dispersion.get(window).copied().unwrap_or(1.0).max(1.0);
-        let cut = observed.min(mean + 4.0 * (spread * mean).sqrt() + 3.0);
-        let residual = (cut - mean) * (cut - mean) / mean;
-        if self.is_young() {
-            // The level is not known yet, and everything would seem to scatter.
-            return cut;
+    /// Learns how widely a window spreads.
+    fn learn_dispersion(&mut self, window: usize) {
+        // A young series' level is not known yet, and everything would seem to scatter; a job does.
+        if self.is_young() || self.jobs & (1 << window) != 0 {
+            return;
         }
+        let minutes = width(window);
+        let observed = self.observed().get(window).copied().map_or(0.0, float);
+        let mean = minutes * self.mean_of_late(window);
+        let cut = observed.min(mean + 4.0 * (self.spread(window) * mean).sqrt() + 3.0);
+        let residual = (cut - mean) * (cut - mean) / mean;
         // What was learned before the seasons were known is not worth keeping.
         let since = if self.age() < SEASONS_MINUTES { YOUNG_MINUTES } else { SEASONS_MINUTES };
         let seen = float_of(self.age() - since + 1) / minutes;
@@ -400,14 +531,13 @@ impl Envelope {
         if let Some(dispersion) = self.dispersion.get_mut(window) {
             *dispersion += weight * (residual - *dispersion);
         }
-        cut
     }
 
     fn close_hour(&mut self) {
         let rate = self.hour_sum / f64::from(self.hour_minutes.max(1));
         let hours = float_of(self.age() / HOUR + 1);
         let share = f64::from(self.hour_minutes) / 60.0;
-        self.level += share * (1.0 / hours).max(FORGOTTEN[2]) * (rate - self.level);
+        self.level += share * (1.0 / hours).max(FORGOTTEN[SIXTY]) * (rate - self.level);
         let factor = rate / self.level.max(MEAN_MIN);
         let hour = self.minute.div_euclid(HOUR);
         let (day, week) = (day_slot(hour, 24), slot(hour, WEEK_HOURS));
@@ -441,7 +571,13 @@ impl Envelope {
             };
             self.peaks.set(window, place, known.max(f64::from(largest).min(cap)));
         }
-        self.open_peaks = [[0.0; 3], open];
+        self.open_peaks = [[0.0; COUNT], open];
+        // One window in each quarter of an hour.
+        let window = slot(quarter, 4);
+        let burst = self.usual_burst(window);
+        if let Some(known) = self.bursts.get_mut(window) {
+            *known = burst;
+        }
     }
 }
 

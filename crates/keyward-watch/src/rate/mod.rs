@@ -38,18 +38,18 @@ pub use envelope::{Change, Envelope, Excess};
 use serde::{Deserialize, Serialize};
 
 /// Minutes of the windows that are measured.
-pub const WINDOWS: [u32; 3] = [1, 10, 60];
+pub const WINDOWS: [u32; 4] = [1, 2, 10, 60];
 
 /// Where the lines of a series are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Lines {
-    /// Scores (−log₁₀ of the probability) above which 1, 10 and 60 minutes are a spike.
-    pub score: [f64; 3],
-    /// How many times the usual 1, 10 and 60 minutes must hold.
-    pub ratio: [f64; 3],
-    /// How many times the known peak of this time of day 1, 10 and 60 minutes must hold.
-    pub above_peak: [f64; 3],
+    /// Scores (−log₁₀ of the probability) above which 1, 2, 10 and 60 minutes are a spike.
+    pub score: [f64; 4],
+    /// How many times the usual 1, 2, 10 and 60 minutes must hold.
+    pub ratio: [f64; 4],
+    /// How many times the known peak of this time of day 1, 2, 10 and 60 minutes must hold.
+    pub above_peak: [f64; 4],
     /// What the scores are raised by while a series is younger than seven days.
     pub young_extra: f64,
     /// The score under which ten minutes end an alert.
@@ -65,9 +65,9 @@ pub struct Lines {
 impl Default for Lines {
     fn default() -> Self {
         Self {
-            score: [5.0, 4.8, 4.4],
-            ratio: [2.0, 1.7, 1.5],
-            above_peak: [2.0, 1.6, 1.4],
+            score: [5.5, 5.2, 4.8, 4.4],
+            ratio: [2.0, 2.0, 1.7, 1.5],
+            above_peak: [2.0, 1.7, 1.6, 1.4],
             young_extra: 2.0,
             clear: 1.0,
             count_min: 8,

@@ -104,11 +104,13 @@ pub(crate) const ARCHETYPES: &[Archetype] = &[
     Archetype { name: "weekly", shape: weekly, rates: (0.5, 20.0) },
     Archetype { name: "steps", shape: steps, rates: (0.5, 30.0) },
     Archetype { name: "shifts", shape: shifts, rates: (0.5, 30.0) },
+    Archetype { name: "outages", shape: outages, rates: (0.5, 30.0) },
+    Archetype { name: "sessions", shape: sessions, rates: (0.5, 30.0) },
 ];
 
 /// Written when the detector was finished, and never used to set anything.
 pub(crate) fn is_held_out(archetype: &str) -> bool {
-    ["steps", "shifts"].contains(&archetype)
+    ["outages", "sessions"].contains(&archetype)
 }
 
 pub(crate) struct Attack {
@@ -128,6 +130,8 @@ pub(crate) const ATTACKS: &[Attack] = &[
 pub(crate) struct Series {
     pub(crate) means: Vec<f64>,
     base: Vec<f64>,
+    /// Of the negative binomial.
+    pub(crate) size: f64,
     pub(crate) counts: Vec<u32>,
     random: Random,
 }
@@ -141,7 +145,7 @@ impl Series {
         let size = random.between(2.0_f64.ln(), 40.0_f64.ln()).exp();
         let (means, base) = (archetype.shape)(&mut random, rate);
         let counts = means.iter().map(|mean| random.count(*mean, size)).collect();
-        Self { means, base, counts, random }
+        Self { means, base, size, counts, random }
     }
 
     /// Where an attack begins, and the counts of its minutes and of ten more.
@@ -162,6 +166,11 @@ impl Series {
             self.counts[minute] + random.poisson(extra)
         });
         (start, counts.collect())
+    }
+
+    /// The means that somebody could know beforehand: nobody knows the minute of a batch that has none.
+    pub(crate) fn knowable(&self, archetype: &Archetype) -> &[f64] {
+        if archetype.name == "jitter" { &self.base } else { &self.means }
     }
 
     /// The means of the hours of a day, without jobs.
@@ -306,4 +315,39 @@ fn shifts(random: &mut Random, rate: f64) -> Shape {
         means[start..start + 8].iter_mut().for_each(|mean| *mean += height * rate.max(1.0));
     }
     (means, base)
+}
+
+/// Every day or three nothing comes for up to an hour, and what was missed comes after it, twice to three times as
+/// much a minute.
+fn outages(random: &mut Random, rate: f64) -> Shape {
+    let mut means = each(|_| rate);
+    let mut start = random.below(2 * DAY);
+    while start + 180 < MINUTES {
+        let long = 10 + random.below(50);
+        let times = random.between(2.0, 3.0);
+        let drain = (long as f64 / (times - 1.0)) as usize;
+        means[start..start + long].fill(0.0);
+        means[start + long..start + long + drain].fill(times * rate);
+        start += DAY + random.below(2 * DAY);
+    }
+    (means, each(|_| rate))
+}
+
+/// Eight clients, each there for some hours and away for some, fewer of them at night.
+fn sessions(random: &mut Random, rate: f64) -> Shape {
+    let night = random.between(0.2, 0.8);
+    let mut means = each(|_| 0.1 * rate);
+    for _ in 0..8 {
+        let share = random.between(0.1, 0.4);
+        let mut minute = random.below(6 * 60);
+        while minute < MINUTES {
+            let end = (minute + 60 + random.below(7 * 60)).min(MINUTES);
+            let is_night = minute % DAY < 7 * 60;
+            if !is_night || random.unit() < night {
+                means[minute..end].iter_mut().for_each(|mean| *mean += share * rate);
+            }
+            minute = end + 30 + random.below(8 * 60);
+        }
+    }
+    same(means)
 }

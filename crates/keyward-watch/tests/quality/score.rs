@@ -1,6 +1,9 @@
 //! Plays series into the detector, and counts what it said.
 
-use crate::generator::{ARCHETYPES, ATTACKS, Archetype, DAYS, MINUTES, Series, is_held_out};
+use crate::{
+    bound::stands_out,
+    generator::{ARCHETYPES, ATTACKS, Archetype, DAYS, MINUTES, Series, is_held_out},
+};
 use keyward_watch::{Change, Envelope, Lines};
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -11,6 +14,8 @@ const START: i64 = 29_459_520;
 pub(crate) struct Scores {
     /// Minutes to detection of every attack; none where it was missed.
     attacks: BTreeMap<(&'static str, &'static str), Vec<Option<usize>>>,
+    /// By archetype: which of the bursts somebody could tell in two minutes.
+    could: BTreeMap<&'static str, Vec<bool>>,
     /// By archetype: series, and false alerts in the first day, the first week and after.
     quiet: BTreeMap<&'static str, (usize, [usize; 3])>,
 }
@@ -20,6 +25,9 @@ impl Scores {
         let lines = Lines::default();
         let attacks: Vec<_> =
             ATTACKS.iter().enumerate().map(|(i, attack)| series.attack(attack, i)).collect();
+        let (start, attacked) = &attacks[0];
+        let could = stands_out(series, series.knowable(archetype), *start, attacked);
+        self.could.entry(archetype.name).or_default().push(could);
         let mut envelope = Envelope::new(START);
         let (count, alerts) = self.quiet.entry(archetype.name).or_default();
         *count += 1;
@@ -54,6 +62,13 @@ impl Scores {
         )
     }
 
+    /// The share of bursts that somebody could tell in two minutes.
+    pub(crate) fn could(&self, which: impl Fn(&str) -> bool) -> f64 {
+        let chosen = self.could.iter().filter(|(name, _)| which(name));
+        let all: Vec<bool> = chosen.flat_map(|(_, could)| could).copied().collect();
+        share(all.iter().filter(|could| **could).count(), all.len())
+    }
+
     pub(crate) fn false_alerts(&self, which: impl Fn(&str) -> bool) -> f64 {
         let chosen = self.quiet.iter().filter(|(name, _)| which(name));
         let (series, alerts) = chosen.fold((0, 0), |(series, alerts), (_, (more, by_age))| {
@@ -83,7 +98,17 @@ impl Scores {
         };
         let (median, p90) = (at(50), at(90));
         let (recall, quick) = (self.recall(which), self.within(which, 2));
-        write!(table, "{name:<26} {recall:>6.3} {quick:>6.3} {median:>7} {p90:>5}").unwrap();
+        // Only of rows that are bursts alone.
+        let of_bursts = |name: &&str| {
+            ATTACKS.iter().all(|one| which(name, one.name) == (one.name == ATTACKS[0].name))
+        };
+        let could = if self.could.keys().any(|name| of_bursts(&name)) {
+            format!("{:.3}", self.could(|name| of_bursts(&name)))
+        } else {
+            "-".to_owned()
+        };
+        write!(table, "{name:<26} {recall:>6.3} {quick:>6.3} {could:>6} {median:>7} {p90:>5}")
+            .unwrap();
     }
 }
 
@@ -106,8 +131,8 @@ fn share(part: usize, whole: usize) -> f64 {
 
 pub(crate) fn print(scores: &Scores) -> String {
     let mut table = format!(
-        "{:<26} {:>6} {:>6} {:>7} {:>5}\n",
-        "archetype, attack", "recall", "in 2 m", "median", "p90"
+        "{:<26} {:>6} {:>6} {:>6} {:>7} {:>5}\n",
+        "archetype, attack", "recall", "in 2 m", "could", "median", "p90"
     );
     for archetype in ARCHETYPES {
         for attack in ATTACKS {
