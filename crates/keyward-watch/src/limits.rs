@@ -163,11 +163,11 @@ mod tests {
             (json!({"canaries": many(501)}), "canaries is a list of 500 entries at most"),
             (json!({"canaries": ["k".repeat(2_049)]}), "a pattern is a text of 2048 bytes at most"),
             (
-                json!({"rates": {"lines": {"score": [301.0, 1.0, 1.0]}}}),
+                json!({"rates": {"lines": {"score": [301.0, 1.0, 1.0, 1.0]}}}),
                 "rates.lines: a score is 0 to 300",
             ),
             (
-                json!({"rates": {"lines": {"ratio": [1.0, -1.0, 1.0]}}}),
+                json!({"rates": {"lines": {"ratio": [1.0, -1.0, 1.0, 1.0]}}}),
                 "rates.lines: a ratio is 0 to 1000000",
             ),
             (json!({"rates": {"floors": {"refusals": 0}}}), "rates.floors: each is 1 or more"),

@@ -689,6 +689,41 @@ mod tests {
         }
     }
 
+    /// Neither minute is proof, for one in a thousand is as large; the two are.
+    #[test]
+    fn two_minutes_tell_what_neither_tells_alone() {
+        let mut envelope = Envelope::new(START);
+        let quiet =
+            |minutes: i64| (0..minutes).map(|minute| [1, 0, 2, 1, 1, 3, 0][slot(minute, 7)]);
+        assert_eq!(play(&mut envelope, quiet(8 * DAY)), []);
+        assert_eq!(play(&mut envelope.clone(), [8, 1, 1]), []);
+        let changes = play(&mut envelope, [8, 8]);
+        let [Change::Fires(excess)] = changes.as_slice() else { panic!("{changes:?}") };
+        assert_eq!((excess.observed, excess.window_minutes), (16, 2));
+    }
+
+    /// An hour at a third of what is usual: a burst is measured by that, and the way back is none.
+    #[test]
+    fn what_is_usual_follows_the_hour_before() {
+        let mut envelope = grown();
+        assert_eq!(play(&mut envelope, usual(55).map(|count| count / 3)), []);
+        assert!((7.0..9.0).contains(&envelope.mean_of_late(0)), "{}", envelope.mean_of_late(0));
+        assert!((envelope.mean_of_late(SIXTY) - 20.0).abs() < 1.0);
+        assert_eq!(play(&mut envelope, usual(60)), []);
+    }
+
+    /// A night's job of a tenth of the day leaves the dispersion of the rest alone.
+    #[test]
+    fn a_job_does_not_widen_the_day() {
+        let mut envelope = grown();
+        for _ in 0..14 {
+            play(&mut envelope, usual(120));
+            play(&mut envelope, [180; 20]);
+            play(&mut envelope, usual(DAY - 140));
+        }
+        assert!(envelope.spread(0) < 1.5, "{:?}", envelope.dispersion);
+    }
+
     #[test]
     fn a_young_series_has_only_the_floor() {
         let mut envelope = Envelope::new(START);
