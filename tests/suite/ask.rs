@@ -92,6 +92,8 @@ pub(super) struct Person {
     pub(super) arn: String,
     /// What `WhoCan` lists.
     pub(super) listed: String,
+    /// Its one policy; none for the root user.
+    pub(super) identity: Option<Value>,
 }
 
 pub(super) struct Scene {
@@ -99,6 +101,8 @@ pub(super) struct Scene {
     pub(super) root: Login,
     pub(super) key: String,
     pub(super) people: Vec<Person>,
+    /// The key's policy.
+    pub(super) document: Value,
     pub(super) told: String,
 }
 
@@ -118,7 +122,7 @@ pub(super) fn scene(luck: &mut Luck) -> Scene {
             told.push_str("  red\n");
         }
         let arn = format!("arn:aws:iam::{ACCOUNT}:user/{name}");
-        people.push(Person { login, listed: arn.clone(), arn });
+        people.push(Person { login, listed: arn.clone(), arn, identity: Some(identity) });
     }
     let identity = policy(luck, None, Vec::new());
     told.push_str(&format!("job {identity}\n"));
@@ -126,11 +130,13 @@ pub(super) fn scene(luck: &mut Luck) -> Scene {
         login: service.role("job", &identity),
         arn: format!("arn:aws:sts::{ACCOUNT}:assumed-role/job/test"),
         listed: format!("arn:aws:iam::{ACCOUNT}:role/job"),
+        identity: Some(identity),
     });
     people.push(Person {
         login: root.clone(),
         arn: format!("arn:aws:iam::{ACCOUNT}:root"),
         listed: format!("arn:aws:iam::{ACCOUNT}:root"),
+        identity: None,
     });
     let principals = [
         json!({"AWS": format!("arn:aws:iam::{ACCOUNT}:root")}),
@@ -157,7 +163,7 @@ pub(super) fn scene(luck: &mut Luck) -> Scene {
     }
     let put = json!({"KeyId": key, "PolicyName": "default", "Policy": document.to_string(), "BypassPolicyLockoutSafetyCheck": true});
     assert_eq!(service.kms(&root, "PutKeyPolicy", &put).code(), "200");
-    Scene { service, root, key, people, told }
+    Scene { service, root, key, people, document, told }
 }
 
 pub(super) fn context(luck: &mut Luck) -> BTreeMap<String, String> {

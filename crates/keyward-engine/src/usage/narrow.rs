@@ -191,7 +191,12 @@ fn narrowed(
     members.insert("Effect".to_owned(), json!("Allow"));
     if of_key {
         match extent.principals {
-            true => drop(members.insert("Principal".to_owned(), principals(&group.principals))),
+            true => {
+                drop(
+                    members
+                        .insert("Principal".to_owned(), principals(statement, &group.principals)),
+                );
+            }
             false => keep(statement, &mut members, &["Principal", "NotPrincipal"]),
         }
     }
@@ -215,16 +220,57 @@ fn keep(statement: &Value, members: &mut Map<String, Value>, names: &[&str]) {
     }
 }
 
-fn principals(all: &BTreeSet<String>) -> Value {
+/// Of whom a statement names, those that were used. Who is named by less than its own name stays named so: a role by
+/// one session of it, a user by its account, which leaves it to identity policies.
+fn principals<'s>(statement: &'s Value, used: &BTreeSet<String>) -> Value {
+    let element = statement.get("Principal");
+    let texts: Vec<&str> = match element {
+        Some(Value::String(one)) => vec![one],
+        Some(Value::Object(kinds)) => {
+            let texts = |value: &'s Value| match value {
+                Value::Array(several) => several.iter().filter_map(Value::as_str).collect(),
+                one => one.as_str().into_iter().collect::<Vec<_>>(),
+            };
+            kinds.values().flat_map(texts).collect()
+        }
+        _ => Vec::new(),
+    };
+    let mut all = BTreeSet::new();
+    for name in used {
+        if texts.iter().any(|text| *text == "*" || text == name) {
+            all.insert(name.clone());
+        } else {
+            all.extend(
+                texts.iter().filter(|text| may_name(text, name)).map(|text| (*text).to_owned()),
+            );
+        }
+    }
     let mut members = Map::new();
     for (kind, services) in [("AWS", false), ("Service", true)] {
+        let is_service = |one: &&String| !one.starts_with("arn:") && one.contains('.');
         let of: BTreeSet<String> =
-            all.iter().filter(|one| one.starts_with("arn:") != services).cloned().collect();
+            all.iter().filter(|one| is_service(one) == services).cloned().collect();
         if !of.is_empty() {
             members.insert(kind.to_owned(), list(&of));
         }
     }
-    Value::Object(members)
+    if members.is_empty() { element.cloned().unwrap_or_default() } else { Value::Object(members) }
+}
+
+/// Whether a policy's text may stand for the user or role with this ARN, though it is not that ARN.
+fn may_name(text: &str, arn: &str) -> bool {
+    let account = |arn: &str| arn.split(':').nth(4).map(str::to_owned);
+    if !text.starts_with("arn:") {
+        // An account, or a unique id.
+        return !text.contains('.') && account(arn).is_none_or(|of| of == text || text.len() != 12);
+    }
+    let session = text.split_once(":assumed-role/").and_then(|(_, name)| name.split_once('/'));
+    let fits = match session {
+        Some((role, _)) => arn.ends_with(&format!("/{role}")),
+        None if text.contains(":user/") => arn.contains(":federated-user/"),
+        None => text.ends_with(":root"),
+    };
+    fits && account(text) == account(arn)
 }
 
 fn list(all: &BTreeSet<String>) -> Value {
@@ -313,6 +359,31 @@ mod tests {
             [json!({"Effect": "Allow", "NotAction": ["iam:*", "kms:*"], "Resource": "*"})]
         );
         assert!(of(json!({"Effect": "Allow", "Action": "kms:*", "Resource": "*"})).is_empty());
+    }
+
+    /// A solver found that a session's statement became one of its role.
+    #[test]
+    fn who_is_named_by_less_stays_named_so() {
+        let of = |named: Value, used: &[&str]| {
+            let used = used.iter().map(|one| (*one).to_owned()).collect();
+            principals(&json!({"Principal": named}), &used)
+        };
+        let (role, ann) =
+            ("arn:aws:iam::111122223333:role/job", "arn:aws:iam::111122223333:user/ann");
+        let session = "arn:aws:sts::111122223333:assumed-role/job/test";
+        let other = "arn:aws:sts::111122223333:assumed-role/other/test";
+        let root = "arn:aws:iam::111122223333:root";
+        assert_eq!(of(json!({"AWS": [session, other]}), &[role]), json!({"AWS": session}));
+        assert_eq!(of(json!({"AWS": [session, role]}), &[role]), json!({"AWS": role}));
+        assert_eq!(of(json!({"AWS": [root, role, ann]}), &[role]), json!({"AWS": role}));
+        assert_eq!(of(json!({"AWS": [root, session]}), &[ann]), json!({"AWS": root}));
+        assert_eq!(of(json!({"AWS": "111122223333"}), &[ann]), json!({"AWS": "111122223333"}));
+        assert_eq!(of(json!("*"), &[ann, role]), json!({"AWS": [role, ann]}));
+        let s3 = "s3.amazonaws.com";
+        let both = json!({"AWS": ann, "Service": [s3, "ec2.amazonaws.com"]});
+        assert_eq!(of(both, &[s3, ann]), json!({"AWS": ann, "Service": s3}));
+        let id = json!({"AWS": ["AIDAEXAMPLEEXAMPLE", role]});
+        assert_eq!(of(id, &[ann]), json!({"AWS": "AIDAEXAMPLEEXAMPLE"}));
     }
 
     #[test]
