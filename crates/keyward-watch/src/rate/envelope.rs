@@ -16,7 +16,6 @@ const QUARTERS: i64 = 96;
 const QUARTERS_AN_HOUR: usize = 4;
 const WEEK_HOURS: i64 = 168;
 const COUNT: usize = WINDOWS.len();
-/// The places of the windows of two, ten and sixty minutes.
 const TWO: usize = 1;
 const TEN: usize = 2;
 const SIXTY: usize = 3;
