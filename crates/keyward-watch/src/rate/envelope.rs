@@ -16,7 +16,6 @@ const QUARTERS: i64 = 96;
 const QUARTERS_AN_HOUR: usize = 4;
 const WEEK_HOURS: i64 = 168;
 const COUNT: usize = WINDOWS.len();
-/// The places of the windows of two, ten and sixty minutes.
 const TWO: usize = 1;
 const TEN: usize = 2;
 const SIXTY: usize = 3;
@@ -35,9 +34,9 @@ const PEAK_WEIGHT: f64 = 0.8;
 /// What bursts come to is the height that so many of the day's peaks do not reach, of so many at least.
 const BURST_PERCENT: usize = 85;
 const BURST_QUARTERS_MIN: usize = 24;
-/// How far from a usual burst a window must stand: this power of what such bursts are of the median one,
+/// How far from a usual burst a window must stand: this power of what such bursts are of the median one, and so many
+/// times [`Lines::above_peak`] at least and at most.
 const BURST_SPREAD_POWER: i32 = 2;
-/// and so many times [`Lines::above_peak`] at least and at most.
 const BURST_SPREAD: (f64, f64) = (0.9, 1.5);
 /// A burst is measured by the livelier of the hours that are so many minutes away.
 const NEAR: i64 = 30;
@@ -98,8 +97,7 @@ pub struct Envelope {
     open_peaks: [[f32; COUNT]; 2],
     /// How far its bursts stand above the mean, per window.
     bursts: [Burst; COUNT],
-    /// The windows whose peaks of this time of day stand above what bursts usually come to: something is known to
-    /// run now, of which nothing else is learned. One bit each.
+    /// The windows that a job is known to fill now, one bit each: their peaks are no usual bursts.
     jobs: u8,
     firing: Option<Firing>,
 }
@@ -497,18 +495,22 @@ impl Envelope {
                 *peak = peak.max(single(float(observed)));
             }
         }
-        if self.minute.rem_euclid(QUARTER) == 0 {
+        let of_hour = self.minute.rem_euclid(HOUR);
+        if of_hour % QUARTER == 0 {
             self.jobs = self.windows_of_jobs(lines);
         }
-        for (window, minutes) in WINDOWS.into_iter().enumerate() {
-            if (self.minute + 1).rem_euclid(minutes.into()) == 0 {
-                self.learn_dispersion(window);
-            }
+        self.learn_dispersion(0);
+        if of_hour % 2 == 1 {
+            self.learn_dispersion(TWO);
         }
-        if self.minute.rem_euclid(HOUR) == HOUR - 1 {
+        if of_hour % 10 == 9 {
+            self.learn_dispersion(TEN);
+        }
+        if of_hour == HOUR - 1 {
+            self.learn_dispersion(SIXTY);
             self.close_hour();
         }
-        if self.minute.rem_euclid(QUARTER) == QUARTER - 1 {
+        if of_hour % QUARTER == QUARTER - 1 {
             self.close_quarter(lines);
         }
     }
@@ -572,7 +574,10 @@ impl Envelope {
             self.peaks.set(window, place, known.max(f64::from(largest).min(cap)));
         }
         self.open_peaks = [[0.0; COUNT], open];
-        // One window in each quarter of an hour.
+        // One window in each quarter of an hour, so that all are known when a series is no longer young.
+        if self.age() < YOUNG_MINUTES - HOUR {
+            return;
+        }
         let window = slot(quarter, 4);
         let burst = self.usual_burst(window);
         if let Some(known) = self.bursts.get_mut(window) {
@@ -689,7 +694,6 @@ mod tests {
         }
     }
 
-    /// Neither minute is proof, for one in a thousand is as large; the two are.
     #[test]
     fn two_minutes_tell_what_neither_tells_alone() {
         let mut envelope = Envelope::new(START);
@@ -702,7 +706,6 @@ mod tests {
         assert_eq!((excess.observed, excess.window_minutes), (16, 2));
     }
 
-    /// An hour at a third of what is usual: a burst is measured by that, and the way back is none.
     #[test]
     fn what_is_usual_follows_the_hour_before() {
         let mut envelope = grown();
@@ -712,7 +715,6 @@ mod tests {
         assert_eq!(play(&mut envelope, usual(60)), []);
     }
 
-    /// A night's job of a tenth of the day leaves the dispersion of the rest alone.
     #[test]
     fn a_job_does_not_widen_the_day() {
         let mut envelope = grown();

@@ -43,7 +43,7 @@
 //! Tried there, and not kept: leaving a job's minutes out of the level too (more false alerts at the edges of a
 //! working day), drawing the usual bursts by the mean of late (the same), and a smaller distance from peaks that are
 //! no job's (a job that comes four times a day is taken for noise).
-//! A series takes 1.65 kB of memory, with its place in the table and who contributes most (`tests/cost.rs`); names are
+//! A series takes 1.99 kB of memory, with its place in the table and who contributes most (`tests/cost.rs`); names are
 //! there once for all tables.
 
 mod envelope;

@@ -99,11 +99,11 @@ impl Scores {
         let (median, p90) = (at(50), at(90));
         let (recall, quick) = (self.recall(which), self.within(which, 2));
         // Only of rows that are bursts alone.
-        let of_bursts = |name: &&str| {
+        let of_bursts = |name: &str| {
             ATTACKS.iter().all(|one| which(name, one.name) == (one.name == ATTACKS[0].name))
         };
-        let could = if self.could.keys().any(|name| of_bursts(&name)) {
-            format!("{:.3}", self.could(|name| of_bursts(&name)))
+        let could = if self.could.keys().any(|name| of_bursts(name)) {
+            format!("{:.3}", self.could(of_bursts))
         } else {
             "-".to_owned()
         };
