@@ -151,6 +151,17 @@ mod tests {
     }
 
     #[test]
+    fn settings_from_before_a_window_was_added_still_count() {
+        let lines = |numbers: Value| {
+            let settings = json!({"rates": {"lines": {"score": numbers}}});
+            serde_json::from_value::<Settings>(settings).map(|read| read.rates.lines.score)
+        };
+        assert_eq!(lines(json!([6.0, 5.0, 4.0])).unwrap(), [6.0, 6.0, 5.0, 4.0]);
+        assert_eq!(lines(json!([6.0, 5.5, 5.0, 4.0])).unwrap(), [6.0, 5.5, 5.0, 4.0]);
+        assert!(lines(json!([6.0, 5.0])).is_err() && lines(json!(["6"])).is_err());
+    }
+
+    #[test]
     fn the_limit_is_named() {
         assert_eq!(said(json!({})), "");
         let most = json!({"series": 50_000, "principals": 1, "pairs": 1_000_000, "keys": 1, "alerts": 10_000});

@@ -52,7 +52,7 @@ mod tail;
 
 pub use envelope::{Change, Envelope, Excess};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 /// Minutes of the windows that are measured.
 pub const WINDOWS: [u32; 4] = [1, 2, 10, 60];
@@ -62,10 +62,13 @@ pub const WINDOWS: [u32; 4] = [1, 2, 10, 60];
 #[serde(deny_unknown_fields, default)]
 pub struct Lines {
     /// Scores (−log₁₀ of the probability) above which 1, 2, 10 and 60 minutes are a spike.
+    #[serde(deserialize_with = "of_windows")]
     pub score: [f64; 4],
     /// How many times the usual 1, 2, 10 and 60 minutes must hold.
+    #[serde(deserialize_with = "of_windows")]
     pub ratio: [f64; 4],
     /// How many times the known peak of this time of day 1, 2, 10 and 60 minutes must hold.
+    #[serde(deserialize_with = "of_windows")]
     pub above_peak: [f64; 4],
     /// What the scores are raised by while a series is younger than seven days.
     pub young_extra: f64,
@@ -89,6 +92,18 @@ impl Default for Lines {
             clear: 1.0,
             count_min: 8,
             floor: 100,
+        }
+    }
+}
+
+/// A number for each window. Three are of settings that were written before there was a window of 2 minutes, which then
+/// has the number of 1 minute.
+fn of_windows<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[f64; 4], D::Error> {
+    match Vec::<f64>::deserialize(deserializer)?.as_slice() {
+        &[one, ten, sixty] => Ok([one, one, ten, sixty]),
+        &[one, two, ten, sixty] => Ok([one, two, ten, sixty]),
+        other => {
+            Err(D::Error::invalid_length(other.len(), &"a number for 1, 2, 10 and 60 minutes"))
         }
     }
 }
