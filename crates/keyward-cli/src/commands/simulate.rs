@@ -48,8 +48,8 @@ pub(super) fn offline(format: Format, request: &str, asked: &Simulate) -> Result
             "Principal": members.get("caller"),
             "Results": decided.iter().map(|(decision, missing)| {
                 let mut answer = answer(decision);
-                if !missing.is_empty() {
-                    answer["MissingContext"] = json!(missing);
+                if let Some(members) = answer.as_object_mut().filter(|_| !missing.is_empty()) {
+                    members.insert("MissingContext".to_owned(), json!(missing));
                 }
                 answer
             }).collect::<Vec<_>>(),
@@ -313,7 +313,9 @@ mod tests {
     fn options_stand_in_the_place_of_members() {
         let words = |rest: &[&str]| {
             let request = r#"{"caller":"x","roleArn":"y","action":"kms:Sign","context":{"AWS:sourceip":"10.0.0.1","b":"c"}}"#;
-            let all = ["policy", "simulate", "--request", request].iter().chain(rest).copied();
+            let all = ["policy", "simulate", "--request", request]
+                .into_iter()
+                .chain(rest.iter().copied());
             let asked = parsed(&all.map(str::to_owned).collect::<Vec<_>>());
             supposing(read(asked.request.as_deref().unwrap()).unwrap(), &asked)
         };
