@@ -319,7 +319,7 @@ mod tests {
             let asked = parsed(&all.map(str::to_owned).collect::<Vec<_>>());
             supposing(read(asked.request.as_deref().unwrap()).unwrap(), &asked)
         };
-        let key = "arn:aws:kms:us-east-1:111122223333:key/a";
+        let key = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
         let request = words(&[
             "--principal",
             "z",
@@ -353,13 +353,13 @@ mod tests {
     #[test]
     fn grants_are_read_as_kms_writes_them() {
         let listed = json!({
-            "KeyId": "arn:aws:kms:us-east-1:111122223333:key/a", "GrantId": "g", "CreationDate": 1,
+            "KeyId": "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab", "GrantId": "g", "CreationDate": 1,
             "GranteePrincipal": "arn:aws:iam::111122223333:role/app", "Operations": ["Decrypt"],
             "IssuingAccount": "arn:aws:iam::111122223333:root",
             "Constraints": {"EncryptionContextSubset": {"App": "x"}},
         });
         let own = json!({
-            "key": "arn:aws:kms:us-east-1:111122223333:key/a", "grantId": "g",
+            "key": "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab", "grantId": "g",
             "grantee": "arn:aws:iam::111122223333:role/app", "operations": ["Decrypt"],
             "issuer": "111122223333", "constraints": {"EncryptionContextSubset": {"App": "x"}},
         });
