@@ -211,8 +211,9 @@ pub(super) struct Given<'g> {
 pub(super) fn arguments(vector: &Value, given: &[Given<'_>]) -> Vec<String> {
     let mut request = vector.as_object().cloned().unwrap_or_default();
     let mut options = Vec::new();
-    // What does not count for this request is not named.
-    for one in given.iter().filter(|one| request_has(vector, one.member)) {
+    // What does not count for this request is not named, and what no file was given of is the request's own.
+    let counts = |one: &&Given<'_>| !one.files.is_empty() && vector.get(one.member).is_some();
+    for one in given.iter().filter(counts) {
         let named: Option<Vec<String>> = one.files.iter().map(|file| again(file)).collect();
         match (named, one.text) {
             (Some(names), _) => {
@@ -226,10 +227,6 @@ pub(super) fn arguments(vector: &Value, given: &[Given<'_>]) -> Vec<String> {
     let words = ["policy", "simulate", "--request"].map(str::to_owned);
     let request = ascii(&Value::from(request).to_string());
     words.into_iter().chain([request]).chain(options).collect()
-}
-
-fn request_has(vector: &Value, member: &str) -> bool {
-    vector.get(member).is_some()
 }
 
 /// By which name a file can be given; `None` for stdin, and for names that are no text.
@@ -301,6 +298,7 @@ mod tests {
         let mut expected = vector.clone();
         assert_eq!(again(&vector, &[]), vector);
         assert_eq!(again(&vector, &[given("-", None)]), vector);
+        assert_eq!(again(&vector, &[Given { files: &[], ..given("-", None) }]), vector);
         expected["keyPolicy"] = policy.into();
         assert_eq!(again(&vector, &[given(name, None)]), expected);
         assert_eq!(again(&vector, &[given("-", Some(policy))]), expected);
