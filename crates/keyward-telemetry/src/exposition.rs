@@ -112,14 +112,14 @@ impl Metrics {
             let labels = series.get_label();
             match kind {
                 MetricType::COUNTER => {
-                    sample(text, base, "_total", labels, None, series.get_counter().get_value());
+                    sample(text, base, "_total", labels, series.get_counter().get_value());
                 }
                 MetricType::HISTOGRAM => {
                     let operation = labels.first().map_or("", LabelPair::value);
                     let exemplars = self.exemplars(name, operation);
                     histogram(text, base, labels, series.get_histogram(), exemplars);
                 }
-                _ => sample(text, base, "", labels, None, series.get_gauge().get_value()),
+                _ => sample(text, base, "", labels, series.get_gauge().get_value()),
             }
         }
     }
@@ -139,19 +139,22 @@ fn histogram(
         .iter()
         .map(|bucket| (number(bucket.upper_bound()), bucket.cumulative_count() as f64));
     for (place, (bound, count)) in bounds.chain([("+Inf".to_owned(), total)]).enumerate() {
-        sample(text, base, "_bucket", labels, Some(&bound), count);
-        if let Some(exemplars) = exemplars {
-            // Before the line's end.
-            text.pop();
-            text.push_str(&exemplars.shown(place));
-            text.push('\n');
-        }
+        value_of(text, base, "_bucket", labels, Some(&bound), count);
+        exemplars.into_iter().for_each(|exemplars| text.push_str(&exemplars.shown(place)));
+        text.push('\n');
     }
-    sample(text, base, "_sum", labels, None, histogram.get_sample_sum());
-    sample(text, base, "_count", labels, None, total);
+    sample(text, base, "_sum", labels, histogram.get_sample_sum());
+    sample(text, base, "_count", labels, total);
 }
 
-fn sample(
+/// A whole line.
+fn sample(text: &mut String, base: &str, suffix: &str, labels: &[LabelPair], value: f64) {
+    value_of(text, base, suffix, labels, None, value);
+    text.push('\n');
+}
+
+/// A sample without its line's end.
+fn value_of(
     text: &mut String,
     base: &str,
     suffix: &str,
@@ -169,7 +172,7 @@ fn sample(
     if !labels.is_empty() || bound.is_some() {
         text.push('}');
     }
-    text.push_str(&format!(" {}\n", number(value)));
+    text.push_str(&format!(" {}", number(value)));
 }
 
 /// A number as OpenMetrics writes bounds: with a point, and not by powers of ten where that is short.
