@@ -76,8 +76,11 @@ pub fn binary() -> &'static Path {
             Some(name) => name,
         };
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "-p", "keyward-cli", "--profile", profile, "--target-dir"]);
-        cargo.arg(target_folder()).current_dir(tests_folder());
+        // By way of the package's own test, and with the workspace: so it stands on the very
+        // dependencies that the tests were built on, instead of on all of them once more.
+        cargo.args(["test", "--no-run", "--quiet", "--workspace", "--test", "command"]);
+        cargo.args(["--profile", profile, "--target-dir"]).arg(target_folder());
+        cargo.current_dir(tests_folder());
         run(&mut cargo)
             .unwrap_or_else(|Skipped(output)| panic!("the binary does not build: {output}"));
         folder.join("keyward")
