@@ -4,6 +4,8 @@
 //! a package's integration test is what makes `cargo test` build the package's binary, with the
 //! dependencies that the tests have built already.
 
+#![expect(clippy::expect_used, reason = "a test fails by it")]
+
 use std::{net::TcpListener, process::Command};
 
 /// Runs the command with nothing of the caller's environment: exit code, standard output, standard error.
