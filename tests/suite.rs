@@ -33,6 +33,7 @@ mod suite {
     // What the log says of each operation, against what CloudTrail says.
     mod facts;
     mod fidelity;
+    mod service_events;
     // Transcripts through every door.
     mod scenarios;
     // Mistakes of other implementations, and where each is shown not to be made.

@@ -26,7 +26,7 @@ pub(super) struct Operation {
     pub(super) parameters: Vec<Name>,
     pub(super) elements: Vec<Name>,
     pub(super) additional: Vec<Name>,
-    /// Such as `key` and `alias`; `*` stands behind one that the request makes.
+    /// Such as `key` and `alias`; `*` stands behind one that the request makes, `!` behind one that only a refusal has.
     pub(super) resources: Vec<String>,
 }
 

@@ -6,6 +6,7 @@
 
 use crate::{
     Engine,
+    beside::Beside,
     resolve::FoundKey,
     wording,
     world::{fill, timed_id},
@@ -50,6 +51,8 @@ pub(crate) struct Proposed {
     pub(crate) additional: Map<String, Value>,
     pub(crate) resources: Vec<String>,
     pub(crate) decisions: Vec<Decision>,
+    /// What stands in the log beside the attempt's own event.
+    pub(crate) beside: Vec<Beside>,
 }
 
 impl Proposed {

@@ -4,15 +4,16 @@
 //! A timer calls [`Engine::tick`]; tests call it by hand. There is no other actor, and no thread here.
 //!
 //! INVARIANT: what is done for a key is one commit with one `AwsServiceEvent`: DeleteKey, RotateKey or
-//! DeleteExpiredKeyMaterial.
+//! DeleteExpiredKeyMaterial; and a SynchronizeMultiRegionKey where related keys rotate with it.
 //! INVARIANT: a deleted key leaves no alias, grant, material or data-encryption key.
 //! Sources: <https://docs.aws.amazon.com/kms/latest/developerguide/deleting-keys.html>,
 //! <https://docs.aws.amazon.com/kms/latest/developerguide/rotate-keys.html>
 
 use crate::{
-    Engine,
+    Engine, beside,
     call::{Call, Proposed},
     ops::{WINDOW_DAYS_DEFAULT, imported, rotation},
+    trace::Trace,
 };
 use keyward_store::{Commit, Ticket};
 use keyward_trail::{Extra, INTERNAL, Record, ResourceRef, query::is_filed_as_written};
@@ -142,7 +143,7 @@ impl Engine {
                 delete(&mut call, &key)?;
                 None
             }
-            Chore::Rotate => Some(rotate(&mut call, &key)?),
+            Chore::Rotate => Some(rotation::rotate(&mut call, &key, RotationType::Automatic)?),
             Chore::Expire => Some(expire(&mut call, KeyRecord::clone(&key))?),
         };
         let elements = json!({"keyId": key.name.to_string()});
@@ -152,10 +153,13 @@ impl Engine {
             details: details.as_ref(),
             beside: None,
         };
-        let event = event(&mut call, &key, &deed);
-        let Proposed { changes, mut rested_on, .. } = call.proposed;
+        let event = event(&mut call, &caller, &key, &deed);
+        let Proposed { changes, mut rested_on, beside, .. } = call.proposed;
         rested_on.push(Name::Key(key.name.clone()));
-        Ok(store.commit(Commit { snapshot, rested_on, changes, events: vec![event] }))
+        let nothing = Trace::default();
+        let beside = beside::events(beside, &nothing, self, &caller);
+        let events = core::iter::once(event).chain(beside).collect();
+        Ok(store.commit(Commit { snapshot, rested_on, changes, events }))
     }
 
     /// The service itself, as what it does in an account is attributed.
@@ -240,18 +244,6 @@ fn expire(call: &mut Call<'_>, mut key: KeyRecord) -> Result<Value, KmsError> {
     Ok(details)
 }
 
-/// Rotates, and says what the event says.
-fn rotate(call: &mut Call<'_>, key: &KeyRecord) -> Result<Value, KmsError> {
-    let current = rotation::rotate(call, key, RotationType::Automatic)?;
-    Ok(json!({
-        "rotationType": RotationType::Automatic,
-        "keyOrigin": key.origin,
-        "previousKeyMaterialId": key.current_material.as_ref().map(|id| &id.0),
-        "currentKeyMaterialId": current.0,
-        "keyId": key.name.key_id.to_string(),
-    }))
-}
-
 /// Something that the service did by itself, as its event says it.
 pub(crate) struct Deed<'d> {
     /// CloudTrail's `eventName`.
@@ -263,9 +255,17 @@ pub(crate) struct Deed<'d> {
     pub(crate) beside: Option<String>,
 }
 
-/// The `AwsServiceEvent` of a deed that was done to a key.
-pub(crate) fn event(call: &mut Call<'_>, key: &KeyRecord, deed: &Deed<'_>) -> Event {
-    let (caller, event_id, arn) = (call.caller(), call.fresh_id(), key.name.to_string());
+/// Deeds that AWS records as calls which it made itself, with a request id.
+const CALLS: &[&str] = &["SynchronizeMultiRegionKey"];
+
+/// The event of a deed that was done to a key, by the service's own caller.
+pub(crate) fn event(
+    call: &mut Call<'_>,
+    caller: &Caller,
+    key: &KeyRecord,
+    deed: &Deed<'_>,
+) -> Event {
+    let (event_id, arn) = (call.fresh_id(), key.name.to_string());
     let operation = deed.event_name;
     let account = key.name.account.as_str();
     let resources: Vec<ResourceRef<'_>> = core::iter::once(&arn)
@@ -287,7 +287,11 @@ pub(crate) fn event(call: &mut Call<'_>, key: &KeyRecord, deed: &Deed<'_>) -> Ev
         decisions: &[],
         read_only: false,
     };
-    let extra = Extra { service_event_details: deed.details, ..Extra::default() };
+    let extra = Extra {
+        service_event_details: deed.details,
+        is_call: CALLS.contains(&operation),
+        ..Extra::default()
+    };
     let (terms, record) = (record.terms(&extra), record.to_json_with(&extra));
     debug_assert!(is_filed_as_written(&record, &terms), "a record is not found as it reads");
     let summary = EventSummary {

@@ -8,6 +8,7 @@ pub mod alerts;
 mod ask;
 mod authorize;
 mod aws_managed;
+mod beside;
 mod call;
 mod cipher;
 mod credential;

@@ -156,7 +156,7 @@ impl Engine {
             details: None,
             beside: Some(alias.arn(&account, &region)),
         };
-        let event = event(&mut call, &key, &deed);
+        let event = event(&mut call, &caller, &key, &deed);
         call.put(Record::Key(key));
         call.put(Record::Alias(record));
         let Proposed { changes, mut rested_on, .. } = call.proposed;

@@ -21,6 +21,7 @@
 use crate::{
     Engine,
     authorize::{Asking, target_facts},
+    beside,
     call::{Call, Proposed},
     fitness, observe,
     operation::{AnyOperation, Operation, Plane, Row, Service, Spec, Target},
@@ -392,7 +393,8 @@ impl Prepared {
         let runs = stage.is_ok();
         let outcome = stage.and_then(|run| caught(&engine, spec.name, || run(&mut call)));
         let ran_nanos = engine.monotonic_nanos().saturating_sub(begun_nanos);
-        let Proposed { changes, rested_on: more, additional, resources, decisions } = call.proposed;
+        let Proposed { changes, rested_on: more, additional, resources, decisions, beside } =
+            call.proposed;
         rested_on.extend(more);
         trace.additional = additional;
         trace.decisions.extend(decisions);
@@ -409,7 +411,10 @@ impl Prepared {
             }
             Err(error) => (Err(error), Vec::new()),
         };
-        let events = trace.events(&engine, spec, &caller, event_id, reply.as_ref().err());
+        let beside = if reply.is_ok() { beside } else { Vec::new() };
+        beside::leave_out(&beside, &mut trace);
+        let mut events = trace.events(&engine, spec, &caller, event_id, reply.as_ref().err());
+        events.extend(beside::events(beside, &trace, &engine, &caller));
         let told = Told {
             decided_nanos,
             run: keys.first().filter(|_| runs).map(|key| (key.record.spec, ran_nanos)),
@@ -417,7 +422,7 @@ impl Prepared {
             verdicts: trace.decisions.iter().map(Verdict::of).collect(),
             price,
         };
-        // Copies for other accounts stand behind it, and are no attempts of their own.
+        // What stands behind it is no attempt of its own: copies for other accounts, and consequences.
         let summary = events.first().map(|event| event.summary.clone());
         let deleted = deleted_keys(&changes, &keys);
         let moves_observe = observe::is_moved_by(&changes);

@@ -118,6 +118,12 @@ impl Trace {
         events
     }
 
+    /// The one event of what succeeded, as of now, without copies.
+    pub(crate) fn alone(&self, engine: &Engine, spec: &Spec, caller: &Caller) -> Event {
+        let told = Told { account: self.account(caller), outsider: false, shared: None };
+        self.event(spec, caller, (engine.fresh_id(), engine.now()), None, &told)
+    }
+
     /// What the owner of a key may know: its own resources, and of decisions its own side.
     fn for_owner(&self, account: &str) -> Self {
         let own = |arn: &str| {

@@ -66,6 +66,8 @@ pub struct Extra<'a> {
     pub shared_event_id: Option<Uuid>,
     /// What an internal event did, such as the materials of RotateKey.
     pub service_event_details: Option<&'a Value>,
+    /// Whether an internal event is told as a call, with a request id.
+    pub is_call: bool,
 }
 
 /// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html>
@@ -111,7 +113,7 @@ impl Record<'_> {
             CallerKind::Service { name } => Some(name.as_str()),
             _ => None,
         };
-        let internal = service == Some(INTERNAL);
+        let own = service == Some(INTERNAL) && !extra.is_call;
         let host = Some(origin.host.as_str()).filter(|host| !host.is_empty());
         let partial =
             TlsDetails { tls_version: None, cipher_suite: None, client_provided_host_header: host };
@@ -138,11 +140,11 @@ impl Record<'_> {
                 _ => Elements::Null,
             },
             additional_event_data: Additional::whole(self.additional, self.decisions),
-            request_id: (!internal).then_some(origin.request_id),
+            request_id: (!own).then_some(origin.request_id),
             event_id: self.event_id,
             read_only: self.read_only,
             resources: self.resources,
-            event_type: if internal { "AwsServiceEvent" } else { "AwsApiCall" },
+            event_type: if own { "AwsServiceEvent" } else { "AwsApiCall" },
             management_event: true,
             recipient_account_id: extra.recipient_account.unwrap_or(caller.account.as_str()),
             shared_event_id: extra.shared_event_id,

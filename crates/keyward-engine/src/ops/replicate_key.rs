@@ -2,17 +2,20 @@
 //!
 //! The replica is there when it answers, although the answer says `Creating` as AWS's does. It has the id,
 //! the material and the rotation of the primary key, and a policy, description and tags of its own.
+//! Its Region has a record of CreateKey, the primary key's one of SynchronizeMultiRegionKey beside the request's own.
 
 use super::{
-    create_key::tag_facts,
+    create_key::{CreateKey, tag_facts},
     describe_key::KeyMetadata,
     prelude::*,
+    rotation::synchronized,
     tag_resource::{check_tags, tag_map},
 };
-use crate::key_policy;
+use crate::{beside::Abroad, key_policy};
 use keyward_types::{
     Imported, KeyName, MaterialOrigin, Region, caller::Document, key::MaterialInfo,
 };
+use serde_json::Map;
 use std::collections::BTreeMap;
 
 pub(crate) struct ReplicateKey;
@@ -139,10 +142,17 @@ impl Operation for ReplicateKey {
                 call.keep_material(&replica.name, &dek, &material, &info.id)?;
             }
         }
-        for one in call.family(primary)? {
+        call.did_abroad(Abroad {
+            spec: &CreateKey::SPEC,
+            key: replica.name.clone(),
+            parameters: Some(input.created()),
+            elements: json!({"keyMetadata": KeyMetadata::of(&replica, KeyState::Creating).trail()}),
+        });
+        let family = call.family(primary)?;
+        synchronized(call, &[&family[..], core::slice::from_ref(&replica)].concat());
+        for one in family {
             call.put(Record::Key(KeyRecord { multi_region: Some(related.clone()), ..one }));
         }
-        call.concern(replica.name.to_string());
         let output = Output {
             replica_key_metadata: KeyMetadata::of(&replica, KeyState::Creating),
             replica_policy: text,
@@ -158,11 +168,34 @@ impl Operation for ReplicateKey {
             "replicaPolicy": output.replica_policy,
         });
         if let (false, Some(members)) = (output.replica_tags.is_empty(), elements.as_object_mut()) {
-            let tags = serde_json::to_value(&output.replica_tags).map_or(Value::Null, lower_camel);
-            members.insert("replicaTags".to_owned(), tags);
+            members.insert("replicaTags".to_owned(), trail_tags(&output.replica_tags));
         }
         Some(elements)
     }
+}
+
+impl Input {
+    /// What is asked of CreateKey in the replica's Region, as its record says it.
+    fn created(&self) -> Map<String, Value> {
+        let mut asked = Map::from_iter([
+            ("multiRegion".to_owned(), true.into()),
+            ("description".to_owned(), self.description.as_str().into()),
+        ]);
+        if let Some(policy) = &self.policy {
+            asked.insert("policy".to_owned(), policy.as_str().into());
+        }
+        if let Some(bypass) = self.bypass_policy_lockout_safety_check {
+            asked.insert("bypassPolicyLockoutSafetyCheck".to_owned(), bypass.into());
+        }
+        if !self.tags.is_empty() {
+            asked.insert("tags".to_owned(), trail_tags(&self.tags));
+        }
+        asked
+    }
+}
+
+fn trail_tags(tags: &[Tag]) -> Value {
+    serde_json::to_value(tags).map_or(Value::Null, lower_camel)
 }
 
 /// A Region of the same partition that has no such key yet, also none that is about to go.

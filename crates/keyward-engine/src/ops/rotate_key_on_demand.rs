@@ -1,11 +1,13 @@
 //! `RotateKeyOnDemand` <https://docs.aws.amazon.com/kms/latest/APIReference/API_RotateKeyOnDemand.html>
 //!
-//! The rotation is done when it answers; the automatic schedule stays as it is.
+//! The rotation is done when it answers, and has the service's `RotateKey` event beside the request's own; the automatic
+//! schedule stays as it is.
 
 use super::{
     prelude::*,
     rotation::{KEPT_HERE, check_rotation_changes, rotate},
 };
+use crate::housekeeping::Deed;
 use keyward_types::{RotationType, limits};
 
 pub(crate) struct RotateKeyOnDemand;
@@ -62,7 +64,14 @@ impl Operation for RotateKeyOnDemand {
                 format!("{key_id} is about to be rotated automatically. Retry the request later."),
             ));
         }
-        rotate(call, key, RotationType::OnDemand)?;
+        let details = rotate(call, key, RotationType::OnDemand)?;
+        let deed = Deed {
+            event_name: "RotateKey",
+            response_elements: None,
+            details: Some(&details),
+            beside: None,
+        };
+        call.did(key, &deed);
         Ok(KeyIdOnly { key_id })
     }
 

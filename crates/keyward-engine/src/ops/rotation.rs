@@ -4,6 +4,7 @@
 //! Source: <https://docs.aws.amazon.com/kms/latest/developerguide/rotate-keys.html>
 
 use super::prelude::*;
+use crate::housekeeping::Deed;
 use keyward_types::{
     MaterialId, MaterialOrigin, MaterialState, Rotation, RotationType, key::MaterialInfo,
 };
@@ -54,19 +55,36 @@ pub(crate) fn change(
     check_rotation_changes(key)?;
     let mut rotation = key.rotation.clone();
     with(&mut rotation);
-    for one in call.family(key)? {
+    let family = call.family(key)?;
+    synchronized(call, &family);
+    for one in family {
         call.put(Record::Key(KeyRecord { rotation: rotation.clone(), ..one }));
     }
     Ok(())
 }
 
+/// What the log says where a primary key's shared properties were copied to the keys that are related to it.
+/// `family` is the primary key, and behind it the others.
+pub(crate) fn synchronized(call: &mut Call<'_>, family: &[KeyRecord]) {
+    if let [primary, _, ..] = family {
+        let elements = json!({"keyId": primary.name.to_string()});
+        let deed = Deed {
+            event_name: "SynchronizeMultiRegionKey",
+            response_elements: Some(&elements),
+            details: None,
+            beside: None,
+        };
+        call.did(primary, &deed);
+    }
+}
+
 /// Makes the next material current, and proposes the key and its related keys: new material, or for a
-/// key of imported material the one that waits.
+/// key of imported material the one that waits. Answers what RotateKey's event says of it.
 pub(crate) fn rotate(
     call: &mut Call<'_>,
     key: &KeyRecord,
     kind: RotationType,
-) -> Result<MaterialId, KmsError> {
+) -> Result<Value, KmsError> {
     let family = call.family(key)?;
     let now = call.now();
     let id = if key.origin == MaterialOrigin::External {
@@ -90,6 +108,7 @@ pub(crate) fn rotate(
         let on_time = on_time.filter(|next| now < *next);
         rotation.next = Some(on_time.unwrap_or_else(|| now.plus_days(period)));
     }
+    synchronized(call, &family);
     for mut one in family {
         match one.materials.iter_mut().find(|material| material.id == id) {
             Some(material) => {
@@ -105,7 +124,13 @@ pub(crate) fn rotate(
         one.rotation = rotation.clone();
         call.put(Record::Key(one));
     }
-    Ok(id)
+    Ok(json!({
+        "rotationType": kind,
+        "keyOrigin": key.origin,
+        "previousKeyMaterialId": key.current_material.as_ref().map(|id| &id.0),
+        "currentKeyMaterialId": id.0,
+        "keyId": key.name.key_id.to_string(),
+    }))
 }
 
 /// The imported material that waits for a rotation, once every key of the family has it.

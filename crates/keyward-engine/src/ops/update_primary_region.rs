@@ -1,9 +1,10 @@
 //! `UpdatePrimaryRegion` <https://docs.aws.amazon.com/kms/latest/APIReference/API_UpdatePrimaryRegion.html>
 //!
-//! Both keys change in one commit, so that nobody sees them `Updating`.
+//! Both keys change in one commit, so that nobody sees them `Updating`. Each Region has a record, of its own key.
 
 use super::prelude::*;
-use keyward_types::{MultiRegion, Region};
+use crate::beside::Abroad;
+use keyward_types::{KeyName, MultiRegion, Region};
 
 pub(crate) struct UpdatePrimaryRegion;
 
@@ -60,6 +61,13 @@ impl Operation for UpdatePrimaryRegion {
         for one in call.family(old)? {
             call.put(Record::Key(KeyRecord { multi_region: Some(related.clone()), ..one }));
         }
+        let promoted = KeyName { region: input.primary_region.clone(), ..old.name.clone() };
+        call.did_abroad(Abroad {
+            spec: &Self::SPEC,
+            elements: json!({"keyId": promoted.to_string()}),
+            parameters: None,
+            key: promoted,
+        });
         Ok(Empty)
     }
 
