@@ -221,7 +221,12 @@ impl Vaulting {
 
 /// What the vault's entries are sealed to: the key, and the commit that put the entry there.
 pub(crate) fn vault_place(key: &KeyName, sequence: u64) -> Vec<u8> {
+    marked_place(&crate::tree::dek_mark(key), sequence)
+}
+
+/// The same, of the mark that sled and the journal have for the key.
+pub(crate) fn marked_place(mark: &[u8], sequence: u64) -> Vec<u8> {
     let mut place = sequence.to_be_bytes().to_vec();
-    place.extend_from_slice(&crate::tree::dek_mark(key));
+    place.extend_from_slice(mark);
     place
 }

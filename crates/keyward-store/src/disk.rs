@@ -16,6 +16,7 @@ use std::{
 /// A call that a hook may judge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DiskCall {
+    Create,
     Write,
     Sync,
     SyncDirectory,
@@ -61,6 +62,14 @@ impl Disk {
             }
             Verdict::Proceed | Verdict::FreeBytes(_) => Ok(()),
         }
+    }
+
+    /// A new file, or one without content, to be written and read.
+    pub(crate) fn create(&self, path: &Path) -> Result<File, StoreError> {
+        self.allow(DiskCall::Create, path)?;
+        let mut options = File::options();
+        let options = options.read(true).write(true).create(true).truncate(true);
+        options.open(path).map_err(|e| StoreError::io(path, &e))
     }
 
     pub(crate) fn write_at(

@@ -82,6 +82,11 @@ impl StoreError {
         Self::Corrupt { place: "sled".to_owned(), offset: 0, what: what.into() }
     }
 
+    /// The same error, or `NoSpace` where the disk is full: nothing was written, and it can be tried again.
+    pub(crate) fn or_no_space(self) -> Self {
+        if self.is_full() { Self::NoSpace } else { self }
+    }
+
     pub(crate) fn is_full(&self) -> bool {
         matches!(self, Self::NoSpace | Self::Io { full: true, .. })
     }

@@ -26,7 +26,8 @@ pub struct StoreHeader {
     pub generation: u64,
     /// What the last run promised: it says what may be missing after a power cut.
     pub durability: Durability,
-    /// The store's id, sealed: a sealer that does not open it is the wrong one.
+    /// The store's id, sealed to what was promised: a sealer that does not open it is the wrong one, or the promise is
+    /// another than was made. Of a store from before that, sealed to nothing.
     #[serde(default)]
     pub(crate) proof: String,
 }
@@ -63,13 +64,34 @@ impl StoreHeader {
         disk.replace(&path, &text)
     }
 
+    /// Only in a generation that is on disk, or is a new store's.
     pub(crate) fn prove(&mut self, vaulting: &Vaulting) {
-        self.proof = hex::encode(vaulting.seal("header", b"", &self.store_id));
+        self.proof = hex::encode(vaulting.seal("header", self.promise(), &self.store_id));
     }
 
-    pub(crate) fn is_proved_by(&self, vaulting: &Vaulting) -> bool {
-        let opened =
-            hex::decode(&self.proof).ok().and_then(|proof| vaulting.open("header", b"", &proof));
+    /// # Errors
+    /// `RootKey` for the wrong sealer, and for a header that was changed.
+    pub(crate) fn check(&self, vaulting: &Vaulting) -> Result<(), StoreError> {
+        if self.proves_promise(vaulting) || self.opens(vaulting, b"") {
+            return Ok(());
+        }
+        Err(StoreError::RootKey(format!("{FILE} does not open under it, or was changed")))
+    }
+
+    pub(crate) fn proves_promise(&self, vaulting: &Vaulting) -> bool {
+        self.opens(vaulting, self.promise())
+    }
+
+    const fn promise(&self) -> &'static [u8] {
+        match self.durability {
+            Durability::Commit => b"commit",
+            Durability::Relaxed => b"relaxed",
+        }
+    }
+
+    fn opens(&self, vaulting: &Vaulting, place: &[u8]) -> bool {
+        let proof = hex::decode(&self.proof).ok();
+        let opened = proof.and_then(|proof| vaulting.open("header", place, &proof));
         opened.is_some_and(|plain| plain == self.store_id)
     }
 }

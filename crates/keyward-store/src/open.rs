@@ -259,9 +259,7 @@ fn open_locked(
     header.generation += 1;
     let sealer = sealer_for(&header).map_err(StoreError::RootKey)?;
     let vaulting = Vaulting::new(sealer, header.store_id);
-    if !header.is_proved_by(&vaulting) {
-        return Err(StoreError::RootKey("the header does not open".to_owned()));
-    }
+    header.check(&vaulting)?;
     let disk = Disk::new(options.disk_hook.clone());
     let mut opening = Opening { options, disk, vaulting, header, progress, report: Vec::new() };
     let evidence = opening.examine()?;
@@ -328,8 +326,8 @@ impl Opening<'_> {
         Ok(Evidence { base, segments, leftovers, end, was_clean })
     }
 
-    /// The first changes: the new generation, and no clean stop any more.
-    fn begin(&self, evidence: &Evidence) -> Result<(), StoreError> {
+    /// The first changes: the new generation, and no clean stop any more; then what this run promises.
+    fn begin(&mut self, evidence: &Evidence) -> Result<(), StoreError> {
         // What the last run left to the operating system is made durable before a stricter promise is written.
         let segment = &evidence.end.segment;
         let file = File::open(segment).map_err(|e| StoreError::io(segment, &e))?;
@@ -339,8 +337,17 @@ impl Opening<'_> {
             fs::remove_file(&clean).map_err(|e| StoreError::io(&clean, &e))?;
             self.disk.sync_directory(&self.options.directory)?;
         }
-        let written = StoreHeader { durability: self.options.durability, ..self.header.clone() };
-        written.write(&self.disk, &self.options.directory)
+        self.header.write(&self.disk, &self.options.directory)?;
+        // Only now may anything be sealed: the generation that it is sealed in is on disk.
+        let mut promised =
+            StoreHeader { durability: self.options.durability, ..self.header.clone() };
+        if promised.durability == self.header.durability
+            && self.header.proves_promise(&self.vaulting)
+        {
+            return Ok(());
+        }
+        promised.prove(&self.vaulting);
+        promised.write(&self.disk, &self.options.directory)
     }
 
     /// Brings journal and sled to the same state.
@@ -629,6 +636,12 @@ impl Opening<'_> {
             Appender::open(disk.clone(), journal, header.store_id, options.segment_bytes, &end)?;
         lock(&anchor).advance(Anchored { sequence: end.sequence, chain: end.chain })?;
         let checkpoints = Checkpoints::open(disk.clone(), &options.directory)?;
+        let events = shared.events.load(Ordering::Acquire);
+        if let Some(signed) = checkpoints.sizes().last().filter(|signed| events < **signed) {
+            return Err(StoreError::Lost(format!(
+                "the log has {events} events, and a checkpoint of {signed} was signed; whoever serves it forks the log"
+            )));
+        }
         shared.watch.publish(shared.events.load(Ordering::Acquire));
         let (shared, queue) = (Arc::new(shared), Arc::new(Queue::default()));
         let tail = Arc::new(Mutex::new(journal.tail().clone()));

@@ -14,7 +14,7 @@
 use crate::{
     StoreError,
     bytes::{Cursor, digest16, push_blob},
-    codec::{Vaulting, decode, encode, vault_place},
+    codec::{Vaulting, decode, encode, marked_place, vault_place},
     disk::{Disk, beside},
     tree,
 };
@@ -29,6 +29,7 @@ use std::{
 
 const MAGIC: &[u8; 8] = b"KWDEKS01";
 const HEAD: u64 = 24;
+const NOT_AUTHENTIC: &str = "an entry is not authentic for its key";
 
 /// Where an entry stands in the file.
 #[derive(Clone, Copy, Debug)]
@@ -172,7 +173,7 @@ impl Vault {
         let before = self.bytes;
         if let Err(error) = self.disk.write_at(&self.file, &self.path, &bytes, before) {
             self.undo(before)?;
-            return Err(if error.is_full() { StoreError::NoSpace } else { error });
+            return Err(error.or_no_space());
         }
         self.disk.sync(&self.file, &self.path)?;
         self.bytes += bytes.len() as u64;
@@ -226,9 +227,7 @@ impl Vault {
     pub(crate) fn read(&self, key: &KeyName) -> Result<Option<DekRecord>, StoreError> {
         let Some(place) = self.places.get(&digest(&tree::dek_mark(key))) else { return Ok(None) };
         let raw = self.raw(place)?;
-        let damaged = || {
-            StoreError::corrupt(&self.path, place.offset, "an entry is not authentic for its key")
-        };
+        let damaged = || StoreError::corrupt(&self.path, place.offset, NOT_AUTHENTIC);
         let (sequence, _, sealed, _) = parse_entry(&raw).ok_or_else(damaged)?;
         let plain =
             self.vaulting.open("dek", &vault_place(key, sequence), sealed).ok_or_else(damaged)?;
@@ -289,18 +288,29 @@ fn read(path: &Path, store_id: &[u8; 16]) -> Result<Found, StoreError> {
     Ok(found)
 }
 
-/// Checks the vault of a stopped store against its marks. Answers how many entries it has.
+/// Checks the vault of a stopped store against its marks, and opens the entry of each. Answers how many entries it has.
 pub(crate) fn verify(
     path: &Path,
     store_id: &[u8; 16],
+    vaulting: &Vaulting,
     marks: &BTreeMap<Vec<u8>, u64>,
 ) -> Result<u64, StoreError> {
     let found = read(path, store_id)?;
-    let missing =
-        marks.iter().any(|(mark, sequence)| !found.places.contains_key(&(digest(mark), *sequence)));
-    if missing {
-        let what = "the data-encryption key of a key is missing or damaged";
-        return Err(StoreError::corrupt(path, found.whole_to, what));
+    let file = File::open(path).map_err(|e| StoreError::io(path, &e))?;
+    for (mark, sequence) in marks {
+        let place = found.places.get(&(digest(mark), *sequence)).ok_or_else(|| {
+            let what = "the data-encryption key of a key is missing or damaged";
+            StoreError::corrupt(path, found.whole_to, what)
+        })?;
+        let mut bytes = vec![0; place.bytes];
+        file.read_exact_at(&mut bytes, place.offset).map_err(|e| StoreError::io(path, &e))?;
+        // The sum of an entry shows an accident; only that it opens shows that it is this key's.
+        let opens = parse_entry(&bytes).is_some_and(|(_, _, sealed, _)| {
+            vaulting.open("dek", &marked_place(mark, *sequence), sealed).is_some()
+        });
+        if !opens {
+            return Err(StoreError::corrupt(path, place.offset, NOT_AUTHENTIC));
+        }
     }
     Ok(found.count)
 }

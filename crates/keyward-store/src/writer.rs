@@ -349,6 +349,9 @@ impl Writer {
         if let Some(error) = self.shared.failure() {
             return Some(error);
         }
+        if let Err(error) = self.journal.check_place() {
+            return Some(self.shared.fail(&error));
+        }
         match self.disk.free_bytes(&self.options.directory) {
             Ok(free) => {
                 self.shared.free_bytes.store(free, Ordering::Relaxed);

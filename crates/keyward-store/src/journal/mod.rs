@@ -26,7 +26,10 @@ use std::{
     collections::BTreeMap,
     fs::{self, File, OpenOptions},
     io,
-    os::unix::fs::FileExt as _,
+    os::{
+        fd::AsRawFd as _,
+        unix::fs::{FileExt as _, MetadataExt as _},
+    },
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -401,17 +404,11 @@ fn new_segment(
     head: &SegmentHead,
 ) -> Result<(File, PathBuf), StoreError> {
     let path = segment_path(directory, head.number);
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .open(&path)
-        .map_err(|e| StoreError::io(&path, &e))?;
+    let file = disk.create(&path).map_err(StoreError::or_no_space)?;
     if let Err(error) = disk.write_at(&file, &path, &head.bytes(false), 0) {
         // Of a head that was not written nothing stays: it would be a segment that nobody writes to.
         fs::remove_file(&path).map_err(|e| StoreError::io(&path, &e))?;
-        return Err(if error.is_full() { StoreError::NoSpace } else { error });
+        return Err(error.or_no_space());
     }
     // A full disk shows itself at the write; here it would mean that nothing is known any more.
     let synced = disk.sync(&file, &path).and_then(|()| disk.sync_directory(directory));
@@ -467,7 +464,7 @@ impl Appender {
             self.disk.write_at(&self.tail.file, &self.tail.path, &bytes, self.offset)
         {
             self.disk.truncate(&self.tail.file, &self.tail.path, self.offset)?;
-            return Err(if error.is_full() { StoreError::NoSpace } else { error });
+            return Err(error.or_no_space());
         }
         if sync {
             // A full disk shows itself at the write; here it would mean that nothing is known any more.
@@ -512,5 +509,24 @@ impl Appender {
 
     pub(crate) fn sync(&self) -> Result<(), StoreError> {
         self.disk.sync(&self.tail.file, &self.tail.path)
+    }
+
+    /// What is appended to must be what the next start finds under the segment's name.
+    ///
+    /// # Errors
+    /// `Failed` when the file was removed or replaced; it says how to save it, while this process still has it open.
+    pub(crate) fn check_place(&self) -> Result<(), StoreError> {
+        let Tail { file, path, .. } = &self.tail;
+        let here = file.metadata().map_err(|e| StoreError::io(path, &e))?;
+        let there = fs::metadata(path).ok();
+        if there.is_some_and(|there| (there.dev(), there.ino()) == (here.dev(), here.ino())) {
+            return Ok(());
+        }
+        let (process, number) = (std::process::id(), file.as_raw_fd());
+        Err(StoreError::Failed(format!(
+            "{} was removed or replaced while it was written to. Before this process ends, copy \
+             /proc/{process}/fd/{number} to it",
+            path.display()
+        )))
     }
 }

@@ -170,17 +170,29 @@ impl<'a> Derived<'a> {
         if !follows {
             return Err(StoreError::bad_value("it does not follow this journal"));
         }
+        // The marks are the journal's, so that the vault is looked at whatever has become of sled.
+        let directory = &verifying.options.directory;
+        let marks = &self.ledger.marks;
+        let marks = marks.iter().filter_map(|(mark, sequence)| Some((mark.clone(), (*sequence)?)));
+        verified.data_encryption_keys = vault::verify(
+            &directory.join("deks.log"),
+            &verifying.header.store_id,
+            verifying.vaulting,
+            &marks.collect(),
+        )?;
         let Some(records) = compared else {
-            verified.sled = SledState::Behind { commits: end.sequence - meta.sequence };
+            let commits = end.sequence - meta.sequence;
+            if directory.join("clean").exists() {
+                let what = format!(
+                    "it misses {commits} commits, although the store was closed; the next start makes them again"
+                );
+                return Err(StoreError::bad_value(what));
+            }
+            verified.sled = SledState::Behind { commits };
             return Ok(());
         };
         self.compare_nodes(&verified.earlier)?;
         verified.records = records?;
-        let path = verifying.options.directory.join("deks.log");
-        let marks = &self.ledger.marks;
-        let marks = marks.iter().filter_map(|(mark, sequence)| Some((mark.clone(), (*sequence)?)));
-        verified.data_encryption_keys =
-            vault::verify(&path, &verifying.header.store_id, &marks.collect())?;
         verified.sled = SledState::Equal;
         Ok(())
     }

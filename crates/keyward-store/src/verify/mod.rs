@@ -119,9 +119,7 @@ impl Store {
         let _lock = take_lock(options)?;
         let sealer = sealer_for(&header).map_err(StoreError::RootKey)?;
         let vaulting = Vaulting::new(sealer, header.store_id);
-        if !header.is_proved_by(&vaulting) {
-            return Err(StoreError::RootKey("the header does not open".to_owned()));
-        }
+        header.check(&vaulting)?;
         let verifying = Verifying { options, header: &header, vaulting: &vaulting, progress };
         if extent == Extent::Journal {
             return verifying.run(None, each);

@@ -1,7 +1,10 @@
 //! What is kept of checkpoints, this log's and others'.
 
-use super::house::{create, open, options};
-use keyward_store::{KeptCheckpoint, read_checkpoints};
+use super::{
+    faults::copy,
+    house::{create, event, open, options, try_open, write},
+};
+use keyward_store::{KeptCheckpoint, StoreError, read_checkpoints};
 use std::fs;
 
 fn kept(size: u64, note: &str) -> KeptCheckpoint {
@@ -12,6 +15,7 @@ fn kept(size: u64, note: &str) -> KeptCheckpoint {
 fn a_line_of_the_same_size_takes_the_place_of_the_one_before() {
     let home = tempfile::tempdir().unwrap();
     let store = create(options(home.path()));
+    write(&store, vec![], (1..=5).map(|n| event(n, "Sign", 1)).collect());
     for one in [kept(3, "three"), kept(5, "five"), kept(5, "five, cosigned")] {
         store.keep_checkpoint(&one).unwrap();
     }
@@ -42,6 +46,33 @@ fn a_line_of_the_same_size_takes_the_place_of_the_one_before() {
     assert_eq!(lines.iter().map(|one| one.size).collect::<Vec<_>>(), [3, 5, 5]);
     fs::write(&file, whole.replacen("\"size\":3", "\"size\":8", 1)).unwrap();
     assert!(read_checkpoints(home.path()).is_err(), "sizes fall");
+}
+
+/// Journal, anchor and sled of yesterday beside the checkpoints of today: whoever served that would fork the log.
+#[test]
+fn a_log_that_is_shorter_than_was_signed_is_not_served() {
+    let home = tempfile::tempdir().unwrap();
+    let store = create(options(home.path()));
+    write(&store, vec![], vec![event(1, "Sign", 1)]);
+    store.keep_checkpoint(&kept(1, "one")).unwrap();
+    store.close().unwrap();
+    let old = tempfile::tempdir().unwrap();
+    copy(home.path(), old.path());
+    let store = open(options(home.path()));
+    write(&store, vec![], vec![event(2, "Sign", 1)]);
+    store.keep_checkpoint(&kept(2, "two")).unwrap();
+    store.close().unwrap();
+    open(options(old.path())).close().unwrap();
+    fs::copy(home.path().join("checkpoints"), old.path().join("checkpoints")).unwrap();
+    match try_open(options(old.path())).err() {
+        Some(StoreError::Lost(what)) => {
+            assert!(what.contains("1 events") && what.contains("checkpoint of 2"), "{what}");
+        }
+        other => panic!("{other:?}"),
+    }
+    // It was not touched: with what was signed of it, it opens.
+    fs::write(old.path().join("checkpoints"), "").unwrap();
+    open(options(old.path())).close().unwrap();
 }
 
 #[test]

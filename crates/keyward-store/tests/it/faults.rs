@@ -2,7 +2,8 @@
 
 use crate::house::*;
 use keyward_store::{
-    Commit, DiskCall, DiskHook, Finding, Options, Silent, Store, StoreError, Verdict,
+    Commit, DiskCall, DiskHook, Durability, Finding, Options, Silent, Store, StoreError,
+    StoreHeader, Verdict,
 };
 use keyward_types::{Name, Record};
 use std::{
@@ -285,4 +286,90 @@ fn names_that_were_forgotten_make_old_snapshots_stale() {
     assert!(matches!(resting(old, vec![Name::Key(key_name(77))]), Err(StoreError::Stale(_))));
     assert!(resting(old, vec![]).is_ok());
     assert!(resting(store.snapshot(), vec![Name::Key(key_name(1))]).is_ok());
+}
+
+/// What was promised decides what a start believes, so nobody else may say it.
+#[test]
+fn a_promise_that_was_edited_does_not_open() {
+    let home = tempfile::tempdir().unwrap();
+    create(options(home.path())).close().unwrap();
+    let path = home.path().join("store.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replace("\"commit\"", "\"relaxed\"")).unwrap();
+    match try_open(options(home.path())).err() {
+        Some(StoreError::RootKey(what)) => assert!(what.contains("was changed"), "{what}"),
+        other => panic!("{other:?}"),
+    }
+    std::fs::write(&path, text).unwrap();
+    // A run that promises something else says so, and so does the next that does not.
+    for durability in [Durability::Relaxed, Durability::Commit] {
+        let store = open(Options { durability, ..options(home.path()) });
+        assert_eq!(store.header().durability, durability);
+        store.close().unwrap();
+        let header = StoreHeader::read(home.path()).unwrap().unwrap();
+        assert_eq!(header.durability, durability);
+    }
+}
+
+/// What is written to a file without a name is lost with the process.
+#[test]
+fn a_journal_that_is_taken_away_stops_the_writing() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("journal/00000001.seg");
+    for replace in [false, true] {
+        let store =
+            if path.exists() { open(options(home.path())) } else { create(options(home.path())) };
+        write(&store, vec![put_key(1, "before")], vec![]);
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        if replace {
+            std::fs::write(&path, &whole).unwrap();
+        }
+        let commit = Commit { changes: vec![put_key(1, "after")], ..Commit::default() };
+        match store.commit(commit).wait() {
+            Err(StoreError::Failed(what)) => {
+                assert!(what.contains("was removed or replaced"), "{what}");
+                // The way out that it names works.
+                let from = what.split_whitespace().find(|word| word.starts_with("/proc/")).unwrap();
+                assert_eq!(std::fs::read(from).unwrap(), whole);
+                std::fs::copy(from, home.path().join("saved")).unwrap();
+            }
+            other => panic!("{other:?}"),
+        }
+        store.abandon();
+        std::fs::rename(home.path().join("saved"), &path).unwrap();
+        let store = open(options(home.path()));
+        assert_eq!(store.key(&key_name(1)).unwrap().unwrap().description, "before");
+        store.close().unwrap();
+    }
+}
+
+/// A disk that takes no further file is full, and not broken.
+#[test]
+fn a_segment_that_finds_no_room_is_begun_when_there_is_some() {
+    let home = tempfile::tempdir().unwrap();
+    let is_full = Arc::new(AtomicU64::new(0));
+    let asked = Arc::clone(&is_full);
+    let hook: DiskHook = Arc::new(move |call, path| {
+        let it = call == DiskCall::Create && is_segment(path) && asked.load(Ordering::SeqCst) == 1;
+        if it { Verdict::Fail(libc::ENOSPC) } else { Verdict::Proceed }
+    });
+    let full = Options { segment_bytes: 400, disk_hook: Some(hook), ..options(home.path()) };
+    let store = create(full);
+    let commit = |n: u32| {
+        let changes = vec![put_key(n, &format!("{n}").repeat(1_500))];
+        store.commit(Commit { changes, ..Commit::default() }).wait()
+    };
+    commit(1).unwrap();
+    is_full.store(1, Ordering::SeqCst);
+    for _ in 0..2 {
+        assert!(matches!(commit(2), Err(StoreError::NoSpace)));
+    }
+    is_full.store(0, Ordering::SeqCst);
+    commit(3).unwrap();
+    assert!(home.path().join("journal/00000002.seg").exists());
+    store.close().unwrap();
+    let store = open(Options { segment_bytes: 400, ..options(home.path()) });
+    let is_there = |n| store.key(&key_name(n)).unwrap().is_some();
+    assert_eq!([1, 2, 3].map(is_there), [true, false, true]);
 }
