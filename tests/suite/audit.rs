@@ -102,6 +102,19 @@ fn a_kept_checkpoint_tells_the_log_that_was_from_every_other() {
     copy(&data, &early);
     assert_eq!(problem(&data, &old), None);
 
+    // A look at a stopped store does not change what was promised of it.
+    let promised = || {
+        let header: Value =
+            serde_json::from_slice(&fs::read(data.join("store.json")).unwrap()).unwrap();
+        header["durability"].clone()
+    };
+    let (rows, data_text) = (home.path().join("rows"), data.to_str().unwrap());
+    text(&keyward(
+        None,
+        &["events", "export", "--data", data_text, "--to", rows.to_str().unwrap()],
+    ));
+    assert_eq!(promised(), json!("commit"));
+
     // The log goes on, and is the same log.
     let service = Service::start(&data);
     work(&service, 1_100);
@@ -132,9 +145,18 @@ fn a_kept_checkpoint_tells_the_log_that_was_from_every_other() {
     let said = problem(&early, &new).unwrap();
     assert!(said.contains("changed, removed or added"), "{said}");
     assert!(problem(&data, &forked).unwrap().contains("events are missing"), "it is shorter");
-    // What the store itself kept was exchanged for what would fit.
+    // What the store itself kept was exchanged for what would fit, and neither is served: one log is shorter than was
+    // signed, the other has another history.
+    let own = fs::read(data.join("checkpoints")).unwrap();
     fs::copy(early.join("checkpoints"), data.join("checkpoints")).unwrap();
+    fs::write(early.join("checkpoints"), own).unwrap();
     assert!(problem(&data, &old).is_some());
+    let refused = |data: &Path| Service::try_start(data).err().unwrap();
+    let said = refused(&data);
+    assert!(said.contains("acknowledged data is missing: the log has"), "{said}");
+    let said = refused(&early);
+    assert!(said.contains("is not what its last checkpoint says"), "{said}");
+    assert!(said.contains("`keyward audit verify --data`"), "{said}");
     // Words that nobody signed.
     let forged = home.path().join("forged");
     fs::write(&forged, fs::read_to_string(&old).unwrap().replacen("\n3", "\n2", 1)).unwrap();

@@ -89,7 +89,7 @@ impl Service {
         panic!("the service does not start:\n{why}")
     }
 
-    fn try_start(data: &Path) -> Result<Self, String> {
+    pub(super) fn try_start(data: &Path) -> Result<Self, String> {
         Self::try_start_with(data, &[])
     }
 

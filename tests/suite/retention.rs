@@ -32,6 +32,30 @@ fn sealed_files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// A clock that is wrong for a moment must not end every retention at once.
+#[test]
+fn nothing_leaves_by_a_clock_that_leapt_before_it_has_stood_for_a_day() {
+    let service = TestService::start();
+    let keeper = keeper(None, Some(30));
+    let root = service.root();
+    for _ in 0..5 {
+        service.kms(&root, "CreateKey", &json!({}));
+    }
+    service.clock.advance_seconds(2 * DAY);
+    assert_eq!(keeper.look(&service.engine).unwrap().sealed, 1);
+    let total = service.engine.store().events_total();
+    service.clock.jump_seconds(3_650 * DAY);
+    for hours in [0, 12, 11] {
+        service.clock.advance_seconds(hours * 3_600);
+        let said = keeper.look(&service.engine).unwrap_err();
+        assert!(said.contains("3650 days ahead of what was lived through"), "{said}");
+    }
+    assert_eq!(service.engine.store().first_event(), 0);
+    // It was right after all.
+    service.clock.advance_seconds(2 * 3_600);
+    assert_eq!(keeper.look(&service.engine).unwrap().first_event, Some(total));
+}
+
 #[test]
 fn events_leave_when_their_time_is_over_and_the_log_says_so() {
     let service = TestService::start();

@@ -84,18 +84,30 @@ impl Engine {
         let store = &self.world.store;
         let last = self.last_checkpoint()?;
         let size = store.events_total();
-        let root = |size| self.root_at(size);
         if let Some(last) = &last {
-            let said = last.unverified();
-            if size < said.size || root(said.size)? != said.root {
-                tracing::error!(size, said = said.size, "the log is not what its checkpoint says");
-                return Err(KmsError::internal("the log is not what its last checkpoint says"));
-            }
+            self.check_against(last)?;
         }
         match last {
             Some(last) if last.unverified().size == size => Ok(last),
-            _ => self.sign_checkpoint(size, root(size)?),
+            _ => self.sign_checkpoint(size, self.root_at(size)?),
         }
+    }
+
+    /// Whether the log still is what its newest checkpoint says, before it is served.
+    ///
+    /// # Errors
+    /// `KMSInternalException` when it is not, or the checkpoint is not this log's.
+    pub fn check_log(&self) -> Result<(), KmsError> {
+        self.last_checkpoint()?.map_or(Ok(()), |last| self.check_against(&last))
+    }
+
+    fn check_against(&self, last: &SignedCheckpoint) -> Result<(), KmsError> {
+        let (said, size) = (last.unverified(), self.world.store.events_total());
+        if size < said.size || self.root_at(said.size)? != said.root {
+            tracing::error!(size, said = said.size, "the log is not what its checkpoint says");
+            return Err(KmsError::internal("the log is not what its last checkpoint says"));
+        }
+        Ok(())
     }
 
     /// The root of the tree over the first so many events.

@@ -14,7 +14,7 @@ use crate::{
 };
 use keyward_crypto::{KeyMaterial, Keyring, Provider};
 use keyward_policy::PolicyEngine;
-use keyward_store::Store;
+use keyward_store::{EventQuery, Store};
 use keyward_telemetry::Metrics;
 use keyward_types::{
     AccountId, Caller, Clock, Entropy, Generator, KeyName, KeyStoreProxy, KmsError, MaterialId,
@@ -75,6 +75,8 @@ pub struct Engine {
     /// When housekeeping looks through the keys again, in milliseconds since 1970.
     pub(crate) next_look: AtomicI64,
     pub(crate) meters: Meters,
+    /// The time of the newest event from before this run.
+    begun_after: Option<Timestamp>,
     /// Held while a checkpoint is made.
     pub(crate) checkpointing: Mutex<()>,
     /// Held while another log's checkpoint is judged and kept.
@@ -90,8 +92,12 @@ pub struct Engine {
 
 impl Engine {
     pub fn new(world: World) -> Arc<Self> {
+        let newest = EventQuery { newest_first: true, limit: 1, ..EventQuery::default() };
+        let newest = world.store.events(&newest);
+        let begun_after = newest.ok().and_then(|events| Some(events.first()?.time));
         let engine = Arc::new(Self {
             world,
+            begun_after,
             materials: Cache::new(MATERIALS_CACHED),
             mfa_failures: Mutex::default(),
             next_look: AtomicI64::new(i64::MIN),
@@ -136,6 +142,11 @@ impl Engine {
 
     pub fn now(&self) -> Timestamp {
         self.world.clock.now()
+    }
+
+    /// The time of the newest event from before this run: until then, time was lived through.
+    pub fn begun_after(&self) -> Option<Timestamp> {
+        self.begun_after
     }
 
     pub fn monotonic_nanos(&self) -> u64 {

@@ -51,6 +51,9 @@ pub enum ExportError {
     NoHead(String),
     #[error("event {0} of the log says no account and Region")]
     Stray(u64),
+    /// Digests of a time that may never have been cannot be taken back.
+    #[error("{0}")]
+    Clock(String),
     #[error(
         "the destination holds events of the log up to number {exported}, and the log has not the last of them: the log is an older one, or lost its end"
     )]

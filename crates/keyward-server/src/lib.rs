@@ -22,6 +22,7 @@ mod events;
 pub mod files;
 pub mod guardrails;
 mod lanes;
+mod lived;
 pub mod manual;
 mod openapi;
 mod operator;

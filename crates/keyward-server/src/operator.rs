@@ -21,6 +21,7 @@ pub(crate) async fn ready(request: HttpRequest, doors: Data<Doors>) -> HttpRespo
     let failure = doors.engine.store().failure();
     let checks = [
         ("store", failure.map(|failure| failure.to_string())),
+        ("room", doors.engine.store().lacks_room().map(|error| error.to_string())),
         ("accepting", doors.is_draining().then(|| "the service is stopping".to_owned())),
     ];
     let is_ready = checks.iter().all(|(_, failed)| failed.is_none());

@@ -246,6 +246,8 @@ impl Publisher {
                     let name = witness.key.name();
                     tracing::warn!(witness = name, error, "a witness did not cosign a checkpoint");
                     witness.patience.failed(now);
+                    // What it said of itself may have been wrong; it is heard again.
+                    witness.seen = 0;
                 }
             }
         }

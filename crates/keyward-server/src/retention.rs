@@ -6,9 +6,10 @@
 //!
 //! INVARIANT: a segment goes only when all its events are older than what is kept, and, where there is an archive,
 //! after the archive has it; where CloudTrail files are written, after they have its events.
+//! INVARIANT: none goes by a clock that is far ahead of what was lived through, before it has stood for a day.
 //! INVARIANT: no request waits for the archive, and none fails because of it.
 
-use crate::{config::ConfigError, files::TrailFiles, wiring::StartError};
+use crate::{config::ConfigError, files::TrailFiles, lived::Lived, wiring::StartError};
 use keyward_engine::{Engine, log::log_origin};
 use keyward_export::{Destination, S3, To};
 use keyward_store::SealedSegment;
@@ -85,7 +86,11 @@ pub struct Keeper {
     files: Option<Arc<TrailFiles>>,
     /// Segments of which this process knows that the archive has them as they are here.
     archived: Mutex<BTreeSet<u32>>,
+    lived: Lived,
 }
+
+/// How long a clock that is far ahead has to stand before events leave by it.
+const STAND: Duration = Duration::from_hours(24);
 
 impl Keeper {
     /// # Errors
@@ -97,7 +102,7 @@ impl Keeper {
         let archive = settings.archive.as_deref();
         let archive = archive.map(|text| keyward_export::to(text, &settings.s3)).transpose()?;
         let archived = Mutex::new(BTreeSet::new());
-        Ok(Self { settings: settings.clone(), archive, files, archived })
+        Ok(Self { settings: settings.clone(), archive, files, archived, lived: Lived::new(STAND) })
     }
 
     /// One look: what is due now.
@@ -117,6 +122,8 @@ impl Keeper {
             kept.archived = copy(&*to.destination, &prefix, &segments, &mut archived)?;
         }
         let Some(days) = self.settings.keep_days else { return Ok(kept) };
+        let believed = self.lived.believe(engine.begun_after(), now, engine.monotonic_nanos());
+        believed.map_err(|leapt| format!("no events leave by their age: {leapt}"))?;
         let limit = now.plus_days(-i64::from(days));
         let written = self.files.as_ref().map(|files| files.reached().unwrap_or_default());
         let is_over = |segment: &&SealedSegment| {

@@ -124,6 +124,11 @@ pub fn run(
     // The port first: when it is taken, nothing was touched.
     let listener = bind(config.listen)?;
     let opened = wiring::open(config, progress)?;
+    // A log that is another than was signed would be forked by serving it.
+    opened.engine.check_log().map_err(|error| {
+        let cause = error.cause.unwrap_or_default();
+        StartError::Log(format!("{cause}: `keyward audit verify --data` says where they differ"))
+    })?;
     let address = listener
         .local_addr()
         .map_err(|cause| StartError::Listen { address: config.listen, cause })?;

@@ -156,18 +156,26 @@ impl Store {
     /// answered already; `None` while there is room for what is under way and a group more. It asks the disk anew
     /// only while there is none, so that it costs nothing else, and ends by itself when space returns.
     pub fn without_room(&self) -> Option<Ticket> {
-        let room = self.options.free_bytes_min.saturating_add(self.options.group_bytes_max as u64);
-        if room <= self.shared.free_bytes.load(Ordering::Relaxed) {
+        if self.room() <= self.shared.free_bytes.load(Ordering::Relaxed) {
             return None;
         }
-        let error = match self.disk.free_bytes(&self.options.directory) {
+        self.lacks_room().map(|error| Ticket::answered(Err(error)))
+    }
+
+    /// Why requests are refused for want of room, if they are; the disk is asked.
+    pub fn lacks_room(&self) -> Option<StoreError> {
+        match self.disk.free_bytes(&self.options.directory) {
             Ok(free) => {
                 self.shared.free_bytes.store(free, Ordering::Relaxed);
-                (free < room).then_some(StoreError::NoSpace)?
+                (free < self.room()).then_some(StoreError::NoSpace)
             }
-            Err(error) => error,
-        };
-        Some(Ticket::answered(Err(error)))
+            Err(error) => Some(error),
+        }
+    }
+
+    /// Bytes that must be free: for what is under way, and a group more.
+    fn room(&self) -> u64 {
+        self.options.free_bytes_min.saturating_add(self.options.group_bytes_max as u64)
     }
 
     /// The header of this run, with its generation.

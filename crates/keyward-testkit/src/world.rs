@@ -42,7 +42,15 @@ impl TestClock {
         Self { now_ms: AtomicI64::new(START.0), readings: AtomicU64::new(0) }
     }
 
+    /// So much time passes.
     pub fn advance_seconds(&self, seconds: i64) {
+        self.jump_seconds(seconds);
+        let nanos = u64::try_from(seconds).unwrap_or_default() * 1_000_000_000;
+        self.readings.fetch_add(nanos, Ordering::SeqCst);
+    }
+
+    /// The clock is set to another time, and none passes.
+    pub fn jump_seconds(&self, seconds: i64) {
         self.now_ms.fetch_add(seconds * 1_000, Ordering::SeqCst);
     }
 }

@@ -21,14 +21,16 @@ pub(super) fn config(data: &Path, root: &RootKeyArgs) -> Config {
 }
 
 /// Opens a stopped store. Where there is none, none is made: a folder that was mistyped would read as an empty log.
+///
+/// What the service promised of the store stays promised: a start believes a shortened journal by it.
 pub(super) fn open(config: &Config, progress: &Bar) -> Result<Opened, CliError> {
+    let mut config = config.clone();
     if let Some(data) = &config.data {
         let header = StoreHeader::read(data).map_err(|broken| error(&broken.into()))?;
-        if header.is_none() {
-            return Err(error(&StoreError::Absent(data.display().to_string()).into()));
-        }
+        let absent = || error(&StoreError::Absent(data.display().to_string()).into());
+        config.durability = header.ok_or_else(absent)?.durability;
     }
-    keyward_server::open(config, progress).map_err(|start| error(&start))
+    keyward_server::open(&config, progress).map_err(|start| error(&start))
 }
 
 pub(super) fn error(error: &StartError) -> CliError {

@@ -12,7 +12,7 @@ pub use key::{TrailKey, TrailKeys};
 pub(crate) use s3::{SIGNATURE_HEADER, serve as serve_s3};
 pub(crate) use trails::{Call, call, serve};
 
-use crate::config::CloudTrailFiles;
+use crate::{config::CloudTrailFiles, lived::Lived};
 use keyward_engine::Engine;
 use keyward_export::{Destination, ExportError, Exported, Exporter, Folder, SigningKey, To, Until};
 use keyward_trail::files::{Place, Schedule};
@@ -37,7 +37,11 @@ pub struct TrailFiles {
     folder: Option<Folder>,
     key: Arc<TrailKey>,
     exporter: Mutex<Option<Exporter>>,
+    lived: Lived,
 }
+
+/// How long a clock that is far ahead has to stand before digests of its time are signed.
+const STAND: Duration = Duration::from_hours(1);
 
 impl core::fmt::Debug for TrailFiles {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
@@ -67,7 +71,8 @@ impl TrailFiles {
             slack_seconds: 0,
         });
         let exporter = Mutex::new(None);
-        Ok(Self { place, schedule, destination, folder, key, exporter })
+        let lived = Lived::new(STAND);
+        Ok(Self { place, schedule, destination, folder, key, exporter, lived })
     }
 
     pub fn place(&self) -> &Place {
@@ -119,6 +124,17 @@ impl TrailFiles {
         kept.as_ref().map(Exporter::next_event)
     }
 
+    /// Up to when files and digests are written now.
+    ///
+    /// # Errors
+    /// While the clock is far ahead of what was lived through: a digest of its time would say that nothing happened
+    /// until then.
+    fn until_now(&self, engine: &Engine) -> Result<Until, ExportError> {
+        let now = engine.now();
+        let believed = self.lived.believe(engine.begun_after(), now, engine.monotonic_nanos());
+        believed.map(|()| Until::Clock(now)).map_err(|leapt| ExportError::Clock(leapt.to_string()))
+    }
+
     /// How long to rest between two looks.
     fn rest(&self) -> Duration {
         LOOK_MAX.min(Duration::from_secs(self.schedule.log_seconds.max(1).into()))
@@ -142,8 +158,7 @@ pub(crate) async fn follow(engine: Arc<Engine>, files: Arc<TrailFiles>) {
 async fn catch_up(engine: &Arc<Engine>, files: &Arc<TrailFiles>) -> bool {
     let (engine, files) = (Arc::clone(engine), Arc::clone(files));
     let exported = tokio::task::spawn_blocking(move || {
-        let until = Until::Clock(engine.now());
-        files.advance(&engine, None, until, STEPS)
+        files.advance(&engine, None, files.until_now(&engine)?, STEPS)
     });
     match exported.await {
         Ok(Ok((_, more))) => return more,

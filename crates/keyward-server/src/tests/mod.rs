@@ -457,7 +457,7 @@ async fn an_operators_tools_need_no_signature() {
     let get =
         async |path: &str| -> Answer { desk.send(desk.request("GET", path).unsigned()).await };
     assert_eq!(get("/livez").await.text, "ok\n");
-    assert_eq!(get("/readyz?verbose").await.text, "[+]store ok\n[+]accepting ok\nok\n");
+    assert_eq!(get("/readyz?verbose").await.text, "[+]store ok\n[+]room ok\n[+]accepting ok\nok\n");
     desk.kms("CreateKey", "{}").await;
     let metrics = get("/metrics").await;
     assert_eq!(metrics.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
