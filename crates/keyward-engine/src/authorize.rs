@@ -166,7 +166,7 @@ impl Asking<'_> {
             }
         }
         let mut frozen = self.layers.frozen().to_vec();
-        frozen.extend(self.engine.frozen_key(&record.name, action, rested_on)?);
+        frozen.extend(self.engine.frozen_key(record, action, rested_on)?);
         let arn = record.name.to_string();
         // RCPs are over keys that customers manage.
         let rcps = match record.manager {

@@ -2,7 +2,7 @@
 //!
 //! | frozen | what is refused |
 //! |---|---|
-//! | a key | every action on it but [`LEFT`], whoever asks, the root user too |
+//! | a key | every action on it but [`LEFT`], and on the keys of other Regions that have its material, whoever asks, the root user too |
 //! | a user or role | every action of it and of all its sessions |
 //! | a grant | it allows nothing |
 //!
@@ -15,7 +15,7 @@
 use crate::{Engine, resolve::Found, wording};
 use keyward_types::{
     AccountId, AliasName, Caller, CallerKind, ErrorCode, FreezeRecord, FreezeTarget, GrantId,
-    GrantRecord, KeyName, KeyRef, KmsError, Matched, Name, Region,
+    GrantRecord, KeyName, KeyRecord, KeyRef, KmsError, Matched, Name, Region,
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -86,18 +86,23 @@ impl Engine {
         Ok(freeze.iter().map(|freeze| matched(freeze)).collect())
     }
 
-    /// The freeze of a key, where it stands in the way of an action.
+    /// The freezes of a key and of those related to it, where they stand in the way of an action: what one of them
+    /// encrypted the others open.
     pub(crate) fn frozen_key(
         &self,
-        key: &KeyName,
+        key: &KeyRecord,
         action: &str,
         rested_on: &mut Vec<Name>,
-    ) -> Result<Option<Matched>, KmsError> {
+    ) -> Result<Vec<Matched>, KmsError> {
+        let mut found = Vec::new();
         if LEFT.contains(&action) {
-            return Ok(None);
+            return Ok(found);
         }
-        let freeze = self.freeze_of(FreezeTarget::Key(key.clone()), rested_on)?;
-        Ok(freeze.map(|freeze| matched(&freeze)))
+        for name in core::iter::once(key.name.clone()).chain(key.related()) {
+            let freeze = self.freeze_of(FreezeTarget::Key(name), rested_on)?;
+            found.extend(freeze.map(|freeze| matched(&freeze)));
+        }
+        Ok(found)
     }
 
     pub(crate) fn frozen_grant(

@@ -89,8 +89,8 @@ impl Trace {
         owner.filter(|owner| !owner.is_empty()).unwrap_or(caller.account.as_str())
     }
 
-    /// The event, as of now; and behind it a copy for each other account whose key was used, which it shares an id
-    /// with. Who was refused is the caller's account's business alone.
+    /// The event, as of now; and behind it a copy for each other account whose key was used or role assumed, which it
+    /// shares an id with. Who was refused is the caller's account's business alone.
     pub(crate) fn events(
         &self,
         engine: &Engine,
@@ -104,7 +104,7 @@ impl Trace {
         let owners: BTreeSet<&str> = self
             .resources
             .iter()
-            .filter(|(arn, owner)| !refused && arn.contains(":key/") && owner != account)
+            .filter(|(arn, owner)| !refused && is_told(arn) && owner != account)
             .map(|(_, owner)| owner.as_str())
             .collect();
         let shared = (!owners.is_empty()).then(|| engine.fresh_id());
@@ -136,10 +136,20 @@ impl Trace {
             decision.remedies.clear();
             decision
         };
-        let mut additional = self.additional.clone();
+        let (mut parameters, mut additional) =
+            (self.request_parameters.clone(), self.additional.clone());
         additional.remove(OBSERVED);
+        // Of two keys of two owners, each hears of its own side.
+        if let [(_, source), (_, destination)] = self.resources.as_slice() {
+            for (owner, side) in [(source, "source"), (destination, "destination")] {
+                if owner != account {
+                    parameters.retain(|name, _| !name.starts_with(side));
+                    additional.retain(|name, _| !name.starts_with(side));
+                }
+            }
+        }
         Self {
-            request_parameters: self.request_parameters.clone(),
+            request_parameters: parameters,
             response_elements: self.response_elements.clone(),
             additional,
             resources: self
@@ -202,6 +212,11 @@ impl Trace {
             terms,
         }
     }
+}
+
+/// Whether the owner of a resource is told what others did with it.
+fn is_told(arn: &str) -> bool {
+    arn.contains(":key/") || arn.contains(":role/")
 }
 
 /// Who is told, and how.

@@ -23,6 +23,7 @@ mod clean;
 mod explain;
 pub mod files;
 mod filter;
+mod fit;
 pub mod hashes;
 mod identity;
 pub mod merkle;

@@ -7,6 +7,7 @@
 
 use crate::{
     clean::{Clean, CleanMap},
+    fit,
     identity::UserIdentity,
     trace::{self, Additional},
 };
@@ -239,19 +240,21 @@ enum Elements<'a> {
     Null,
     Members(CleanMap<'a>),
     Value(Clean<'a>),
-    /// Too large for the field.
-    Omitted {
-        omitted: bool,
-    },
+    /// What is kept of what is too large for the field.
+    Kept(Map<String, Value>),
 }
 
 impl Elements<'_> {
     fn bounded(self) -> Self {
         if to_vec(&self).len() <= ELEMENTS_BYTES_MAX {
-            self
-        } else {
-            Self::Omitted { omitted: true }
+            return self;
         }
+        let members = match serde_json::to_value(&self) {
+            Ok(Value::Object(members)) => members,
+            // Elements are objects; of anything else nothing can be kept.
+            _ => Map::from_iter([(fit::OMITTED.to_owned(), true.into())]),
+        };
+        Self::Kept(fit::fitting(members, ELEMENTS_BYTES_MAX))
     }
 }
 

@@ -276,3 +276,30 @@ fn another_accounts_caller_hears_nothing_of_a_keys_freeze() {
     assert_eq!(after, before);
     assert_eq!(world.last_event()["additionalEventData"]["policyDecision"], event);
 }
+
+/// A replica opens what its primary encrypted, so that a freeze of either stops both.
+#[test]
+fn a_freeze_of_one_related_key_stops_all_of_them() {
+    let world = TestWorld::new();
+    let region = keyward_types::Region::parse("eu-west-1").unwrap();
+    let origin = keyward_types::Origin { region, ..world.root.origin.clone() };
+    let elsewhere = Arc::new(Caller { origin, ..Caller::clone(&world.root) });
+    let primary =
+        world.ok("CreateKey", json!({"MultiRegion": true}))["KeyMetadata"]["KeyId"].clone();
+    let primary = primary.as_str().unwrap();
+    world.ok("ReplicateKey", json!({"KeyId": primary, "ReplicaRegion": "eu-west-1"}));
+    let sealed = world.ok("Encrypt", encrypt(primary))["CiphertextBlob"].clone();
+    let open = json!({"CiphertextBlob": sealed, "KeyId": primary});
+    world.ok_as(&elsewhere, "Decrypt", open.clone());
+    freeze(&world, primary);
+    is_frozen(&world, &world.root, "Decrypt", open.clone());
+    is_frozen(&world, &elsewhere, "Decrypt", open.clone());
+    world.ok_as(&elsewhere, "DescribeKey", json!({"KeyId": primary}));
+    thaw(&world, primary);
+    world.ok_as(&elsewhere, "Decrypt", open.clone());
+    // And the other way round.
+    let replica = arn(primary).replace("us-east-1", "eu-west-1");
+    let asked = json!({"Target": replica, "Reason": "stolen laptop"});
+    world.own(&elsewhere, "Freeze", &asked).unwrap();
+    is_frozen(&world, &world.root, "Decrypt", open);
+}
