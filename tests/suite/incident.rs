@@ -34,13 +34,12 @@ impl Client {
         Self { agent: config.build().into(), address, login }
     }
 
-    fn send(&self, path: &str, target: Option<&str>, input: &Value) -> (u16, Value) {
+    fn send(&self, method: &str, path: &str, target: Option<&str>, input: &Value) -> (u16, Value) {
         let body = input.to_string();
         let mut headers =
             vec![("host", self.address.as_str()), ("content-type", "application/x-amz-json-1.1")];
         headers.extend(target.map(|target| ("x-amz-target", target)));
-        let request =
-            Request { method: "POST", path, query: "", headers: &headers, body: body.as_bytes() };
+        let request = Request { method, path, query: "", headers: &headers, body: body.as_bytes() };
         let credentials = Credentials {
             access_key_id: &self.login.access_key_id,
             secret_access_key: &self.login.secret_access_key,
@@ -48,7 +47,8 @@ impl Client {
         };
         let scope = Scope { region: "us-east-1", service: "kms" };
         let added = sign(&request, &credentials, &scope, wall_seconds());
-        let mut builder = self.agent.post(format!("http://{}{path}", self.address));
+        let url = format!("http://{}{path}", self.address);
+        let mut builder = if method == "PUT" { self.agent.put(url) } else { self.agent.post(url) };
         let added = added.iter().map(|(name, value)| (*name, value.as_str()));
         for (name, value) in headers.iter().skip(1).copied().chain(added) {
             builder = builder.header(name, value);
@@ -59,7 +59,7 @@ impl Client {
     }
 
     fn kms(&self, operation: &str, input: &Value) -> (u16, Value) {
-        self.send("/", Some(&format!("TrentService.{operation}")), input)
+        self.send("POST", "/", Some(&format!("TrentService.{operation}")), input)
     }
 
     fn ok(&self, operation: &str, input: &Value) -> Value {
@@ -69,7 +69,11 @@ impl Client {
     }
 
     fn rest(&self, path: &str, input: &Value) -> Value {
-        let (status, value) = self.send(path, None, input);
+        self.by("POST", path, input)
+    }
+
+    fn by(&self, method: &str, path: &str, input: &Value) -> Value {
+        let (status, value) = self.send(method, path, None, input);
         assert!(status < 300, "{path} {input}: {status} {value}");
         value
     }
@@ -288,7 +292,8 @@ fn seven_hundred_decrypts_by_a_new_role_are_found_stopped_repaired_and_proven() 
     let of_query = scene.json(&["incident", "bundle", query[0], query[1], "--out", &small]);
     let set_by =
         scene.keyward(&["events", "list", "op:CreateKey,PutKeyPolicy", "--key", key, "-o", "json"]);
-    assert_eq!(of_query["Events"], json!(DECRYPTS / 7 + set_by.lines().count()));
+    // And what made the role that they are by.
+    assert_eq!(of_query["Events"], json!(DECRYPTS / 7 + set_by.lines().count() + 1));
     drop(scene);
     assert_eq!(check(Path::new(&small), &["--key", &verifier]).0, Some(0));
     let key_of_log = ["--key", verifier.as_str()];
@@ -343,4 +348,110 @@ fn tampered(bundle: &Path, key: &[&str]) {
     assert!(matches!(code, Some(2 | 9)), "another key: {said}");
     let (code, said) = check(bundle, &[key, &["--digest", "00"]].concat());
     assert_eq!(code, Some(9), "{said}");
+}
+
+/// What a credential could open is asked of every Region and of every kind of key that opens, and of no other key.
+#[test]
+fn a_blast_radius_leaves_out_no_region_and_no_usage() {
+    let scene = Scene::new();
+    let Scene { root, app, .. } = &scene;
+    let whole = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": {"AWS": [format!("arn:aws:iam::{ACCOUNT}:root"), APP]}, "Action": "kms:*", "Resource": "*"},
+    ]});
+    let made = |more: &Value| {
+        let mut input = json!({"Policy": whole.to_string()});
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        root.ok("CreateKey", &input)["KeyMetadata"]["Arn"].as_str().unwrap().to_owned()
+    };
+    let kem = made(&json!({"KeySpec": "ML_KEM_768", "KeyUsage": "ENCAPSULATE_DECAPSULATE"}));
+    let mac = made(&json!({"KeySpec": "HMAC_256", "KeyUsage": "GENERATE_VERIFY_MAC"}));
+    let primary = made(&json!({"MultiRegion": true}));
+    let replicate =
+        json!({"KeyId": primary, "ReplicaRegion": "eu-west-1", "Policy": whole.to_string()});
+    root.ok("ReplicateKey", &replicate);
+    let replica = primary.replace("us-east-1", "eu-west-1");
+    app.ok("Encapsulate", &json!({"KeyId": kem, "EncapsulationAlgorithm": "ML_KEM"}));
+
+    let access_key = app.login.access_key_id.as_str();
+    for named in [APP, "user/app", access_key] {
+        let radius = scene.json(&["principal", "blast-radius", named]);
+        assert_eq!((&radius["Principal"], &radius["Asked"]), (&json!(APP), &json!(named)));
+        let could = |key: &str| -> Vec<String> {
+            let keys = radius["Could"].as_array().unwrap().iter();
+            let of_key = keys.filter(|one| one["KeyId"] == key);
+            let actions = of_key.flat_map(|one| one["Actions"].as_array().unwrap());
+            actions.map(|action| action["Action"].as_str().unwrap().to_owned()).collect()
+        };
+        let always = ["kms:CreateGrant", "kms:PutKeyPolicy"];
+        assert_eq!(could(&kem), [&["kms:Decapsulate"][..], &always].concat());
+        assert_eq!(could(&mac), always, "a policy may allow to decrypt with it, and it cannot");
+        for key in [&primary, &replica] {
+            let opens = ["kms:Decrypt", "kms:ReEncryptFrom"];
+            assert_eq!(could(key), [&opens[..], &always].concat(), "{key}");
+        }
+        let did = radius["Did"].as_array().unwrap();
+        assert_eq!(did.len(), 1, "{did:?}");
+        assert_eq!((&did[0]["Operation"], &did[0]["KeyId"]), (&json!("Encapsulate"), &json!(kem)));
+    }
+    let unknown = scene.run(&["principal", "blast-radius", "AKIAUNKNOWN000000000"]);
+    assert_eq!(unknown.status.code(), Some(3));
+}
+
+/// Padding that is too large for a record does not take the rest of an encryption context with it.
+#[test]
+fn who_pads_a_request_hides_the_padding_alone() {
+    let scene = Scene::new();
+    let Scene { root, key, .. } = &scene;
+    let context = json!({"tenant": "acme", "pad": "x".repeat(110_000)});
+    let made = root.ok(
+        "GenerateDataKey",
+        &json!({"KeyId": key, "KeySpec": "AES_256", "EncryptionContext": context}),
+    );
+    root.ok(
+        "Decrypt",
+        &json!({"CiphertextBlob": made["CiphertextBlob"], "EncryptionContext": context}),
+    );
+    let found = scene.keyward(&["events", "list", "ctx.tenant:acme", "-o", "json"]);
+    assert_eq!(found.lines().count(), 2, "{found}");
+    for line in found.lines() {
+        let event: Value = serde_json::from_str(line).unwrap();
+        let said = &event["requestParameters"];
+        assert_eq!(said["encryptionContext"], json!({"tenant": "acme"}));
+        assert_eq!(said["omitted"], json!(true));
+    }
+    let radius =
+        scene.json(&["principal", "blast-radius", &format!("arn:aws:iam::{ACCOUNT}:root")]);
+    let did = &radius["Did"][0]["EncryptionContext"];
+    assert_eq!(did, &json!({"(omitted)": "too large for the record", "tenant": "acme"}));
+}
+
+/// An identity policy that allowed, and was taken back before anybody looked.
+#[test]
+fn a_bundle_holds_the_identity_policies_that_were() {
+    let scene = Scene::new();
+    let Scene { root, app, key, .. } = &scene;
+    let broad = json!({"Version": "2012-10-17", "Statement": [
+        {"Sid": "TooBroad", "Effect": "Allow", "Action": "kms:GenerateDataKey", "Resource": "*"},
+    ]});
+    let path = "/v1/users/app/policies/use";
+    root.by("PUT", path, &json!({"PolicyDocument": broad.to_string()}));
+    app.ok("GenerateDataKey", &json!({"KeyId": key, "KeySpec": "AES_256"}));
+    let narrow =
+        broad.to_string().replace("TooBroad", "Narrow").replace("GenerateDataKey", "Encrypt");
+    root.by("PUT", path, &json!({"PolicyDocument": narrow}));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("bundle.json");
+    scene.keyward(&["incident", "bundle", "--principal", APP, "--out", file.to_str().unwrap()]);
+    let verifier = scene.keyward(&["audit", "key"]).trim().to_owned();
+    assert_eq!(check(&file, &["--key", &verifier]).0, Some(0));
+    let bundle: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    let parts = bundle["Parts"].as_array().unwrap();
+    let text = |part: &Value, name: &str| part[name].as_str().unwrap().to_owned();
+    let records = parts.iter().filter(|part| text(part, "Name").ends_with("record.json"));
+    let policies: Vec<Value> = records
+        .map(|part| serde_json::from_str(&text(part, "Text")).unwrap())
+        .filter(|record: &Value| record["eventName"] == "PutUserPolicy")
+        .map(|record| record["requestParameters"]["policyDocument"].clone())
+        .collect();
+    assert_eq!(policies, [json!(broad.to_string()), json!(narrow)]);
 }

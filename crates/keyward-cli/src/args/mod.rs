@@ -490,7 +490,8 @@ pub(crate) enum Principal {
     },
     /// What a credential could have opened, and what it did open, by key and encryption context
     BlastRadius {
-        /// The ARN of a user, a role (all its sessions), a role session or the root user
+        /// The ARN of a user, a role (all its sessions), a role session or the root user; user/NAME, role/NAME; or the
+        /// id of an access key
         principal: String,
         /// Of what it did, from this time on: RFC 3339, seconds since 1970, or a span back from now such as 24h
         #[arg(long)]

@@ -6,6 +6,7 @@
 use super::{
     audit::{changed, growth, read, unusable, verifier_key},
     history::{each_event, only, text, who, words},
+    identity_changes,
 };
 use crate::{
     args::{BundleArgs, Common},
@@ -120,7 +121,8 @@ fn found(client: &Client<'_>, asked: &BundleArgs) -> Result<Found, CliError> {
     for id in id {
         found.add(&client.read(&format!("/v1/events/{}", encoded(id)), &[])?);
     }
-    // What the policies of these keys were is evidence too, whoever set them.
+    // What the policies of these principals and keys were is evidence too, whoever set them.
+    found.ids.extend(identity_changes::of_principals(client, &found.principals)?);
     for key in found.keys.clone() {
         for operation in ["CreateKey", "PutKeyPolicy"] {
             let filter = [("key", key.clone()), ("operation", operation.to_owned())];

@@ -15,6 +15,7 @@ mod exported;
 mod freeze;
 mod generate;
 mod history;
+mod identity_changes;
 mod input;
 mod lint;
 mod lists;

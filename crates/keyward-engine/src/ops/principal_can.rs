@@ -43,6 +43,9 @@ pub(crate) struct Output {
 #[serde(rename_all = "PascalCase")]
 struct OnKey {
     key_id: String,
+    /// What the policies say of an action is one thing, what the key can do another.
+    key_usage: &'static str,
+    key_state: &'static str,
     /// Those that the principal could perform.
     actions: Vec<Able>,
 }
@@ -108,7 +111,12 @@ impl Operation for PrincipalCan {
                 able.extend(found.map(|found| Able { action: action.name.clone(), found }));
             }
             if let (Found::Key(key), false) = (key, able.is_empty()) {
-                told.push(OnKey { key_id: key.record.name.to_string(), actions: able });
+                told.push(OnKey {
+                    key_id: key.record.name.to_string(),
+                    key_usage: key.record.usage.as_str(),
+                    key_state: key.state.as_str(),
+                    actions: able,
+                });
             }
         }
         Ok(Output { principal: input.principal.clone(), keys: told, page })
