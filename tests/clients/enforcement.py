@@ -155,7 +155,9 @@ def explicit_deny(world):
     equal(theirs.decrypt(CiphertextBlob=sealed)["Plaintext"], b"ada's diary")
     world.allow_user("ada", statement("Allow", "kms:*", sid="AdaMay"), statement("Deny", "kms:Decrypt", key["Arn"], sid="NoDecrypt"))
     told = world.denied("Denied", "IdentityPolicy", theirs.decrypt, CiphertextBlob=sealed, sid="NoDecrypt")
-    equal(world.event(told.request_id)["errorMessage"], told.message)
+    # The record is in AWS's words; the answer also says where the explanation is.
+    recorded = world.event(told.request_id)["errorMessage"]
+    equal(told.message, f"{recorded} (request {told.request_id}; see why: keyward explain {told.request_id})")
     theirs.encrypt(KeyId=key["KeyId"], Plaintext=b"ada's diary")
 
 

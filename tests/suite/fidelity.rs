@@ -95,6 +95,11 @@ fn compare(findings: &mut Findings, made: &Made, event: &Value) {
     if !allowed {
         more.extend(["errorCode", "errorMessage"]);
         findings.equal(&format!("{place}.errorCode"), &event["errorCode"], &json!("AccessDenied"));
+        // Like refusals read alike: nothing in their words is this request's own.
+        let words = event["errorMessage"].as_str().unwrap_or_default();
+        if words.contains(event["requestID"].as_str().unwrap()) {
+            findings.wrong(format!("{place}.errorMessage is {words}"));
+        }
     }
     envelope(findings, event, &place, &more);
     for (member, value) in [

@@ -3,7 +3,7 @@
 
 use crate::{
     Engine, authorize::is_owners, operation::Spec, ops::prelude::trail_time, resolve::Found,
-    shape::Kind,
+    shape::Kind, wording,
 };
 use keyward_trail::{Extra, Record, ResourceRef, query::is_filed_as_written};
 use keyward_types::{
@@ -99,6 +99,8 @@ impl Trace {
         event_id: Uuid,
         error: Option<&KmsError>,
     ) -> Vec<Event> {
+        let recorded = error.map(|error| wording::recorded(error, caller));
+        let error = recorded.as_ref();
         let (time, account) = (engine.now(), self.account(caller));
         let refused = error.is_some_and(|error| error.code == ErrorCode::AccessDenied);
         let owners: BTreeSet<&str> = self

@@ -27,13 +27,24 @@ pub(crate) fn no_such_alias(account: &AccountId, region: &Region, alias: &AliasN
     )
 }
 
+/// What stands behind the message of a refusal on the wire: where the explanation is.
+fn pointer(caller: &Caller) -> String {
+    let id = caller.origin.request_id;
+    format!(" (request {id}; see why: keyward explain {id})")
+}
+
+/// The same error as its record says it: in AWS's words alone, so that like refusals read alike.
+pub(crate) fn recorded(error: &KmsError, caller: &Caller) -> KmsError {
+    let message = error.message.as_ref();
+    let message =
+        message.map(|words| words.strip_suffix(&pointer(caller)).unwrap_or(words).to_owned());
+    KmsError { message, ..error.clone() }
+}
+
 /// A refusal that tells a caller of the key's own account why.
 pub(crate) fn denied(decision: &Decision, caller: &Caller) -> KmsError {
-    let id = caller.origin.request_id;
-    KmsError::new(
-        ErrorCode::AccessDenied,
-        format!("{} (request {id}; see why: keyward explain {id})", decision.message(&caller.arn)),
-    )
+    let message = decision.message(&caller.arn) + &pointer(caller);
+    KmsError::new(ErrorCode::AccessDenied, message)
 }
 
 /// A refusal for another account's key, which sounds the same whether or not the key exists (P6).
@@ -43,26 +54,26 @@ pub(crate) fn denied_elsewhere(action: &str, caller: &Caller, by_ciphertext: boo
     } else {
         "this resource"
     };
-    let id = caller.origin.request_id;
     KmsError::new(
         ErrorCode::AccessDenied,
         format!(
             "User: {} is not authorized to perform: {action} on {resource} because the resource does not exist in \
              this Region, no resource-based policies allow access, or a resource-based policy explicitly denies \
-             access (request {id}; see why: keyward explain {id})",
-            caller.arn
+             access{}",
+            caller.arn,
+            pointer(caller)
         ),
     )
 }
 
 /// A refusal to assume a role, which sounds the same whether or not the role exists.
 pub(crate) fn may_not_assume(caller: &Caller, action: &str, role_arn: &str) -> KmsError {
-    let id = caller.origin.request_id;
     KmsError::new(
         ErrorCode::AccessDenied,
         format!(
-            "User: {} is not authorized to perform: {action} on resource: {role_arn} (request {id}; see why: keyward explain {id})",
-            caller.arn
+            "User: {} is not authorized to perform: {action} on resource: {role_arn}{}",
+            caller.arn,
+            pointer(caller)
         ),
     )
 }

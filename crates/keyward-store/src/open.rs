@@ -663,6 +663,7 @@ impl Opening<'_> {
             recent: Recent::new(options.recent_names_max, end.sequence),
             disk: disk.clone(),
             options: options.clone(),
+            crowd: 0,
         };
         let failed_start = |e: std::io::Error| StoreError::io(Path::new("thread"), &e);
         let tick = options.tick;

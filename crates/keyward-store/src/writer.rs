@@ -242,6 +242,8 @@ pub(crate) struct Writer {
     pub(crate) recent: Recent,
     pub(crate) disk: Disk,
     pub(crate) options: Options,
+    /// How many commits came together lately.
+    pub(crate) crowd: usize,
 }
 
 /// The commits of a group that are not stale, and what they come to.
@@ -300,12 +302,14 @@ impl Writer {
     }
 
     /// How large the next group should be. A sync already makes the writer wait, and the next group grows
-    /// meanwhile. Without one it waits of itself, for somewhat more than came last time, as long as there is
-    /// a crowd.
-    fn enough_after(&self, commits: usize) -> usize {
+    /// meanwhile. Without one it waits of itself, as long as there is a crowd, for as many as came lately: callers
+    /// that wait for their answers come again, and more than all of them would be waited for in vain.
+    fn enough_after(&mut self, commits: usize) -> usize {
+        // Who comes late once is waited for a while; who stays away is forgotten.
+        self.crowd = commits.max(self.crowd.saturating_sub(1 + self.crowd / 8));
         match self.options.durability {
-            Durability::Relaxed if CROWD_COMMITS <= commits => {
-                (commits + commits / 4 + 1).min(self.options.group_commits_max)
+            Durability::Relaxed if CROWD_COMMITS <= self.crowd => {
+                self.crowd.min(self.options.group_commits_max)
             }
             Durability::Relaxed | Durability::Commit => 0,
         }
