@@ -498,6 +498,7 @@ impl<'a> Draft<'a> {
             self.append(tree::event_piece(head.first, number), piece.to_vec());
         }
         self.meta.events = head.next();
+        self.meta.times.note(head, self.meta.first_event);
     }
 
     /// Takes out the block whose first event has this number.

@@ -8,13 +8,11 @@ use crate::{
     bytes::Cursor,
     shared::{Shared, lock},
     terms::{self, Bits, RUN_EVENTS},
+    times::{SLACK_MS, Stretch},
     tree,
 };
 use keyward_types::Timestamp;
 use std::sync::atomic::Ordering;
-
-/// Milliseconds by which the order of commits may differ from the order of event times.
-const SLACK_MS: i64 = 60_000;
 
 /// An event as it was appended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,23 +85,30 @@ impl Store {
             Some(after) => span.from = span.from.max(after.saturating_add(1)),
             None => {}
         }
-        if let Some(from) = query.from {
-            span.from = span
-                .from
-                .max(self.shared.first_not_before(from.0.saturating_sub(SLACK_MS), span.to)?);
+        let mut stretches = self.shared.stretches(span);
+        if query.newest_first {
+            stretches.reverse();
         }
-        if let Some(to) = query.to {
-            span.to =
-                span.to.min(self.shared.first_not_before(to.0.saturating_add(SLACK_MS), span.to)?);
+        let mut found: Vec<StoredEvent> = Vec::new();
+        for stretch in stretches {
+            let span = self.shared.between(stretch, query.from, query.to)?;
+            let limit = query.limit - found.len();
+            if limit == 0 {
+                break;
+            }
+            if span.to <= span.from {
+                continue;
+            }
+            // Nearly always there is but one stretch.
+            let rest = (limit < query.limit).then(|| EventQuery { limit, ..query.clone() });
+            let query = rest.as_ref().unwrap_or(query);
+            found.extend(if query.clauses.is_empty() {
+                self.in_order(query, span)?
+            } else {
+                self.by_terms(query, span)?
+            });
         }
-        if query.limit == 0 || span.from >= span.to {
-            return Ok(Vec::new());
-        }
-        if query.clauses.is_empty() {
-            self.in_order(query, span)
-        } else {
-            self.by_terms(query, span)
-        }
+        Ok(found)
     }
 
     fn in_order(&self, query: &EventQuery, span: Span) -> Result<Vec<StoredEvent>, StoreError> {
@@ -195,25 +200,46 @@ impl Store {
     ) -> Result<Option<StoredEvent>, StoreError> {
         let [a, b, c, d, e, f, ..] = *id.as_bytes();
         let time = i64::from_be_bytes([0, 0, a, b, c, d, e, f]);
-        let total = self.events_total();
-        let mut seen = Span { from: 0, to: 0 };
+        let whole = Span { from: self.first_event(), to: self.events_total() };
+        let mut stretches: Vec<(Stretch, Span)> = self
+            .shared
+            .stretches(whole)
+            .into_iter()
+            .map(|stretch| (stretch, Span { from: 0, to: 0 }))
+            .collect();
         for slack in [50, 1_000, SLACK_MS] {
-            let from = self.shared.first_not_before(time.saturating_sub(slack), total)?;
-            let to = self.shared.first_not_before(time.saturating_add(slack), total)?;
-            let mut at = from;
-            while at < to {
-                let (head, value) = self.shared.block_of(at)?;
-                at = head.next();
-                if seen.from <= head.first && head.next() <= seen.to {
-                    continue;
+            for (stretch, seen) in &mut stretches {
+                let near = self.shared.near(*stretch, time, slack)?;
+                let found = self.among(near, *seen, is_it)?;
+                if found.is_some() {
+                    return Ok(found);
                 }
-                let events = self.shared.open_block(&head, &value)?;
-                let found = (head.first..).zip(events).find(|(_, event)| is_it(event));
-                if let Some((seq, event)) = found.filter(|(seq, _)| *seq < total) {
-                    return Ok(Some(stored(seq, event)));
-                }
+                *seen = near;
             }
-            seen = Span { from, to };
+        }
+        Ok(None)
+    }
+
+    /// The first such event of a span, outside of what was seen already.
+    fn among(
+        &self,
+        span: Span,
+        seen: Span,
+        is_it: &impl Fn(&PackedEvent) -> bool,
+    ) -> Result<Option<StoredEvent>, StoreError> {
+        let total = self.events_total();
+        let mut at = span.from;
+        while at < span.to {
+            let (head, value) = self.shared.block_of(at)?;
+            at = head.next();
+            if seen.from <= head.first && head.next() <= seen.to {
+                continue;
+            }
+            let events = self.shared.open_block(&head, &value)?;
+            let found = (head.first..).zip(events).find(|(_, event)| is_it(event));
+            if let Some((seq, event)) = found.filter(|(seq, _)| *seq < total) {
+                return Ok(Some(stored(seq, event)));
+            }
         }
         Ok(None)
     }
@@ -455,17 +481,67 @@ impl Shared {
         })
     }
 
-    /// The number of the first event of the first block that ends at or after this time, found by halving;
-    /// `total` when there is none.
-    fn first_not_before(&self, time: i64, total: u64) -> Result<u64, StoreError> {
-        let (mut low, mut high) = (self.first_event().min(total), total);
+    /// The stretches of a span in which times rise, in their order.
+    fn stretches(&self, span: Span) -> Vec<Stretch> {
+        lock(&self.meta).times.stretches(span.from, span.to)
+    }
+
+    /// Where in a stretch the events of these times are.
+    fn between(
+        &self,
+        stretch: Stretch,
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+    ) -> Result<Span, StoreError> {
+        let mut span = Span { from: stretch.from, to: stretch.to };
+        if !stretch.rises {
+            return Ok(span);
+        }
+        if let Some(from) = from {
+            span.from = self.first_not_before(from.0.saturating_sub(SLACK_MS), span)?;
+        }
+        if let Some(to) = to {
+            span.to = self.first_after(to.0.saturating_add(SLACK_MS), span)?;
+        }
+        Ok(span)
+    }
+
+    /// Where in a stretch the events near a time are.
+    fn near(&self, stretch: Stretch, time: i64, slack: i64) -> Result<Span, StoreError> {
+        let whole = Span { from: stretch.from, to: stretch.to };
+        if !stretch.rises {
+            return Ok(whole);
+        }
+        let from = self.first_not_before(time.saturating_sub(slack), whole)?;
+        let to = self.first_after(time.saturating_add(slack), whole)?;
+        Ok(Span { from, to })
+    }
+
+    /// The number of the first event of the first block of a span that ends at or after this time.
+    fn first_not_before(&self, time: i64, span: Span) -> Result<u64, StoreError> {
+        self.first_that(span, |head| time <= head.time_max)
+    }
+
+    /// The number of the first event of the first block of a span that begins after this time.
+    fn first_after(&self, time: i64, span: Span) -> Result<u64, StoreError> {
+        self.first_that(span, |head| time < head.time_min)
+    }
+
+    /// The number of the first event of the first block of a span that is `beyond`, as all that stand behind it are:
+    /// found by halving. The span's end when there is none.
+    fn first_that(
+        &self,
+        span: Span,
+        beyond: impl Fn(&BlockHead) -> bool,
+    ) -> Result<u64, StoreError> {
+        let Span { from: mut low, to: mut high } = span;
         while low < high {
             let middle = low + (high - low) / 2;
             let (head, _) = self.block_of(middle)?;
-            if head.time_max < time {
-                low = head.next().min(high);
-            } else {
+            if beyond(&head) {
                 high = head.first.max(low);
+            } else {
+                low = head.next().min(high);
             }
         }
         Ok(low)

@@ -48,6 +48,7 @@ mod replay;
 mod shared;
 mod terms;
 mod ticket;
+mod times;
 mod tree;
 mod vault;
 mod verify;

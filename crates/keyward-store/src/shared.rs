@@ -8,6 +8,7 @@ use crate::{
     StoreError,
     bytes::Cursor,
     codec::{Held, Vaulting, decode_kind},
+    times::Times,
     tree::{self, Kind},
     vault::Vault,
     watch::Watch,
@@ -53,10 +54,13 @@ pub(crate) struct Meta {
     /// Which entries there are: [`LAYOUT`].
     #[serde(default)]
     pub(crate) layout: u32,
+    /// How the times of events rise.
+    #[serde(default)]
+    pub(crate) times: Times,
 }
 
 /// What is derived from the journal, and how. A store of another layout is built again.
-pub(crate) const LAYOUT: u32 = 4;
+pub(crate) const LAYOUT: u32 = 5;
 
 impl Meta {
     pub(crate) fn empty() -> Self {
@@ -70,6 +74,7 @@ impl Meta {
             key_states: BTreeMap::new(),
             customer_keys: BTreeMap::new(),
             layout: LAYOUT,
+            times: Times::default(),
         }
     }
 }

@@ -416,3 +416,77 @@ fn what_is_stated_about_alerts_is_kept_by_account() {
     write(&store, vec![Change::Delete(Name::Alert(AlertName::Settings))], vec![]);
     assert!(store.alert(&AlertName::Settings).unwrap().is_none());
 }
+
+/// The clock was a month ahead for a while, and an hour back later: whatever a time leads to is found all the same.
+#[test]
+fn a_clock_that_was_set_back_hides_no_event() {
+    const HOUR: u64 = 3_600_000 / 10;
+    let home = tempfile::tempdir().unwrap();
+    let mut store = create(options(home.path()));
+    // An event's number is its time, in hundredths of a second.
+    let steps = [
+        (HOUR, 40),
+        (24 * 30 * HOUR, 20),
+        (HOUR + 50, 3),
+        (24 * 31 * HOUR, 1),
+        (HOUR + 60, 40),
+        (HOUR / 2, 40),
+    ];
+    let mut expected = Vec::new();
+    for (n, (start, count)) in steps.into_iter().enumerate() {
+        for i in 0..count {
+            let one = event(start + i, "Sign", 1);
+            expected.push(one.clone());
+            // Some in one block with the first of the next step, as requests that were under way.
+            let with = (i + 1 == count && n == 1).then(|| event(HOUR + 49, "Sign", 1));
+            expected.extend(with.clone());
+            write(&store, vec![], core::iter::once(one).chain(with).collect());
+        }
+        if n == 2 {
+            store.close().unwrap();
+            store = open(options(home.path()));
+        }
+    }
+    let check = |store: &Store| {
+        for (seq, one) in (0..).zip(&expected) {
+            let found = store.event_by_id(one.summary.event_id).unwrap();
+            assert_eq!(found.map(|found| found.seq), Some(seq), "by id");
+        }
+        let hundredths = |n: u64| Timestamp(1_700_000_000_000 + i64::try_from(n).unwrap() * 10);
+        let moments =
+            [0, HOUR, HOUR + 45, HOUR + 70, 24 * 30 * HOUR, 24 * 31 * HOUR, 24 * 32 * HOUR];
+        for (from, to) in moments.iter().flat_map(|from| moments.map(|to| (*from, to))) {
+            let (from, to) = (hundredths(from), hundredths(to));
+            let wanted: Vec<u64> = (0..)
+                .zip(&expected)
+                .filter(|(_, one)| from <= one.summary.time && one.summary.time <= to)
+                .map(|(seq, _)| seq)
+                .collect();
+            for (newest_first, clauses) in
+                [(false, vec![]), (true, vec![]), (false, vec![filed(&[("op", "Sign")])])]
+            {
+                let (from, to) = (Some(from), Some(to));
+                let mut after = None;
+                let mut found = Vec::new();
+                loop {
+                    let clauses = clauses.clone();
+                    let query = EventQuery { newest_first, after, limit: 7, from, to, clauses };
+                    let page = store.events(&query).unwrap();
+                    let Some(last) = page.last() else { break };
+                    after = Some(last.seq);
+                    found.extend(page.iter().map(|one| one.seq));
+                }
+                if newest_first {
+                    found.reverse();
+                }
+                assert_eq!(found, wanted, "{from:?} to {to:?}, {newest_first}");
+            }
+        }
+    };
+    check(&store);
+    store.close().unwrap();
+    // As well when all of it was made again from the journal.
+    std::fs::remove_dir_all(home.path().join("sled")).unwrap();
+    let store = open(options(home.path()));
+    check(&store);
+}
