@@ -279,3 +279,31 @@ fn an_automatic_rotation_is_copied_to_related_keys() {
     synchronized(&mut findings, &left[1], &primary);
     assert!(findings.wrong.is_empty(), "{}", findings.wrong.join("\n"));
 }
+
+/// A key that was deleted is gone, so that a clock which is wrong for a moment must not do it.
+#[test]
+fn a_clock_that_leapt_deletes_no_key_before_it_has_stood() {
+    const YEARS: i64 = 3_650 * 86_400;
+    let service = TestService::seeded(20);
+    let arn = key(&service, &json!({}));
+    expect(&service, "ScheduleKeyDeletion", &json!({"KeyId": arn, "PendingWindowInDays": 7}));
+    assert_eq!(service.engine.tick(), 0);
+    service.clock.jump_seconds(YEARS);
+    assert_eq!(service.engine.tick(), 0);
+    service.clock.advance_seconds(23 * 3_600);
+    assert_eq!(service.engine.tick(), 0);
+    // Set right again, the key waits as it did.
+    service.clock.jump_seconds(-YEARS);
+    assert_eq!(service.engine.tick(), 0);
+    let state = || {
+        let described = expect(&service, "DescribeKey", &json!({"KeyId": arn}));
+        described.text("/KeyMetadata/KeyState")
+    };
+    assert_eq!(state(), "PendingDeletion");
+    service.clock.advance_seconds(5 * 86_400);
+    assert_eq!((service.engine.tick(), state().as_str()), (0, "PendingDeletion"));
+    service.clock.advance_seconds(2 * 86_400);
+    assert_eq!(service.engine.tick(), 1);
+    let events = service.events();
+    assert_eq!(events.last().unwrap()["eventName"], "DeleteKey");
+}

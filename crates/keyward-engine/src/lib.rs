@@ -22,6 +22,7 @@ mod identity;
 mod key_policy;
 mod key_stores;
 mod layers;
+pub mod lived;
 pub mod log;
 mod managed_key;
 mod material;

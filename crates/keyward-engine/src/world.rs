@@ -7,6 +7,8 @@ use crate::{
     OPERATIONS,
     alerts::Alerts,
     guardrails::GuardrailStatus,
+    housekeeping,
+    lived::Lived,
     operation::AnyOperation,
     pipeline::Prepared,
     proofs::Proofs,
@@ -72,6 +74,8 @@ pub struct Engine {
     materials: Cache<(KeyName, MaterialId), Arc<KeyMaterial>>,
     /// Wrong one-time passwords by device: the step in which they came, and how many.
     pub(crate) mfa_failures: Mutex<BTreeMap<String, (u64, u32)>>,
+    /// What housekeeping believes of the clock.
+    pub(crate) lived: Lived,
     /// When housekeeping looks through the keys again, in milliseconds since 1970.
     pub(crate) next_look: AtomicI64,
     pub(crate) meters: Meters,
@@ -100,6 +104,7 @@ impl Engine {
             begun_after,
             materials: Cache::new(MATERIALS_CACHED),
             mfa_failures: Mutex::default(),
+            lived: Lived::new(housekeeping::STAND),
             next_look: AtomicI64::new(i64::MIN),
             meters: Meters::default(),
             checkpointing: Mutex::default(),

@@ -1,14 +1,18 @@
 //! The only real clock of the service, and one that plays days in minutes for a demonstration.
 //!
-//! INVARIANT: `now` never goes backwards inside one process, whatever is done to the system's clock.
+//! INVARIANT: `now` goes backwards inside one process only when the system's clock is set back by more than [`HELD`]: then
+//! it was wrong before, and everybody else's is right.
 
 use keyward_types::{Clock, Timestamp};
 use std::{
     sync::atomic::{AtomicBool, AtomicI64, Ordering},
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-/// The system's wall clock, held where it was when it is set back, and its monotonic clock.
+/// By how much the system's clock may be set back without being followed.
+const HELD: Duration = Duration::from_mins(5);
+
+/// The system's wall clock, held where it was when it is set back by little, and its monotonic clock.
 #[derive(Debug)]
 pub struct SystemClock {
     started: Instant,
@@ -34,12 +38,23 @@ impl Clock for SystemClock {
         )]
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let read = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
-        Timestamp(self.latest_ms.fetch_max(read, Ordering::Relaxed).max(read))
+        let latest = self.latest_ms.fetch_max(read, Ordering::Relaxed);
+        if is_held(latest, read) {
+            return Timestamp(latest.max(read));
+        }
+        // Who read before the change may put the later time back; the next reading ends that.
+        self.latest_ms.store(read, Ordering::Relaxed);
+        Timestamp(read)
     }
 
     fn monotonic_nanos(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
+}
+
+/// Whether a reading goes by what was read before it.
+fn is_held(latest_ms: i64, read_ms: i64) -> bool {
+    u128::from(latest_ms.saturating_sub(read_ms).max(0).unsigned_abs()) <= HELD.as_millis()
 }
 
 /// A clock that stands where it was set, until it is let go and follows the system's.
@@ -87,6 +102,15 @@ impl Clock for PlayedClock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_is_set_back_by_little_is_held_and_by_much_is_followed() {
+        let minute = 60_000;
+        assert!(is_held(100 * minute, 200 * minute), "time passes");
+        assert!(is_held(100 * minute, 95 * minute));
+        assert!(!is_held(100 * minute, 94 * minute), "requests are signed by the right time");
+        assert!(!is_held(i64::MAX, 0));
+    }
 
     #[test]
     fn a_played_clock_stands_until_it_is_let_go_and_never_goes_back() {

@@ -22,7 +22,6 @@ mod events;
 pub mod files;
 pub mod guardrails;
 mod lanes;
-mod lived;
 pub mod manual;
 mod openapi;
 mod operator;

@@ -9,8 +9,8 @@
 //! INVARIANT: none goes by a clock that is far ahead of what was lived through, before it has stood for a day.
 //! INVARIANT: no request waits for the archive, and none fails because of it.
 
-use crate::{config::ConfigError, files::TrailFiles, lived::Lived, wiring::StartError};
-use keyward_engine::{Engine, log::log_origin};
+use crate::{config::ConfigError, files::TrailFiles, wiring::StartError};
+use keyward_engine::{Engine, lived::Lived, log::log_origin};
 use keyward_export::{Destination, S3, To};
 use keyward_store::SealedSegment;
 use keyward_trail::files::Object;

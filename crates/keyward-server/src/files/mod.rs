@@ -12,8 +12,8 @@ pub use key::{TrailKey, TrailKeys};
 pub(crate) use s3::{SIGNATURE_HEADER, serve as serve_s3};
 pub(crate) use trails::{Call, call, serve};
 
-use crate::{config::CloudTrailFiles, lived::Lived};
-use keyward_engine::Engine;
+use crate::config::CloudTrailFiles;
+use keyward_engine::{Engine, lived::Lived};
 use keyward_export::{Destination, ExportError, Exported, Exporter, Folder, SigningKey, To, Until};
 use keyward_trail::files::{Place, Schedule};
 use keyward_types::{Region, Timestamp};

@@ -1,6 +1,7 @@
-//! Whether the clock can be believed with what cannot be undone: letting events leave, and signing digests of a time.
+//! Whether the clock can be believed with what cannot be undone: deleting keys by their date, letting events leave, and
+//! signing digests of a time.
 //!
-//! A clock that is wrong for a moment, ten years ahead, would end every retention at once. So a time that is far ahead of
+//! A clock that is wrong for a moment, ten years ahead, would delete every key that waits for it and end every retention. So a time that is far ahead of
 //! what was lived through is believed only when it has stood for a while. It is no clock of its own, and holds nothing
 //! else up: requests are answered by the clock as it is.
 //!
@@ -14,10 +15,10 @@ use std::{
 };
 
 /// By how much the clock may be ahead at once: what a service that was off for a few days finds.
-pub(crate) const LEAP: Duration = Duration::from_hours(7 * 24);
+pub const LEAP: Duration = Duration::from_hours(7 * 24);
 
 /// What was lived through so far.
-pub(crate) struct Lived {
+pub struct Lived {
     /// How long a time that is far ahead has to stand.
     wait: Duration,
     state: Mutex<Option<State>>,
@@ -33,10 +34,10 @@ struct State {
 
 /// A time that is not believed yet.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Leapt {
-    pub(crate) ahead: Duration,
+pub struct Leapt {
+    pub ahead: Duration,
     /// How long it still has to stand.
-    pub(crate) remaining: Duration,
+    pub remaining: Duration,
 }
 
 impl core::fmt::Display for Leapt {
@@ -52,12 +53,12 @@ impl core::fmt::Display for Leapt {
 
 impl Lived {
     /// `wait` is how long a time that is far ahead has to stand.
-    pub(crate) const fn new(wait: Duration) -> Self {
+    pub const fn new(wait: Duration) -> Self {
         Self { wait, state: Mutex::new(None) }
     }
 
     /// Believes `now`, or says why not yet. `before` is the time of the newest event from before this run.
-    pub(crate) fn believe(
+    pub fn believe(
         &self,
         before: Option<Timestamp>,
         now: Timestamp,
