@@ -4,18 +4,27 @@
 //!
 //! INVARIANT: what a cosignature vouches for is durable before the cosignature exists, and one request at a time is
 //! judged: no two can lead a log back or apart.
+//! INVARIANT: a log that was cosigned once is never taken for a new one: the witness's own log tells of the first time,
+//! and outlives the file that what was seen last stands in.
 //! Source: <https://c2sp.org/tlog-witness>
 
 use crate::{
     Engine,
     log::{Signing, log_origin, log_verifier},
+    own_event::OwnDeed,
 };
+use keyward_store::EventQuery;
 use keyward_trail::{
     checkpoint::SignedCheckpoint,
     note::{KeyKind, VerifierKey, cosign},
+    query::{Query, filed_as},
     witness::{AddCheckpoint, KnownLog, Refusal},
 };
 use keyward_types::KmsError;
+use serde_json::{Value, json};
+
+/// The event of the first time that a log is cosigned.
+const BEGUN: &str = "BeginWitness";
 
 /// Why nothing was cosigned.
 #[derive(Debug)]
@@ -65,7 +74,13 @@ impl Engine {
         let _one_at_a_time =
             self.witnessing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let latest = self.witnessed(origin)?;
+        if latest.is_none() && self.has_begun(origin)? {
+            return Err(KmsError::internal("what was witnessed of the log is missing").into());
+        }
         asked.judge(|_| Some(KnownLog { keys, latest }), &log_verifier)?;
+        if latest.is_none() {
+            self.begin_witness(origin)?;
+        }
         let note = asked.checkpoint.note();
         self.world
             .store
@@ -78,6 +93,36 @@ impl Engine {
         // A signature that could not be made does not leave.
         self.check_cosignature(note.unverified_text(), &cosigned)?;
         Ok(cosigned)
+    }
+
+    fn begin_witness(&self, origin: &str) -> Result<(), KmsError> {
+        let details = json!({"origin": origin});
+        self.tell(OwnDeed {
+            operation: BEGUN,
+            account: None,
+            read_only: false,
+            details: &details,
+        })
+    }
+
+    /// Whether the log says that this other log was cosigned before.
+    fn has_begun(&self, origin: &str) -> Result<bool, KmsError> {
+        let query = Query::parse(&format!("op:{BEGUN}")).map_err(KmsError::internal)?;
+        let clauses = query.narrowing(self.now()).clauses;
+        let clauses = clauses.iter().map(|clause| filed_as(clause)).collect();
+        let mut query = EventQuery { limit: 100, clauses, ..EventQuery::default() };
+        loop {
+            let page = self.world.store.events(&query).map_err(KmsError::internal)?;
+            let Some(last) = page.last() else { return Ok(false) };
+            query.after = Some(last.seq);
+            let is_it = page.iter().any(|event| {
+                let record: Value = serde_json::from_slice(&event.record).unwrap_or_default();
+                record.pointer("/serviceEventDetails/origin").and_then(Value::as_str) == Some(origin)
+            });
+            if is_it {
+                return Ok(true);
+            }
+        }
     }
 
     fn check_cosignature(&self, text: &str, line: &str) -> Result<(), KmsError> {

@@ -125,6 +125,9 @@ fn a_witness_cosigns_what_continues_and_the_log_keeps_it() {
         [scope.spawn(ask), scope.spawn(ask)].map(|one| one.join().unwrap())
     });
     assert_eq!(answers.iter().filter(|cosigned| **cosigned).count(), 1);
+    // The witness's own log tells of the first time, and of no other.
+    let events = witness.events(100);
+    assert_eq!(events.iter().filter(|event| event["eventName"] == "BeginWitness").count(), 1);
 }
 
 #[test]
