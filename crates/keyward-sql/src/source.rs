@@ -39,7 +39,7 @@ pub struct Scan<'s> {
 pub enum Term {
     /// A key's ARN, any of the event's.
     Key(String),
-    /// A principal's ARN.
+    /// A principal's ARN, or `ACCOUNT:ID` of another account's.
     Principal(String),
     /// Whose log the event stands in.
     Account(String),

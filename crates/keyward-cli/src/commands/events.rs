@@ -7,8 +7,13 @@ use crate::{
     exit::{CliError, Exit},
     output::{self, Format},
 };
+use keyward_trail::caller_name;
 use serde_json::Value;
-use std::io::{BufRead as _, BufReader};
+use std::{
+    borrow::Cow,
+    io::{BufRead, BufReader},
+    time::Duration,
+};
 
 pub(super) fn events(common: &Common, command: &Events) -> Result<Exit, CliError> {
     match command {
@@ -89,10 +94,12 @@ fn stats(
                 date(value.get("Last")),
             ]);
         }
-        let other = number(&facet, "OtherAtMost");
-        if 0 < other {
-            let dash = || "-".to_owned();
-            rows.push(vec![field, "(others)".to_owned(), other.to_string(), dash(), dash()]);
+        let (other, without) = (number(&facet, "OtherAtMost"), number(&facet, "Without"));
+        for (name, count) in [("(others)", other), ("(none)", without)] {
+            if 0 < count {
+                let dash = || "-".to_owned();
+                rows.push(vec![field.clone(), name.to_owned(), count.to_string(), dash(), dash()]);
+            }
         }
     }
     output::table(&["FIELD", "VALUE", "EVENTS", "FIRST", "LAST"], &rows);
@@ -185,11 +192,7 @@ fn row(event: &Value) -> Vec<String> {
     let text =
         |pointer: &str| event.pointer(pointer).and_then(Value::as_str).unwrap_or("-").to_owned();
     let outcome = event.get("errorCode").and_then(Value::as_str).unwrap_or("success").to_owned();
-    let service = || text("/userIdentity/invokedBy");
-    let principal = event
-        .pointer("/userIdentity/arn")
-        .and_then(Value::as_str)
-        .map_or_else(service, str::to_owned);
+    let principal = caller_name(event).map_or_else(|| "-".to_owned(), Cow::into_owned);
     vec![
         text("/eventTime"),
         text("/eventName"),

@@ -9,12 +9,15 @@ use crate::{
     output::{self, Format},
 };
 use keyward_trail::{
-    decisions_of,
-    query::{Condition, Field, Moment, Pattern, Query, Term, contexts},
+    actor_name, decisions_of,
+    query::{Condition, Field, Moment, Pattern, Query, Term, contexts, is_whole_principal},
 };
 use keyward_types::{Decision, Layer, MatchKind, Matched, Reason, Timestamp};
 use serde_json::{Map, Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 /// Events of one answer, at most what the service gives.
 const PAGE: usize = 1_000;
@@ -334,13 +337,7 @@ pub(super) fn used_by(
 
 /// Who acted: of a session the role, of a service its name.
 pub(super) fn who(event: &Value) -> String {
-    let pointers = [
-        "/userIdentity/sessionContext/sessionIssuer/arn",
-        "/userIdentity/arn",
-        "/userIdentity/invokedBy",
-    ];
-    let found = pointers.iter().find_map(|pointer| event.pointer(pointer)?.as_str());
-    found.unwrap_or("-").to_owned()
+    actor_name(event).map_or_else(|| "-".to_owned(), Cow::into_owned)
 }
 
 /// Names with counts.

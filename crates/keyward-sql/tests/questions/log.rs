@@ -99,6 +99,10 @@ impl Ev {
         let mut identity = json!({"type": self.who.kind});
         if self.who.kind == "AWSService" {
             identity["invokedBy"] = json!(self.who.principal);
+        } else if self.who.kind == "AWSAccount" {
+            let (account, id) = self.who.principal.split_once(':').unwrap();
+            identity["accountId"] = json!(account);
+            identity["principalId"] = json!(id);
         } else {
             identity["arn"] = json!(self.who.principal);
             identity["accountId"] = json!(self.who.account);
@@ -209,6 +213,15 @@ pub(crate) fn people() -> Vec<Who> {
             role: None,
             access_key: None,
             account: None,
+            mfa: None,
+        },
+        // As the owner of a key hears of another account's session.
+        Who {
+            kind: "AWSAccount",
+            principal: "999988887777:AROA7:nightly".to_owned(),
+            role: Some("999988887777:AROA7".to_owned()),
+            access_key: None,
+            account: Some("999988887777"),
             mfa: None,
         },
     ]

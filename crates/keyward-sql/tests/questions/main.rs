@@ -272,7 +272,7 @@ fn columns_say_what_the_record_says() {
             columns.iter().map(|name| (*name).to_owned()).zip(row.iter().cloned()).collect();
         let record = event.record();
         let json = |value: &Value| (!value.is_null()).then(|| value.to_string());
-        let is_session = event.who.kind == "AssumedRole";
+        let is_session = matches!(event.who.kind, "AssumedRole" | "AWSAccount");
         let matched = &record["additionalEventData"]["policyDecision"][0]["layers"][0];
         let denied = event.outcome() == "denied";
         let expected = json!({
@@ -281,8 +281,8 @@ fn columns_say_what_the_record_says() {
             "source": "kms.amazonaws.com", "name": event.name, "region": "eu-west-1",
             "account": ACCOUNT, "principal_account": event.who.account,
             "principal_type": event.who.kind, "principal": event.who.principal,
-            "principal_id": (event.who.kind != "AWSService").then_some("AIDA"), "role": event.who.role,
-            "session": is_session.then(|| event.who.principal.rsplit('/').next().unwrap()),
+            "principal_id": record["userIdentity"]["principalId"], "role": event.who.role,
+            "session": is_session.then(|| event.who.principal.rsplit(['/', ':']).next().unwrap()),
             "mfa": event.who.mfa.map(i64::from), "access_key_id": event.who.access_key,
             "source_ip": event.ip, "user_agent": "aws-cli/2", "read_only": i64::from(event.read_only),
             "error_code": event.error, "error_message": event.error.map(|_| "it was not to be"),
