@@ -1,6 +1,11 @@
 //! `keyward events`: the log, listed, followed, shown and exported.
 
-use super::{export, history::words, segments, versions::date};
+use super::{
+    export,
+    history::{PAGE, words},
+    segments,
+    versions::date,
+};
 use crate::{
     args::{Common, EventFilter, Events},
     client::{Client, encoded},
@@ -17,7 +22,7 @@ use std::{
 
 pub(super) fn events(common: &Common, command: &Events) -> Result<Exit, CliError> {
     match command {
-        Events::List { filter, limit } => list(common, filter, *limit),
+        Events::List { filter, limit, after } => list(common, filter, *limit, after.clone()),
         Events::Stats { filter, by, limit } => stats(common, filter, by.as_deref(), *limit),
         Events::Rare { filter, by, share, least, new, limit } => {
             let mut query = query(filter);
@@ -54,16 +59,59 @@ fn query(filter: &EventFilter) -> Vec<(&'static str, String)> {
     words(query).into_iter().chain(given).collect()
 }
 
-fn list(common: &Common, filter: &EventFilter, limit: usize) -> Result<Exit, CliError> {
-    let mut query = query(filter);
-    query.push(("limit", limit.to_string()));
-    let answer = Client::new(common).read("/v1/events", &query)?;
-    let events = answer.get("Events").and_then(Value::as_array).cloned().unwrap_or_default();
-    match common.output {
-        Format::Json => events.iter().for_each(output::json_line),
-        Format::Text => output::table(HEADINGS, &events.iter().map(row).collect::<Vec<_>>()),
+/// Pages are followed: one may hold little or nothing where the service had to read records to tell.
+fn list(
+    common: &Common,
+    filter: &EventFilter,
+    limit: usize,
+    mut after: Option<String>,
+) -> Result<Exit, CliError> {
+    if limit == 0 {
+        return Err(CliError::new(Exit::Usage, "--limit must be 1 or more"));
+    }
+    let (client, query) = (Client::new(common), query(filter));
+    let (mut left, mut rows) = (limit, Vec::new());
+    while 0 < left {
+        let (events, next) = page(&client, &query, left, after.take())?;
+        left = left.saturating_sub(events.len());
+        match common.output {
+            Format::Json => events.iter().for_each(output::json_line),
+            Format::Text => rows.extend(events.iter().map(row)),
+        }
+        after = next;
+        if after.is_none() {
+            break;
+        }
+    }
+    if common.output == Format::Text {
+        output::table(HEADINGS, &rows);
+    }
+    if let Some(place) = after {
+        // That a page ended does not say that something comes after it.
+        let (more, beyond) = page(&client, &query, 1, Some(place.clone()))?;
+        let is_more = if more.is_empty() { "may be" } else { "are" };
+        if !more.is_empty() || beyond.is_some() {
+            output::note(&format!(
+                "there {is_more} more than these {limit}: --limit takes more, --after {place} goes on, events export takes all"
+            ));
+        }
     }
     Ok(Exit::Ok)
+}
+
+/// Events of one answer, so many at most, and where to go on.
+fn page(
+    client: &Client<'_>,
+    query: &[(&'static str, String)],
+    limit: usize,
+    after: Option<String>,
+) -> Result<(Vec<Value>, Option<String>), CliError> {
+    let mut query = query.to_vec();
+    query.push(("limit", limit.min(PAGE).to_string()));
+    query.extend(after.map(|after| ("after", after)));
+    let answer = client.read("/v1/events", &query)?;
+    let next = answer.get("Next").and_then(Value::as_str).map(str::to_owned);
+    Ok((list_of(&answer, "Events"), next))
 }
 
 fn stats(

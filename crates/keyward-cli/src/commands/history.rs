@@ -20,7 +20,7 @@ use std::{
 };
 
 /// Events of one answer, at most what the service gives.
-const PAGE: usize = 1_000;
+pub(super) const PAGE: usize = 1_000;
 /// Encryption contexts of one principal that text lists.
 const CONTEXTS_SHOWN: usize = 5;
 /// Encryption contexts of one principal that are told apart; a context may be another one in every request.
