@@ -111,22 +111,21 @@ impl<'c> Client<'c> {
         Err(of_rest(answer.status, &body))
     }
 
-    /// Opens a stream of server-sent events.
+    /// Opens a stream of server-sent events, behind the one with the id that was `seen` last.
     pub(crate) fn stream(
         &self,
         path: &str,
         query: &[(&str, String)],
+        seen: Option<&str>,
     ) -> Result<impl Read + use<>, CliError> {
-        let response = self.exchange(
-            "GET",
-            &with_query(path, query),
-            &[("accept", "text/event-stream")],
-            b"",
-        )?;
-        if response.status() != 200 {
-            return Err(CliError::of_answer(response.status().as_u16(), "stream refused", ""));
+        let mut headers = vec![("accept", "text/event-stream")];
+        headers.extend(seen.map(|seen| ("last-event-id", seen)));
+        let response = self.exchange("GET", &with_query(path, query), &headers, b"")?;
+        if response.status() == 200 {
+            return Ok(response.into_body().into_reader());
         }
-        Ok(response.into_body().into_reader())
+        let answer = Answer::of(response)?;
+        Err(of_rest(answer.status, &answer.json()?))
     }
 
     /// Reads without a signature: health and metrics.

@@ -217,21 +217,66 @@ fn rare(common: &Common, query: &[(&str, String)]) -> Result<Exit, CliError> {
     Ok(Exit::Ok)
 }
 
+/// A stream that breaks off is taken up behind the last event that came, until the service refuses, or cannot be
+/// reached for a while.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a service that went away does not say when it is back"
+)]
 fn tail(common: &Common, filter: &EventFilter) -> Result<Exit, CliError> {
-    let stream = Client::new(common).stream("/v1/events/tail", &query(filter))?;
-    for line in BufReader::new(stream).lines() {
-        let line = line.map_err(CliError::failure)?;
-        let Some(event) =
-            line.strip_prefix("data:").and_then(|data| serde_json::from_str::<Value>(data).ok())
-        else {
-            continue;
-        };
-        match common.output {
-            Format::Json => output::json_line(&event),
-            Format::Text => output::line(&row(&event).join("  ")),
+    let (client, query) = (Client::new(common), query(filter));
+    let mut seen: Option<String> = None;
+    let mut tries = 0;
+    loop {
+        match client.stream("/v1/events/tail", &query, seen.as_deref()) {
+            Ok(stream) => {
+                tries = 0;
+                follow(common.output, BufReader::new(stream), &mut seen);
+            }
+            // The first time it is the endpoint that is wrong.
+            Err(error) if seen.is_none() || error.exit != Exit::Unreachable => return Err(error),
+            Err(error) if TRIES_MAX <= tries => return Err(error),
+            Err(_) => tries += 1,
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
+
+/// Tries to reach the service again, and how long one rests: as long as a restart may take.
+const TRIES_MAX: u32 = 60;
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Shows what a stream brings to its end, and keeps the last id in `seen`.
+/// <https://html.spec.whatwg.org/multipage/server-sent-events.html>
+fn follow(format: Format, stream: impl BufRead, seen: &mut Option<String>) {
+    let (mut id, mut kind) = (None, String::new());
+    for line in stream.lines().map_while(Result::ok) {
+        match line.split_once(':').map(|(name, value)| (name, value.trim_start())) {
+            None if line.is_empty() => {
+                // An event counts as seen once it is whole.
+                *seen = id.take().or_else(|| seen.take());
+                kind.clear();
+            }
+            Some(("id", value)) => id = Some(value.to_owned()),
+            Some(("event", value)) => value.clone_into(&mut kind),
+            Some(("data", value)) => told(format, &kind, value),
+            _ => {}
         }
     }
-    Ok(Exit::Ok)
+}
+
+fn told(format: Format, kind: &str, data: &str) {
+    let Ok(event) = serde_json::from_str::<Value>(data) else { return };
+    match (kind, format) {
+        ("", Format::Json) => output::json_line(&event),
+        ("", Format::Text) => output::line(&row(&event).join("  ")),
+        ("left-out", _) => output::warn(&format!(
+            "too much was written while nothing came: events {} to {} are left out here; `events list` has them",
+            number(&event, "From"),
+            number(&event, "To").saturating_sub(1)
+        )),
+        _ => {}
+    }
 }
 
 const HEADINGS: &[&str] = &["TIME", "OPERATION", "OUTCOME", "PRINCIPAL", "KEY", "REQUEST ID"];

@@ -195,7 +195,7 @@ fn is_of(query: &Query, record: &[u8], now: Timestamp) -> bool {
 fn running(common: &Common, options: &Export) -> Result<Exit, CliError> {
     let client = Client::new(common);
     // Connected before the first page is read: what is written meanwhile wakes it.
-    let news = options.follow.then(|| client.stream("/v1/events/tail", &[])).transpose()?;
+    let news = options.follow.then(|| client.stream("/v1/events/tail", &[], None)).transpose()?;
     let mut news = news.map(BufReader::new);
     let mut rows = Rows::open(options)?;
     let mut after: Option<String> = None;

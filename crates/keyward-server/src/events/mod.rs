@@ -18,7 +18,11 @@ mod tail;
 
 pub(crate) use tail::Growth;
 
-use crate::{answer, doors::Doors};
+use crate::{
+    answer,
+    authn::{Arrival, Gate},
+    doors::Doors,
+};
 use actix_web::{
     HttpRequest, HttpResponse,
     http::{StatusCode, header},
@@ -113,7 +117,7 @@ pub(crate) const ROUTES: &[Route] = &[
     Route {
         name: "TailEvents",
         path: "/v1/events/tail",
-        summary: "Events as they are written (server-sent events)",
+        summary: "Events as they are written (server-sent events); the header Last-Event-ID goes on behind an event",
         query: FILTERS,
         content_type: EVENT_STREAM,
     },
@@ -253,13 +257,21 @@ async fn tail(request: HttpRequest, doors: Data<Doors>) -> HttpResponse {
     };
     let asked = Asked::of(request.uri().query().unwrap_or_default(), doors.engine.now());
     let ready = asked.and_then(|asked| {
-        let explains = permission::may_explain(&doors.engine, &caller)?;
-        Ok(tail::Tail::new(doors, &caller, asked.query, explains))
+        let token = Gate::session_token(&Arrival::of(&request, b""));
+        Ok(tail::Tail::new(doors, &caller, asked.query, last_event_id(&request)?, token))
     });
     match ready {
         Ok(tail) => answer::begin(StatusCode::OK, EVENT_STREAM, request_id).body(tail),
         Err(error) => answer::rest_error(&error, request_id),
     }
+}
+
+/// The number of the last event that a client of server-sent events had before it lost its connection.
+fn last_event_id(request: &HttpRequest) -> Result<Option<u64>, KmsError> {
+    let Some(given) = request.headers().get("last-event-id") else { return Ok(None) };
+    let number = given.to_str().ok().and_then(|text| text.parse().ok());
+    let bad = || KmsError::validation("Last-Event-ID must be the id of an event of the stream.");
+    number.map(Some).ok_or_else(bad)
 }
 
 /// Authentication, permission, the work itself, and the answer. The second argument is the path's id.
