@@ -167,14 +167,15 @@ impl Store {
     /// # Errors
     /// `Corrupt` when a block is not what was written.
     pub fn event_by_id(&self, id: uuid::Uuid) -> Result<Option<StoredEvent>, StoreError> {
-        self.by_uuid(id, |event| event.event_id == id)
+        Ok(self.by_uuid(id, |event| event.event_id == id)?.pop())
     }
 
-    /// The event of this request. Ids are UUIDs of version 7: they say about when to look.
+    /// The events of this request, in the order of the log: its own, and the copies for the owners of what it used.
+    /// Ids are UUIDs of version 7: they say about when to look.
     ///
     /// # Errors
     /// `Corrupt` when a block is not what was written.
-    pub fn event_by_request_id(&self, id: uuid::Uuid) -> Result<Option<StoredEvent>, StoreError> {
+    pub fn events_by_request_id(&self, id: uuid::Uuid) -> Result<Vec<StoredEvent>, StoreError> {
         self.by_uuid(id, |event| event.request_id == id)
     }
 
@@ -183,7 +184,7 @@ impl Store {
         &self,
         id: uuid::Uuid,
         is_it: impl Fn(&PackedEvent) -> bool,
-    ) -> Result<Option<StoredEvent>, StoreError> {
+    ) -> Result<Vec<StoredEvent>, StoreError> {
         let _nothing_leaves = self.shared.reading();
         self.by_uuid_once(id, &is_it)
     }
@@ -192,7 +193,7 @@ impl Store {
         &self,
         id: uuid::Uuid,
         is_it: &impl Fn(&PackedEvent) -> bool,
-    ) -> Result<Option<StoredEvent>, StoreError> {
+    ) -> Result<Vec<StoredEvent>, StoreError> {
         let [a, b, c, d, e, f, ..] = *id.as_bytes();
         let time = i64::from_be_bytes([0, 0, a, b, c, d, e, f]);
         let total = self.events_total();
@@ -208,14 +209,27 @@ impl Store {
                     continue;
                 }
                 let events = self.shared.open_block(&head, &value)?;
-                let found = (head.first..).zip(events).find(|(_, event)| is_it(event));
-                if let Some((seq, event)) = found.filter(|(seq, _)| *seq < total) {
-                    return Ok(Some(stored(seq, event)));
+                let found = (head.first..).zip(events).filter(|(_, event)| is_it(event));
+                let mut found: Vec<StoredEvent> =
+                    found.map(|(seq, event)| stored(seq, event)).collect();
+                found.retain(|event| event.seq < total);
+                if found.is_empty() {
+                    continue;
                 }
+                // Events of one commit stand side by side, and may go on in the next block.
+                while found.last().is_some_and(|last| last.seq + 1 == at) && at < total {
+                    let (head, value) = self.shared.block_of(at)?;
+                    at = head.next();
+                    let events = self.shared.open_block(&head, &value)?;
+                    let more = (head.first..).zip(events).take_while(|(_, event)| is_it(event));
+                    found.extend(more.map(|(seq, event)| stored(seq, event)));
+                }
+                found.retain(|event| event.seq < total);
+                return Ok(found);
             }
             seen = Span { from, to };
         }
-        Ok(None)
+        Ok(Vec::new())
     }
 }
 

@@ -399,11 +399,12 @@ fn whole_second(time: Timestamp) -> Timestamp {
     Timestamp(Timestamp::from_seconds(time.seconds()).0.saturating_add(999))
 }
 
-/// An event by its own id or its request's, whosever it is.
-fn named(store: &Store, id: Uuid) -> Result<Option<StoredEvent>, KmsError> {
+/// The event with this id, or those of the request with this id, whosever they are: a request's own event, and the
+/// copies that the owners of what it used received.
+fn named(store: &Store, id: Uuid) -> Result<Vec<StoredEvent>, KmsError> {
     match store.event_by_id(id).map_err(KmsError::internal)? {
-        Some(event) => Ok(Some(event)),
-        None => store.event_by_request_id(id).map_err(KmsError::internal),
+        Some(event) => Ok(vec![event]),
+        None => store.events_by_request_id(id).map_err(KmsError::internal),
     }
 }
 
@@ -419,7 +420,7 @@ fn of_ids(
     let store = engine.store();
     let mut found: Vec<StoredEvent> = Vec::new();
     for id in ids.iter().filter_map(|id| Uuid::parse_str(id).ok()) {
-        found.extend(named(store, id)?.filter(|event| asked.is_beyond(event.seq)));
+        found.extend(named(store, id)?.into_iter().filter(|event| asked.is_beyond(event.seq)));
     }
     found.sort_by_key(|event| core::cmp::Reverse(event.seq));
     found.dedup_by_key(|event| event.seq);
@@ -483,9 +484,10 @@ fn found(doors: &Doors, caller: &Caller, id: &str) -> Result<(StoredEvent, Value
     };
     let uuid = Uuid::parse_str(id).map_err(|_| missing())?;
     let store = doors.engine.store();
-    let event = named(store, uuid)?.ok_or_else(missing)?;
-    let record: Value = serde_json::from_slice(&event.record).map_err(KmsError::internal)?;
-    if is_of(&record, caller.account.as_str()) { Ok((event, record)) } else { Err(missing()) }
+    let own = |event: &StoredEvent| is_in_log(&event.record, caller.account.as_str());
+    let event = named(store, uuid)?.into_iter().find(own).ok_or_else(missing)?;
+    let record = serde_json::from_slice(&event.record).map_err(KmsError::internal)?;
+    Ok((event, record))
 }
 
 /// The same of a record that was not read yet.

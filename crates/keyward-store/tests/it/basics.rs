@@ -216,7 +216,7 @@ fn events_keep_their_order_and_are_found_by_time_term_and_id() {
                 n as u64
             );
             assert_eq!(
-                store.event_by_request_id(expected[n].summary.request_id).unwrap().unwrap().seq,
+                store.events_by_request_id(expected[n].summary.request_id).unwrap()[0].seq,
                 n as u64
             );
         }
