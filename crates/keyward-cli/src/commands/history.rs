@@ -52,8 +52,14 @@ pub(super) fn words(query: &[String]) -> Option<(&'static str, String)> {
     (!query.is_empty()).then(|| ("q", query.join(" ")))
 }
 
-/// Only the principal itself: the service's filter also finds those whose names go on after it.
+/// Only the principal itself: the service's filter also finds those whose names go on after it, and the query
+/// language takes other text for a part of a name.
 pub(super) fn only(principal: &str) -> Result<Query, CliError> {
+    if !is_whole_principal(principal) {
+        return Err(usage(&format!(
+            "{principal} is no whole principal: give an ARN, role/NAME, user/NAME, assumed-role/NAME, the id of an access key (AKIA…), a user (AIDA…) or a role (AROA…), ACCOUNT:ID of another account's, or a service such as backup.amazonaws.com"
+        )));
+    }
     let condition = Condition::Says(Field::Principal, vec![Pattern::literal(principal)]);
     let term = Term::new(condition).ok_or_else(|| usage("a principal has a name"))?;
     Ok(Query::new().with(term))

@@ -161,7 +161,7 @@ fn cross_account_grant(stage: &mut Stage, cast: &mut Cast, seconds: f64) -> Resu
         &[
             "alert KeyPolicyChanged".to_owned(),
             "keyward events list 'op:CreateGrant,PutKeyPolicy result:success since:1h'".to_owned(),
-            format!("keyward principal did {STRANGER}"),
+            format!("keyward principal did {}", root_arn(STRANGER)),
         ],
     );
     let thief = cast.admin.from(ELSEWHERE, SCRIPT);
