@@ -293,17 +293,17 @@ pub(super) fn used_by(
     asked: &[String],
     since: Option<&str>,
 ) -> Result<Exit, CliError> {
-    // What only looks leaves an event too, so that it is not done for nothing. A key that is gone, or may not be
-    // described, is still found in the log by what was written.
-    let arn = if key.starts_with("arn:") && key.contains(":key/") {
-        None
-    } else {
-        let described = client.call("DescribeKey", &json!({"KeyId": key})).ok();
-        let arn = |answer: Value| {
+    // What only looks leaves an event too, so that it is not done for nothing, and is not told of. A key that is
+    // gone, or may not be described, is still found in the log by what was written.
+    let (mut arn, mut own, mut is_unknown) = (None, None, false);
+    if !(key.starts_with("arn:") && key.contains(":key/")) {
+        let (described, id) = client.call_with_id("DescribeKey", &json!({"KeyId": key}))?;
+        own = id;
+        is_unknown = described.as_ref().is_err_and(|error| error.exit == Exit::NotFound);
+        arn = described.ok().and_then(|answer| {
             answer.pointer("/KeyMetadata/Arn").and_then(Value::as_str).map(str::to_owned)
-        };
-        described.and_then(arn)
-    };
+        });
+    }
     let mut filter = vec![("key", arn.unwrap_or_else(|| key.to_owned()))];
     filter.extend(words(asked));
     if let Some(since) = since {
@@ -311,10 +311,14 @@ pub(super) fn used_by(
     }
     let mut users: BTreeMap<String, User> = BTreeMap::new();
     each_event(client, &filter, |event| {
-        users.entry(who(event)).or_default().add(event);
+        if own.as_deref().is_none_or(|own| text(event, "requestID") != own) {
+            users.entry(who(event)).or_default().add(event);
+        }
     })?;
     if users.is_empty() {
-        let words = format!("the log has no event about {key} in that time");
+        let unknown =
+            if is_unknown { format!("there is no key {key}, and ") } else { String::new() };
+        let words = format!("{unknown}the log has no event about {key} in that time");
         return Err(CliError::new(Exit::NotFound, words));
     }
     let mut users: Vec<(String, User)> = users.into_iter().collect();
