@@ -10,7 +10,7 @@ use crate::source::SourceEvent;
 use keyward_trail::{outcome_class, outsider_name, outsider_role, query::contexts, withhold};
 use rusqlite::{Result, vtab::Context};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::sync::OnceLock;
 
 /// The columns of `events`, in order.
@@ -99,7 +99,12 @@ pub(crate) const COLUMNS: &[(C, &str, &str, &str)] = &[
     (C::UsedGrant, "used_grant", "TEXT", "the grant that allowed the request"),
     (C::Statements, "statements", "TEXT", "the statements and grants that matched, a JSON array"),
     (C::Reason, "reason", "TEXT", "why it was decided so"),
-    (C::EncryptionContext, "encryption_context", "TEXT", "a JSON object"),
+    (
+        C::EncryptionContext,
+        "encryption_context",
+        "TEXT",
+        "a JSON object; of ReEncrypt the source's over the destination's",
+    ),
     (C::Parameters, "parameters", "TEXT", "requestParameters, JSON"),
     (C::Response, "response", "TEXT", "responseElements, JSON"),
     (C::Record, "record", "TEXT", "the whole record, JSON"),
@@ -211,13 +216,25 @@ impl Row {
         resources.filter_map(|resource| resource.arn.as_deref()).filter(|arn| arn.contains(":key/"))
     }
 
-    /// The pairs of the encryption context.
-    pub(crate) fn context(&self) -> impl Iterator<Item = (&str, &str)> {
-        let pairs = self.member("/requestParameters/encryptionContext").and_then(Value::as_object);
+    /// The pairs of the encryption context, each once: ReEncrypt has two contexts, one to open with and one to seal
+    /// with.
+    pub(crate) fn context(&self) -> Vec<(&str, &str)> {
+        let mut pairs: Vec<(&str, &str)> = Vec::new();
+        for (name, value) in contexts(self.tree()).flatten() {
+            let pair = value.as_str().map(|value| (name.as_str(), value));
+            pairs.extend(pair.filter(|pair| !pairs.contains(pair)));
+        }
         pairs
-            .into_iter()
-            .flatten()
-            .filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)))
+    }
+
+    /// The context as one object: where ReEncrypt's two differ, with what was opened with.
+    fn whole_context(&self) -> Option<String> {
+        let mut whole = Map::new();
+        for (name, value) in contexts(self.tree()).flatten() {
+            whole.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        let any = contexts(self.tree()).next().is_some();
+        any.then(|| Value::Object(whole).to_string())
     }
 
     fn tree(&self) -> &Value {
@@ -314,9 +331,7 @@ impl Row {
             }
             C::Statements => return context.set_result(self.statements()),
             C::Reason => return context.set_result(self.reason()),
-            C::EncryptionContext => {
-                return context.set_result(self.json("/requestParameters/encryptionContext"));
-            }
+            C::EncryptionContext => return context.set_result(self.whole_context()),
             C::Parameters => return context.set_result(self.json("/requestParameters")),
             C::Response => return context.set_result(self.json("/responseElements")),
             C::Time => facts.event_time.as_deref(),

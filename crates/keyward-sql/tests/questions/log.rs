@@ -117,7 +117,14 @@ impl Ev {
         }
         let mut parameters = json!({"keyId": self.keys.first()});
         if let Some(context) = self.context_json() {
-            parameters["encryptionContext"] = serde_json::from_str(&context).unwrap();
+            let context: Value = serde_json::from_str(&context).unwrap();
+            if self.name == "ReEncrypt" {
+                // The same to open and to seal with, as most have it.
+                parameters["sourceEncryptionContext"] = context.clone();
+                parameters["destinationEncryptionContext"] = context;
+            } else {
+                parameters["encryptionContext"] = context;
+            }
         }
         if let Some(days) = self.days {
             parameters["pendingWindowInDays"] = json!(days);
@@ -313,7 +320,8 @@ pub(crate) fn log(seed: u64, count: u64) -> Vec<Ev> {
             keys,
             who,
         };
-        if matches!(name, "Decrypt" | "Encrypt" | "GenerateDataKey") && luck.one_in(2) {
+        if matches!(name, "Decrypt" | "Encrypt" | "GenerateDataKey" | "ReEncrypt") && luck.one_in(2)
+        {
             event.context.push(("tenant", format!("t{}", luck.below(4))));
             if luck.one_in(3) {
                 event.context.push(("purpose", "é\"'".to_owned()));
