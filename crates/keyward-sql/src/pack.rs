@@ -1,6 +1,7 @@
 //! The questions of an investigation, ready to be asked: one file each in `pack/`.
 //!
-//! A file opens with what it answers, then says its parameters, one a line:
+//! A file opens with what it answers, then, as `-- !why`, that it answers only of a whole log, and then its parameters,
+//! one a line:
 //! `-- :name kind = default: what it is`; without a default one must be given. Kinds are `text`, `number`,
 //! `time` (RFC 3339, seconds since 1970, a span back from now such as `7d`, or `start`; the statement sees
 //! milliseconds since 1970) and `span` (such as `1h`; milliseconds).
@@ -15,6 +16,8 @@ pub struct Named {
     /// What it answers.
     pub answers: String,
     pub parameters: Vec<Parameter>,
+    /// Why it answers only of a whole log, where it does: one account's events do not tell.
+    pub whole_log: Option<&'static str>,
     pub sql: &'static str,
 }
 
@@ -117,9 +120,10 @@ pub fn named(name: &str) -> Option<Named> {
 
 fn read(name: &'static str, sql: &'static str) -> Named {
     let head = || sql.lines().map_while(|line| line.strip_prefix("--")).map(str::trim);
-    let answers: Vec<&str> = head().take_while(|line| !line.starts_with(':')).collect();
+    let answers: Vec<&str> = head().take_while(|line| !line.starts_with([':', '!'])).collect();
     let parameters = head().filter_map(parameter).collect();
-    Named { name, answers: answers.join(" "), parameters, sql }
+    let whole_log = head().find_map(|line| line.strip_prefix('!'));
+    Named { name, answers: answers.join(" "), parameters, whole_log, sql }
 }
 
 /// `:name kind = default: about`

@@ -165,7 +165,10 @@ fn list(format: Format) {
                 output::line(&format!("  {name:<20}{kind:<9}{about}"));
             }
             for named in keyward_sql::pack() {
-                output::line(&format!("\n--name {}\n  {}", named.name, named.answers));
+                output::lines(&format!("\n--name {}\n  {}", named.name, named.answers));
+                if let Some(why) = named.whole_log {
+                    output::line(&format!("  with --data alone: {why}"));
+                }
                 for parameter in &named.parameters {
                     let default =
                         parameter.default.map_or(String::new(), |text| format!(" = {text}"));
@@ -190,6 +193,7 @@ fn described(named: &Named) -> Value {
     json!({
         "Name": named.name,
         "Answers": named.answers,
+        "WholeLogOnly": named.whole_log.is_some(),
         "Parameters": parameters.collect::<Vec<_>>(),
         "Query": named.sql,
     })

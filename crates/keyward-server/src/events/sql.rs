@@ -123,6 +123,11 @@ fn ready(body: &[u8], engine: &Engine) -> Result<Ready, KmsError> {
                 let names: Vec<&str> = keyward_sql::pack().map(|named| named.name).collect();
                 KmsError::validation(format!("Name must be one of {}.", names.join(", ")))
             })?;
+            if let Some(why) = named.whole_log {
+                return Err(KmsError::validation(format!(
+                    "{name} is asked of a whole store, because {why}: stop the service and ask with --data. `keyward audit verify` proves that nothing is missing from the running log."
+                )));
+            }
             let parameters =
                 named.values(&input.parameters, engine.now()).map_err(KmsError::validation)?;
             Ok(Ready { sql: named.sql.to_owned(), parameters, rows_max })
