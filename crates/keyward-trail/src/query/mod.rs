@@ -10,7 +10,7 @@
 //! |---|---|
 //! | `principal` | a whole ARN, `role/NAME`, `user/NAME`, an id, a service's name, or `ACCOUNT:ID` of another account's; other text is part of the caller's or its role's ARN |
 //! | `op`, `operation` | the operation's name |
-//! | `result`, `outcome` | `success`, `failure`, `denied`, `client_error`, `server_error` or an error code |
+//! | `result`, `outcome` | `success`, `failure`, `denied`, `client_error`, `server_error` or an error code, as a record has it or as clients see it |
 //! | `key` | a key's or alias's ARN, a key id, `alias/NAME`, or what the request wrote |
 //! | `id` | an event id or request id |
 //! | `ctx.NAME` | the value of this name in the request's encryption context |
@@ -93,6 +93,7 @@ impl Term {
             Condition::Says(Field::Ip | Field::ReadOnly, _) => return None,
             Condition::Says(_, patterns) if patterns.is_empty() => return None,
             Condition::From(networks) if networks.is_empty() => return None,
+            Condition::Says(Field::Result, patterns) => parse::results(patterns),
             Condition::From(networks) => {
                 Condition::From(networks.iter().map(parse::canonical).collect())
             }

@@ -50,6 +50,7 @@ fn one_canonical_form() {
         ("key:\"a b\",\"a,b\",\"a\\\"b\",\"a\\\\b\"", "key:\"a b\",\"a,b\",\"a\\\"b\",\"a\\\\b\""),
         ("op:\"De*\",\"De\\*\"", "op:De*,\"De\\*\""),
         ("op:a***b", "op:a*b"),
+        ("result:accessdeniedexception,DisabledException", "result:AccessDenied,DisabledException"),
         ("op:-x", "op:-x"),
         ("some words", "some words"),
         ("-absent", "-absent"),
