@@ -41,6 +41,12 @@ pub enum Term {
     Key(String),
     /// A principal's ARN, or `ACCOUNT:ID` of another account's.
     Principal(String),
+    /// The id of the access key that signed the request.
+    AccessKey(String),
+    /// An event's id.
+    Event(String),
+    /// A request's id.
+    Request(String),
     /// Whose log the event stands in.
     Account(String),
     /// Such as `kms`.

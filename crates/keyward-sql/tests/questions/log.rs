@@ -169,6 +169,9 @@ impl Ev {
         match term {
             Term::Key(key) => self.keys.contains(key),
             Term::Principal(principal) => self.who.principal == *principal,
+            Term::AccessKey(id) => self.who.access_key.as_ref() == Some(id),
+            Term::Event(id) => *id == format!("0193aaaa-0000-7000-8000-{:012x}", self.seq),
+            Term::Request(id) => *id == self.request_id(),
             Term::Account(account) => account == ACCOUNT,
             Term::Service(service) => service == "kms",
             Term::Operation(name) => self.name == name,
