@@ -61,6 +61,8 @@ mod suite {
     mod alerts;
     // A written investigation, from what was seen to what was handed on.
     mod incident;
+    // What the log answers whoever asks it: names, pages, and text that others chose.
+    mod investigation;
     // Documents of other people, and the command that says what is wrong with one.
     mod policies;
     // Claims about every request: the command, and clients of Access Analyzer.

@@ -21,14 +21,14 @@ const ROLE: &str = "arn:aws:iam::000000000000:role/reporting";
 const APP: &str = "arn:aws:iam::000000000000:user/app";
 
 /// One principal and its connection to the service.
-struct Client {
+pub(super) struct Client {
     agent: ureq::Agent,
     address: String,
     login: Login,
 }
 
 impl Client {
-    fn of(dev: &Dev, login: Login) -> Self {
+    pub(super) fn of(dev: &Dev, login: Login) -> Self {
         let config = ureq::Agent::config_builder().http_status_as_error(false).proxy(None);
         let address = format!("127.0.0.1:{}", dev.port());
         Self { agent: config.build().into(), address, login }
@@ -58,21 +58,21 @@ impl Client {
         (response.status().as_u16(), serde_json::from_str(&text).unwrap_or_default())
     }
 
-    fn kms(&self, operation: &str, input: &Value) -> (u16, Value) {
+    pub(super) fn kms(&self, operation: &str, input: &Value) -> (u16, Value) {
         self.send("POST", "/", Some(&format!("TrentService.{operation}")), input)
     }
 
-    fn ok(&self, operation: &str, input: &Value) -> Value {
+    pub(super) fn ok(&self, operation: &str, input: &Value) -> Value {
         let (status, value) = self.kms(operation, input);
         assert_eq!(status, 200, "{operation} {input}: {value}");
         value
     }
 
-    fn rest(&self, path: &str, input: &Value) -> Value {
+    pub(super) fn rest(&self, path: &str, input: &Value) -> Value {
         self.by("POST", path, input)
     }
 
-    fn by(&self, method: &str, path: &str, input: &Value) -> Value {
+    pub(super) fn by(&self, method: &str, path: &str, input: &Value) -> Value {
         let (status, value) = self.send(method, path, None, input);
         assert!(status < 300, "{path} {input}: {status} {value}");
         value

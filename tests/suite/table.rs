@@ -2,9 +2,9 @@
 
 use super::aws_model::{input_shape, model};
 use keyward_engine::{OPERATIONS, Service, Spec, shape::Kind};
-use keyward_testkit::golden;
+use keyward_testkit::golden::{self, tests_folder};
 use serde_json::Value;
-use std::{collections::BTreeSet, fmt::Write as _};
+use std::{collections::BTreeSet, fmt::Write as _, fs};
 
 fn kms() -> impl Iterator<Item = &'static Spec> {
     OPERATIONS.iter().map(|operation| operation.spec()).filter(|spec| spec.service == Service::Kms)
@@ -30,6 +30,38 @@ fn rows_are_in_order_and_routes_are_unique() {
     let routes: BTreeSet<String> =
         OPERATIONS.iter().map(|operation| format!("{:?}", operation.spec().route)).collect();
     assert_eq!(routes.len(), names.len(), "two operations share a route");
+}
+
+/// A question of the pack that lists operations misses none that came later.
+#[test]
+fn questions_of_the_pack_list_every_operation_that_they_mean() {
+    let listed = |name: &str| -> BTreeSet<String> {
+        let file = tests_folder().join(format!("../crates/keyward-sql/pack/{name}.sql"));
+        let sql = fs::read_to_string(file).unwrap();
+        let (_, list) = sql.split_once("name IN (").unwrap();
+        let (list, _) = list.split_once(')').unwrap();
+        list.split(',').map(|word| word.trim().trim_matches('\'').to_owned()).collect()
+    };
+    let of_table = |is: &dyn Fn(&Spec) -> bool| -> BTreeSet<String> {
+        let specs = OPERATIONS.iter().map(|operation| operation.spec());
+        specs.filter(|spec| is(spec)).map(|spec| spec.name.to_owned()).collect()
+    };
+    assert_eq!(listed("last-use"), of_table(&|spec| spec.tracked));
+    let looks = |spec: &Spec| {
+        let (verb, route) = spec.route;
+        spec.read_only && !spec.tracked && verb == "GET" && route.starts_with("/v1/keys/{KeyId}")
+    };
+    assert_eq!(listed("enumeration-sweep"), of_table(&looks));
+    // Each literal name in a question is one of an operation.
+    let names = of_table(&|_| true);
+    let folder = tests_folder().join("../crates/keyward-sql/pack");
+    for file in fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        for part in fs::read_to_string(&path).unwrap().split("name = '").skip(1) {
+            let name = part.split('\'').next().unwrap();
+            assert!(names.contains(name), "{}: {name}", path.display());
+        }
+    }
 }
 
 /// An action that is not listed is still in its service's group, but nobody can name it.

@@ -22,6 +22,7 @@ pub(crate) struct Client<'c> {
 /// An answer's status and body.
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    pub(crate) request_id: Option<String>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -50,21 +51,27 @@ impl<'c> Client<'c> {
 
     /// Calls an operation of KMS through AWS JSON.
     pub(crate) fn call(&self, operation: &str, input: &Value) -> Result<Value, CliError> {
+        self.call_with_id(operation, input)?.0
+    }
+
+    /// The same, with the request's id, whatever was answered. Fails when nothing was.
+    pub(crate) fn call_with_id(
+        &self,
+        operation: &str,
+        input: &Value,
+    ) -> Result<(Result<Value, CliError>, Option<String>), CliError> {
         let target = format!("TrentService.{operation}");
         let headers =
             [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target.as_str())];
         let answer = self.send("POST", "/", &headers, input.to_string().as_bytes())?;
         let body = answer.json()?;
         if answer.status == 200 {
-            return Ok(body);
+            return Ok((Ok(body), answer.request_id));
         }
         let text = |name: &str| body.get(name).and_then(Value::as_str);
         let code = text("__type").unwrap_or("Unknown");
-        Err(CliError::of_answer(
-            answer.status,
-            code,
-            text("message").or(text("Message")).unwrap_or(""),
-        ))
+        let message = text("message").or(text("Message")).unwrap_or("");
+        Ok((Err(CliError::of_answer(answer.status, code, message)), answer.request_id))
     }
 
     /// Reads a REST resource; `query` pairs are encoded here.
@@ -111,22 +118,21 @@ impl<'c> Client<'c> {
         Err(of_rest(answer.status, &body))
     }
 
-    /// Opens a stream of server-sent events.
+    /// Opens a stream of server-sent events, behind the one with the id that was `seen` last.
     pub(crate) fn stream(
         &self,
         path: &str,
         query: &[(&str, String)],
+        seen: Option<&str>,
     ) -> Result<impl Read + use<>, CliError> {
-        let response = self.exchange(
-            "GET",
-            &with_query(path, query),
-            &[("accept", "text/event-stream")],
-            b"",
-        )?;
-        if response.status() != 200 {
-            return Err(CliError::of_answer(response.status().as_u16(), "stream refused", ""));
+        let mut headers = vec![("accept", "text/event-stream")];
+        headers.extend(seen.map(|seen| ("last-event-id", seen)));
+        let response = self.exchange("GET", &with_query(path, query), &headers, b"")?;
+        if response.status() == 200 {
+            return Ok(response.into_body().into_reader());
         }
-        Ok(response.into_body().into_reader())
+        let answer = Answer::of(response)?;
+        Err(of_rest(answer.status, &answer.json()?))
     }
 
     /// Reads without a signature: health and metrics.
@@ -213,13 +219,15 @@ impl<'c> Client<'c> {
 impl Answer {
     fn of(mut response: Response<ureq::Body>) -> Result<Self, CliError> {
         let status = response.status().as_u16();
+        let request_id = response.headers().get("x-amzn-requestid");
+        let request_id = request_id.and_then(|id| id.to_str().ok()).map(str::to_owned);
         let body = response
             .body_mut()
             .with_config()
             .limit(1 << 30)
             .read_to_vec()
             .map_err(CliError::failure)?;
-        Ok(Self { status, body })
+        Ok(Self { status, request_id, body })
     }
 
     pub(crate) fn json(&self) -> Result<Value, CliError> {

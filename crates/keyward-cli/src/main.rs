@@ -14,7 +14,6 @@ mod exit;
 mod output;
 mod policy_args;
 
-use clap::Parser as _;
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -25,7 +24,7 @@ fn main() -> ExitCode {
     if let Err(error) = keyward_store::harden::make_sync_real() {
         output::warn(&format!("sled's own sync could not be made real: {error}"));
     }
-    let args = match args::Args::try_parse() {
+    let args = match args::Args::given() {
         Ok(args) => args,
         Err(error) => {
             let exit = if error.use_stderr() { exit::Exit::Usage } else { exit::Exit::Ok };

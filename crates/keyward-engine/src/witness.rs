@@ -97,12 +97,7 @@ impl Engine {
 
     fn begin_witness(&self, origin: &str) -> Result<(), KmsError> {
         let details = json!({"origin": origin});
-        self.tell(OwnDeed {
-            operation: BEGUN,
-            account: None,
-            read_only: false,
-            details: &details,
-        })
+        self.tell(OwnDeed { operation: BEGUN, account: None, read_only: false, details: &details })
     }
 
     /// Whether the log says that this other log was cosigned before.
@@ -117,7 +112,8 @@ impl Engine {
             query.after = Some(last.seq);
             let is_it = page.iter().any(|event| {
                 let record: Value = serde_json::from_slice(&event.record).unwrap_or_default();
-                record.pointer("/serviceEventDetails/origin").and_then(Value::as_str) == Some(origin)
+                record.pointer("/serviceEventDetails/origin").and_then(Value::as_str)
+                    == Some(origin)
             });
             if is_it {
                 return Ok(true);

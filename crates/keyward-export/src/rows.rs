@@ -27,6 +27,8 @@ pub const COLUMNS: &[Column] = &[
     column("awsRegion", "/awsRegion"),
     column("recipientAccountId", "/recipientAccountId"),
     column("userIdentityType", "/userIdentity/type"),
+    column("userIdentityAccountId", "/userIdentity/accountId"),
+    column("userIdentityPrincipalId", "/userIdentity/principalId"),
     column("userIdentityArn", "/userIdentity/arn"),
     column("userIdentityAccessKeyId", "/userIdentity/accessKeyId"),
     column("userIdentityInvokedBy", "/userIdentity/invokedBy"),
@@ -97,5 +99,9 @@ mod tests {
         assert!(row.starts_with("t,,"), "{row}");
         assert!(row.contains(",true,,\"[{\"\"ARN\"\":\"\"a\"\"}]\","), "{row}");
         assert_eq!(csv_header().split(',').count(), COLUMNS.len());
+        // Who acted in the copy that a key's owner has, without an ARN.
+        let identity = serde_json::json!({"accountId": "999988887777", "principalId": "AIDA1"});
+        let row = csv_row(&serde_json::json!({"userIdentity": identity}));
+        assert!(row.contains(",999988887777,AIDA1,,"), "{row}");
     }
 }

@@ -6,8 +6,9 @@ SELECT coalesce(e.role, e.principal) AS who,
        count(DISTINCT k.key) AS keys, count(DISTINCT e.seq) AS calls,
        count(DISTINCT CASE WHEN e.outcome = 'denied' THEN e.seq END) AS denied
 FROM events AS e JOIN event_keys AS k ON k.seq = e.seq
-WHERE e.name IN ('DescribeKey', 'GetKeyPolicy', 'GetKeyRotationStatus', 'GetPublicKey', 'ListGrants',
-                 'ListKeyPolicies', 'ListKeyRotations', 'ListResourceTags')
+WHERE e.name IN ('DescribeKey', 'GetKeyLastUsage', 'GetKeyPolicy', 'GetKeyRotationStatus', 'GetPublicKey',
+                 'ListGrants', 'ListKeyPolicies', 'ListKeyRotations', 'ListKeyVersions', 'ListResourceTags',
+                 'WhoCan')
   AND e.time_ms >= :since
 GROUP BY who, hour
 HAVING count(DISTINCT k.key) >= :least

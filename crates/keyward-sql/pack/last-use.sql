@@ -5,7 +5,7 @@ WITH touched AS (
            e.outcome = 'success' AND e.name IN (
                'Encrypt', 'Decrypt', 'ReEncrypt', 'GenerateDataKey', 'GenerateDataKeyWithoutPlaintext',
                'GenerateDataKeyPair', 'GenerateDataKeyPairWithoutPlaintext', 'Sign', 'Verify',
-               'GenerateMac', 'VerifyMac', 'DeriveSharedSecret') AS is_use
+               'GenerateMac', 'VerifyMac', 'DeriveSharedSecret', 'Encapsulate', 'Decapsulate') AS is_use
     FROM events AS e JOIN event_keys AS k ON k.seq = e.seq
     WHERE e.time_ms >= :since
 )

@@ -1,5 +1,5 @@
 -- Where event numbers are missing, or time runs backwards: over a whole store neither should be.
--- One account sees its own events alone, and the others' numbers as missing.
+-- !one account sees its own events alone, and the others' numbers as missing
 -- :since time = start: the first moment
 -- :slack span = 60s: how far time may run backwards
 WITH steps AS (

@@ -1,10 +1,12 @@
 //! The questions of an investigation, ready to be asked: one file each in `pack/`.
 //!
-//! A file opens with what it answers, then says its parameters, one a line:
+//! A file opens with what it answers, then, as `-- !why`, that it answers only of a whole log, and then its parameters,
+//! one a line:
 //! `-- :name kind = default: what it is`; without a default one must be given. Kinds are `text`, `number`,
-//! `time` (RFC 3339, seconds since 1970, a span back from now such as `7d`, or `start`; the statement sees
+//! `time` (as the query language has it, or `now` or `start`; the statement sees
 //! milliseconds since 1970) and `span` (such as `1h`; milliseconds).
 
+use keyward_trail::query::Moment;
 use keyward_types::Timestamp;
 use serde_json::{Map, Value};
 
@@ -15,6 +17,8 @@ pub struct Named {
     /// What it answers.
     pub answers: String,
     pub parameters: Vec<Parameter>,
+    /// Why it answers only of a whole log, where it does: one account's events do not tell.
+    pub whole_log: Option<&'static str>,
     pub sql: &'static str,
 }
 
@@ -67,9 +71,9 @@ impl Kind {
             Self::Text => "a text",
             Self::Number => "a whole number",
             Self::Time => {
-                "a time such as 2026-01-31T12:00:00Z, seconds since 1970, a span back from now such as 7d, or start"
+                "a time such as 2026-01-31T12:00:00Z, a date, seconds since 1970, a span back from now such as 7d or 2w, now, or start"
             }
-            Self::Span => "a span such as 90s, 10m, 2h or 7d",
+            Self::Span => "a span such as 90s, 10m, 2h, 7d or 2w",
         }
     }
 }
@@ -117,9 +121,10 @@ pub fn named(name: &str) -> Option<Named> {
 
 fn read(name: &'static str, sql: &'static str) -> Named {
     let head = || sql.lines().map_while(|line| line.strip_prefix("--")).map(str::trim);
-    let answers: Vec<&str> = head().take_while(|line| !line.starts_with(':')).collect();
+    let answers: Vec<&str> = head().take_while(|line| !line.starts_with([':', '!'])).collect();
     let parameters = head().filter_map(parameter).collect();
-    Named { name, answers: answers.join(" "), parameters, sql }
+    let whole_log = head().find_map(|line| line.strip_prefix('!'));
+    Named { name, answers: answers.join(" "), parameters, whole_log, sql }
 }
 
 /// `:name kind = default: about`
@@ -175,25 +180,15 @@ fn time(text: &str, now: Timestamp) -> Option<i64> {
     if text == "now" {
         return Some(now.0);
     }
-    if let Ok(seconds) = text.parse::<i64>() {
-        return seconds.checked_mul(1_000);
-    }
-    match chrono::DateTime::parse_from_rfc3339(text) {
-        Ok(time) => Some(time.timestamp_millis()),
-        Err(_) => Some(now.0.saturating_sub(span(text)?)),
-    }
+    Moment::read(text).map(|moment| moment.resolve(now).0)
 }
 
+/// A span is how long before a moment another one is.
 fn span(text: &str) -> Option<i64> {
-    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        _ => return None,
-    };
-    number.parse::<u32>().ok().and_then(|number| i64::from(number).checked_mul(seconds * 1_000))
+    let now = Timestamp(i64::MAX);
+    let is_fixed = |moment: &Moment| moment.resolve(Timestamp(0)) == moment.resolve(now);
+    let moment = Moment::read(text).filter(|moment| !is_fixed(moment))?;
+    now.0.checked_sub(moment.resolve(now).0)
 }
 
 #[cfg(test)]
@@ -225,6 +220,11 @@ mod tests {
             (Kind::Time, "2026-01-01T00:00:00Z", Some(1_767_225_600_000_i64)),
             (Kind::Time, "10m", Some(1_767_225_000_000)),
             (Kind::Time, "7", Some(7_000)),
+            (Kind::Time, "2026-01-01", Some(1_767_225_600_000)),
+            (Kind::Time, "2w", Some(1_766_016_000_000)),
+            (Kind::Span, "2w", Some(1_209_600_000)),
+            (Kind::Span, "7", None),
+            (Kind::Span, "2026-01-01", None),
             (Kind::Time, "start", Some(0)),
             (Kind::Time, "soon", None),
             (Kind::Time, "é", None),

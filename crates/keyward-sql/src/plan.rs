@@ -9,6 +9,7 @@ use crate::{
     source::Term,
     table::Shape,
 };
+use keyward_trail::is_outsider_name;
 use keyward_types::Timestamp;
 use rusqlite::{
     Result,
@@ -21,6 +22,9 @@ use rusqlite::{
 enum Part {
     Key,
     Principal,
+    AccessKey,
+    Event,
+    Request,
     Account,
     Name,
     Outcome,
@@ -39,6 +43,9 @@ enum Part {
 const PARTS: &[(Part, char)] = &[
     (Part::Key, 'k'),
     (Part::Principal, 'p'),
+    (Part::AccessKey, 'c'),
+    (Part::Event, 'i'),
+    (Part::Request, 'r'),
     (Part::Account, 'a'),
     (Part::Name, 'n'),
     (Part::Outcome, 'o'),
@@ -71,6 +78,9 @@ impl Part {
             Column::Time if to => Self::TimeTo,
             Column::Key if is => Self::Key,
             Column::Principal if is => Self::Principal,
+            Column::AccessKeyId if is => Self::AccessKey,
+            Column::EventId if is => Self::Event,
+            Column::RequestId if is => Self::Request,
             Column::Account if is => Self::Account,
             Column::Name if is => Self::Name,
             Column::Outcome if is => Self::Outcome,
@@ -89,9 +99,9 @@ impl Part {
     /// About how many events in how many remain.
     fn remains(self) -> f64 {
         match self {
-            Self::SeqIs => 0.0,
+            Self::SeqIs | Self::Event | Self::Request => 0.0,
             Self::MsIs | Self::TimeIs => 0.001,
-            Self::Key | Self::Principal => 0.02,
+            Self::Key | Self::Principal | Self::AccessKey => 0.02,
             Self::ErrorCode => 0.05,
             Self::Name => 0.1,
             Self::SeqFrom | Self::SeqTo | Self::MsFrom | Self::MsTo => 0.3,
@@ -203,7 +213,12 @@ impl Reading {
         match part {
             Part::Key => self.terms.push(Term::Key(owned)),
             // A service's name stands in the column too, and in no index.
-            Part::Principal if text.starts_with("arn:") => self.terms.push(Term::Principal(owned)),
+            Part::Principal if text.starts_with("arn:") || is_outsider_name(text) => {
+                self.terms.push(Term::Principal(owned));
+            }
+            Part::AccessKey => self.terms.push(Term::AccessKey(owned)),
+            Part::Event => self.terms.push(Term::Event(owned)),
+            Part::Request => self.terms.push(Term::Request(owned)),
             Part::Account => self.terms.push(Term::Account(owned)),
             Part::Name => self.terms.push(Term::Operation(owned)),
             Part::Outcome => self.terms.push(Term::Outcome(owned)),

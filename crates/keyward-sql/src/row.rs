@@ -7,10 +7,10 @@
 //! be withheld, the tree is made without it, and the text of the record is that of the tree.
 
 use crate::source::SourceEvent;
-use keyward_trail::{outcome_class, withhold};
+use keyward_trail::{outcome_class, outsider_name, outsider_role, query::contexts, withhold};
 use rusqlite::{Result, vtab::Context};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::sync::OnceLock;
 
 /// The columns of `events`, in order.
@@ -69,11 +69,21 @@ pub(crate) const COLUMNS: &[(C, &str, &str, &str)] = &[
         C::PrincipalType,
         "principal_type",
         "TEXT",
-        "Root, IAMUser, AssumedRole, FederatedUser, AWSService",
+        "Root, IAMUser, AssumedRole, FederatedUser, AWSService, AWSAccount",
     ),
-    (C::Principal, "principal", "TEXT", "the caller's ARN, or the service's name"),
+    (
+        C::Principal,
+        "principal",
+        "TEXT",
+        "the caller's ARN, the service's name, or ACCOUNT:ID of another account's",
+    ),
     (C::PrincipalId, "principal_id", "TEXT", "principalId"),
-    (C::Role, "role", "TEXT", "the ARN of the role behind a session"),
+    (
+        C::Role,
+        "role",
+        "TEXT",
+        "the ARN of the role behind a session, or ACCOUNT:ID of another account's",
+    ),
     (C::Session, "session", "TEXT", "the role session's name"),
     (C::Mfa, "mfa", "INTEGER", "1 with MFA, 0 without; NULL for long-lived credentials"),
     (C::AccessKeyId, "access_key_id", "TEXT", "accessKeyId"),
@@ -89,7 +99,12 @@ pub(crate) const COLUMNS: &[(C, &str, &str, &str)] = &[
     (C::UsedGrant, "used_grant", "TEXT", "the grant that allowed the request"),
     (C::Statements, "statements", "TEXT", "the statements and grants that matched, a JSON array"),
     (C::Reason, "reason", "TEXT", "why it was decided so"),
-    (C::EncryptionContext, "encryption_context", "TEXT", "a JSON object"),
+    (
+        C::EncryptionContext,
+        "encryption_context",
+        "TEXT",
+        "a JSON object; of ReEncrypt the source's over the destination's",
+    ),
     (C::Parameters, "parameters", "TEXT", "requestParameters, JSON"),
     (C::Response, "response", "TEXT", "responseElements, JSON"),
     (C::Record, "record", "TEXT", "the whole record, JSON"),
@@ -129,6 +144,17 @@ struct Identity {
     access_key_id: Option<String>,
     invoked_by: Option<String>,
     session_context: Option<Session>,
+}
+
+impl Identity {
+    /// Account and id of another account's caller, who has no ARN in the copy of the key's owner.
+    fn outsider(&self) -> Option<(&str, &str)> {
+        let said = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.is_empty());
+        if said(&self.arn) || !said(&self.account_id) || !said(&self.principal_id) {
+            return None;
+        }
+        Some((self.account_id.as_deref()?, self.principal_id.as_deref()?))
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -190,13 +216,25 @@ impl Row {
         resources.filter_map(|resource| resource.arn.as_deref()).filter(|arn| arn.contains(":key/"))
     }
 
-    /// The pairs of the encryption context.
-    pub(crate) fn context(&self) -> impl Iterator<Item = (&str, &str)> {
-        let pairs = self.member("/requestParameters/encryptionContext").and_then(Value::as_object);
+    /// The pairs of the encryption context, each once: ReEncrypt has two contexts, one to open with and one to seal
+    /// with.
+    pub(crate) fn context(&self) -> Vec<(&str, &str)> {
+        let mut pairs: Vec<(&str, &str)> = Vec::new();
+        for (name, value) in contexts(self.tree()).flatten() {
+            let pair = value.as_str().map(|value| (name.as_str(), value));
+            pairs.extend(pair.filter(|pair| !pairs.contains(pair)));
+        }
         pairs
-            .into_iter()
-            .flatten()
-            .filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)))
+    }
+
+    /// The context as one object: where ReEncrypt's two differ, with what was opened with.
+    fn whole_context(&self) -> Option<String> {
+        let mut whole = Map::new();
+        for (name, value) in contexts(self.tree()).flatten() {
+            whole.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        let any = contexts(self.tree()).next().is_some();
+        any.then(|| Value::Object(whole).to_string())
     }
 
     fn tree(&self) -> &Value {
@@ -293,9 +331,7 @@ impl Row {
             }
             C::Statements => return context.set_result(self.statements()),
             C::Reason => return context.set_result(self.reason()),
-            C::EncryptionContext => {
-                return context.set_result(self.json("/requestParameters/encryptionContext"));
-            }
+            C::EncryptionContext => return context.set_result(self.whole_context()),
             C::Parameters => return context.set_result(self.json("/requestParameters")),
             C::Response => return context.set_result(self.json("/responseElements")),
             C::Time => facts.event_time.as_deref(),
@@ -307,16 +343,33 @@ impl Row {
             C::Account => facts.recipient_account_id.as_deref(),
             C::PrincipalAccount => of_identity(|identity| &identity.account_id),
             C::PrincipalType => of_identity(|identity| &identity.kind),
-            C::Principal => of_identity(|identity| &identity.arn)
-                .or_else(|| of_identity(|identity| &identity.invoked_by)),
+            C::Principal => {
+                if let Some((account, id)) = identity.and_then(Identity::outsider) {
+                    return context.set_result(outsider_name(account, id));
+                }
+                let arn = of_identity(|identity| &identity.arn);
+                arn.or_else(|| of_identity(|identity| &identity.invoked_by))
+            }
             C::PrincipalId => of_identity(|identity| &identity.principal_id),
-            C::Role => session
-                .and_then(|session| session.session_issuer.as_ref())
-                .filter(|issuer| issuer.kind.as_deref() == Some("Role"))
-                .and_then(|issuer| issuer.arn.as_deref()),
-            C::Session => of_identity(|identity| &identity.arn)
-                .filter(|arn| arn.contains(":assumed-role/"))
-                .and_then(|arn| arn.rsplit('/').next()),
+            C::Role => {
+                if let Some((account, id)) = identity.and_then(Identity::outsider) {
+                    return context.set_result(outsider_role(account, id));
+                }
+                session
+                    .and_then(|session| session.session_issuer.as_ref())
+                    .filter(|issuer| issuer.kind.as_deref() == Some("Role"))
+                    .and_then(|issuer| issuer.arn.as_deref())
+            }
+            C::Session => match identity.and_then(Identity::outsider) {
+                Some((account, id)) => {
+                    let session =
+                        id.split_once(':').filter(|_| outsider_role(account, id).is_some());
+                    session.map(|(_, session)| session)
+                }
+                None => of_identity(|identity| &identity.arn)
+                    .filter(|arn| arn.contains(":assumed-role/"))
+                    .and_then(|arn| arn.rsplit('/').next()),
+            },
             C::AccessKeyId => of_identity(|identity| &identity.access_key_id),
             C::SourceIp => facts.source_ip.as_deref(),
             C::UserAgent => facts.user_agent.as_deref(),

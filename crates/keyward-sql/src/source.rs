@@ -39,8 +39,14 @@ pub struct Scan<'s> {
 pub enum Term {
     /// A key's ARN, any of the event's.
     Key(String),
-    /// A principal's ARN.
+    /// A principal's ARN, or `ACCOUNT:ID` of another account's.
     Principal(String),
+    /// The id of the access key that signed the request.
+    AccessKey(String),
+    /// An event's id.
+    Event(String),
+    /// A request's id.
+    Request(String),
     /// Whose log the event stands in.
     Account(String),
     /// Such as `kms`.

@@ -260,7 +260,8 @@ impl Cursor {
                 Shape::Events => Vec::new(),
                 Shape::Keys => row.keys().map(|key| (key.to_owned(), String::new())).collect(),
                 Shape::Contexts => {
-                    row.context().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+                    let pairs = row.context().into_iter();
+                    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
                 }
             };
             if self.shape == Shape::Events || !parts.is_empty() {

@@ -172,14 +172,15 @@ impl Store {
     /// # Errors
     /// `Corrupt` when a block is not what was written.
     pub fn event_by_id(&self, id: uuid::Uuid) -> Result<Option<StoredEvent>, StoreError> {
-        self.by_uuid(id, |event| event.event_id == id)
+        Ok(self.by_uuid(id, |event| event.event_id == id)?.pop())
     }
 
-    /// The event of this request. Ids are UUIDs of version 7: they say about when to look.
+    /// The events of this request, in the order of the log: its own, and the copies for the owners of what it used.
+    /// Ids are UUIDs of version 7: they say about when to look.
     ///
     /// # Errors
     /// `Corrupt` when a block is not what was written.
-    pub fn event_by_request_id(&self, id: uuid::Uuid) -> Result<Option<StoredEvent>, StoreError> {
+    pub fn events_by_request_id(&self, id: uuid::Uuid) -> Result<Vec<StoredEvent>, StoreError> {
         self.by_uuid(id, |event| event.request_id == id)
     }
 
@@ -188,7 +189,7 @@ impl Store {
         &self,
         id: uuid::Uuid,
         is_it: impl Fn(&PackedEvent) -> bool,
-    ) -> Result<Option<StoredEvent>, StoreError> {
+    ) -> Result<Vec<StoredEvent>, StoreError> {
         let _nothing_leaves = self.shared.reading();
         self.by_uuid_once(id, &is_it)
     }
@@ -197,7 +198,7 @@ impl Store {
         &self,
         id: uuid::Uuid,
         is_it: &impl Fn(&PackedEvent) -> bool,
-    ) -> Result<Option<StoredEvent>, StoreError> {
+    ) -> Result<Vec<StoredEvent>, StoreError> {
         let [a, b, c, d, e, f, ..] = *id.as_bytes();
         let time = i64::from_be_bytes([0, 0, a, b, c, d, e, f]);
         let whole = Span { from: self.first_event(), to: self.events_total() };
@@ -211,22 +212,22 @@ impl Store {
             for (stretch, seen) in &mut stretches {
                 let near = self.shared.near(*stretch, time, slack)?;
                 let found = self.among(near, *seen, is_it)?;
-                if found.is_some() {
+                if !found.is_empty() {
                     return Ok(found);
                 }
                 *seen = near;
             }
         }
-        Ok(None)
+        Ok(Vec::new())
     }
 
-    /// The first such event of a span, outside of what was seen already.
+    /// The first such events of a span that stand side by side, outside of what was seen already.
     fn among(
         &self,
         span: Span,
         seen: Span,
         is_it: &impl Fn(&PackedEvent) -> bool,
-    ) -> Result<Option<StoredEvent>, StoreError> {
+    ) -> Result<Vec<StoredEvent>, StoreError> {
         let total = self.events_total();
         let mut at = span.from;
         while at < span.to {
@@ -236,12 +237,25 @@ impl Store {
                 continue;
             }
             let events = self.shared.open_block(&head, &value)?;
-            let found = (head.first..).zip(events).find(|(_, event)| is_it(event));
-            if let Some((seq, event)) = found.filter(|(seq, _)| *seq < total) {
-                return Ok(Some(stored(seq, event)));
+            let found = (head.first..).zip(events).filter(|(_, event)| is_it(event));
+            let mut found: Vec<StoredEvent> =
+                found.map(|(seq, event)| stored(seq, event)).collect();
+            found.retain(|event| event.seq < total);
+            if found.is_empty() {
+                continue;
             }
+            // Events of one commit stand side by side, and may go on in the next block.
+            while found.last().is_some_and(|last| last.seq + 1 == at) && at < total {
+                let (head, value) = self.shared.block_of(at)?;
+                at = head.next();
+                let events = self.shared.open_block(&head, &value)?;
+                let more = (head.first..).zip(events).take_while(|(_, event)| is_it(event));
+                found.extend(more.map(|(seq, event)| stored(seq, event)));
+            }
+            found.retain(|event| event.seq < total);
+            return Ok(found);
         }
-        Ok(None)
+        Ok(Vec::new())
     }
 }
 

@@ -19,6 +19,7 @@ use keyward_types::{
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
+    io::{BufRead, BufReader},
     sync::{
         Arc, OnceLock,
         atomic::{AtomicI64, AtomicU64, Ordering},
@@ -278,6 +279,33 @@ impl TestService {
         body: &[u8],
         login: &Login,
     ) -> (u16, ureq::http::HeaderMap, String) {
+        let mut response = self.exchange(method, path, headers, body, login);
+        let text = response.body_mut().read_to_string().expect("a body");
+        (response.status().as_u16(), response.headers().clone(), text)
+    }
+
+    /// A signed request whose answer is read as it comes; gives status and body.
+    ///
+    /// # Panics
+    /// When nothing answers.
+    pub fn stream(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+        login: &Login,
+    ) -> (u16, impl BufRead + use<>) {
+        let response = self.exchange("GET", path, headers, b"", login);
+        (response.status().as_u16(), BufReader::new(response.into_body().into_reader()))
+    }
+
+    fn exchange(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+        login: &Login,
+    ) -> ureq::http::Response<ureq::Body> {
         let address = self.address();
         let host = address.to_string();
         let (bare, query) = path.split_once('?').unwrap_or((path, ""));
@@ -299,9 +327,7 @@ impl TestService {
             builder = builder.header(name, value);
         }
         let request = builder.body(body.to_vec()).expect("a request");
-        let mut response = self.agent.run(request).expect("the server answers");
-        let text = response.body_mut().read_to_string().expect("a body");
-        (response.status().as_u16(), response.headers().clone(), text)
+        self.agent.run(request).expect("the server answers")
     }
 
     /// Plays a transcript through a door.

@@ -4,7 +4,7 @@
 //!
 //! INVARIANT: text that a client chose cannot steer a terminal; control characters are shown escaped.
 
-use crate::{Explained, explained_of, filter};
+use crate::{Explained, caller_name, explained_of, filter, plain as safe};
 use keyward_types::{
     CheckEffect, CheckKind, Clause, Decision, Effect, Layer, LayerEffect, LayerOutcome, Matched,
     NearMiss, PolicyChange, Reason, Remedy,
@@ -89,9 +89,9 @@ fn head(page: &mut Page, record: &Value) {
         _ => page.paint(YELLOW, &format!("failed with {code}")),
     };
     page.line(&format!("{} {outcome}", page.paint(BOLD, &operation)));
-    let (kind, arn) = (at("/userIdentity/type"), at("/userIdentity/arn"));
-    let who = if arn.is_empty() { at("/userIdentity/invokedBy") } else { arn };
-    page.field("who", &if kind.is_empty() { who.to_owned() } else { format!("{who} ({kind})") });
+    let kind = at("/userIdentity/type");
+    let who = caller_name(record).unwrap_or_default();
+    page.field("who", &if kind.is_empty() { who.into_owned() } else { format!("{who} ({kind})") });
     page.field("from", &joined(&[at("/sourceIPAddress"), at("/userAgent")]));
     page.field("when", &joined(&[at("/eventTime"), at("/awsRegion")]));
     page.field("event", at("/eventID"));
@@ -139,10 +139,10 @@ fn decision_text(page: &mut Page, Explained { decision, checks }: &Explained) {
         page.paint(DIM, &format!("(rule {})", decision.rule))
     ));
     if !decision.observed.is_empty() {
-        let by = safe(&decision.observed.join(", "));
+        let by = decision.observed.join(", ");
         page.line(&format!(
             "  {}",
-            page.paint(YELLOW, &format!("let through by observe mode: {by}"))
+            page.paint(YELLOW, &format!("let through by observe mode: {}", safe(&by)))
         ));
     }
     let mut layers: Vec<&LayerOutcome> = decision.layers.iter().collect();
@@ -303,15 +303,4 @@ fn closest(decision: &Decision) -> Option<String> {
 
 fn joined(parts: &[&str]) -> String {
     parts.iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join(", ")
-}
-
-/// Without anything that a terminal obeys, or that turns text around.
-fn safe(text: &str) -> String {
-    let steers = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars()
-        .map(|c| if steers(c) { c.escape_unicode().to_string() } else { c.to_string() })
-        .collect()
 }

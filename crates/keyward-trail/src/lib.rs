@@ -2,7 +2,7 @@
 //!
 //! - *Writing:* one way in, [`Record::to_json`].
 //! - *Reading:* [`explained_of`], [`explain`], and [`query`], of which [`Filter`] is a small form.
-//!   [`withhold`] takes the policy text out for those who may not read it.
+//!   [`caller_name`] is who acted. [`withhold`] takes the policy text out for those who may not read it.
 //! - *Proving:* [`merkle`] is the tree over the stored bytes, [`checkpoint`] the log's signed word on its
 //!   size and root, [`proof`] the proof of one event as text, [`audit`] the walk that checks a whole log,
 //!   [`hashes`] what an export needs beside it so that each event is proven, [`bundle`] a file of proven
@@ -29,6 +29,7 @@ mod identity;
 pub mod merkle;
 mod name;
 pub mod note;
+mod plain;
 pub mod proof;
 pub mod query;
 mod record;
@@ -36,11 +37,14 @@ pub mod segment;
 #[cfg(test)]
 mod toy;
 mod trace;
+mod who;
 pub mod witness;
 
 pub use clean::WITHHELD;
 pub use explain::{explain, explain_decision};
 pub use filter::{Filter, outcome_class};
 pub use name::lower_camel;
+pub use plain::{plain, steers};
 pub use record::{EVENT_VERSION, Extra, INTERNAL, Record, ResourceRef, TlsDetails, iso_seconds};
 pub use trace::{ADDITIONAL_BYTES_MAX, Explained, decisions_of, explained_of, withhold};
+pub use who::{actor_name, caller_name, is_outsider_name, outsider_name, outsider_role};

@@ -35,8 +35,12 @@ pub(crate) enum Events {
     List {
         #[command(flatten)]
         filter: EventFilter,
+        /// Events at most
         #[arg(long, default_value_t = 50)]
         limit: usize,
+        /// Go on where a list ended, as it said
+        #[arg(long, value_name = "PLACE")]
+        after: Option<String>,
     },
     /// What events add up to: by field how often, when first and last; and a time line
     Stats {
@@ -77,7 +81,7 @@ pub(crate) enum Events {
     Show { id: String },
     /// A question in SQL over events, event_keys and contexts: your own, or one of the pack
     Sql(EventsSql),
-    /// Every event, oldest first: of the running service, or with --data of a stopped store
+    /// Every event, or those of a query, oldest first: of the running service, or with --data of a stopped store
     Export(Export),
     /// Every event of sealed journal segments, such as an archive's, as JSON lines; it takes the store's root key
     Archived {
@@ -106,6 +110,8 @@ pub(crate) enum ExportForm {
 
 #[derive(ClapArgs)]
 pub(crate) struct Export {
+    /// Only of these events: the query language of `events list`, such as 'ctx.tenant:acme -op:DescribeKey'
+    pub(crate) query: Vec<String>,
     #[arg(long, value_enum, default_value = "jsonl")]
     pub(crate) format: ExportForm,
     /// A file instead of stdout; for cloudtrail a folder, or s3://BUCKET/PREFIX

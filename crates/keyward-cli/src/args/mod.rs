@@ -5,6 +5,7 @@
 pub(crate) mod alert;
 mod events;
 mod usage;
+mod words;
 
 pub(crate) use events::{EventFilter, Events, EventsSql, Export, ExportForm};
 pub(crate) use usage::{
@@ -16,7 +17,7 @@ use crate::{
     output::Format,
     policy_args::{PolicyDiff, PolicyTest, Prove, Simulate},
 };
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use std::{net::SocketAddr, path::PathBuf};
 
 /// A key service that speaks the AWS KMS API: it enforces, explains and remembers.
@@ -31,6 +32,13 @@ pub(crate) struct Args {
     pub(crate) common: Common,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Args {
+    /// The arguments of this process.
+    pub(crate) fn given() -> Result<Self, clap::Error> {
+        Self::try_parse_from(words::in_order(&Self::command(), std::env::args_os().collect()))
+    }
 }
 
 /// The form of the result, as it can be asked for.

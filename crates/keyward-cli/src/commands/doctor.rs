@@ -13,7 +13,7 @@ pub(super) fn status(common: &Common) -> Result<Exit, CliError> {
     let ready = answer.status == 200;
     match common.output {
         Format::Json => output::json(&json!({"Ready": ready, "Detail": answer.text()})),
-        Format::Text => output::line(answer.text().trim_end()),
+        Format::Text => output::lines(answer.text().trim_end()),
     }
     Ok(if ready { Exit::Ok } else { Exit::Problems })
 }

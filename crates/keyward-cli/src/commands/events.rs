@@ -1,18 +1,28 @@
 //! `keyward events`: the log, listed, followed, shown and exported.
 
-use super::{export, history::words, segments, versions::date};
+use super::{
+    export,
+    history::{PAGE, words},
+    segments,
+    versions::date,
+};
 use crate::{
     args::{Common, EventFilter, Events},
     client::{Client, encoded},
     exit::{CliError, Exit},
     output::{self, Format},
 };
+use keyward_trail::caller_name;
 use serde_json::Value;
-use std::io::{BufRead as _, BufReader};
+use std::{
+    borrow::Cow,
+    io::{BufRead, BufReader},
+    time::Duration,
+};
 
 pub(super) fn events(common: &Common, command: &Events) -> Result<Exit, CliError> {
     match command {
-        Events::List { filter, limit } => list(common, filter, *limit),
+        Events::List { filter, limit, after } => list(common, filter, *limit, after.clone()),
         Events::Stats { filter, by, limit } => stats(common, filter, by.as_deref(), *limit),
         Events::Rare { filter, by, share, least, new, limit } => {
             let mut query = query(filter);
@@ -49,16 +59,59 @@ fn query(filter: &EventFilter) -> Vec<(&'static str, String)> {
     words(query).into_iter().chain(given).collect()
 }
 
-fn list(common: &Common, filter: &EventFilter, limit: usize) -> Result<Exit, CliError> {
-    let mut query = query(filter);
-    query.push(("limit", limit.to_string()));
-    let answer = Client::new(common).read("/v1/events", &query)?;
-    let events = answer.get("Events").and_then(Value::as_array).cloned().unwrap_or_default();
-    match common.output {
-        Format::Json => events.iter().for_each(output::json_line),
-        Format::Text => output::table(HEADINGS, &events.iter().map(row).collect::<Vec<_>>()),
+/// Pages are followed: one may hold little or nothing where the service had to read records to tell.
+fn list(
+    common: &Common,
+    filter: &EventFilter,
+    limit: usize,
+    mut after: Option<String>,
+) -> Result<Exit, CliError> {
+    if limit == 0 {
+        return Err(CliError::new(Exit::Usage, "--limit must be 1 or more"));
+    }
+    let (client, query) = (Client::new(common), query(filter));
+    let (mut left, mut rows) = (limit, Vec::new());
+    while 0 < left {
+        let (events, next) = page(&client, &query, left, after.take())?;
+        left = left.saturating_sub(events.len());
+        match common.output {
+            Format::Json => events.iter().for_each(output::json_line),
+            Format::Text => rows.extend(events.iter().map(row)),
+        }
+        after = next;
+        if after.is_none() {
+            break;
+        }
+    }
+    if common.output == Format::Text {
+        output::table(HEADINGS, &rows);
+    }
+    if let Some(place) = after {
+        // That a page ended does not say that something comes after it.
+        let (more, beyond) = page(&client, &query, 1, Some(place.clone()))?;
+        let is_more = if more.is_empty() { "may be" } else { "are" };
+        if !more.is_empty() || beyond.is_some() {
+            output::note(&format!(
+                "there {is_more} more than these {limit}: --limit takes more, --after {place} goes on, events export takes all"
+            ));
+        }
     }
     Ok(Exit::Ok)
+}
+
+/// Events of one answer, so many at most, and where to go on.
+fn page(
+    client: &Client<'_>,
+    query: &[(&'static str, String)],
+    limit: usize,
+    after: Option<String>,
+) -> Result<(Vec<Value>, Option<String>), CliError> {
+    let mut query = query.to_vec();
+    query.push(("limit", limit.min(PAGE).to_string()));
+    query.extend(after.map(|after| ("after", after)));
+    let answer = client.read("/v1/events", &query)?;
+    let next = answer.get("Next").and_then(Value::as_str).map(str::to_owned);
+    Ok((list_of(&answer, "Events"), next))
 }
 
 fn stats(
@@ -89,10 +142,12 @@ fn stats(
                 date(value.get("Last")),
             ]);
         }
-        let other = number(&facet, "OtherAtMost");
-        if 0 < other {
-            let dash = || "-".to_owned();
-            rows.push(vec![field, "(others)".to_owned(), other.to_string(), dash(), dash()]);
+        let (other, without) = (number(&facet, "OtherAtMost"), number(&facet, "Without"));
+        for (name, count) in [("(others)", other), ("(none)", without)] {
+            if 0 < count {
+                let dash = || "-".to_owned();
+                rows.push(vec![field.clone(), name.to_owned(), count.to_string(), dash(), dash()]);
+            }
         }
     }
     output::table(&["FIELD", "VALUE", "EVENTS", "FIRST", "LAST"], &rows);
@@ -162,21 +217,66 @@ fn rare(common: &Common, query: &[(&str, String)]) -> Result<Exit, CliError> {
     Ok(Exit::Ok)
 }
 
+/// A stream that breaks off is taken up behind the last event that came, until the service refuses, or cannot be
+/// reached for a while.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a service that went away does not say when it is back"
+)]
 fn tail(common: &Common, filter: &EventFilter) -> Result<Exit, CliError> {
-    let stream = Client::new(common).stream("/v1/events/tail", &query(filter))?;
-    for line in BufReader::new(stream).lines() {
-        let line = line.map_err(CliError::failure)?;
-        let Some(event) =
-            line.strip_prefix("data:").and_then(|data| serde_json::from_str::<Value>(data).ok())
-        else {
-            continue;
-        };
-        match common.output {
-            Format::Json => output::json_line(&event),
-            Format::Text => output::line(&row(&event).join("  ")),
+    let (client, query) = (Client::new(common), query(filter));
+    let mut seen: Option<String> = None;
+    let mut tries = 0;
+    loop {
+        match client.stream("/v1/events/tail", &query, seen.as_deref()) {
+            Ok(stream) => {
+                tries = 0;
+                follow(common.output, BufReader::new(stream), &mut seen);
+            }
+            // The first time it is the endpoint that is wrong.
+            Err(error) if seen.is_none() || error.exit != Exit::Unreachable => return Err(error),
+            Err(error) if TRIES_MAX <= tries => return Err(error),
+            Err(_) => tries += 1,
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
+
+/// Tries to reach the service again, and how long one rests: as long as a restart may take.
+const TRIES_MAX: u32 = 60;
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Shows what a stream brings to its end, and keeps the last id in `seen`.
+/// <https://html.spec.whatwg.org/multipage/server-sent-events.html>
+fn follow(format: Format, stream: impl BufRead, seen: &mut Option<String>) {
+    let (mut id, mut kind) = (None, String::new());
+    for line in stream.lines().map_while(Result::ok) {
+        match line.split_once(':').map(|(name, value)| (name, value.trim_start())) {
+            None if line.is_empty() => {
+                // An event counts as seen once it is whole.
+                *seen = id.take().or_else(|| seen.take());
+                kind.clear();
+            }
+            Some(("id", value)) => id = Some(value.to_owned()),
+            Some(("event", value)) => value.clone_into(&mut kind),
+            Some(("data", value)) => told(format, &kind, value),
+            _ => {}
         }
     }
-    Ok(Exit::Ok)
+}
+
+fn told(format: Format, kind: &str, data: &str) {
+    let Ok(event) = serde_json::from_str::<Value>(data) else { return };
+    match (kind, format) {
+        ("", Format::Json) => output::json_line(&event),
+        ("", Format::Text) => output::line(&row(&event).join("  ")),
+        ("left-out", _) => output::warn(&format!(
+            "too much was written while nothing came: events {} to {} are left out here; `events list` has them",
+            number(&event, "From"),
+            number(&event, "To").saturating_sub(1)
+        )),
+        _ => {}
+    }
 }
 
 const HEADINGS: &[&str] = &["TIME", "OPERATION", "OUTCOME", "PRINCIPAL", "KEY", "REQUEST ID"];
@@ -185,11 +285,7 @@ fn row(event: &Value) -> Vec<String> {
     let text =
         |pointer: &str| event.pointer(pointer).and_then(Value::as_str).unwrap_or("-").to_owned();
     let outcome = event.get("errorCode").and_then(Value::as_str).unwrap_or("success").to_owned();
-    let service = || text("/userIdentity/invokedBy");
-    let principal = event
-        .pointer("/userIdentity/arn")
-        .and_then(Value::as_str)
-        .map_or_else(service, str::to_owned);
+    let principal = caller_name(event).map_or_else(|| "-".to_owned(), Cow::into_owned);
     vec![
         text("/eventTime"),
         text("/eventName"),

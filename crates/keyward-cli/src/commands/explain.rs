@@ -16,7 +16,7 @@ pub(super) fn explain(common: &Common, id: &str) -> Result<Exit, CliError> {
         Format::Json => output::json(&explanation),
         Format::Text => {
             let text = explanation.get("Text").and_then(Value::as_str).unwrap_or("");
-            output::line(text.trim_end());
+            output::lines(text.trim_end());
         }
     }
     Ok(Exit::Ok)

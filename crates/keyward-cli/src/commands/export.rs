@@ -1,9 +1,9 @@
-//! `keyward events export`: every event, oldest first, as rows or as CloudTrail's files.
+//! `keyward events export`: every event, or those of a query, oldest first, as rows or as CloudTrail's files.
 //!
 //! A stopped store is read as it stands. The running service is asked page by page, and writes CloudTrail's files
 //! by itself, because it alone holds the key that signs them.
 
-use super::offline;
+use super::{history::words, offline};
 use crate::{
     args::{Common, Export, ExportForm},
     client::Client,
@@ -13,6 +13,7 @@ use crate::{
 use keyward_export::{ExportError, S3, Until, csv_header, csv_row};
 use keyward_server::{StartError, config::CloudTrailFiles};
 use keyward_store::EventQuery;
+use keyward_trail::query::{Query, QueryError};
 use keyward_types::Timestamp;
 use serde_json::{Value, json};
 use std::{
@@ -24,6 +25,20 @@ use std::{
 pub(super) fn export(common: &Common, options: &Export) -> Result<Exit, CliError> {
     if options.follow && options.format == ExportForm::Parquet {
         return Err(CliError::new(Exit::Usage, "a Parquet file ends; it cannot follow"));
+    }
+    if !options.query.is_empty() {
+        if options.hashes.is_some() {
+            return Err(CliError::new(
+                Exit::Usage,
+                "--hashes prove an export of every event, not one by a query: leave out one of the two, or let `incident bundle QUERY` prove what the query finds",
+            ));
+        }
+        if options.format == ExportForm::Cloudtrail {
+            return Err(CliError::new(
+                Exit::Usage,
+                "CloudTrail's files hold every event, which their digests prove: leave out the query, or export as jsonl",
+            ));
+        }
     }
     match (&options.data, options.format) {
         (Some(data), ExportForm::Cloudtrail) => cloudtrail(common, options, data),
@@ -138,10 +153,12 @@ fn time(text: Option<&String>) -> Result<Option<Timestamp>, CliError> {
 
 fn stopped(options: &Export, data: &Path) -> Result<Exit, CliError> {
     let (from, until) = (time(options.since.as_ref())?, time(options.until.as_ref())?);
+    let wanted = wanted(&options.query)?;
     let progress = offline::Bar::new();
     let opened = offline::open(&offline::config(data, &options.root), &progress)?;
     progress.done();
     let store = opened.engine.store();
+    let now = opened.engine.now();
     let mut rows = Rows::open(options)?;
     let mut after = None;
     loop {
@@ -150,7 +167,9 @@ fn stopped(options: &Export, data: &Path) -> Result<Exit, CliError> {
         let page = store.events(&query).map_err(CliError::failure)?;
         let Some(last) = page.last().map(|event| event.seq) else { break };
         for event in page {
-            rows.written(&event.record)?;
+            if wanted.as_ref().is_none_or(|query| is_of(query, &event.record, now)) {
+                rows.written(&event.record)?;
+            }
         }
         after = Some(last);
     }
@@ -160,16 +179,29 @@ fn stopped(options: &Export, data: &Path) -> Result<Exit, CliError> {
     rows.finish()
 }
 
+/// What is asked for; `None` for everything.
+fn wanted(query: &[String]) -> Result<Option<Query>, CliError> {
+    let Some((_, text)) = words(query) else { return Ok(None) };
+    let refused =
+        |error: QueryError| CliError::new(Exit::Usage, format!("the query does not read: {error}"));
+    Query::parse(&text).map(Some).map_err(refused)
+}
+
+fn is_of(query: &Query, record: &[u8], now: Timestamp) -> bool {
+    serde_json::from_slice(record).is_ok_and(|record: Value| query.matches(&record, now))
+}
+
 /// Events of the caller's account, as the service shows them.
 fn running(common: &Common, options: &Export) -> Result<Exit, CliError> {
     let client = Client::new(common);
     // Connected before the first page is read: what is written meanwhile wakes it.
-    let news = options.follow.then(|| client.stream("/v1/events/tail", &[])).transpose()?;
+    let news = options.follow.then(|| client.stream("/v1/events/tail", &[], None)).transpose()?;
     let mut news = news.map(BufReader::new);
     let mut rows = Rows::open(options)?;
     let mut after: Option<String> = None;
     loop {
         let mut query = vec![("order", "oldest".to_owned()), ("limit", "1000".to_owned())];
+        query.extend(words(&options.query));
         let given = [("since", &options.since), ("until", &options.until), ("after", &after)];
         query.extend(given.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))));
         let answer = client.read("/v1/events", &query)?;

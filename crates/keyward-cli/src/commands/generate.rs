@@ -53,10 +53,10 @@ pub(super) fn generate(common: &Common, asked: &Generate) -> Result<Exit, CliErr
         Format::Text => match asked.written {
             ProposalForm::Text => print(&report),
             ProposalForm::Hcl => {
-                report.proposals.iter().for_each(|one| output::text(&terraform::hcl(one)))
+                report.proposals.iter().for_each(|one| output::exact_lines(&terraform::hcl(one)))
             }
             ProposalForm::Diff => {
-                report.proposals.iter().for_each(|one| output::text(&difference(one)))
+                report.proposals.iter().for_each(|one| output::exact_lines(&difference(one)))
             }
         },
     }
@@ -116,8 +116,8 @@ fn print(report: &ProposalReport) {
             remarks.iter().for_each(|remark| output::line(&format!("#   {remark}")));
         }
         match &one.policy {
-            Some(policy) => output::line(&pretty(policy)),
-            None if one.kind == ProposalKind::Grants => output::line(&pretty(&json!(one.grants))),
+            Some(policy) => output::lines(&pretty(policy)),
+            None if one.kind == ProposalKind::Grants => output::lines(&pretty(&json!(one.grants))),
             None => output::line("# nothing of its policies was used"),
         }
     }

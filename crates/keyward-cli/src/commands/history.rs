@@ -9,15 +9,18 @@ use crate::{
     output::{self, Format},
 };
 use keyward_trail::{
-    decisions_of,
-    query::{Condition, Field, Moment, Pattern, Query, Term, contexts},
+    actor_name, decisions_of,
+    query::{Condition, Field, Moment, Pattern, Query, Term, contexts, is_whole_principal},
 };
 use keyward_types::{Decision, Layer, MatchKind, Matched, Reason, Timestamp};
 use serde_json::{Map, Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 /// Events of one answer, at most what the service gives.
-const PAGE: usize = 1_000;
+pub(super) const PAGE: usize = 1_000;
 /// Encryption contexts of one principal that text lists.
 const CONTEXTS_SHOWN: usize = 5;
 /// Encryption contexts of one principal that are told apart; a context may be another one in every request.
@@ -49,8 +52,14 @@ pub(super) fn words(query: &[String]) -> Option<(&'static str, String)> {
     (!query.is_empty()).then(|| ("q", query.join(" ")))
 }
 
-/// Only the principal itself: the service's filter also finds those whose names go on after it.
+/// Only the principal itself: the service's filter also finds those whose names go on after it, and the query
+/// language takes other text for a part of a name.
 pub(super) fn only(principal: &str) -> Result<Query, CliError> {
+    if !is_whole_principal(principal) {
+        return Err(usage(&format!(
+            "{principal} is no whole principal: give an ARN, role/NAME, user/NAME, assumed-role/NAME, the id of an access key (AKIA…), a user (AIDA…) or a role (AROA…), ACCOUNT:ID of another account's, or a service such as backup.amazonaws.com"
+        )));
+    }
     let condition = Condition::Says(Field::Principal, vec![Pattern::literal(principal)]);
     let term = Term::new(condition).ok_or_else(|| usage("a principal has a name"))?;
     Ok(Query::new().with(term))
@@ -284,17 +293,17 @@ pub(super) fn used_by(
     asked: &[String],
     since: Option<&str>,
 ) -> Result<Exit, CliError> {
-    // What only looks leaves an event too, so that it is not done for nothing. A key that is gone, or may not be
-    // described, is still found in the log by what was written.
-    let arn = if key.starts_with("arn:") && key.contains(":key/") {
-        None
-    } else {
-        let described = client.call("DescribeKey", &json!({"KeyId": key})).ok();
-        let arn = |answer: Value| {
+    // What only looks leaves an event too, so that it is not done for nothing, and is not told of. A key that is
+    // gone, or may not be described, is still found in the log by what was written.
+    let (mut arn, mut own, mut is_unknown) = (None, None, false);
+    if !(key.starts_with("arn:") && key.contains(":key/")) {
+        let (described, id) = client.call_with_id("DescribeKey", &json!({"KeyId": key}))?;
+        own = id;
+        is_unknown = described.as_ref().is_err_and(|error| error.exit == Exit::NotFound);
+        arn = described.ok().and_then(|answer| {
             answer.pointer("/KeyMetadata/Arn").and_then(Value::as_str).map(str::to_owned)
-        };
-        described.and_then(arn)
-    };
+        });
+    }
     let mut filter = vec![("key", arn.unwrap_or_else(|| key.to_owned()))];
     filter.extend(words(asked));
     if let Some(since) = since {
@@ -302,10 +311,14 @@ pub(super) fn used_by(
     }
     let mut users: BTreeMap<String, User> = BTreeMap::new();
     each_event(client, &filter, |event| {
-        users.entry(who(event)).or_default().add(event);
+        if own.as_deref().is_none_or(|own| text(event, "requestID") != own) {
+            users.entry(who(event)).or_default().add(event);
+        }
     })?;
     if users.is_empty() {
-        let words = format!("the log has no event about {key} in that time");
+        let unknown =
+            if is_unknown { format!("there is no key {key}, and ") } else { String::new() };
+        let words = format!("{unknown}the log has no event about {key} in that time");
         return Err(CliError::new(Exit::NotFound, words));
     }
     let mut users: Vec<(String, User)> = users.into_iter().collect();
@@ -334,13 +347,7 @@ pub(super) fn used_by(
 
 /// Who acted: of a session the role, of a service its name.
 pub(super) fn who(event: &Value) -> String {
-    let pointers = [
-        "/userIdentity/sessionContext/sessionIssuer/arn",
-        "/userIdentity/arn",
-        "/userIdentity/invokedBy",
-    ];
-    let found = pointers.iter().find_map(|pointer| event.pointer(pointer)?.as_str());
-    found.unwrap_or("-").to_owned()
+    actor_name(event).map_or_else(|| "-".to_owned(), Cow::into_owned)
 }
 
 /// Names with counts.

@@ -40,7 +40,7 @@ pub(super) fn run(form: Form, options: &Lint) -> Result<Exit, CliError> {
         found.extend(findings.into_iter().map(|finding| (name.clone(), finding)));
     }
     match form {
-        Form::Text => found.iter().for_each(|found| output::line(&text(found))),
+        Form::Text => found.iter().for_each(|found| output::lines(&text(found))),
         Form::Json => found.iter().for_each(|found| output::json_line(&object(found))),
         Form::Sarif => output::json(&sarif(&found)),
     }

@@ -96,7 +96,7 @@ fn guardrails(format: Format, places: &[PathBuf]) -> Result<Exit, CliError> {
         })),
         Format::Text => {
             for problem in &problems {
-                output::line(&problem.to_string());
+                output::lines(&problem.to_string());
             }
             if problems.is_empty() {
                 output::line(&format!("{policies} guardrails of {files} files are valid"));
@@ -117,7 +117,7 @@ fn check(format: Format, file: &Path, identity: bool) -> Result<Exit, CliError> 
     let problem = checked.err().map(|error| error.to_string());
     match format {
         Format::Json => output::json(&json!({"Valid": problem.is_none(), "Problem": problem})),
-        Format::Text => output::line(problem.as_deref().unwrap_or("the policy is valid")),
+        Format::Text => output::lines(problem.as_deref().unwrap_or("the policy is valid")),
     }
     Ok(if problem.is_none() { Exit::Ok } else { Exit::Problems })
 }

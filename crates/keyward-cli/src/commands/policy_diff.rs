@@ -56,7 +56,7 @@ pub(super) fn run(format: Format, diff: &PolicyDiff) -> Result<Exit, CliError> {
         })),
         Format::Text => {
             for change in &changes {
-                output::line(&change.text());
+                output::lines(&change.text());
             }
             if let Some((more, less)) = &proofs {
                 tell("newly allowed", more, &more_under);

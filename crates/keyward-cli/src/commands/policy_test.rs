@@ -169,7 +169,7 @@ fn record(common: &Common, options: &PolicyTest, engine: &PolicyEngine) -> Resul
         ));
     }
     output::note(&format!("{} cases of {} events", recorded.cases, events.len()));
-    output::text(&recorded.tests);
+    output::exact_lines(&recorded.tests);
     Ok(Exit::Ok)
 }
 

@@ -92,7 +92,7 @@ pub(super) fn events(folder: &Path, data: &Path, root: &RootKeyArgs) -> Result<E
     let segments = segments.map_err(|error| offline::error(&error.into()))?;
     let config = offline::config(data, root);
     let read = keyward_server::read_segments(&config, &segments, &mut |_, record| {
-        output::line(&String::from_utf8_lossy(record));
+        output::exact_line(&String::from_utf8_lossy(record));
         Ok(())
     });
     read.map_err(|error| offline::error(&error))?;

@@ -25,7 +25,7 @@ pub(super) fn sql(common: &Common, asked: &EventsSql) -> Result<Exit, CliError> 
         None => of_service(common, asked, &parameters)?,
     };
     match common.output {
-        _ if asked.csv => csv(&answer).iter().for_each(|line| output::line(line)),
+        _ if asked.csv => csv(&answer).iter().for_each(|line| output::exact_line(line)),
         Format::Json => objects(&answer).iter().for_each(output::json_line),
         Format::Text => {
             let headings: Vec<&str> = answer.columns.iter().map(String::as_str).collect();
@@ -124,17 +124,13 @@ fn objects(answer: &Answer) -> Vec<Value> {
     answer.rows.iter().map(object).collect()
 }
 
-/// A value for people. What is not to be seen, such as an escape sequence in a user agent, is spelled out.
+/// A value for people.
 fn cell(value: &Value) -> String {
-    let text = match value {
-        Value::Null => return "-".to_owned(),
+    match value {
+        Value::Null => "-".to_owned(),
         Value::String(text) => text.clone(),
         other => other.to_string(),
-    };
-    let spelled = |c: char| {
-        if c.is_control() { c.escape_default().to_string() } else { c.to_string() }
-    };
-    text.chars().map(spelled).collect()
+    }
 }
 
 /// The columns' names and the rows, a line each. <https://www.rfc-editor.org/rfc/rfc4180>
@@ -169,7 +165,10 @@ fn list(format: Format) {
                 output::line(&format!("  {name:<20}{kind:<9}{about}"));
             }
             for named in keyward_sql::pack() {
-                output::line(&format!("\n--name {}\n  {}", named.name, named.answers));
+                output::lines(&format!("\n--name {}\n  {}", named.name, named.answers));
+                if let Some(why) = named.whole_log {
+                    output::line(&format!("  with --data alone: {why}"));
+                }
                 for parameter in &named.parameters {
                     let default =
                         parameter.default.map_or(String::new(), |text| format!(" = {text}"));
@@ -194,6 +193,7 @@ fn described(named: &Named) -> Value {
     json!({
         "Name": named.name,
         "Answers": named.answers,
+        "WholeLogOnly": named.whole_log.is_some(),
         "Parameters": parameters.collect::<Vec<_>>(),
         "Query": named.sql,
     })
@@ -219,7 +219,6 @@ mod tests {
         assert_eq!(csv(&answer()), ["a,\"b,c\",a", "1,x,", "1.5,\"say \"\"no\"\",\nplease\","]);
         let first = json!({"a": 1, "b,c": "x", "a_3": null});
         assert_eq!(objects(&answer()).first(), Some(&first));
-        assert_eq!(cell(&json!("a\u{1b}[2Jb\n")), "a\\u{1b}[2Jb\\n");
         assert_eq!((cell(&Value::Null), cell(&json!(7))), ("-".to_owned(), "7".to_owned()));
     }
 

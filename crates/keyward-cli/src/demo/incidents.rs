@@ -57,7 +57,7 @@ impl Incident {
 }
 
 fn tell(title: &str, what: &str, look: &[String]) {
-    output::line(&format!("\n== {title}\n   {what}"));
+    output::lines(&format!("\n== {title}\n   {what}"));
     look.iter().for_each(|where_to| output::line(&format!("   look: {where_to}")));
 }
 
@@ -161,7 +161,7 @@ fn cross_account_grant(stage: &mut Stage, cast: &mut Cast, seconds: f64) -> Resu
         &[
             "alert KeyPolicyChanged".to_owned(),
             "keyward events list 'op:CreateGrant,PutKeyPolicy result:success since:1h'".to_owned(),
-            format!("keyward principal did {STRANGER}"),
+            format!("keyward principal did {}", root_arn(STRANGER)),
         ],
     );
     let thief = cast.admin.from(ELSEWHERE, SCRIPT);
@@ -271,7 +271,7 @@ pub(super) fn put_right(stage: &mut Stage, cast: &mut Cast) -> Result<(), CliErr
     if cast.harmed.is_empty() && cast.granted.is_empty() && cast.opened.is_empty() {
         return Ok(());
     }
-    output::line(
+    output::lines(
         "\n== the responders cancel deletions, enable keys, revoke grants and put key policies back",
     );
     for key in core::mem::take(&mut cast.harmed) {

@@ -107,7 +107,7 @@ pub(crate) fn run(common: &Common, demo: &Demo) -> Result<Exit, CliError> {
         incidents::put_right(&mut stage, &mut cast)?;
     }
     output::line(&stage.tally());
-    output::line(
+    output::lines(
         "look at it:\n  keyward events stats 'since:1h' --by principal,op,result\n  keyward events list 'result:denied since:1h'\n  the boards of dashboards/grafana, and /alerts of Prometheus",
     );
     Ok(Exit::Ok)

@@ -19,6 +19,7 @@ use keyward_sigv4::{Presented, Request, SignatureError, present};
 use keyward_types::{Caller, ErrorCode, KmsError, Origin, Region};
 use std::net::IpAddr;
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 /// What is verified against when nobody holds the access key.
 const NOBODYS_SECRET: &str = "nobody holds this access key; the work is done all the same";
@@ -96,6 +97,13 @@ impl Gate {
             engine.metrics().unauthenticated(refusal.reason);
             refusal.error
         })
+    }
+
+    /// The token of temporary credentials, proved or not.
+    pub(crate) fn session_token(arrival: &Arrival<'_>) -> Option<Zeroizing<String>> {
+        let request = arrival.request();
+        let presented = present(&request).ok()?;
+        presented.session_token.map(|token| Zeroizing::new(token.into_owned()))
     }
 
     fn verify(

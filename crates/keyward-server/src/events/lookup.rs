@@ -1,6 +1,8 @@
 //! `LookupEvents`, as `aws cloudtrail lookup-events` asks it: AWS JSON 1.1, one attribute, newest first.
 //!
 //! Who may: the root user, and whoever an identity policy allows `cloudtrail:LookupEvents`.
+//! A value is compared whole, and events are those of the Region that the request is signed for, as at AWS. Events of
+//! IAM and STS stand in the Region that their own requests were signed for, for most clients us-east-1.
 //! Each member has an exception of its own. There are no Insights here, so that who asks for them finds none.
 //!
 //! INVARIANT: a token goes on with the question that it was given for, and with no other.
@@ -11,7 +13,10 @@ use crate::{answer, doors::Doors};
 use actix_web::{HttpRequest, HttpResponse};
 use keyward_engine::Reply;
 use keyward_store::StoredEvent;
-use keyward_trail::Filter;
+use keyward_trail::{
+    Filter,
+    query::{Field, Term},
+};
 use keyward_types::{ErrorCode, KmsError, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -35,6 +40,9 @@ struct Input {
     event_category: Option<String>,
     max_results: Option<i64>,
     next_token: Option<String>,
+    /// The Region that the request is signed for.
+    #[serde(skip)]
+    region: String,
 }
 
 #[derive(Deserialize, Hash)]
@@ -67,13 +75,14 @@ async fn look_up(
     let caller = doors.admit(request, body, LOOKUP.service, request_id)?;
     super::permission::check(&doors.engine, &caller, LOOKUP).await?;
     let body = if body.trim_ascii().is_empty() { b"{}" } else { body };
-    let input: Input = serde_json::from_slice(body).map_err(|error| {
+    let mut input: Input = serde_json::from_slice(body).map_err(|error| {
         let place = format!("line {} column {}", error.line(), error.column());
         KmsError::new(
             ErrorCode::Serialization,
             format!("The request body does not fit LookupEvents: {place}"),
         )
     })?;
+    caller.origin.region.as_str().clone_into(&mut input.region);
     let (asked, attribute) = asked(&input)?;
     if input.event_category.is_some() {
         return Ok(json!({"Events": []}).to_string().into_bytes());
@@ -105,7 +114,7 @@ impl Input {
     fn fingerprint(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         let times = (self.start_time.map(f64::to_bits), self.end_time.map(f64::to_bits));
-        (times, &self.event_category, &self.lookup_attributes).hash(&mut hasher);
+        (times, &self.event_category, &self.lookup_attributes, &self.region).hash(&mut hasher);
         hasher.finish()
     }
 }
@@ -136,10 +145,14 @@ fn asked(input: &Input) -> Result<(Asked, Option<OfRecord>), KmsError> {
             "The start time must not be after the end time.".to_owned(),
         );
     }
-    let mut filter = Filter { since, until, ..Filter::default() };
-    let of_record = match input.lookup_attributes.as_slice() {
-        [] => None,
-        [attribute] => attribute.narrow(&mut filter)?,
+    let filter = Filter { since, until, ..Filter::default() };
+    let (of_record, narrows) = match input.lookup_attributes.as_slice() {
+        [] => (None, None),
+        [attribute] => {
+            let of_record = attribute.read()?;
+            let narrows = of_record.narrows();
+            (Some(of_record), narrows)
+        }
         _ => return Err(bad_attribute("You can specify only one lookup attribute.")),
     };
     let bad_token = || {
@@ -151,7 +164,11 @@ fn asked(input: &Input) -> Result<(Asked, Option<OfRecord>), KmsError> {
     let after = input.next_token.as_deref();
     let after = after.map(|token| input.after(token).ok_or_else(bad_token)).transpose()?;
     let limit = usize::try_from(limit).map_err(KmsError::internal)?;
-    let asked = Asked::filtered(&filter, limit, after);
+    let mut asked = Asked::filtered(&filter, limit, after);
+    let region = Term::counted(&Field::Region, &input.region);
+    for term in [region, narrows].into_iter().flatten() {
+        asked.query = asked.query.with(term);
+    }
     Ok((Asked { reads_records: of_record.is_some(), ..asked }, of_record))
 }
 
@@ -163,8 +180,12 @@ fn time(seconds: f64) -> Timestamp {
     Timestamp((seconds * 1_000.0) as i64)
 }
 
-/// An attribute that no index has.
+/// An attribute, which a record has whole or not at all.
 enum OfRecord {
+    EventId(String),
+    EventName(String),
+    ResourceName(String),
+    AccessKeyId(String),
     ReadOnly(bool),
     Username(String),
     EventSource(String),
@@ -175,6 +196,13 @@ impl OfRecord {
     fn holds(&self, record: &Value) -> bool {
         let text = |member: &str| record.get(member).and_then(Value::as_str);
         match self {
+            Self::EventId(wanted) => text("eventID") == Some(wanted),
+            Self::EventName(wanted) => text("eventName") == Some(wanted),
+            Self::ResourceName(wanted) => resources(record).any(|(_, name)| name == wanted),
+            Self::AccessKeyId(wanted) => {
+                let id = record.pointer("/userIdentity/accessKeyId").and_then(Value::as_str);
+                id == Some(wanted)
+            }
             Self::ReadOnly(wanted) => {
                 record.get("readOnly").and_then(Value::as_bool) == Some(*wanted)
             }
@@ -183,28 +211,40 @@ impl OfRecord {
             Self::ResourceType(wanted) => resources(record).any(|(kind, _)| kind == wanted),
         }
     }
+
+    /// What an index may know of it. It may find more.
+    fn narrows(&self) -> Option<Term> {
+        let (field, value) = match self {
+            Self::EventId(value) => (Field::Id, value),
+            Self::EventName(value) => (Field::Operation, value),
+            Self::ResourceName(value) => (Field::Key, value),
+            Self::AccessKeyId(value) => (Field::Principal, value),
+            Self::EventSource(value) => (Field::Service, value),
+            Self::ReadOnly(_) | Self::Username(_) | Self::ResourceType(_) => return None,
+        };
+        Term::counted(&field, value)
+    }
 }
 
 impl Attribute {
-    fn narrow(&self, filter: &mut Filter) -> Result<Option<OfRecord>, KmsError> {
+    fn read(&self) -> Result<OfRecord, KmsError> {
         let value = self.attribute_value.clone();
         let right = (1..=VALUE_CHARS_MAX).contains(&value.chars().count());
         let truth = matches!(value.as_str(), "true" | "false");
         if !right || (self.attribute_key == "ReadOnly" && !truth) {
             return Err(bad_attribute("Lookup attribute value is not valid."));
         }
-        match self.attribute_key.as_str() {
-            "EventId" => filter.id = Some(value),
-            "EventName" => filter.operation = Some(value),
-            "ResourceName" => filter.key = Some(value),
-            "AccessKeyId" => filter.principal = Some(value),
-            "ReadOnly" => return Ok(Some(OfRecord::ReadOnly(value == "true"))),
-            "Username" => return Ok(Some(OfRecord::Username(value))),
-            "EventSource" => return Ok(Some(OfRecord::EventSource(value))),
-            "ResourceType" => return Ok(Some(OfRecord::ResourceType(value))),
+        Ok(match self.attribute_key.as_str() {
+            "EventId" => OfRecord::EventId(value),
+            "EventName" => OfRecord::EventName(value),
+            "ResourceName" => OfRecord::ResourceName(value),
+            "AccessKeyId" => OfRecord::AccessKeyId(value),
+            "ReadOnly" => OfRecord::ReadOnly(value == "true"),
+            "Username" => OfRecord::Username(value),
+            "EventSource" => OfRecord::EventSource(value),
+            "ResourceType" => OfRecord::ResourceType(value),
             _ => return Err(bad_attribute("Lookup attribute key is not valid.")),
-        }
-        Ok(None)
+        })
     }
 }
 
@@ -320,10 +360,12 @@ mod tests {
     }
 
     #[test]
-    fn attributes_that_no_index_has_are_read_from_the_record() {
+    fn attributes_are_compared_whole_with_the_record() {
         let record = json!({
+            "eventID": "0193aaaa-0000-7000-8000-000000000001", "requestID": "0193bbbb-0000-7000-8000-000000000001",
+            "eventName": "Encrypt",
             "readOnly": true, "eventSource": "kms.amazonaws.com",
-            "userIdentity": {"type": "AssumedRole", "arn": "arn:aws:sts::111122223333:assumed-role/App/worker"},
+            "userIdentity": {"type": "AssumedRole", "accessKeyId": "ASIAIOSFODNN7EXAMPLE", "arn": "arn:aws:sts::111122223333:assumed-role/App/worker"},
             "resources": [{"type": "AWS::KMS::Key", "ARN": "arn:aws:kms:us-east-1:111122223333:key/k"}],
         });
         for (key, holds, fails) in [
@@ -331,6 +373,16 @@ mod tests {
             ("Username", "worker", "App"),
             ("EventSource", "kms.amazonaws.com", "s3.amazonaws.com"),
             ("ResourceType", "AWS::KMS::Key", "AWS::S3::Object"),
+            (
+                "EventId",
+                "0193aaaa-0000-7000-8000-000000000001",
+                "0193bbbb-0000-7000-8000-000000000001",
+            ),
+            ("EventName", "Encrypt", "Enc"),
+            ("ResourceName", "arn:aws:kms:us-east-1:111122223333:key/k", "arn:aws:kms"),
+            ("ResourceName", "arn:aws:kms:us-east-1:111122223333:key/k", "key"),
+            ("AccessKeyId", "ASIAIOSFODNN7EXAMPLE", "App"),
+            ("AccessKeyId", "ASIAIOSFODNN7EXAMPLE", "arn"),
         ] {
             for (value, expected) in [(holds, true), (fails, false)] {
                 let body =

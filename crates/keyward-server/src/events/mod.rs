@@ -18,7 +18,11 @@ mod tail;
 
 pub(crate) use tail::Growth;
 
-use crate::{answer, doors::Doors};
+use crate::{
+    answer,
+    authn::{Arrival, Gate},
+    doors::Doors,
+};
 use actix_web::{
     HttpRequest, HttpResponse,
     http::{StatusCode, header},
@@ -113,7 +117,7 @@ pub(crate) const ROUTES: &[Route] = &[
     Route {
         name: "TailEvents",
         path: "/v1/events/tail",
-        summary: "Events as they are written (server-sent events)",
+        summary: "Events as they are written (server-sent events); the header Last-Event-ID goes on behind an event",
         query: FILTERS,
         content_type: EVENT_STREAM,
     },
@@ -253,13 +257,21 @@ async fn tail(request: HttpRequest, doors: Data<Doors>) -> HttpResponse {
     };
     let asked = Asked::of(request.uri().query().unwrap_or_default(), doors.engine.now());
     let ready = asked.and_then(|asked| {
-        let explains = permission::may_explain(&doors.engine, &caller)?;
-        Ok(tail::Tail::new(doors, &caller, asked.query, explains))
+        let token = Gate::session_token(&Arrival::of(&request, b""));
+        Ok(tail::Tail::new(doors, &caller, asked.query, last_event_id(&request)?, token))
     });
     match ready {
         Ok(tail) => answer::begin(StatusCode::OK, EVENT_STREAM, request_id).body(tail),
         Err(error) => answer::rest_error(&error, request_id),
     }
+}
+
+/// The number of the last event that a client of server-sent events had before it lost its connection.
+fn last_event_id(request: &HttpRequest) -> Result<Option<u64>, KmsError> {
+    let Some(given) = request.headers().get("last-event-id") else { return Ok(None) };
+    let number = given.to_str().ok().and_then(|text| text.parse().ok());
+    let bad = || KmsError::validation("Last-Event-ID must be the id of an event of the stream.");
+    number.map(Some).ok_or_else(bad)
 }
 
 /// Authentication, permission, the work itself, and the answer. The second argument is the path's id.
@@ -387,11 +399,12 @@ fn whole_second(time: Timestamp) -> Timestamp {
     Timestamp(Timestamp::from_seconds(time.seconds()).0.saturating_add(999))
 }
 
-/// An event by its own id or its request's, whosever it is.
-fn named(store: &Store, id: Uuid) -> Result<Option<StoredEvent>, KmsError> {
+/// The event with this id, or those of the request with this id, whosever they are: a request's own event, and the
+/// copies that the owners of what it used received.
+fn named(store: &Store, id: Uuid) -> Result<Vec<StoredEvent>, KmsError> {
     match store.event_by_id(id).map_err(KmsError::internal)? {
-        Some(event) => Ok(Some(event)),
-        None => store.event_by_request_id(id).map_err(KmsError::internal),
+        Some(event) => Ok(vec![event]),
+        None => store.events_by_request_id(id).map_err(KmsError::internal),
     }
 }
 
@@ -407,7 +420,7 @@ fn of_ids(
     let store = engine.store();
     let mut found: Vec<StoredEvent> = Vec::new();
     for id in ids.iter().filter_map(|id| Uuid::parse_str(id).ok()) {
-        found.extend(named(store, id)?.filter(|event| asked.is_beyond(event.seq)));
+        found.extend(named(store, id)?.into_iter().filter(|event| asked.is_beyond(event.seq)));
     }
     found.sort_by_key(|event| core::cmp::Reverse(event.seq));
     found.dedup_by_key(|event| event.seq);
@@ -471,9 +484,10 @@ fn found(doors: &Doors, caller: &Caller, id: &str) -> Result<(StoredEvent, Value
     };
     let uuid = Uuid::parse_str(id).map_err(|_| missing())?;
     let store = doors.engine.store();
-    let event = named(store, uuid)?.ok_or_else(missing)?;
-    let record: Value = serde_json::from_slice(&event.record).map_err(KmsError::internal)?;
-    if is_of(&record, caller.account.as_str()) { Ok((event, record)) } else { Err(missing()) }
+    let own = |event: &StoredEvent| is_in_log(&event.record, caller.account.as_str());
+    let event = named(store, uuid)?.into_iter().find(own).ok_or_else(missing)?;
+    let record = serde_json::from_slice(&event.record).map_err(KmsError::internal)?;
+    Ok((event, record))
 }
 
 /// The same of a record that was not read yet.

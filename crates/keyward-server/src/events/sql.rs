@@ -16,7 +16,7 @@ use keyward_sql::{
     Answer, EventSource, Page, Question, Scan, SourceError, SourceEvent, SqlError, Term,
 };
 use keyward_store::{EventQuery, StoredEvent};
-use keyward_trail::query::{Field, Query, Term as QueryTerm, filed_as, log_term};
+use keyward_trail::query::{Field, IndexTerm, Query, Term as QueryTerm, filed_as, log_term};
 use keyward_types::{Caller, ErrorCode, KmsError, Timestamp};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -123,6 +123,11 @@ fn ready(body: &[u8], engine: &Engine) -> Result<Ready, KmsError> {
                 let names: Vec<&str> = keyward_sql::pack().map(|named| named.name).collect();
                 KmsError::validation(format!("Name must be one of {}.", names.join(", ")))
             })?;
+            if let Some(why) = named.whole_log {
+                return Err(KmsError::validation(format!(
+                    "{name} is asked of a whole store, because {why}: stop the service and ask with --data. `keyward audit verify` proves that nothing is missing from the running log."
+                )));
+            }
             let parameters =
                 named.values(&input.parameters, engine.now()).map_err(KmsError::validation)?;
             Ok(Ready { sql: named.sql.to_owned(), parameters, rows_max })
@@ -165,6 +170,11 @@ impl EventSource for LogSource {
     }
 
     fn scan(&self, scan: &Scan<'_>) -> Result<Page, SourceError> {
+        // An event's or a request's id says by itself where to look.
+        let id = scan.terms.iter().find(|term| matches!(term, Term::Event(_) | Term::Request(_)));
+        if let Some(Term::Event(id) | Term::Request(id)) = id {
+            return self.named(id, scan);
+        }
         let account = self.account.as_deref().map(|account| vec![log_term(account)]);
         let query = EventQuery {
             newest_first: scan.newest_first,
@@ -178,7 +188,13 @@ impl EventSource for LogSource {
         let events = found.map_err(|error| SourceError(error.to_string()))?;
         let is_more = scan.limit <= events.len();
         let next = events.last().map(|event| event.seq).filter(|_| is_more);
-        // An index tells by a digest; whose event it is is told by its record.
+        Ok(self.page(events, next))
+    }
+}
+
+impl LogSource {
+    /// An index tells by a digest; whose event it is is told by its record.
+    fn page(&self, events: Vec<StoredEvent>, next: Option<u64>) -> Page {
         let own = |event: &StoredEvent| {
             self.account.as_deref().is_none_or(|account| super::is_in_log(&event.record, account))
         };
@@ -188,13 +204,34 @@ impl EventSource for LogSource {
             record: event.record,
             is_withheld: !self.explains,
         };
-        Ok(Page { events: events.into_iter().filter(own).map(event).collect(), next })
+        Page { events: events.into_iter().filter(own).map(event).collect(), next }
+    }
+
+    /// The event, or the request's events, that this id names. What is no id names none.
+    fn named(&self, id: &str, scan: &Scan<'_>) -> Result<Page, SourceError> {
+        let Ok(id) = Uuid::parse_str(id) else { return Ok(Page::default()) };
+        let found = super::named(self.engine.store(), id);
+        let mut events = found.map_err(|error| SourceError(error.to_string()))?;
+        let is_beyond = |seq: u64| {
+            scan.after.is_none_or(|after| if scan.newest_first { seq < after } else { after < seq })
+        };
+        events.retain(|event| is_beyond(event.seq));
+        if scan.newest_first {
+            events.reverse();
+        }
+        Ok(self.page(events, None))
     }
 }
 
 /// Digests of which events with this term have one; `None` where the index has nothing to say.
 fn clause(term: &Term) -> Option<Vec<u64>> {
     let (field, value) = match term {
+        // Under its own text, whatever it looks like.
+        Term::AccessKey(value) => {
+            let filed = IndexTerm { field: Field::Principal, value: value.clone() };
+            return Some(filed_as(&[filed]));
+        }
+        Term::Event(_) | Term::Request(_) => return None,
         Term::Key(value) => (Field::Key, value),
         Term::Principal(value) => (Field::Principal, value),
         Term::Account(value) => (Field::Account, value),

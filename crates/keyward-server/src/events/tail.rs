@@ -1,7 +1,12 @@
-//! Events as they are written, as server-sent events: one `data:` line for each record.
+//! Events as they are written, as server-sent events: one `data:` line for each record, under its number as `id:`.
 //!
-//! It begins with the next event; what came before is listed. A client that reads too slowly is not
-//! waited for by anybody else: the log is read when the client takes more.
+//! It begins with the next event, or behind the one that `Last-Event-ID` names, so that who comes back misses nothing;
+//! what came before is listed. Going back is bounded: what is left out for that is said, as an event `left-out`.
+//! A comment has an id too where more was looked at than was asked for.
+//! A client that reads too slowly is not waited for by anybody else: the log is read when the client takes more.
+//!
+//! INVARIANT: nothing is sent to whom the same request, made now, would be refused: an access key or a session that
+//! ended, or a permission that was taken away, ends the stream.
 //! Source: <https://html.spec.whatwg.org/multipage/server-sent-events.html>
 
 use super::{EXPLAIN, LIST, is_of, permission::Action, shown};
@@ -22,6 +27,7 @@ use std::{
     time::Duration,
 };
 use tokio::sync::watch;
+use zeroize::Zeroizing;
 
 /// How far the log goes, for everybody who follows it.
 pub(crate) struct Growth(Arc<watch::Sender<u64>>);
@@ -49,6 +55,9 @@ const SILENCE_MAX: Duration = Duration::from_secs(10);
 /// Events read at once.
 const READ_MAX: usize = 256;
 
+/// Events back to which `Last-Event-ID` goes.
+const BACK_MAX: u64 = 100_000;
+
 type Wait = Pin<Box<dyn Future<Output = watch::Receiver<u64>>>>;
 
 pub(super) struct Tail {
@@ -57,26 +66,47 @@ pub(super) struct Tail {
     query: Query,
     /// Whether the reader may see policy text.
     explains: bool,
+    /// Of temporary credentials.
+    token: Option<Zeroizing<String>>,
     /// The number of the next event to read.
     next: u64,
+    /// What a client that comes back is not sent: numbers from, and up to but without.
+    left_out: Option<(u64, u64)>,
+    /// The number of the last event that the client knows to have been looked at.
+    told: Option<u64>,
     /// `None` while there may be something to read.
     wait: Option<Wait>,
     growth: Option<watch::Receiver<u64>>,
     started: bool,
+    /// Whether it was woken, and has said nothing since.
+    woken: bool,
 }
 
 impl Tail {
-    pub(super) fn new(doors: Data<Doors>, caller: &Caller, query: Query, explains: bool) -> Self {
+    /// `seen` is the number of the last event that the client had, `token` the one of its temporary credentials.
+    pub(super) fn new(
+        doors: Data<Doors>,
+        caller: &Caller,
+        query: Query,
+        seen: Option<u64>,
+        token: Option<Zeroizing<String>>,
+    ) -> Self {
         let growth = doors.growth.0.subscribe();
-        let next = doors.engine.store().events_total();
+        let total = doors.engine.store().events_total();
+        let wanted = seen.map_or(total, |seen| seen.saturating_add(1).min(total));
+        let next = wanted.max(total.saturating_sub(BACK_MAX));
         Self {
             caller: caller.clone(),
             query,
-            explains,
+            explains: false,
+            token,
             next,
+            left_out: (wanted < next).then_some((wanted, next)),
+            told: None,
             wait: None,
             growth: Some(growth),
             started: false,
+            woken: false,
             doors,
         }
     }
@@ -88,8 +118,8 @@ impl Tail {
             let action = format!("{}:{}", action.service, action.operation);
             engine.decide(&self.caller, &action).is_ok_and(|decision| decision.allowed())
         };
-        let key = &self.caller.access_key_id;
-        let known = self.caller.issued.is_some() || engine.credential(key, None).is_ok();
+        let token = self.token.as_ref().map(|token| token.as_str());
+        let known = engine.credential(&self.caller.access_key_id, token).is_ok();
         let (lists, explains) = (may(LIST), may(EXPLAIN));
         self.explains = explains;
         known && lists
@@ -105,12 +135,31 @@ impl Tail {
         for mut event in events {
             let Some(record) = shown(&mut event, self.explains) else { continue };
             if is_of(&record, self.caller.account.as_str()) && self.query.matches(&record, now) {
-                chunk.extend_from_slice(b"data: ");
+                self.told = Some(event.seq);
+                chunk.extend_from_slice(format!("id: {}\ndata: ", event.seq).as_bytes());
                 chunk.extend_from_slice(&event.record);
                 chunk.extend_from_slice(b"\n\n");
             }
         }
         Some(chunk.into())
+    }
+
+    /// A comment, with how far was looked where the client does not know.
+    fn comment(&mut self, words: &str) -> Bytes {
+        let last = self.next.checked_sub(1).filter(|last| self.told != Some(*last));
+        self.told = last.or(self.told);
+        let id = last.map_or(String::new(), |last| format!("id: {last}\n"));
+        format!("{id}: {words}\n\n").into()
+    }
+
+    /// What a client hears first.
+    fn greeting(&mut self) -> Bytes {
+        let mut greeting = self.comment("events from now on").to_vec();
+        if let Some((from, to)) = self.left_out {
+            let told = format!("event: left-out\ndata: {{\"From\":{from},\"To\":{to}}}\n\n");
+            greeting.extend_from_slice(told.as_bytes());
+        }
+        greeting.into()
     }
 }
 
@@ -133,31 +182,36 @@ impl MessageBody for Tail {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Infallible>>> {
-        const COMMENT: &[u8] = b": still here\n\n";
         let this = self.get_mut();
         if !this.started {
             this.started = true;
-            return Poll::Ready(Some(Ok(Bytes::from_static(b": events from now on\n\n"))));
+            return Poll::Ready(Some(Ok(this.greeting())));
         }
         loop {
-            let mut woken = false;
             if let Some(wait) = &mut this.wait {
                 let Poll::Ready(growth) = wait.as_mut().poll(context) else { return Poll::Pending };
                 this.growth = Some(growth);
                 this.wait = None;
-                woken = true;
+                this.woken = true;
             }
             if this.doors.is_draining() || !this.is_still_allowed() {
                 return Poll::Ready(None);
             }
             match this.read() {
-                Some(chunk) if chunk.is_empty() => {}
-                Some(chunk) => return Poll::Ready(Some(Ok(chunk))),
+                Some(chunk) if chunk.is_empty() => {
+                    // Others have their turn while much is looked at that nobody asked for.
+                    context.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Some(chunk) => {
+                    this.woken = false;
+                    return Poll::Ready(Some(Ok(chunk)));
+                }
                 None => {
                     let Some(growth) = this.growth.take() else { return Poll::Ready(None) };
                     this.wait = Some(wait(growth));
-                    if woken {
-                        return Poll::Ready(Some(Ok(Bytes::from_static(COMMENT))));
+                    if core::mem::take(&mut this.woken) {
+                        return Poll::Ready(Some(Ok(this.comment("still here"))));
                     }
                 }
             }

@@ -14,6 +14,8 @@
 //! | The log is written after the answer, or not at all | An answer leaves only when its event is durable, or handed to the system in `relaxed` mode | `InFlight` yields it then |
 //! | Strangers fill the log | Only who was verified leaves an event | `who_did_not_prove_it_is_refused_counted_and_not_logged` |
 //! | The log tells secrets | The row names the members that are logged; others never are | `keyward-trail` |
+//! | A stream goes on after its session, or a connection that broke loses events in silence | Whoever follows the log is asked again before each chunk, and comes back behind the last event that it had | `investigation.rs` of the suite |
+//! | Text of an attacker steers the terminal of a responder | What people read is made plain at the one place where it is written | the same |
 //! | A nonce repeats | Each message has a key of its own, derived from 128 random bits | `keyward-crypto` |
 //! | A ciphertext opens in another context | The context is authenticated with it | `keyward-crypto` |
 //! | An older or emptied store is served | The newest sequence number is anchored; only `init` makes a store | `serve_makes_no_store_by_itself_and_init_makes_one_once` |

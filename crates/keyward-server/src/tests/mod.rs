@@ -545,6 +545,26 @@ async fn cloudtrail_clients_look_events_up() {
     let denied = desk.send(ask("{}").login(&id, &secret)).await;
     assert_eq!(denied.code(), "AccessDeniedException");
     assert!(denied.text.contains("cloudtrail:LookupEvents on resource: *"), "{}", denied.text);
+    // Values are whole ones, and events those of the Region that is asked.
+    let (arn, request) =
+        (event["Resources"][0]["ResourceName"].as_str().unwrap(), &record["requestID"]);
+    let by = async |name: &str, value: &str| {
+        let wanted = json!({"LookupAttributes": [{"AttributeKey": name, "AttributeValue": value}]});
+        desk.send(ask(&wanted.to_string())).await.json()["Events"].as_array().unwrap().len()
+    };
+    assert_eq!(by("ResourceName", arn).await, 1);
+    for (name, part) in [
+        ("ResourceName", "key"),
+        ("ResourceName", "arn:aws:kms"),
+        ("AccessKeyId", "user"),
+        ("AccessKeyId", "arn"),
+        ("EventName", "Create"),
+        ("EventId", request.as_str().unwrap()),
+    ] {
+        assert_eq!(by(name, part).await, 0, "{name}={part}");
+    }
+    let elsewhere = desk.send(ask("{}").scope("cloudtrail", "eu-west-1")).await.json();
+    assert_eq!(elsewhere, json!({"Events": []}));
     let page = desk.send(ask(r#"{"MaxResults":1}"#)).await.json();
     assert_eq!(page["Events"][0]["Username"], "joe");
     let token = page["NextToken"].as_str().unwrap();

@@ -198,6 +198,13 @@ async fn the_pack_understands_the_records_of_the_engine() {
         answer.json()["Rows"].as_array().unwrap().clone()
     };
     for question in keyward_sql::pack() {
+        if question.whole_log.is_some() {
+            // One account's events would answer it wrongly.
+            let answer = ask(&desk, ("test", "test"), &json!({"Name": question.name})).await;
+            assert_eq!(answer.code(), "ValidationException", "{}", question.name);
+            assert!(answer.text.contains("audit verify"), "{}", answer.text);
+            continue;
+        }
         let needed = question.parameters.iter().filter(|parameter| parameter.default.is_none());
         let given: serde_json::Map<String, Value> =
             needed.map(|parameter| (parameter.name.to_owned(), json!("x"))).collect();

@@ -99,6 +99,10 @@ impl Ev {
         let mut identity = json!({"type": self.who.kind});
         if self.who.kind == "AWSService" {
             identity["invokedBy"] = json!(self.who.principal);
+        } else if self.who.kind == "AWSAccount" {
+            let (account, id) = self.who.principal.split_once(':').unwrap();
+            identity["accountId"] = json!(account);
+            identity["principalId"] = json!(id);
         } else {
             identity["arn"] = json!(self.who.principal);
             identity["accountId"] = json!(self.who.account);
@@ -113,7 +117,14 @@ impl Ev {
         }
         let mut parameters = json!({"keyId": self.keys.first()});
         if let Some(context) = self.context_json() {
-            parameters["encryptionContext"] = serde_json::from_str(&context).unwrap();
+            let context: Value = serde_json::from_str(&context).unwrap();
+            if self.name == "ReEncrypt" {
+                // The same to open and to seal with, as most have it.
+                parameters["sourceEncryptionContext"] = context.clone();
+                parameters["destinationEncryptionContext"] = context;
+            } else {
+                parameters["encryptionContext"] = context;
+            }
         }
         if let Some(days) = self.days {
             parameters["pendingWindowInDays"] = json!(days);
@@ -158,6 +169,9 @@ impl Ev {
         match term {
             Term::Key(key) => self.keys.contains(key),
             Term::Principal(principal) => self.who.principal == *principal,
+            Term::AccessKey(id) => self.who.access_key.as_ref() == Some(id),
+            Term::Event(id) => *id == format!("0193aaaa-0000-7000-8000-{:012x}", self.seq),
+            Term::Request(id) => *id == self.request_id(),
             Term::Account(account) => account == ACCOUNT,
             Term::Service(service) => service == "kms",
             Term::Operation(name) => self.name == name,
@@ -209,6 +223,15 @@ pub(crate) fn people() -> Vec<Who> {
             role: None,
             access_key: None,
             account: None,
+            mfa: None,
+        },
+        // As the owner of a key hears of another account's session.
+        Who {
+            kind: "AWSAccount",
+            principal: "999988887777:AROA7:nightly".to_owned(),
+            role: Some("999988887777:AROA7".to_owned()),
+            access_key: None,
+            account: Some("999988887777"),
             mfa: None,
         },
     ]
@@ -300,7 +323,8 @@ pub(crate) fn log(seed: u64, count: u64) -> Vec<Ev> {
             keys,
             who,
         };
-        if matches!(name, "Decrypt" | "Encrypt" | "GenerateDataKey") && luck.one_in(2) {
+        if matches!(name, "Decrypt" | "Encrypt" | "GenerateDataKey" | "ReEncrypt") && luck.one_in(2)
+        {
             event.context.push(("tenant", format!("t{}", luck.below(4))));
             if luck.one_in(3) {
                 event.context.push(("purpose", "é\"'".to_owned()));

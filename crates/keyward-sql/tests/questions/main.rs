@@ -130,6 +130,10 @@ fn what_an_index_knows_is_not_read_in_full() {
             count(&|e| e.ms < midnight && e.name == "Sign"),
             600,
         ),
+        ("events", "access_key_id = 'AKIAann'", count(&|e| e.who.principal.ends_with("/ann")), 900),
+        ("events", "event_id = '0193aaaa-0000-7000-8000-00000000004d'", 1, 1),
+        ("events", "request_id = '0193bbbb-0000-7000-8000-00000000004d'", 1, 1),
+        ("events", "request_id = 'nothing'", 0, 0),
         ("events", "seq = 77", 1, 1),
         ("events", "rowid = 77", 1, 1),
         ("events", "seq BETWEEN 100 AND 109", 10, 64),
@@ -272,7 +276,7 @@ fn columns_say_what_the_record_says() {
             columns.iter().map(|name| (*name).to_owned()).zip(row.iter().cloned()).collect();
         let record = event.record();
         let json = |value: &Value| (!value.is_null()).then(|| value.to_string());
-        let is_session = event.who.kind == "AssumedRole";
+        let is_session = matches!(event.who.kind, "AssumedRole" | "AWSAccount");
         let matched = &record["additionalEventData"]["policyDecision"][0]["layers"][0];
         let denied = event.outcome() == "denied";
         let expected = json!({
@@ -281,8 +285,8 @@ fn columns_say_what_the_record_says() {
             "source": "kms.amazonaws.com", "name": event.name, "region": "eu-west-1",
             "account": ACCOUNT, "principal_account": event.who.account,
             "principal_type": event.who.kind, "principal": event.who.principal,
-            "principal_id": (event.who.kind != "AWSService").then_some("AIDA"), "role": event.who.role,
-            "session": is_session.then(|| event.who.principal.rsplit('/').next().unwrap()),
+            "principal_id": record["userIdentity"]["principalId"], "role": event.who.role,
+            "session": is_session.then(|| event.who.principal.rsplit(['/', ':']).next().unwrap()),
             "mfa": event.who.mfa.map(i64::from), "access_key_id": event.who.access_key,
             "source_ip": event.ip, "user_agent": "aws-cli/2", "read_only": i64::from(event.read_only),
             "error_code": event.error, "error_message": event.error.map(|_| "it was not to be"),

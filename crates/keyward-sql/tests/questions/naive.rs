@@ -383,14 +383,16 @@ fn root_usage(log: &[Ev]) -> Rows {
 
 fn cross_account(log: &[Ev]) -> Rows {
     let others = since(log, 21).filter(|e| e.who.account.is_some_and(|account| account != ACCOUNT));
-    let groups =
-        grouped(keyed(others).map(|(e, key)| ((e.who.stands_for(), key, e.name, e.outcome()), e)));
+    let groups = grouped(
+        keyed(others)
+            .map(|(e, key)| ((e.who.account, e.who.stands_for(), key, e.name, e.outcome()), e)),
+    );
     let mut rows: Vec<_> = groups.into_iter().collect();
     rows.sort_by_key(|(key, events)| (Reverse(events.len()), key.clone()));
     rows.into_iter()
-        .map(|((who, key, name, outcome), events)| {
+        .map(|((account, who, key, name, outcome), events)| {
             let (first, last) = span_of(&events);
-            row![events[0].who.account, who, key, name, outcome, events.len(), first, last]
+            row![account, who, key, name, outcome, events.len(), first, last]
         })
         .collect()
 }
@@ -446,7 +448,9 @@ fn grant_chain(log: &[Ev], grant: &str) -> Rows {
 
 fn without_mfa(log: &[Ev]) -> Rows {
     since(log, 11)
-        .filter(|e| !e.read_only && e.ok() && e.who.kind != "AWSService" && e.who.mfa != Some(true))
+        // Whether another account asks its people for MFA is not told.
+        .filter(|e| !matches!(e.who.kind, "AWSService" | "AWSAccount"))
+        .filter(|e| !e.read_only && e.ok() && e.who.mfa != Some(true))
         .map(|e| row![e.seq, e.time(), e.name, e.who.kind, e.who.principal, e.keys[0], e.ip])
         .collect()
 }

@@ -216,7 +216,7 @@ fn events_keep_their_order_and_are_found_by_time_term_and_id() {
                 n as u64
             );
             assert_eq!(
-                store.event_by_request_id(expected[n].summary.request_id).unwrap().unwrap().seq,
+                store.events_by_request_id(expected[n].summary.request_id).unwrap()[0].seq,
                 n as u64
             );
         }
@@ -232,6 +232,33 @@ fn events_keep_their_order_and_are_found_by_time_term_and_id() {
                 open(options(home.path()))
             }
         };
+    }
+}
+
+/// A request's own event and its copies are found by its id wherever blocks part them.
+#[test]
+fn all_events_of_a_request_are_found_by_its_id() {
+    const COPIES: u64 = 3;
+    let home = tempfile::tempdir().unwrap();
+    let mut store = create(options(home.path()));
+    let of_request = |n: u64| event(n * COPIES, "", 0).summary.request_id;
+    for n in 0..700 {
+        let copy = |copy: u64| {
+            let mut event = event(n * COPIES + copy, "Decrypt", 1);
+            event.summary.request_id = of_request(n);
+            event
+        };
+        write(&store, vec![], (0..COPIES).map(copy).collect());
+    }
+    for _ in 0..2 {
+        for n in 0..700 {
+            let found = store.events_by_request_id(of_request(n)).unwrap();
+            let numbers: Vec<u64> = found.iter().map(|event| event.seq).collect();
+            assert_eq!(numbers, (n * COPIES..(n + 1) * COPIES).collect::<Vec<_>>());
+        }
+        assert!(store.events_by_request_id(of_request(700)).unwrap().is_empty());
+        store.close().unwrap();
+        store = open(options(home.path()));
     }
 }
 

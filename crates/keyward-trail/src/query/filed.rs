@@ -105,7 +105,11 @@ fn each(record: &Record<'_>, extra: &Extra<'_>, say: &mut dyn FnMut(&Field, &str
     say(&Field::Service, &format!("{}.amazonaws.com", record.service));
     result(record, say);
     if extra.outsider {
-        ids(&record.caller.user_id, &mut |id| say(&Field::Principal, id));
+        let (account, id) = (record.caller.account.as_str(), record.caller.user_id.as_str());
+        if !id.is_empty() {
+            read::outsider_names(account, id, &mut |name| say(&Field::Principal, name));
+        }
+        ids(id, &mut |id| say(&Field::Principal, id));
     } else {
         principal(record, say);
     }

@@ -1,7 +1,11 @@
 //! Whether one record is what a query asks for. This is the last word; an index only narrows.
 
 use super::{Condition, Field, Pattern, Query, Term, read};
-use crate::filter::text;
+use crate::{
+    INTERNAL,
+    filter::text,
+    who::{self, is_outsider_name},
+};
 use ipnet::IpNet;
 use keyward_types::Timestamp;
 use serde_json::Value;
@@ -44,11 +48,16 @@ pub(super) fn seconds(record: &Value) -> Option<i64> {
 }
 
 /// Whether text names a principal whole, and so is compared whole.
-pub(super) fn is_whole_principal(text: &str) -> bool {
+pub fn is_whole_principal(text: &str) -> bool {
     let is_id = text.len() >= ID_BYTES_MIN
         && ID_PREFIXES.iter().any(|prefix| text.starts_with(prefix))
         && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
-    is_id || text.starts_with("arn:") || KINDS.iter().any(|kind| text.starts_with(kind))
+    let is_service = text == INTERNAL || text.ends_with(".amazonaws.com");
+    is_id
+        || is_service
+        || is_outsider_name(text)
+        || text.starts_with("arn:")
+        || KINDS.iter().any(|kind| text.starts_with(kind))
 }
 
 /// The address that a record came from, in one spelling; services have none.
@@ -78,10 +87,14 @@ fn says(record: &Value, field: &Field, patterns: &[Pattern]) -> bool {
     }
 }
 
-/// Text that names no principal whole is looked for in ARNs.
+/// Text that names no principal whole is looked for in ARNs, and in what stands for one.
 fn in_principal(record: &Value, pattern: &Pattern) -> bool {
     let part = pattern.as_literal().filter(|text| !is_whole_principal(text));
-    part.is_some_and(|part| read::principal_arns(record).any(|arn| arn.contains(part)))
+    part.is_some_and(|part| {
+        let name = who::outsider(record).and_then(|_| who::caller_name(record));
+        read::principal_arns(record).any(|arn| arn.contains(part))
+            || name.is_some_and(|name| name.contains(part))
+    })
 }
 
 fn from(record: &Value, networks: &[IpNet]) -> bool {

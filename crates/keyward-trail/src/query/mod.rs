@@ -8,9 +8,9 @@
 //!
 //! | field | matches |
 //! |---|---|
-//! | `principal` | a whole ARN, `role/NAME`, `user/NAME` or an id; other text is part of the caller's or its role's ARN |
+//! | `principal` | a whole ARN, `role/NAME`, `user/NAME`, an id, a service's name, or `ACCOUNT:ID` of another account's; other text is part of the caller's or its role's ARN |
 //! | `op`, `operation` | the operation's name |
-//! | `result`, `outcome` | `success`, `failure`, `denied`, `client_error`, `server_error` or an error code |
+//! | `result`, `outcome` | `success`, `failure`, `denied`, `client_error`, `server_error` or an error code, as a record has it or as clients see it |
 //! | `key` | a key's or alias's ARN, a key id, `alias/NAME`, or what the request wrote |
 //! | `id` | an event id or request id |
 //! | `ctx.NAME` | the value of this name in the request's encryption context |
@@ -50,6 +50,7 @@ pub use field::Field;
 pub(crate) use filed::terms;
 pub use filed::{filed_as, is_filed, is_filed_as_written, log_term, terms_of};
 pub use index::{IndexTerm, Narrowing, each_index_term, index_terms};
+pub use matches::is_whole_principal;
 pub use moment::{Moment, Window};
 pub use parse::{QUERY_BYTES_MAX, TERMS_MAX, VALUES_MAX};
 pub use pattern::Pattern;
@@ -92,6 +93,7 @@ impl Term {
             Condition::Says(Field::Ip | Field::ReadOnly, _) => return None,
             Condition::Says(_, patterns) if patterns.is_empty() => return None,
             Condition::From(networks) if networks.is_empty() => return None,
+            Condition::Says(Field::Result, patterns) => parse::results(patterns),
             Condition::From(networks) => {
                 Condition::From(networks.iter().map(parse::canonical).collect())
             }

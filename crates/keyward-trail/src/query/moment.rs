@@ -62,7 +62,13 @@ impl Moment {
         Self(Kind::Ago(seconds.min(AGO_SECONDS_MAX)))
     }
 
-    pub(super) fn resolve(self, now: Timestamp) -> Timestamp {
+    /// As the language reads what stands after `since:`; `None` when that is no time.
+    pub fn read(text: &str) -> Option<Self> {
+        Self::parse(text, End::Since)
+    }
+
+    /// The time itself, with a span back counted from `now`.
+    pub fn resolve(self, now: Timestamp) -> Timestamp {
         match self.0 {
             Kind::At(time) => time,
             Kind::Ago(seconds) => {

@@ -7,6 +7,7 @@ use super::{
     moment::End,
 };
 use ipnet::IpNet;
+use keyward_types::ErrorCode;
 use std::net::IpAddr;
 
 /// Bytes of a query at most.
@@ -99,6 +100,7 @@ impl<'t> Parser<'t> {
                 Some(Name::Until) => return self.moment(start, negated, End::Until, query),
                 Some(Name::Of(Field::Ip)) => Condition::From(self.networks()?),
                 Some(Name::Of(Field::ReadOnly)) => Condition::ReadOnly(self.flag()?),
+                Some(Name::Of(Field::Result)) => results(self.patterns(false)?),
                 Some(Name::Of(field)) => Condition::Says(field, self.patterns(false)?),
                 None => Condition::Says(Field::Text, self.words()?),
             }
@@ -297,6 +299,18 @@ impl<'t> Parser<'t> {
 fn network(text: &str) -> Option<IpNet> {
     let network = text.parse::<IpAddr>().map(IpNet::from).or_else(|_| text.parse()).ok()?;
     Some(canonical(&network))
+}
+
+/// Results by the names that records have: `AccessDeniedException`, which clients see, is `AccessDenied` there.
+pub(super) fn results(patterns: Vec<Pattern>) -> Condition {
+    let written = |pattern: Pattern| {
+        let known = pattern.as_literal().and_then(|text| {
+            ErrorCode::ALL.iter().find(|code| code.wire().eq_ignore_ascii_case(text))
+        });
+        let other = known.filter(|code| code.wire() != code.trail_name());
+        other.map_or(pattern, |code| Pattern::literal(code.trail_name()))
+    };
+    Condition::Says(Field::Result, patterns.into_iter().map(written).collect())
 }
 
 /// Written from its first address; an IPv4 address in IPv6 clothes is what it is.

@@ -3,7 +3,10 @@
 //! An index holds these names too, so that a lookup and a reading of records find the same.
 
 use super::Field;
-use crate::filter::{class, text};
+use crate::{
+    filter::{class, text},
+    who,
+};
 use serde_json::{Map, Value};
 use std::{borrow::Cow, net::IpAddr};
 
@@ -75,13 +78,7 @@ pub(super) fn counted(record: &Value, field: &Field) -> Vec<String> {
     };
     let mut names: Vec<String> = match field {
         // Sessions come and go; the role is who acted.
-        Field::Principal => first(&[
-            "/userIdentity/sessionContext/sessionIssuer/arn",
-            "/userIdentity/arn",
-            "/userIdentity/invokedBy",
-        ])
-        .into_iter()
-        .collect(),
+        Field::Principal => who::actor_name(record).map(Cow::into_owned).into_iter().collect(),
         Field::Result => {
             first(&["/errorCode"]).or(Some(class(record).to_owned())).into_iter().collect()
         }
@@ -123,6 +120,9 @@ fn principal<'r>(record: &'r Value, visit: &mut dyn FnMut(Cow<'r, str>)) {
     for arn in principal_arns(record) {
         principal_names(arn, &mut |name| visit(name.to_owned().into()));
     }
+    if let Some((account, id)) = who::outsider(record) {
+        outsider_names(account, id, &mut |name| visit(name.to_owned().into()));
+    }
     let identity = record.get("userIdentity").unwrap_or(&Value::Null);
     let issuer = identity.pointer("/sessionContext/sessionIssuer").unwrap_or(&Value::Null);
     let ids = [text(identity, "principalId"), text(issuer, "principalId")];
@@ -144,6 +144,12 @@ pub(super) fn principal_names(arn: &str, visit: &mut dyn FnMut(&str)) {
         visit(resource);
         short_name(resource).into_iter().for_each(|name| visit(&name));
     }
+}
+
+/// What a caller of another account is called: itself, and the role of which it is a session.
+pub(super) fn outsider_names(account: &str, id: &str, visit: &mut dyn FnMut(&str)) {
+    principal_names(&who::outsider_name(account, id), visit);
+    who::outsider_role(account, id).into_iter().for_each(|role| visit(&role));
 }
 
 /// `role/App` for `role/team/App`, and `assumed-role/App` for any session of it.

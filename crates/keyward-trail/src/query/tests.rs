@@ -50,6 +50,7 @@ fn one_canonical_form() {
         ("key:\"a b\",\"a,b\",\"a\\\"b\",\"a\\\\b\"", "key:\"a b\",\"a,b\",\"a\\\"b\",\"a\\\\b\""),
         ("op:\"De*\",\"De\\*\"", "op:De*,\"De\\*\""),
         ("op:a***b", "op:a*b"),
+        ("result:accessdeniedexception,DisabledException", "result:AccessDenied,DisabledException"),
         ("op:-x", "op:-x"),
         ("some words", "some words"),
         ("-absent", "-absent"),
@@ -177,6 +178,17 @@ fn granted() -> Value {
     })
 }
 
+/// The copy that a key's owner has of what a session of another account did.
+fn outsider() -> Value {
+    json!({
+        "eventName": "Decrypt", "eventTime": "2026-11-23T09:41:07Z", "eventSource": "kms.amazonaws.com",
+        "userIdentity": {
+            "type": "AWSAccount", "accountId": "999988887777", "principalId": "AROACKCEVSQ6C2EXAMPLE:worker",
+        },
+        "sourceIPAddress": "10.1.2.3", "eventID": "E3", "recipientAccountId": "111122223333", "resources": [],
+    })
+}
+
 fn service() -> Value {
     json!({
         "eventName": "RotateKey", "eventTime": "2026-11-22T00:00:00Z", "eventSource": "kms.amazonaws.com",
@@ -245,6 +257,21 @@ fn principals_and_keys() {
         &["principal:\"AWS Internal\"", "-key:*"],
         &["principal:AWSInternal", "key:*"],
     );
+    holds(
+        &outsider(),
+        &[
+            "principal:999988887777:AROACKCEVSQ6C2EXAMPLE:worker",
+            "principal:999988887777:AROACKCEVSQ6C2EXAMPLE",
+            "principal:AROACKCEVSQ6C2EXAMPLE",
+            "principal:999988887777",
+            "principal:999988887777:*",
+            "principal:worker",
+        ],
+        &["principal:999988887777:AROACKCEVSQ6C2EXAMPL", "principal:role/worker"],
+    );
+    let mut root = outsider();
+    root["userIdentity"]["principalId"] = json!("999988887777");
+    holds(&root, &["principal:arn:aws:iam::999988887777:root"], &["principal:worker"]);
     holds(
         &encrypt(),
         &["principal:user/Alice", "principal:Alice", "key:alias/app"],
@@ -433,6 +460,7 @@ fn an_index_narrows_what_it_can() {
         ),
         ("op:Decrypt,Encrypt", "op=decrypt|op=encrypt", true),
         ("op:Decrypt,En*", "", false),
+        ("principal:999988887777:AIDA1", "principal=999988887777:AIDA1", true),
         ("principal:role/Batch result:Denied", "principal=role/Batch & result=denied", true),
         ("principal:Batch key:a", "key=a", false),
         ("-op:Decrypt ctx.t:A", "ctx=A", false),
@@ -567,8 +595,8 @@ proptest! {
     }
 
     #[test]
-    fn an_index_and_a_reading_agree(query in query(), which in 0..4_usize) {
-        let record = [encrypt(), refused(), granted(), service()][which].clone();
+    fn an_index_and_a_reading_agree(query in query(), which in 0..5_usize) {
+        let record = [encrypt(), refused(), granted(), service(), outsider()][which].clone();
         let filed = index_terms(&record);
         let Narrowing { clauses, window, complete } = query.narrowing(NOW);
         let found = clauses.iter().all(|clause| clause.iter().any(|term| filed.contains(term)))
@@ -580,9 +608,9 @@ proptest! {
 
     #[test]
     fn what_is_counted_finds_the_record(
-        field in prop_oneof![9 => field(), 1 => Just(Field::Ip), 1 => Just(Field::ReadOnly)], which in 0..4_usize,
+        field in prop_oneof![9 => field(), 1 => Just(Field::Ip), 1 => Just(Field::ReadOnly)], which in 0..5_usize,
     ) {
-        let record = [encrypt(), refused(), granted(), service()][which].clone();
+        let record = [encrypt(), refused(), granted(), service(), outsider()][which].clone();
         for value in read::counted(&record, &field) {
             let term = Term::counted(&field, &value);
             let Some(term) = term else {
