@@ -2,7 +2,7 @@
 //! left can be read from the archive, and each way to lie about it is found.
 
 use super::{
-    audit::{copy, kept, keyward, text, verified, work},
+    audit::{answered, copy, kept, keyward, text, verified, work},
     crash::Service,
 };
 use keyward_server::retention::{JournalSettings, Keeper, Kept};
@@ -233,6 +233,37 @@ fn a_store_without_its_first_events_is_verified_and_each_lie_is_found() {
     // The store, tampered with by somebody who holds the root key: another log's footer, and a forged past.
     put_away(&path("other"), 9);
     let state = path("state");
+    // So does an export of it, with its hashes; and with hashes of the time when nothing had left.
+    let (export, hashes) = (path("export"), path("hashes"));
+    let of = |data: &Path, hashes: &Path| {
+        let args = ["events", "export", "--data", data.to_str().unwrap(), "--hashes"];
+        text(&keyward(None, &[&args[..], &[hashes.to_str().unwrap()]].concat()))
+    };
+    let left = of(&data, &hashes);
+    let gone = all.len() - left.lines().count() + 1;
+    assert!(300 < gone && left.contains("RetireEvents"), "{gone}");
+    of(&path("whole"), &path("old.hashes"));
+    fs::write(&export, &left).unwrap();
+    let exported = |against: &[(&str, &Path)]| {
+        let mut args = vec!["--export", export.to_str().unwrap(), "--key", &key];
+        against.iter().for_each(|(flag, file)| args.extend([*flag, file.to_str().unwrap()]));
+        answered(&args)
+    };
+    let old = path("old.hashes");
+    for against in [
+        &[("--hashes", hashes.as_path())][..],
+        &[("--hashes", &hashes), ("--checkpoint", &checkpoints[0])],
+        &[("--hashes", &hashes), ("--checkpoint", &checkpoints[2])],
+        &[("--hashes", &hashes), ("--hashes", &old)],
+    ] {
+        let (code, said) = exported(against);
+        assert_eq!((code, &said["FirstEvent"]), (Some(0), &json!(gone)), "{said}");
+    }
+    // A checkpoint alone does not know where it begins, and says so.
+    assert_eq!(exported(&[("--checkpoint", &checkpoints[2])]).0, Some(2));
+    fs::write(&export, left.split_once('\n').unwrap().1).unwrap();
+    let (code, said) = exported(&[("--hashes", &hashes)]);
+    assert_eq!((code, &said["Problem"]), (Some(9), &json!(format!("event {gone} was removed"))));
     copy(&path("whole"), &state);
     let sealed = sealed_files(&state.join("journal"));
     let mut bytes = fs::read(&sealed[0]).unwrap();
@@ -270,3 +301,23 @@ fn a_store_without_its_first_events_is_verified_and_each_lie_is_found() {
     service.stop();
     assert_eq!(held(&data, &checkpoints[2]), None);
 }
+    // More than a bucket of the tree left: its leaves are gone, and what remains is proven without them.
+    fs::write(&export, of(&path("late"), &hashes)).unwrap();
+    let args = ["audit", "key"];
+    let service = Service::start(&path("late"));
+    let late_key = text(&keyward(Some(&service), &args)).trim().to_owned();
+    service.stop();
+    let (file, hashes) = (export.to_str().unwrap(), hashes.to_str().unwrap());
+    let args = ["--export", file, "--key", &late_key, "--hashes", hashes];
+    let (code, said) = answered(&args);
+    assert_eq!(code, Some(0), "{said}");
+    let first = said["FirstEvent"].as_u64().unwrap();
+    assert!(1_024 < first, "{said}");
+    // A size of which nothing was kept is nobody's mistake but the asker's.
+    let refused = opened(&path("late")).engine.prove_consistency(3, first + 1).unwrap_err();
+    assert_eq!(refused.code, keyward_types::ErrorCode::NotFound);
+    let said = refused.message.unwrap();
+    assert!(
+        said.contains(&format!("those before event {first} left it by its retention")),
+        "{said}"
+    );

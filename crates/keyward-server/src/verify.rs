@@ -181,16 +181,13 @@ fn hold_against(
     let proven = proven
         .map_err(|error| StartError::Log(format!("the hashes are not this log's: {error}")))?;
     log.hold_earlier(said.iter().chain(proven.iter().map(Proven::head)))?;
-    // The hashes are of an earlier time than the store, which may have gone on since.
-    let longest = proven.iter().map(|one| one.head().size).max().unwrap_or_default();
-    let longest = longest.saturating_sub(log.earlier.events);
-    let longest = usize::try_from(longest).unwrap_or(usize::MAX).min(log.leaves.len());
     let wrong = |finding: Finding| StartError::Log(finding.to_string());
     if !proven.is_empty() {
-        let leaves = log.leaves.get(..longest).unwrap_or(&log.leaves);
-        check_from(log.start()?, leaves, &proven, []).map_err(wrong)?;
+        check_from(log.start()?, &log.leaves, &proven, []).map_err(wrong)?;
     }
-    check_from(log.start()?, &log.leaves, &[], &said).map_err(wrong)?;
+    // All that was signed, also by a head of hashes that are of a part.
+    let heads = proven.iter().map(Proven::head);
+    check_from(log.start()?, &log.leaves, &[], said.iter().chain(heads)).map_err(wrong)?;
     Ok(said.len() + proven.len())
 }
 

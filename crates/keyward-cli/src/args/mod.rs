@@ -668,6 +668,12 @@ pub(crate) struct WitnessArgs {
     pub(crate) quorum: Option<usize>,
 }
 
+    /// The number of the export's first event, where it is not the one that the hashes begin with
+    #[arg(long, value_name = "NUMBER", requires = "export")]
+    pub(crate) first: Option<u64>,
+    /// Take events at the export's end that are newer than everything that was signed; they are exit 6 otherwise
+    #[arg(long, requires = "export")]
+    pub(crate) allow_unsigned_tail: bool,
 #[derive(ClapArgs)]
 pub(crate) struct Bench {
     /// Seconds per measurement
