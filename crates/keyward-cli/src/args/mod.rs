@@ -513,13 +513,21 @@ pub(crate) enum Audit {
         until: Option<String>,
     },
     /// Check sealed journal segments, such as an archive's, with the log's public key alone; 9 when anything is not as it
-    /// was signed
+    /// was signed, 6 when events before a checkpoint are not in them
     VerifySegments {
         /// The folder that they are in
         folder: PathBuf,
         /// The log's public key, as `audit key` prints it
         #[arg(long)]
         key: String,
+        /// The number of the event that the first segment must begin with: 0 for a whole log
+        #[arg(long, value_name = "NUMBER")]
+        from: Option<u64>,
+        /// A checkpoint that was kept elsewhere, whose events the segments must hold; again for more
+        #[arg(long, value_name = "FILE")]
+        checkpoint: Vec<PathBuf>,
+        #[command(flatten)]
+        witnesses: WitnessArgs,
     },
     /// The public key by which the log's checkpoints are checked
     Key,

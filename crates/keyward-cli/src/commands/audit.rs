@@ -49,7 +49,10 @@ pub(super) fn audit(common: &Common, command: &Audit) -> Result<Exit, CliError> 
         Audit::Consistent { file, key, witnesses } => {
             consistent(common, file, &Trusted::new(key, witnesses)?)
         }
-        Audit::VerifySegments { folder, key } => segments::verify(common, folder, key),
+        Audit::VerifySegments { folder, key, from, checkpoint, witnesses } => {
+            let wanted = segments::Wanted { key, from: *from, checkpoint, witnesses };
+            segments::verify(common, folder, &wanted)
+        }
         Audit::VerifyFiles { folder, public_key, until } => {
             verify_files::verify_files(common, folder, public_key, until.as_deref())
         }
