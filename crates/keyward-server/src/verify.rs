@@ -49,7 +49,7 @@ pub struct Brought {
 /// Verifies as much as is asked for of a stopped store; see [`Store::verify_each`].
 pub fn verify(
     config: &Config,
-    extent: Extent,
+    extent: &Extent,
     progress: &dyn Progress,
     brought: &Brought,
 ) -> Result<VerifiedLog, StartError> {

@@ -653,6 +653,9 @@ pub(crate) struct Verify {
     /// The log's public key, as `audit key` prints it
     #[arg(long, conflicts_with = "data")]
     pub(crate) key: Option<String>,
+    /// Where a copy of what is derived from the journal is made, and removed; the system's temporary folder unless said
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["export", "journal"])]
+    pub(crate) scratch: Option<PathBuf>,
     /// A checkpoint that was kept elsewhere, to hold the log against; again for more
     #[arg(long, value_name = "FILE")]
     pub(crate) checkpoint: Vec<PathBuf>,

@@ -77,10 +77,11 @@ fn verify(common: &Common, options: &Verify) -> Result<Exit, CliError> {
         witnesses,
         quorum,
     };
-    let extent = if options.journal { Extent::Journal } else { Extent::Store };
+    let scratch = options.scratch.clone().unwrap_or_else(std::env::temp_dir);
+    let extent = if options.journal { Extent::Journal } else { Extent::Store { scratch } };
     let progress = offline::Bar::new();
     let config = offline::config(data, &options.root);
-    let verified = keyward_server::verify(&config, extent, &progress, &brought);
+    let verified = keyward_server::verify(&config, &extent, &progress, &brought);
     progress.done();
     match verified {
         Ok(verified) => {
@@ -124,6 +125,11 @@ pub(super) fn read(file: &Path) -> Result<Vec<u8>, CliError> {
 }
 
 pub(super) fn unusable(file: &Path, error: &dyn std::fmt::Display) -> CliError {
+        Err(error @ StartError::Store(StoreError::Scratch { .. })) => {
+            Err(offline::error(&error).hint(
+                "name another folder with --scratch, or leave out what is derived from the log, with --journal, which needs no copy",
+            ))
+        }
     CliError::new(Exit::Usage, format!("{}: {error}", file.display()))
 }
 
