@@ -583,19 +583,25 @@ pub(crate) enum Incident {
     Frozen,
     /// Write events with their proofs, explanations and policies into one file that anybody can check
     Bundle(BundleArgs),
-    /// Check a bundle offline; 9 when anything in it does not hold
-    VerifyBundle {
-        file: PathBuf,
-        /// The log's public key, as `audit key` prints it
-        #[arg(long)]
-        key: String,
-        /// A checkpoint that was kept elsewhere, which the bundle's log must continue; again for more
-        #[arg(long, value_name = "FILE")]
-        checkpoint: Vec<PathBuf>,
-        /// The bundle's digest, as `incident bundle` printed it
-        #[arg(long, value_name = "SHA-256")]
-        digest: Option<String>,
-    },
+    /// Check a bundle offline; 9 when anything in it does not hold, 6 when only what follows from its events is said in
+    /// other words than this version's
+    VerifyBundle(VerifyBundle),
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct VerifyBundle {
+    pub(crate) file: PathBuf,
+    /// The log's public key, as `audit key` prints it
+    #[arg(long)]
+    pub(crate) key: String,
+    /// A checkpoint that was kept elsewhere, which the bundle's log must continue; again for more
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoint: Vec<PathBuf>,
+    /// The bundle's digest, as `incident bundle` printed it
+    #[arg(long, value_name = "SHA-256")]
+    pub(crate) digest: Option<String>,
+    #[command(flatten)]
+    pub(crate) witnesses: WitnessArgs,
 }
 
 /// What to freeze.
