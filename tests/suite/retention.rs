@@ -215,6 +215,16 @@ fn a_store_without_its_first_events_is_verified_and_each_lie_is_found() {
     copy(&data, &path("whole"));
     put_away(&data, 1);
 
+    // Files beside the segments that are called nearly so are nobody's, and in nobody's way.
+    let strangers = ["1.seg", "1.sealed", "9.seg", "+0000001.seg"].map(|name| {
+        let stranger = path("whole").join("journal").join(name);
+        fs::write(&stranger, "not a segment").unwrap();
+        stranger
+    });
+    assert_eq!(verified(&["--data", path("whole").to_str().unwrap()]), None);
+    Service::start(&path("whole")).stop();
+    strangers.iter().for_each(|stranger| fs::remove_file(stranger).unwrap());
+
     // What is left holds, against itself and against every checkpoint that was kept.
     let held = |data: &Path, kept: &Path| {
         verified(&["--data", data.to_str().unwrap(), "--checkpoint", kept.to_str().unwrap()])
@@ -223,6 +233,37 @@ fn a_store_without_its_first_events_is_verified_and_each_lie_is_found() {
         assert_eq!(held(&data, kept), None);
         assert_eq!(held(&path("whole"), kept), None);
     }
+    // So does an export of it, with its hashes; and with hashes of the time when nothing had left.
+    let (export, hashes) = (path("export"), path("hashes"));
+    let of = |data: &Path, hashes: &Path| {
+        let args = ["events", "export", "--data", data.to_str().unwrap(), "--hashes"];
+        text(&keyward(None, &[&args[..], &[hashes.to_str().unwrap()]].concat()))
+    };
+    let left = of(&data, &hashes);
+    let gone = all.len() - left.lines().count() + 1;
+    assert!(300 < gone && left.contains("RetireEvents"), "{gone}");
+    of(&path("whole"), &path("old.hashes"));
+    fs::write(&export, &left).unwrap();
+    let exported = |against: &[(&str, &Path)]| {
+        let mut args = vec!["--export", export.to_str().unwrap(), "--key", &key];
+        against.iter().for_each(|(flag, file)| args.extend([*flag, file.to_str().unwrap()]));
+        answered(&args)
+    };
+    let old = path("old.hashes");
+    for against in [
+        &[("--hashes", hashes.as_path())][..],
+        &[("--hashes", &hashes), ("--checkpoint", &checkpoints[0])],
+        &[("--hashes", &hashes), ("--checkpoint", &checkpoints[2])],
+        &[("--hashes", &hashes), ("--hashes", &old)],
+    ] {
+        let (code, said) = exported(against);
+        assert_eq!((code, &said["FirstEvent"]), (Some(0), &json!(gone)), "{said}");
+    }
+    // A checkpoint alone does not know where it begins, and says so.
+    assert_eq!(exported(&[("--checkpoint", &checkpoints[2])]).0, Some(2));
+    fs::write(&export, left.split_once('\n').unwrap().1).unwrap();
+    let (code, said) = exported(&[("--hashes", &hashes)]);
+    assert_eq!((code, &said["Problem"]), (Some(9), &json!(format!("event {gone} was removed"))));
     // The archive alone holds under the public key, and opens with the root key.
     let check = |folder: &Path, key: &str| {
         let folder = folder.to_str().unwrap();
@@ -253,47 +294,6 @@ fn a_store_without_its_first_events_is_verified_and_each_lie_is_found() {
     let (code, said) = demand(&archive, &["--from", "1"]);
     assert_eq!(code, Some(9), "{said}");
     let files = sealed_files(&archive);
-    let name = |at: usize| files[at].file_name().unwrap().to_str().unwrap().to_owned();
-    let middle = files.len() / 2;
-    let altered = |what: &str, alter: &dyn Fn(&Path)| {
-        let state = tempfile::tempdir().unwrap();
-        copy(&archive, state.path());
-        alter(state.path());
-        let (code, said) = check(state.path(), &key);
-        assert_eq!(code, Some(9), "{what}: {said}");
-        said
-    };
-    let said = altered("a byte", &|folder| {
-        let mut bytes = fs::read(folder.join(name(middle))).unwrap();
-        bytes[300] ^= 1;
-        fs::write(folder.join(name(middle)), bytes).unwrap();
-    });
-    assert_eq!(
-        said,
-        format!("{}: its bytes are not those that its footer was signed over", name(middle))
-    );
-    let said =
-        altered("a missing segment", &|folder| fs::remove_file(folder.join(name(middle))).unwrap());
-    assert!(
-        said.ends_with("stands where segment ".to_owned().as_str()) || said.contains("belongs"),
-        "{said}"
-    );
-    let said = altered("segments that changed places", &|folder| {
-        fs::rename(folder.join(name(middle)), folder.join("x")).unwrap();
-        fs::rename(folder.join(name(middle - 1)), folder.join(name(middle))).unwrap();
-        fs::rename(folder.join("x"), folder.join(name(middle - 1))).unwrap();
-    });
-    assert!(said.contains("belongs"), "{said}");
-    let said = altered("a cut end", &|folder| {
-        let bytes = fs::read(folder.join(name(middle))).unwrap();
-        fs::write(folder.join(name(middle)), &bytes[..bytes.len() - 200]).unwrap();
-    });
-    assert!(said.contains("no sealed segment"), "{said}");
-    let said = altered("words that nobody signed", &|folder| {
-        let mut bytes = fs::read(folder.join(name(middle))).unwrap();
-        let at = bytes.windows(7).rposition(|window| window == b"events ").unwrap();
-        bytes[at + 7] = if bytes[at + 7] == b'9' { b'8' } else { b'9' };
-        fs::write(folder.join(name(middle)), bytes).unwrap();
     let short = path("short");
     copy(&archive, &short);
     fs::remove_file(short.join(files[0].file_name().unwrap())).unwrap();
@@ -346,6 +346,47 @@ fn a_store_without_its_first_events_is_verified_and_each_lie_is_found() {
     }
 
     // The archive, tampered with.
+    let name = |at: usize| files[at].file_name().unwrap().to_str().unwrap().to_owned();
+    let middle = files.len() / 2;
+    let altered = |what: &str, alter: &dyn Fn(&Path)| {
+        let state = tempfile::tempdir().unwrap();
+        copy(&archive, state.path());
+        alter(state.path());
+        let (code, said) = check(state.path(), &key);
+        assert_eq!(code, Some(9), "{what}: {said}");
+        said
+    };
+    let said = altered("a byte", &|folder| {
+        let mut bytes = fs::read(folder.join(name(middle))).unwrap();
+        bytes[300] ^= 1;
+        fs::write(folder.join(name(middle)), bytes).unwrap();
+    });
+    assert_eq!(
+        said,
+        format!("{}: its bytes are not those that its footer was signed over", name(middle))
+    );
+    let said =
+        altered("a missing segment", &|folder| fs::remove_file(folder.join(name(middle))).unwrap());
+    assert!(
+        said.ends_with("stands where segment ".to_owned().as_str()) || said.contains("belongs"),
+        "{said}"
+    );
+    let said = altered("segments that changed places", &|folder| {
+        fs::rename(folder.join(name(middle)), folder.join("x")).unwrap();
+        fs::rename(folder.join(name(middle - 1)), folder.join(name(middle))).unwrap();
+        fs::rename(folder.join("x"), folder.join(name(middle - 1))).unwrap();
+    });
+    assert!(said.contains("belongs"), "{said}");
+    let said = altered("a cut end", &|folder| {
+        let bytes = fs::read(folder.join(name(middle))).unwrap();
+        fs::write(folder.join(name(middle)), &bytes[..bytes.len() - 200]).unwrap();
+    });
+    assert!(said.contains("no sealed segment"), "{said}");
+    let said = altered("words that nobody signed", &|folder| {
+        let mut bytes = fs::read(folder.join(name(middle))).unwrap();
+        let at = bytes.windows(7).rposition(|window| window == b"events ").unwrap();
+        bytes[at + 7] = if bytes[at + 7] == b'9' { b'8' } else { b'9' };
+        fs::write(folder.join(name(middle)), bytes).unwrap();
     });
     assert!(said.contains("does not verify"), "{said}");
     let other = Service::start(&path("other"));
@@ -357,37 +398,6 @@ fn a_store_without_its_first_events_is_verified_and_each_lie_is_found() {
     // The store, tampered with by somebody who holds the root key: another log's footer, and a forged past.
     put_away(&path("other"), 9);
     let state = path("state");
-    // So does an export of it, with its hashes; and with hashes of the time when nothing had left.
-    let (export, hashes) = (path("export"), path("hashes"));
-    let of = |data: &Path, hashes: &Path| {
-        let args = ["events", "export", "--data", data.to_str().unwrap(), "--hashes"];
-        text(&keyward(None, &[&args[..], &[hashes.to_str().unwrap()]].concat()))
-    };
-    let left = of(&data, &hashes);
-    let gone = all.len() - left.lines().count() + 1;
-    assert!(300 < gone && left.contains("RetireEvents"), "{gone}");
-    of(&path("whole"), &path("old.hashes"));
-    fs::write(&export, &left).unwrap();
-    let exported = |against: &[(&str, &Path)]| {
-        let mut args = vec!["--export", export.to_str().unwrap(), "--key", &key];
-        against.iter().for_each(|(flag, file)| args.extend([*flag, file.to_str().unwrap()]));
-        answered(&args)
-    };
-    let old = path("old.hashes");
-    for against in [
-        &[("--hashes", hashes.as_path())][..],
-        &[("--hashes", &hashes), ("--checkpoint", &checkpoints[0])],
-        &[("--hashes", &hashes), ("--checkpoint", &checkpoints[2])],
-        &[("--hashes", &hashes), ("--hashes", &old)],
-    ] {
-        let (code, said) = exported(against);
-        assert_eq!((code, &said["FirstEvent"]), (Some(0), &json!(gone)), "{said}");
-    }
-    // A checkpoint alone does not know where it begins, and says so.
-    assert_eq!(exported(&[("--checkpoint", &checkpoints[2])]).0, Some(2));
-    fs::write(&export, left.split_once('\n').unwrap().1).unwrap();
-    let (code, said) = exported(&[("--hashes", &hashes)]);
-    assert_eq!((code, &said["Problem"]), (Some(9), &json!(format!("event {gone} was removed"))));
     copy(&path("whole"), &state);
     let sealed = sealed_files(&state.join("journal"));
     let mut bytes = fs::read(&sealed[0]).unwrap();
@@ -417,14 +427,6 @@ fn a_store_without_its_first_events_is_verified_and_each_lie_is_found() {
     assert_eq!(verified(&["--data", path("late").to_str().unwrap()]), None);
     let said = held(&path("late"), &real).unwrap();
     assert!(said.contains("this log does not know of it"), "{said}");
-    // And the service goes on where events left.
-    let service = Service::start(&data);
-    work(&service, 10);
-    let args = ["audit", "consistent", checkpoints[0].to_str().unwrap(), "--key", &key];
-    assert_eq!(keyward(Some(&service), &args).status.code(), Some(0));
-    service.stop();
-    assert_eq!(held(&data, &checkpoints[2]), None);
-}
     // More than a bucket of the tree left: its leaves are gone, and what remains is proven without them.
     fs::write(&export, of(&path("late"), &hashes)).unwrap();
     let args = ["audit", "key"];
@@ -445,3 +447,21 @@ fn a_store_without_its_first_events_is_verified_and_each_lie_is_found() {
         said.contains(&format!("those before event {first} left it by its retention")),
         "{said}"
     );
+    // And the service goes on where events left.
+    let service = Service::start(&data);
+    work(&service, 10);
+    // Of what left it proves what it kept, and says so of the rest.
+    let first: Value = serde_json::from_str(&all[0]).unwrap();
+    let left = keyward(Some(&service), &["audit", "prove", first["eventID"].as_str().unwrap()]);
+    let said = String::from_utf8(left.stderr).unwrap();
+    assert_eq!(left.status.code(), Some(3), "{said}");
+    assert!(said.contains("left the log by its retention"), "{said}");
+    let later = "ffffffff-ffff-7fff-bfff-ffffffffffff";
+    let never = keyward(Some(&service), &["audit", "prove", later]);
+    assert_eq!(never.status.code(), Some(3));
+    assert!(!String::from_utf8_lossy(&never.stderr).contains("retention"));
+    let args = ["audit", "consistent", checkpoints[0].to_str().unwrap(), "--key", &key];
+    assert_eq!(keyward(Some(&service), &args).status.code(), Some(0));
+    service.stop();
+    assert_eq!(held(&data, &checkpoints[2]), None);
+}

@@ -653,21 +653,27 @@ pub(crate) struct Verify {
     /// Only the journal: every event, the log's tree and its checkpoints, and nothing that is derived from it
     #[arg(long, conflicts_with = "export")]
     pub(crate) journal: bool,
+    /// Where a copy of what is derived from the journal is made, and removed; the system's temporary folder unless said
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["export", "journal"])]
+    pub(crate) scratch: Option<PathBuf>,
     /// A file that `events export` wrote; nothing but the log's public key is needed
     #[arg(long, value_name = "FILE", requires = "key")]
     pub(crate) export: Option<PathBuf>,
     /// The log's public key, as `audit key` prints it
     #[arg(long, conflicts_with = "data")]
     pub(crate) key: Option<String>,
-    /// Where a copy of what is derived from the journal is made, and removed; the system's temporary folder unless said
-    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["export", "journal"])]
-    pub(crate) scratch: Option<PathBuf>,
     /// A checkpoint that was kept elsewhere, to hold the log against; again for more
     #[arg(long, value_name = "FILE")]
     pub(crate) checkpoint: Vec<PathBuf>,
     /// What `events export --hashes` wrote, now or before: with it the first wrong event is named; again for more
     #[arg(long, value_name = "FILE")]
     pub(crate) hashes: Vec<PathBuf>,
+    /// The number of the export's first event, where it is not the one that the hashes begin with
+    #[arg(long, value_name = "NUMBER", requires = "export")]
+    pub(crate) first: Option<u64>,
+    /// Take events at the export's end that are newer than everything that was signed; they are exit 6 otherwise
+    #[arg(long, requires = "export")]
+    pub(crate) allow_unsigned_tail: bool,
     #[command(flatten)]
     pub(crate) witnesses: WitnessArgs,
     #[command(flatten)]
@@ -685,12 +691,6 @@ pub(crate) struct WitnessArgs {
     pub(crate) quorum: Option<usize>,
 }
 
-    /// The number of the export's first event, where it is not the one that the hashes begin with
-    #[arg(long, value_name = "NUMBER", requires = "export")]
-    pub(crate) first: Option<u64>,
-    /// Take events at the export's end that are newer than everything that was signed; they are exit 6 otherwise
-    #[arg(long, requires = "export")]
-    pub(crate) allow_unsigned_tail: bool,
 #[derive(ClapArgs)]
 pub(crate) struct Bench {
     /// Seconds per measurement
