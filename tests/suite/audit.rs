@@ -527,6 +527,56 @@ fn size(note: &str) -> u64 {
 }
 
 #[test]
+fn a_trail_without_a_digest_yet_is_missed_and_additions_are_seen() {
+    let home = tempfile::tempdir().unwrap();
+    let (data, files) = (home.path().join("data"), home.path().join("files"));
+    let service = Service::start(&data);
+    work(&service, 10);
+    service.stop();
+    let export = ["events", "export", "--format", "cloudtrail", "--data", data.to_str().unwrap()];
+    text(&keyward(None, &[&export[..], &["--to", files.to_str().unwrap()]].concat()));
+    let check = |folder: &Path| {
+        let args = ["audit", "verify-files", folder.to_str().unwrap(), "-o", "json"];
+        let output = keyward(None, &args);
+        (output.status.code(), serde_json::from_slice::<Value>(&output.stdout).unwrap())
+    };
+    let (code, said) = check(&files);
+    assert_eq!((code, &said["LogFilesWithoutDigestYet"]), (Some(0), &json!(1)), "{said}");
+    let mut folder = files.join("AWSLogs");
+    while fs::read_dir(&folder).unwrap().all(|entry| entry.unwrap().path().is_dir()) {
+        let inside = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+        folder = inside.min().unwrap();
+    }
+    let log = fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+    let within = |path: &Path| path.strip_prefix(&files).unwrap().to_str().unwrap().to_owned();
+    // What is done to it, and what is told of which object.
+    let beside = |name: &str| folder.join(name);
+    let (spaced, linked) = (beside("a b.json.gz"), beside("linked.json.gz"));
+    let spaced_like = within(&spaced);
+    let linked_like = within(&linked);
+    let removed = |root: &Path| fs::remove_file(root.join(within(&log)));
+    let all_removed = |root: &Path| fs::remove_dir_all(root.join("AWSLogs"));
+    let copied = |root: &Path| fs::copy(&log, root.join(&spaced_like)).map(drop);
+    let link = |root: &Path| std::os::unix::fs::symlink(&log, root.join(&linked_like));
+    let lies: [(&dyn Fn(&Path) -> std::io::Result<()>, String, &str); 4] = [
+        (&removed, within(&log), "it was deleted, or its writer was stopped"),
+        (&all_removed, within(&log), "it was deleted, or its writer was stopped"),
+        (&copied, spaced_like.clone(), "it is no plain file with a plain name"),
+        (&link, linked_like.clone(), "it is no plain file with a plain name"),
+    ];
+    for (lie, object, words) in lies {
+        let state = tempfile::tempdir().unwrap();
+        copy(&files, state.path());
+        lie(state.path()).unwrap();
+        let (code, said) = check(state.path());
+        assert_eq!(code, Some(9), "{said}");
+        let finding = &said["Findings"][0];
+        assert_eq!(finding["Object"], json!(object), "{said}");
+        assert!(finding["Problem"].as_str().unwrap().contains(words), "{said}");
+    }
+}
+
+#[test]
 fn a_second_service_cosigns_and_does_not_forget() {
     let home = tempfile::tempdir().unwrap();
     let path = |name: &str| home.path().join(name);

@@ -225,7 +225,7 @@ pub fn check_from<'c>(
     // Hashes of a part that was taken together with these events say that the log goes on behind them.
     let goes_on = proven.iter().any(|one| {
         let is_end = one.end.size == end || (one.end.size == newest && newest <= end);
-        one.is_part() && one.first() == first && is_end
+        one.is_part() && one.first() <= first && is_end
     });
     for run in runs(proven)? {
         let from = first.max(run.first);
@@ -489,6 +489,12 @@ mod tests {
         assert_eq!(check(&all[..15], &both, []).unwrap().signed, 15);
         let cut = Finding::Truncated { found: 14, signed: 40 };
         assert_eq!(check(&all[..14], &both, []), Err(cut));
+        // So is a part of a part, where it is said which; events before it are not vouched for by what is not of them.
+        let from = start_of(10, &both[1..], Some(5)).unwrap();
+        assert_eq!(check_from(from, &all[5..15], &both[1..], []).unwrap().signed, 15);
+        let late = [proven(&hashes_of(&all, (13, 29))).unwrap()];
+        let whole = check_from(Frontier::new(), &all[..29], &late, []);
+        assert_eq!(whole, Err(Finding::Truncated { found: 29, signed: 40 }));
         // Lists of several parts say what they say together; one that was kept before the first events left says more.
         let lists = [(0, 20), (13, 29), (29, 40)].map(|range| {
             let one = hashes_of(&all, range);

@@ -500,7 +500,8 @@ pub(crate) enum Principal {
 
 #[derive(Subcommand)]
 pub(crate) enum Audit {
-    /// Check a whole log, of a stopped store or of an export; 0 when all holds, 9 when anything was changed
+    /// Check a log, of a stopped store or of an export; 0 when all holds, 9 when anything was changed, 6 when an export's
+    /// last events are newer than everything that was signed
     Verify(Verify),
     /// Check a folder of CloudTrail files and digests, without a service; 0 when all holds, 9 when anything was changed
     VerifyFiles {
