@@ -3,6 +3,8 @@
 
 use super::crash::{Client, Service};
 use keyward_testkit::clients;
+use keyward_trail::iso_seconds;
+use keyward_types::Timestamp;
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -11,7 +13,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Output},
     thread,
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 /// A command without a service, or against one.
@@ -52,6 +54,12 @@ pub(super) fn verified(args: &[&str]) -> Option<String> {
     let intact = said["Intact"] == json!(true);
     assert_eq!(output.status.code(), Some(if intact { 0 } else { 9 }), "{said}");
     (!intact).then(|| said["Problem"].as_str().unwrap().to_owned())
+}
+
+/// What `audit verify` answers, and its exit code.
+pub(super) fn answered(args: &[&str]) -> (Option<i32>, Value) {
+    let output = keyward(None, &[&["audit", "verify", "-o", "json"], args].concat());
+    (output.status.code(), serde_json::from_slice(&output.stdout).unwrap_or_default())
 }
 
 pub(super) fn copy(from: &Path, to: &Path) {
@@ -238,6 +246,16 @@ struct Lives {
     home: tempfile::TempDir,
     key: String,
     lines: Vec<String>,
+    /// When its second life had ended, and its third not begun.
+    between: String,
+}
+
+/// Now, as `--since` takes it.
+#[expect(clippy::disallowed_methods, reason = "a time between two lives of another process")]
+fn now() -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    let since = Timestamp(i64::try_from(since).unwrap());
+    iso_seconds(since).replace('Z', &format!(".{:03}Z", since.0 % 1_000))
 }
 
 impl Lives {
@@ -260,7 +278,13 @@ impl Lives {
         let service = Service::start(&path("log"));
         work(&service, 10);
         kept(home.path(), "kept", &keyward(Some(&service), &["audit", "checkpoint"]));
-        work(&service, 20);
+        work(&service, 10);
+        service.stop();
+        thread::park_timeout(Duration::from_millis(5));
+        let between = now();
+        thread::park_timeout(Duration::from_millis(5));
+        let service = Service::start(&path("log"));
+        work(&service, 10);
         service.stop();
         for (name, times) in [("rebuilt", 70), ("forked", 40)] {
             let service = Service::start(&path(name));
@@ -272,7 +296,7 @@ impl Lives {
             );
         }
         let lines = exported(&path("log"), &path("hashes"));
-        Self { key, lines, home }
+        Self { key, lines, home, between }
     }
 
     /// What an export of these lines is told, held against files of this folder.
@@ -282,14 +306,26 @@ impl Lives {
     }
 
     fn told_of(&self, export: &str, against: &[(&str, &str)]) -> Option<String> {
-        let export = self.path(export);
-        let mut args = vec!["--export", export.to_str().unwrap(), "--key", &self.key];
-        let files: Vec<(&str, PathBuf)> =
-            against.iter().map(|(flag, name)| (*flag, self.path(name))).collect();
-        for (flag, file) in &files {
-            args.extend([*flag, file.to_str().unwrap()]);
-        }
-        verified(&args)
+        let args = self.arguments(export, against);
+        verified(&args.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    fn answered(
+        &self,
+        export: &str,
+        against: &[(&str, &str)],
+        more: &[&str],
+    ) -> (Option<i32>, Value) {
+        let args = self.arguments(export, against);
+        answered(&args.iter().map(String::as_str).chain(more.iter().copied()).collect::<Vec<_>>())
+    }
+
+    fn arguments(&self, export: &str, against: &[(&str, &str)]) -> Vec<String> {
+        let place = |name: &str| self.path(name).to_str().unwrap().to_owned();
+        let mut args = vec!["--export".to_owned(), place(export), "--key".to_owned()];
+        args.push(self.key.clone());
+        args.extend(against.iter().flat_map(|(flag, name)| [(*flag).to_owned(), place(name)]));
+        args
     }
 }
 
@@ -302,9 +338,17 @@ fn an_export_alone_names_the_first_event_that_is_wrong() {
     let lines = &lives.lines;
     let total = lines.len();
     assert!(60 <= total, "{total}");
-    for against in [&[HASHES][..], &[KEPT], &[HASHES, KEPT]] {
+    for against in [&[HASHES][..], &[HASHES, KEPT]] {
         assert_eq!(lives.told(lines, against), None);
     }
+    // What is newer than the checkpoint, nobody has signed: not even when it is what was written.
+    let signed = size(&fs::read_to_string(lives.path("kept")).unwrap());
+    let (code, said) = lives.answered("export", &[KEPT], &[]);
+    assert_eq!((code, &said["Intact"], &said["Signed"]), (Some(6), &json!(false), &json!(signed)));
+    let unsigned = format!("events {signed} to {} are newer than every checkpoint", total - 1);
+    assert!(said["Problem"].as_str().unwrap().starts_with(&unsigned), "{said}");
+    let (code, said) = lives.answered("export", &[KEPT], &["--allow-unsigned-tail"]);
+    assert_eq!((code, &said["Intact"], &said["Signed"]), (Some(0), &json!(true), &json!(signed)));
     // What is done to it, and what is said with the hashes; a checkpoint alone knows the part.
     let mut changed = lines.clone();
     let at = changed[7].find("eventTime").unwrap() + 14;
@@ -332,8 +376,11 @@ fn an_export_alone_names_the_first_event_that_is_wrong() {
     let said = lives.told(&lines[..20], &[KEPT]).unwrap();
     assert!(said.starts_with("events are missing from 20 on"), "{said}");
     let longer = [lines.clone(), vec![changed[7].clone()]].concat();
-    let said = lives.told(&longer, &[HASHES]).unwrap();
-    assert_eq!(said, format!("event {total} was added: nobody signed that"));
+    write_lines(&lives.path("longer"), &longer);
+    let (code, said) = lives.answered("longer", &[HASHES], &[]);
+    assert_eq!((code, &said["Intact"], &said["Signed"]), (Some(6), &json!(false), &json!(total)));
+    let unsigned = format!("event {total} is newer than every checkpoint: nobody has signed it");
+    assert_eq!(said["Problem"], json!(unsigned));
 
     // An export without anything to hold it against proves nothing.
     let export = lives.path("export");
@@ -341,11 +388,91 @@ fn an_export_alone_names_the_first_event_that_is_wrong() {
     assert_eq!(keyward(None, &args).status.code(), Some(2));
     // Hashes that nobody signed.
     let hashes = fs::read_to_string(lives.path("hashes")).unwrap();
-    let (first, rest) = hashes.split_once('\n').unwrap();
-    let (_, rest) = rest.split_once('\n').unwrap();
-    fs::write(lives.path("short"), format!("{first}\n{rest}")).unwrap();
+    let mut short: Vec<&str> = hashes.split('\n').collect();
+    assert_eq!((short[0], short[1]), ("keyward-event-hashes/v2", "first 0"));
+    short.remove(3);
+    fs::write(lives.path("short"), short.join("\n")).unwrap();
     let said = lives.told(&lines[1..], &[("--hashes", "short")]).unwrap();
     assert!(said.contains("and the checkpoint beside them speaks of"), "{said}");
+}
+
+#[test]
+fn hashes_of_an_earlier_time_accuse_nobody() {
+    let lives = Lives::new();
+    let service = Service::start(&lives.path("log"));
+    work(&service, 5);
+    service.stop();
+    let newer = exported(&lives.path("log"), &lives.path("newer"));
+    assert!(lives.lines.len() < newer.len());
+    assert_eq!(newer[..lives.lines.len()], lives.lines);
+    write_lines(&lives.path("export"), &newer);
+    let (code, said) = lives.answered("export", &[HASHES], &[]);
+    assert_eq!((code, &said["Signed"]), (Some(6), &json!(lives.lines.len())), "{said}");
+    // The checkpoint of the newer hashes vouches for the rest.
+    let text = fs::read_to_string(lives.path("newer")).unwrap();
+    fs::write(lives.path("head"), text.split_once("\n\n").unwrap().1).unwrap();
+    for all in [&[HASHES, ("--checkpoint", "head")][..], &[HASHES, ("--hashes", "newer")]] {
+        let (code, said) = lives.answered("export", all, &[]);
+        assert_eq!((code, &said["Signed"]), (Some(0), &json!(newer.len())), "{said}");
+    }
+    let mut changed = newer;
+    let last = changed.len() - 1;
+    changed[last] = changed[last - 1].clone();
+    let said = lives.told(&changed, &[HASHES, ("--checkpoint", "head")]).unwrap();
+    assert!(said.contains("was changed, removed or added"), "{said}");
+}
+
+#[test]
+fn a_part_of_a_log_is_proven_as_the_whole_is() {
+    let lives = Lives::new();
+    let (log, total) = (lives.path("log"), lives.lines.len());
+    let part = |name: &str, flag: &str| {
+        let hashes = lives.path(&format!("{name}.hashes"));
+        let args = ["events", "export", "--data", log.to_str().unwrap(), flag, &lives.between];
+        let args = [&args[..], &["--hashes", hashes.to_str().unwrap()]].concat();
+        let lines: Vec<String> = text(&keyward(None, &args)).lines().map(str::to_owned).collect();
+        write_lines(&lives.path(name), &lines);
+        lines
+    };
+    let (late, early) = (part("late", "--since"), part("early", "--until"));
+    assert!(!late.is_empty() && !early.is_empty());
+    assert_eq!([early.clone(), late.clone()].concat(), lives.lines);
+    let middle = early.len();
+    let own = |name: &'static str| ("--hashes", name);
+    for (name, hashes, from, to) in
+        [("early", "early.hashes", 0, middle), ("late", "late.hashes", middle, total)]
+    {
+        for against in [&[own(hashes)][..], &[own(hashes), HASHES], &[own(hashes), KEPT]] {
+            let (code, said) = lives.answered(name, against, &[]);
+            assert_eq!(code, Some(0), "{name}: {said}");
+            let found = [&said["FirstEvent"], &said["NextEvent"], &said["LogSize"]];
+            assert_eq!(found, [&json!(from), &json!(to), &json!(total)]);
+        }
+    }
+    // The hashes of the whole log place a part, when it is said where it begins.
+    let first = middle.to_string();
+    assert_eq!(lives.answered("late", &[HASHES], &["--first", &first]).0, Some(0));
+    let (code, said) = lives.answered("late", &[HASHES], &[]);
+    let missing = format!("events 0 to {} were removed", middle - 1);
+    assert_eq!((code, &said["Problem"]), (Some(9), &json!(missing)));
+    assert_eq!(lives.answered("late", &[own("late.hashes")], &["--first", "1"]).0, Some(2));
+    // What is done to a part.
+    let mut removed = late.clone();
+    removed.remove(0);
+    let said = lives.told(&removed, &[own("late.hashes")]).unwrap();
+    assert_eq!(said, format!("event {middle} was removed"));
+    let said = lives.told(&early[..middle - 1], &[own("early.hashes")]).unwrap();
+    assert!(said.starts_with(&format!("events are missing from {} on", middle - 1)), "{said}");
+    // Its hashes hold of the store too.
+    for hashes in ["late.hashes", "early.hashes"] {
+        let (data, hashes) = (log.to_str().unwrap(), lives.path(hashes));
+        assert_eq!(verified(&["--data", data, "--hashes", hashes.to_str().unwrap()]), None);
+    }
+    // Numbers that are not those of the events.
+    let text = fs::read_to_string(lives.path("late.hashes")).unwrap();
+    let moved = text.replacen(&format!("first {middle}\n"), &format!("first {}\n", middle - 1), 1);
+    fs::write(lives.path("moved"), moved).unwrap();
+    assert_eq!(lives.answered("late", &[own("moved")], &[]).0, Some(2));
 }
 
 #[test]
@@ -419,6 +546,47 @@ fn awaited(path: &Path, holds: impl Fn(&str) -> bool) -> String {
 /// How many events a checkpoint speaks of.
 fn size(note: &str) -> u64 {
     note.lines().nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn what_is_added_to_a_trail_under_any_name_is_seen() {
+    let home = tempfile::tempdir().unwrap();
+    let (data, files) = (home.path().join("data"), home.path().join("files"));
+    let service = Service::start(&data);
+    work(&service, 10);
+    service.stop();
+    let export = ["events", "export", "--format", "cloudtrail", "--data", data.to_str().unwrap()];
+    text(&keyward(None, &[&export[..], &["--to", files.to_str().unwrap()]].concat()));
+    let check = |folder: &Path| {
+        let args = ["audit", "verify-files", folder.to_str().unwrap(), "-o", "json"];
+        let output = keyward(None, &args);
+        (output.status.code(), serde_json::from_slice::<Value>(&output.stdout).unwrap())
+    };
+    let (code, said) = check(&files);
+    assert_eq!((code, &said["LogFiles"]), (Some(0), &json!(1)), "{said}");
+    let mut folder = files.join("AWSLogs");
+    while fs::read_dir(&folder).unwrap().all(|entry| entry.unwrap().path().is_dir()) {
+        let inside = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+        folder = inside.min().unwrap();
+    }
+    let log = fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+    let within = folder.strip_prefix(&files).unwrap().to_str().unwrap();
+    for name in ["a b.json.gz", "a+b.json.gz", "linked.json.gz"] {
+        let state = tempfile::tempdir().unwrap();
+        copy(&files, state.path());
+        let object = format!("{within}/{name}");
+        if name == "linked.json.gz" {
+            std::os::unix::fs::symlink(&log, state.path().join(&object)).unwrap();
+        } else {
+            fs::copy(&log, state.path().join(&object)).unwrap();
+        }
+        let (code, said) = check(state.path());
+        assert_eq!(code, Some(9), "{said}");
+        let finding = &said["Findings"][0];
+        assert_eq!(finding["Object"], json!(object), "{said}");
+        let words = "it is no plain file with a plain name";
+        assert!(finding["Problem"].as_str().unwrap().starts_with(words), "{said}");
+    }
 }
 
 #[test]

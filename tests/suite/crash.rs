@@ -488,6 +488,69 @@ fn a_changed_journal_is_noticed_and_not_served() {
 }
 
 #[test]
+fn a_store_without_sled_is_told_and_made_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let ledger = stopped_store(&data);
+    fs::rename(data.join("sled"), folder.path().join("sled")).unwrap();
+    let verified = keyward(&["audit", "verify"], &data);
+    let said = String::from_utf8(verified.stdout).unwrap();
+    assert_eq!(verified.status.code(), Some(9), "{said}");
+    assert!(said.contains("the folder sled is not there") && said.contains("--journal"), "{said}");
+    assert_eq!(keyward(&["audit", "verify", "--journal"], &data).status.code(), Some(0));
+    let service = Service::start(&data);
+    check(&service, &ledger, &Marks::default());
+    service.stop();
+    assert_eq!(keyward(&["audit", "verify"], &data).status.code(), Some(0));
+}
+
+#[test]
+fn evidence_is_verified_where_nothing_can_be_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    stopped_store(&data);
+    // What is derived is read through a copy, which is made elsewhere.
+    let nowhere = folder.path().join("nowhere");
+    let scratch = ["audit", "verify", "--scratch", nowhere.to_str().unwrap()];
+    let verified = keyward(&scratch, &data);
+    let said = String::from_utf8(verified.stderr).unwrap();
+    assert_eq!(verified.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("a copy of sled cannot be made in") && said.contains("--journal"),
+        "{said}"
+    );
+    fs::create_dir(&nowhere).unwrap();
+    assert_eq!(keyward(&scratch, &data).status.code(), Some(0));
+    assert_eq!(fs::read_dir(&nowhere).unwrap().count(), 0, "the copy is removed");
+
+    let place = data.to_str().unwrap();
+    let read_only = || {
+        run("mount", &["--bind", place, place])?;
+        run("mount", &["-o", "remount,bind,ro", place])
+    };
+    let mounted = Mounted(place.to_owned());
+    if let Err(why) = read_only() {
+        return clients::skip("a mount for reading alone", &clients::Skipped(why));
+    }
+    assert!(fs::write(data.join("x"), "").is_err(), "nothing can be written");
+    for args in [&["audit", "verify"][..], &["audit", "verify", "--journal"]] {
+        let verified = keyward(args, &data);
+        let said = String::from_utf8_lossy(&verified.stderr).into_owned();
+        assert_eq!(verified.status.code(), Some(0), "{said}");
+    }
+    drop(mounted);
+}
+
+/// A mount that goes with the test.
+struct Mounted(String);
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        drop(run("umount", &["-l", &self.0]));
+    }
+}
+
+#[test]
 fn a_store_is_never_served_empty_or_older() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");

@@ -9,6 +9,7 @@ use keyward_testkit::{
     clients::{self, Dev},
 };
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use std::{
     fs,
     path::Path,
@@ -343,6 +344,26 @@ fn tampered(bundle: &Path, key: &[&str]) {
         wrong("another event's proof", &lent).contains(parts[first + 1]["Name"].as_str().unwrap())
     );
     wrong("no bundle", &json!({}));
+    // An explanation in other words, with its digest corrected, as another version's is: the events are proven as before,
+    // and it is named.
+    let place = first + 2;
+    let (name, old) = (parts[place]["Name"].as_str().unwrap(), parts[place]["Text"].as_str());
+    let words = "in other words";
+    let sum = |text: &str| -> String {
+        Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    };
+    let line = |text: &str| format!("{}  {name}", sum(text));
+    let manifest = whole["Manifest"].as_str().unwrap();
+    let mut other = whole.clone();
+    other["Parts"][place]["Text"] = json!(words);
+    other["Manifest"] = json!(manifest.replace(&line(old.unwrap()), &line(words)));
+    fs::write(&file, other.to_string()).unwrap();
+    let (code, said) = check(&file, key);
+    assert_eq!(code, Some(6), "{said}");
+    assert!(said.starts_with("intact: "), "{said}");
+    assert!(said.contains(&format!("{name} is not in the words of this version")), "{said}");
+    let (_, said) = check(bundle, key);
+    assert!(said.contains("left out of a bundle cannot be seen"), "{said}");
     let other = "keyward/other+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k";
     let (code, said) = check(bundle, &["--key", other]);
     assert!(matches!(code, Some(2 | 9)), "another key: {said}");

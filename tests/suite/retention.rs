@@ -2,7 +2,7 @@
 //! left can be read from the archive, and each way to lie about it is found.
 
 use super::{
-    audit::{copy, kept, keyward, text, verified, work},
+    audit::{answered, copy, kept, keyward, text, verified, work},
     crash::Service,
 };
 use keyward_server::retention::{JournalSettings, Keeper, Kept};
@@ -133,14 +133,73 @@ fn an_archive_that_cannot_be_reached_holds_the_events_back() {
     assert_eq!((kept.archived, kept.first_event), (1, Some(total)));
 }
 
-/// Seals all that a stopped store holds, and lets the oldest segments go until so many are left.
-fn put_away(data: &Path, left: usize) {
+#[test]
+fn a_damaged_segment_is_not_archived_and_a_damaged_copy_is_replaced() {
+    let service = TestService::start();
+    let folder = tempfile::tempdir().unwrap();
+    let root = service.root();
+    // Two segments that are closed and sealed.
+    for _ in 0..2 {
+        service.kms(&root, "CreateKey", &json!({}));
+        service.clock.advance_seconds(2 * DAY);
+        assert_eq!(keeper(None, None).look(&service.engine).unwrap().sealed, 1);
+    }
+    let segments = service.engine.sealed_segments().unwrap();
+    let [first, second] = segments.as_slice() else { panic!("{segments:?}") };
+    let whole = fs::read(&second.path).unwrap();
+    let mut bytes = whole.clone();
+    bytes[300] ^= 1;
+    fs::write(&second.path, &bytes).unwrap();
+    let with = || keeper(Some(folder.path()), Some(1));
+    let said = with().look(&service.engine).unwrap_err();
+    let path = second.path.display();
+    assert!(said.starts_with(&format!("segment 2 ({path}) is damaged")), "{said}");
+    // What came before it is archived and has left: the damage holds back nothing else.
+    let archived = || {
+        let logs = folder.path().join("keyward");
+        let log = fs::read_dir(logs).unwrap().next().unwrap().unwrap().path();
+        sealed_files(&log)
+    };
+    assert_eq!(archived().len(), 1, "the damaged one is not");
+    assert_eq!(service.engine.store().first_event(), first.facts.events.1);
+    // Put back, it is archived as it was.
+    fs::write(&second.path, &whole).unwrap();
+    let unhurried = || keeper(Some(folder.path()), Some(1_000));
+    assert_eq!(unhurried().look(&service.engine).unwrap().archived, 1);
+    let copy = archived()[1].clone();
+    assert_eq!(fs::read(&copy).unwrap(), whole);
+    // A copy that is damaged, or was cut off, is replaced; another segment is not.
+    for (is_copy, there) in [
+        (true, bytes),
+        (true, whole[..whole.len() - 9].to_vec()),
+        (false, fs::read(&archived()[0]).unwrap()),
+    ] {
+        fs::write(&copy, &there).unwrap();
+        let looked = unhurried().look(&service.engine);
+        if is_copy {
+            assert_eq!(looked.unwrap().archived, 1);
+            assert_eq!(fs::read(&copy).unwrap(), whole);
+        } else {
+            let said = looked.unwrap_err();
+            assert!(said.contains("is another segment than this store's segment 2"), "{said}");
+            assert_eq!(fs::read(&copy).unwrap(), there);
+        }
+    }
+}
+
+/// A stopped store, opened without serving it.
+fn opened(data: &Path) -> keyward_server::Opened {
     let config = keyward_server::Config {
         data: Some(data.to_owned()),
         root_credentials: None,
         ..keyward_server::Config::dev()
     };
-    let opened = keyward_server::open(&config, &Silent).unwrap();
+    keyward_server::open(&config, &Silent).unwrap()
+}
+
+/// Seals all that a stopped store holds, and lets the oldest segments go until so many are left.
+fn put_away(data: &Path, left: usize) {
+    let opened = opened(data);
     let engine = &opened.engine;
     engine.store().close_segment().unwrap();
     engine.seal_segments().unwrap();
@@ -180,6 +239,16 @@ fn a_store_without_its_first_events_is_verified_and_each_lie_is_found() {
     copy(&data, &path("whole"));
     put_away(&data, 1);
 
+    // Files beside the segments that are called nearly so are nobody's, and in nobody's way.
+    let strangers = ["1.seg", "1.sealed", "9.seg", "+0000001.seg"].map(|name| {
+        let stranger = path("whole").join("journal").join(name);
+        fs::write(&stranger, "not a segment").unwrap();
+        stranger
+    });
+    assert_eq!(verified(&["--data", path("whole").to_str().unwrap()]), None);
+    Service::start(&path("whole")).stop();
+    strangers.iter().for_each(|stranger| fs::remove_file(stranger).unwrap());
+
     // What is left holds, against itself and against every checkpoint that was kept.
     let held = |data: &Path, kept: &Path| {
         verified(&["--data", data.to_str().unwrap(), "--checkpoint", kept.to_str().unwrap()])
@@ -188,6 +257,37 @@ fn a_store_without_its_first_events_is_verified_and_each_lie_is_found() {
         assert_eq!(held(&data, kept), None);
         assert_eq!(held(&path("whole"), kept), None);
     }
+    // So does an export of it, with its hashes; and with hashes of the time when nothing had left.
+    let (export, hashes) = (path("export"), path("hashes"));
+    let of = |data: &Path, hashes: &Path| {
+        let args = ["events", "export", "--data", data.to_str().unwrap(), "--hashes"];
+        text(&keyward(None, &[&args[..], &[hashes.to_str().unwrap()]].concat()))
+    };
+    let left = of(&data, &hashes);
+    let gone = all.len() - left.lines().count() + 1;
+    assert!(300 < gone && left.contains("RetireEvents"), "{gone}");
+    of(&path("whole"), &path("old.hashes"));
+    fs::write(&export, &left).unwrap();
+    let exported = |against: &[(&str, &Path)]| {
+        let mut args = vec!["--export", export.to_str().unwrap(), "--key", &key];
+        against.iter().for_each(|(flag, file)| args.extend([*flag, file.to_str().unwrap()]));
+        answered(&args)
+    };
+    let old = path("old.hashes");
+    for against in [
+        &[("--hashes", hashes.as_path())][..],
+        &[("--hashes", &hashes), ("--checkpoint", &checkpoints[0])],
+        &[("--hashes", &hashes), ("--checkpoint", &checkpoints[2])],
+        &[("--hashes", &hashes), ("--hashes", &old)],
+    ] {
+        let (code, said) = exported(against);
+        assert_eq!((code, &said["FirstEvent"]), (Some(0), &json!(gone)), "{said}");
+    }
+    // A checkpoint alone does not know where it begins, and says so.
+    assert_eq!(exported(&[("--checkpoint", &checkpoints[2])]).0, Some(2));
+    fs::write(&export, left.split_once('\n').unwrap().1).unwrap();
+    let (code, said) = exported(&[("--hashes", &hashes)]);
+    assert_eq!((code, &said["Problem"]), (Some(9), &json!(format!("event {gone} was removed"))));
     // The archive alone holds under the public key, and opens with the root key.
     let check = |folder: &Path, key: &str| {
         let folder = folder.to_str().unwrap();
@@ -203,8 +303,73 @@ fn a_store_without_its_first_events_is_verified_and_each_lie_is_found() {
     assert!(450 < read.len() && read.len() <= all.len(), "{}", read.len());
     assert_eq!(read, all[..read.len()]);
 
-    // The archive, tampered with.
+    // Where it begins and how far it reaches is said, and can be demanded.
+    let demand = |folder: &Path, more: &[&str]| {
+        let folder = folder.to_str().unwrap();
+        let args = ["audit", "verify-segments", folder, "--key", &key, "-o", "json"];
+        let output = keyward(None, &[&args[..], more].concat());
+        let said: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        (output.status.code(), said)
+    };
+    let kept_early = checkpoints[0].to_str().unwrap();
+    let (code, said) = demand(&archive, &["--from", "0", "--checkpoint", kept_early]);
+    let whole = (&json!(0), &json!(read.len()));
+    assert_eq!((code, (&said["FirstEvent"], &said["NextEvent"])), (Some(0), whole), "{said}");
+    let (code, said) = demand(&archive, &["--from", "1"]);
+    assert_eq!(code, Some(9), "{said}");
     let files = sealed_files(&archive);
+    let short = path("short");
+    copy(&archive, &short);
+    fs::remove_file(short.join(files[0].file_name().unwrap())).unwrap();
+    let (code, said) = demand(&short, &[]);
+    let from = said["FirstEvent"].as_u64().unwrap();
+    assert_eq!(code, Some(0), "what is there holds: {said}");
+    assert!(0 < from, "{said}");
+    let (code, said) = demand(&short, &["--from", "0"]);
+    assert_eq!(code, Some(9), "{said}");
+    let words = format!("the first event is {from}, not 0");
+    assert!(said["Problem"].as_str().unwrap().starts_with(&words), "{said}");
+    let archived = |folder: &Path| {
+        keyward(None, &["events", "archived", folder.to_str().unwrap(), "--data", store])
+    };
+    let output = archived(&short);
+    assert_eq!(text(&output).lines().count() as u64 + from, read.len() as u64);
+    let begins = format!("it begins with event {from}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains(&begins));
+    copy(&archive, &short);
+    fs::remove_file(short.join(files.last().unwrap().file_name().unwrap())).unwrap();
+    let (code, said) = demand(&short, &["--checkpoint", checkpoints[2].to_str().unwrap()]);
+    let next = &said["NextEvent"];
+    assert_eq!((code, &said["Intact"]), (Some(6), &json!(false)), "{said}");
+    assert!(
+        said["Problem"].as_str().unwrap().starts_with(&format!("events from {next} to ")),
+        "{said}"
+    );
+    // A segment that is missing between, and one that is there twice: nothing is read of either.
+    for (what, alter) in [
+        (
+            "missing",
+            &(|folder: &Path| fs::remove_file(folder.join(files[1].file_name().unwrap())))
+                as &dyn Fn(&Path) -> std::io::Result<()>,
+        ),
+        ("twice", &|folder: &Path| {
+            fs::copy(&files[1], folder.join("00000002-again.sealed")).map(drop)
+        }),
+        ("damaged", &|folder: &Path| {
+            let file = folder.join(files[1].file_name().unwrap());
+            let mut bytes = fs::read(&file)?;
+            bytes[300] ^= 1;
+            fs::write(file, bytes)
+        }),
+    ] {
+        let state = tempfile::tempdir().unwrap();
+        copy(&archive, state.path());
+        alter(state.path()).unwrap();
+        let output = archived(state.path());
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(9), 0), "{what}");
+    }
+
+    // The archive, tampered with.
     let name = |at: usize| files[at].file_name().unwrap().to_str().unwrap().to_owned();
     let middle = files.len() / 2;
     let altered = |what: &str, alter: &dyn Fn(&Path)| {
@@ -286,9 +451,39 @@ fn a_store_without_its_first_events_is_verified_and_each_lie_is_found() {
     assert_eq!(verified(&["--data", path("late").to_str().unwrap()]), None);
     let said = held(&path("late"), &real).unwrap();
     assert!(said.contains("this log does not know of it"), "{said}");
+    // More than a bucket of the tree left: its leaves are gone, and what remains is proven without them.
+    fs::write(&export, of(&path("late"), &hashes)).unwrap();
+    let args = ["audit", "key"];
+    let service = Service::start(&path("late"));
+    let late_key = text(&keyward(Some(&service), &args)).trim().to_owned();
+    service.stop();
+    let (file, hashes) = (export.to_str().unwrap(), hashes.to_str().unwrap());
+    let args = ["--export", file, "--key", &late_key, "--hashes", hashes];
+    let (code, said) = answered(&args);
+    assert_eq!(code, Some(0), "{said}");
+    let first = said["FirstEvent"].as_u64().unwrap();
+    assert!(1_024 < first, "{said}");
+    // A size of which nothing was kept is nobody's mistake but the asker's.
+    let refused = opened(&path("late")).engine.prove_consistency(3, first + 1).unwrap_err();
+    assert_eq!(refused.code, keyward_types::ErrorCode::NotFound);
+    let said = refused.message.unwrap();
+    assert!(
+        said.contains(&format!("those before event {first} left it by its retention")),
+        "{said}"
+    );
     // And the service goes on where events left.
     let service = Service::start(&data);
     work(&service, 10);
+    // Of what left it proves what it kept, and says so of the rest.
+    let first: Value = serde_json::from_str(&all[0]).unwrap();
+    let left = keyward(Some(&service), &["audit", "prove", first["eventID"].as_str().unwrap()]);
+    let said = String::from_utf8(left.stderr).unwrap();
+    assert_eq!(left.status.code(), Some(3), "{said}");
+    assert!(said.contains("left the log by its retention"), "{said}");
+    let later = "ffffffff-ffff-7fff-bfff-ffffffffffff";
+    let never = keyward(Some(&service), &["audit", "prove", later]);
+    assert_eq!(never.status.code(), Some(3));
+    assert!(!String::from_utf8_lossy(&never.stderr).contains("retention"));
     let args = ["audit", "consistent", checkpoints[0].to_str().unwrap(), "--key", &key];
     assert_eq!(keyward(Some(&service), &args).status.code(), Some(0));
     service.stop();

@@ -14,11 +14,12 @@ use keyward_crypto::{LogKey, verify_log_signature};
 use keyward_store::{KeptCheckpoint, Store, StoreError, StoredEvent};
 use keyward_trail::{
     checkpoint::{Checkpoint, SignedCheckpoint, Trust},
-    merkle::{self, Hash, NodeSource},
+    hashes::EventHashes,
+    merkle::{self, Hash, NodeSource, ProveError},
     note::{KeyKind, NoteSignature, Signer, VerifierKey},
     proof::Proof,
 };
-use keyward_types::KmsError;
+use keyward_types::{ErrorCode, KmsError};
 
 /// The log's tree as the store keeps it.
 struct Nodes<'s>(&'s Store);
@@ -229,23 +230,41 @@ impl Engine {
         Ok(proof.with_extra(event.record.clone()).unwrap_or(alone))
     }
 
-    /// The hashes of the events that a checkpoint speaks of.
-    pub fn event_hashes(&self, size: u64) -> Result<Vec<Hash>, KmsError> {
+    /// The hashes of the events from one number to before another, under a checkpoint of this log that speaks of
+    /// them. Events that left have none.
+    pub fn event_hashes(
+        &self,
+        (from, to): (u64, u64),
+        signed: SignedCheckpoint,
+    ) -> Result<EventHashes, KmsError> {
+        let nodes = Nodes(&self.world.store);
         let leaf = |index| {
-            let node = self.world.store.tree_node(0, index).map_err(KmsError::internal)?;
+            let node = nodes.node(0, index).map_err(KmsError::internal)?;
             node.ok_or_else(|| KmsError::internal("the log does not hold that event"))
         };
-        (0..size).map(leaf).collect()
+        let leaves = (from..to).map(leaf).collect::<Result<Vec<Hash>, _>>()?;
+        EventHashes::new(&nodes, (from, to), leaves, signed).map_err(KmsError::internal)
     }
 
     /// The hashes that show that the log of size `new` begins with the log of size `old`. `None` where the log has
     /// not come so far, or `old` is larger.
+    ///
+    /// # Errors
+    /// `NotFoundException` for a size that was never signed and that only events which left the log would show.
     pub fn prove_consistency(&self, old: u64, new: u64) -> Result<Option<Vec<Hash>>, KmsError> {
         let store = &self.world.store;
         if new < old || store.events_total() < new {
             return Ok(None);
         }
-        let path = merkle::consistency_proof(&Nodes(store), old, new);
-        path.map(Some).map_err(KmsError::internal)
+        merkle::consistency_proof(&Nodes(store), old, new).map(Some).map_err(|error| match error {
+            ProveError::Source(StoreError::Gone { .. }) => {
+                let first = store.first_event();
+                let words = format!(
+                    "The log cannot show that it grew from {old} to {new} events: those before event {first} left it by its retention, and of their time it keeps what leads from the sizes that were signed"
+                );
+                KmsError::new(ErrorCode::NotFound, words)
+            }
+            error => KmsError::internal(error),
+        })
     }
 }

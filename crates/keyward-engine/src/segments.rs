@@ -7,11 +7,14 @@
 
 use crate::{
     Engine,
-    log::{Signing, log_origin},
+    log::{Signing, log_origin, log_verifier},
     own_event::OwnDeed,
 };
 use keyward_store::{EventQuery, SealedSegment, SegmentFacts, StoreError};
-use keyward_trail::segment::Footer;
+use keyward_trail::{
+    note::VerifierKey,
+    segment::{Footer, SignedFooter},
+};
 use keyward_types::{KmsError, Timestamp};
 use serde_json::json;
 
@@ -30,6 +33,28 @@ pub fn footer_of(log: &str, facts: &SegmentFacts, root: [u8; 32]) -> Footer {
         root,
         digest: facts.digest,
     }
+}
+
+/// The footer of a sealed segment that is what the log with this key signed, and that follows the one `before`.
+///
+/// # Errors
+/// In words, what is not so.
+pub fn checked_footer(
+    segment: &SealedSegment,
+    key: &VerifierKey,
+    before: Option<&Footer>,
+) -> Result<Footer, String> {
+    let words = |error: &dyn core::fmt::Display| error.to_string();
+    let signed = SignedFooter::parse(&segment.footer).map_err(|error| words(&error))?;
+    let footer = signed.verify(key, &log_verifier).map_err(|error| words(&error))?;
+    if *footer != footer_of(key.name(), &segment.facts, footer.root) {
+        return Err("the footer was signed of another segment".to_owned());
+    }
+    if !segment.is_as_summed().map_err(|error| words(&error))? {
+        return Err("its bytes are not those that its footer was signed over".to_owned());
+    }
+    before.map_or(Ok(()), |before| footer.follows(before)).map_err(|error| words(&error))?;
+    Ok(footer.clone())
 }
 
 impl Engine {

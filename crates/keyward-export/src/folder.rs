@@ -63,7 +63,8 @@ impl Folder {
         self.0.join(METADATA).join(format!("{key}.json"))
     }
 
-    fn walk(&self, folder: &str, found: &mut Vec<String>) -> Result<(), ObjectsError> {
+    /// The objects below a folder; and what is none, except what this folder keeps for itself.
+    fn walk(&self, folder: &str, found: &mut Listed) -> Result<(), ObjectsError> {
         let path = self.0.join(folder);
         let entries = match fs::read_dir(&path) {
             Ok(entries) => entries,
@@ -74,29 +75,49 @@ impl Folder {
             let entry = entry.map_err(|error| failed(&path, &error))?;
             let kind = entry.file_type().map_err(|error| failed(&path, &error))?;
             let name = entry.file_name().to_string_lossy().into_owned();
+            let is_own = (folder.is_empty() && name == METADATA && kind.is_dir())
+                || (name.starts_with(UNFINISHED) && kind.is_file());
             let key = if folder.is_empty() { name } else { format!("{folder}/{name}") };
-            // What is not plain has no key; such are this folder's own.
-            if !is_plain_key(&key) {
-                continue;
-            }
-            if kind.is_dir() {
-                self.walk(&key, found)?;
-            } else if kind.is_file() {
-                found.push(key);
+            // What is not plain has no key.
+            match is_plain_key(&key) {
+                true if kind.is_dir() => self.walk(&key, found)?,
+                true if kind.is_file() => found.objects.push(key),
+                false if is_own => {}
+                _ => found.strangers.push(key),
             }
         }
         Ok(())
     }
 }
 
+/// What lies in a folder.
+#[derive(Default)]
+struct Listed {
+    objects: Vec<String>,
+    strangers: Vec<String>,
+}
+
 impl Objects for Folder {
     fn list(&self, prefix: &str) -> Result<Vec<String>, ObjectsError> {
-        let mut found = Vec::new();
+        let mut found = Listed::default();
         let folder = prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
         if folder.is_empty() || self.find(folder)?.is_some() {
             self.walk(folder, &mut found)?;
         }
+        let mut found = found.objects;
         found.retain(|key| key.starts_with(prefix));
+        found.sort();
+        Ok(found)
+    }
+
+    fn strangers(&self) -> Result<Vec<String>, ObjectsError> {
+        let mut found = Listed::default();
+        self.walk("", &mut found)?;
+        let mut found = found.strangers;
+        // A folder that is not plain may hold such a folder: it is not looked into.
+        found.retain(|key| {
+            key.split('/').any(|segment| segment == "AWSLogs") || self.0.join(key).is_dir()
+        });
         found.sort();
         Ok(found)
     }
@@ -209,5 +230,27 @@ mod tests {
             assert_eq!(folder.get(absent).unwrap(), None, "{absent}");
         }
         assert_eq!(folder.list("folder/").unwrap(), Vec::<String>::new());
+        assert_eq!(folder.strangers().unwrap(), ["folder"], "it may hold anything");
+    }
+
+    #[test]
+    fn what_lies_among_the_logs_and_is_none_is_told() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = Folder::new(home.path());
+        let metadata = BTreeMap::from([("signature".to_owned(), "00".to_owned())]);
+        folder.put("a/AWSLogs/x/d.gz", &Object { metadata, ..object("1") }).unwrap();
+        let logs = home.path().join("a/AWSLogs/x");
+        fs::write(logs.join(".unfinished-e.gz"), "half").unwrap();
+        assert_eq!(folder.strangers().unwrap(), Vec::<String>::new());
+        fs::write(logs.join("a b.gz"), "").unwrap();
+        fs::write(logs.join("a+b.gz"), "").unwrap();
+        fs::write(logs.join(".hidden"), "").unwrap();
+        std::os::unix::fs::symlink(logs.join("d.gz"), logs.join("e.gz")).unwrap();
+        fs::create_dir(home.path().join("b c")).unwrap();
+        fs::write(home.path().join("read me"), "").unwrap();
+        let names = [".hidden", "a b.gz", "a+b.gz", "e.gz"];
+        let names = names.map(|name| format!("a/AWSLogs/x/{name}"));
+        let wanted: Vec<String> = names.into_iter().chain(["b c".to_owned()]).collect();
+        assert_eq!(folder.strangers().unwrap(), wanted);
     }
 }

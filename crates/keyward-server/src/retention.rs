@@ -12,7 +12,7 @@
 use crate::{config::ConfigError, files::TrailFiles, wiring::StartError};
 use keyward_engine::{Engine, lived::Lived, log::log_origin};
 use keyward_export::{Destination, S3, To};
-use keyward_store::SealedSegment;
+use keyward_store::{SEALED_TRAILER, SealedSegment};
 use keyward_trail::files::Object;
 use serde::Deserialize;
 use std::{
@@ -117,11 +117,28 @@ impl Keeper {
         let mut kept = Kept { sealed: engine.seal_segments().map_err(words)?, ..Kept::default() };
         let segments = engine.sealed_segments().map_err(words)?;
         let mut archived = self.archived.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = Vec::new();
         if let Some(to) = &self.archive {
             let prefix = prefix(to, engine);
-            kept.archived = copy(&*to.destination, &prefix, &segments, &mut archived)?;
+            let copied = copy(&*to.destination, &prefix, &segments, &mut archived)?;
+            kept.archived = copied.segments;
+            held = copied.held;
         }
-        let Some(days) = self.settings.keep_days else { return Ok(kept) };
+        // What is held back holds back what comes after it, and nothing before.
+        self.retire(engine, &segments, &archived, &mut kept)?;
+        if held.is_empty() { Ok(kept) } else { Err(held.join("; ")) }
+    }
+
+    /// Lets those go whose time is over.
+    fn retire(
+        &self,
+        engine: &Engine,
+        segments: &[SealedSegment],
+        archived: &BTreeSet<u32>,
+        kept: &mut Kept,
+    ) -> Result<(), String> {
+        let Some(days) = self.settings.keep_days else { return Ok(()) };
+        let now = engine.now();
         let believed = self.lived.believe(engine.begun_after(), now, engine.monotonic_nanos());
         believed.map_err(|leapt| format!("no events leave by their age: {leapt}"))?;
         let limit = now.plus_days(-i64::from(days));
@@ -132,12 +149,26 @@ impl Keeper {
                 && (self.archive.is_none() || archived.contains(&facts.number))
                 && written.is_none_or(|next| facts.events.1 <= next)
         };
-        if let Some(last) = segments.iter().take_while(is_over).last() {
+        let over = segments.iter().take_while(is_over).count();
+        let over = segments.get(..over).unwrap_or_default();
+        let (mut last, mut held) = (None, None);
+        for segment in over {
+            if !segment.is_as_summed().map_err(|error| error.to_string())? {
+                held = Some(format!(
+                    "{}: put back the file of a backup, or the archive's",
+                    damaged(segment)
+                ));
+                break;
+            }
+            last = Some(segment);
+        }
+        if let Some(last) = last {
             let why = format!("kept for {days} days");
             let archive = self.settings.archive.as_deref();
-            kept.first_event = Some(engine.retire_segments(last, &why, archive).map_err(words)?);
+            let retired = engine.retire_segments(last, &why, archive);
+            kept.first_event = Some(retired.map_err(|error| error.to_string())?);
         }
-        Ok(kept)
+        held.map_or(Ok(()), Err)
     }
 }
 
@@ -147,36 +178,83 @@ fn prefix(to: &To, engine: &Engine) -> String {
     to.prefix.as_ref().map_or(format!("{log}/"), |prefix| format!("{prefix}/{log}/"))
 }
 
-/// Copies what the archive does not have; how many that were. One that is there and another, as after a backup was
-/// put back, is not written over, and nothing leaves until somebody has looked.
+/// What copying to the archive came to.
+#[derive(Default)]
+struct Copied {
+    segments: usize,
+    /// Segments that could not be, in words that name each.
+    held: Vec<String>,
+}
+
+/// Copies what the archive does not have, or not as it was written. A segment that is damaged is not copied, and one
+/// that is there and another, as after a backup was put back, is not written over: it stays, with all that come after
+/// it, until somebody has looked.
 fn copy(
     archive: &dyn Destination,
     prefix: &str,
     segments: &[SealedSegment],
     known: &mut BTreeSet<u32>,
-) -> Result<usize, String> {
-    let mut copied = 0;
+) -> Result<Copied, String> {
+    let mut copied = Copied::default();
     for segment in segments {
         let number = segment.facts.number;
         if known.contains(&number) {
             continue;
         }
         let key = format!("{prefix}{number:08}.sealed");
+        let there = archive.get(&key).map_err(|error| error.to_string())?;
         let bytes = fs::read(&segment.path).map_err(|error| error.to_string())?;
-        match archive.get(&key).map_err(|error| error.to_string())? {
+        match there {
             Some(there) if there.bytes == bytes => {}
-            Some(_) => {
-                return Err(format!("the archive's {key} is another segment than this store's"));
+            there if !segment.is_as_summed().map_err(|error| error.to_string())? => {
+                let archived = if there.is_some() {
+                    format!(", or the archive's {key}")
+                } else {
+                    String::new()
+                };
+                copied
+                    .held
+                    .push(format!("{}: put back the file of a backup{archived}", damaged(segment)));
+                continue;
             }
-            None => {
+            Some(there) if !is_damaged_copy(&there.bytes, &bytes, segment) => {
+                copied.held.push(format!("the archive's {key} is another segment than this store's segment {number}: move it away, or name another archive"));
+                continue;
+            }
+            there => {
+                if there.is_some() {
+                    tracing::warn!(
+                        key,
+                        "the archive's copy of a segment is damaged, and is replaced"
+                    );
+                }
                 let object = Object { bytes, metadata: BTreeMap::new() };
                 archive.put(&key, &object).map_err(|error| error.to_string())?;
-                copied += 1;
+                copied.segments += 1;
             }
         }
         known.insert(number);
     }
     Ok(copied)
+}
+
+fn damaged(segment: &SealedSegment) -> String {
+    let (number, path) = (segment.facts.number, segment.path.display());
+    format!(
+        "segment {number} ({path}) is damaged: its bytes are not those that its footer was signed over; it stays, and all after it"
+    )
+}
+
+/// Whether an archive's file, which is not this segment's, is what was once a copy of it: cut off, or the same up to
+/// the footer or from there on.
+fn is_damaged_copy(there: &[u8], bytes: &[u8], segment: &SealedSegment) -> bool {
+    let end = segment.footer.len() + SEALED_TRAILER;
+    let ends = |bytes: &[u8]| bytes.len().checked_sub(end);
+    bytes.starts_with(there)
+        || (there.len() == bytes.len()
+            && ends(bytes).is_some_and(|at| {
+                there.get(..at) == bytes.get(..at) || there.get(at..) == bytes.get(at..)
+            }))
 }
 
 /// Looks after the journal for as long as the service runs.

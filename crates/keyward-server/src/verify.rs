@@ -10,7 +10,7 @@ use crate::{
 };
 use keyward_crypto::SystemEntropy;
 use keyward_engine::log::{log_origin, log_verifier};
-use keyward_engine::segments::footer_of;
+use keyward_engine::segments::{checked_footer, footer_of};
 use keyward_store::{
     EachRecord, Earlier, Extent, KeptCheckpoint, Progress, SealedSegment, Store, StoreError,
     StoreHeader, Verified, read_checkpoints,
@@ -21,7 +21,7 @@ use keyward_trail::{
     hashes::{EventHashes, Proven, check_from},
     merkle::{Frontier, Hash, NodeSource, root_at},
     note::{KeyKind, VerifierKey},
-    segment::SignedFooter,
+    segment::{Footer, SignedFooter},
 };
 use keyward_types::Entropy as _;
 use std::{path::PathBuf, thread};
@@ -49,7 +49,7 @@ pub struct Brought {
 /// Verifies as much as is asked for of a stopped store; see [`Store::verify_each`].
 pub fn verify(
     config: &Config,
-    extent: Extent,
+    extent: &Extent,
     progress: &dyn Progress,
     brought: &Brought,
 ) -> Result<VerifiedLog, StartError> {
@@ -90,22 +90,36 @@ pub fn verify(
 }
 
 /// Opens sealed segments with the root key of the store that they are of, which may have let them go, and hands on
-/// every record in them by its number.
+/// every record in them by its number: nothing, unless each is what the log signed and follows the one before it.
+/// Answers the numbers of their first event and of the first after the last.
 pub fn read_segments(
     config: &Config,
     segments: &[SealedSegment],
     each: &mut EachRecord<'_>,
-) -> Result<(), StartError> {
+) -> Result<(u64, u64), StartError> {
     let (directory, header) = header(config)?;
     let mut generator = SystemEntropy.generator();
     let told = Told::from_json(&header.root);
     let root = wiring::root_key(config, &directory, &told, &mut *generator)?;
     let keyring = wiring::keyring_of(&header, &root, &mut *generator);
     let keyring = keyring.map_err(StoreError::RootKey)?;
+    let failed = |error: &dyn core::fmt::Display| StartError::RootKey(error.to_string());
+    let public = keyring.log_key().map_err(|error| failed(&error))?.public();
+    let key = VerifierKey::new(&log_origin(&header.store_id), KeyKind::Ed25519, public)
+        .map_err(|error| failed(&error))?;
+    let mut footers: Vec<Footer> = Vec::new();
+    for segment in segments {
+        let footer = checked_footer(segment, &key, footers.last()).map_err(|problem| {
+            let name = segment.path.file_name().unwrap_or_default().to_string_lossy();
+            StartError::Log(format!("{name}: {problem}"))
+        })?;
+        footers.push(footer);
+    }
     for segment in segments {
         segment.each_event(&header, keyring.sealer(), each)?;
     }
-    Ok(())
+    let first = footers.first().map_or(0, |footer| footer.events.0);
+    Ok((first, footers.last().map_or(0, |footer| footer.events.1)))
 }
 
 /// Where the store is, and what stands in its header.
@@ -181,16 +195,13 @@ fn hold_against(
     let proven = proven
         .map_err(|error| StartError::Log(format!("the hashes are not this log's: {error}")))?;
     log.hold_earlier(said.iter().chain(proven.iter().map(Proven::head)))?;
-    // The hashes are of an earlier time than the store, which may have gone on since.
-    let longest = proven.iter().map(|one| one.head().size).max().unwrap_or_default();
-    let longest = longest.saturating_sub(log.earlier.events);
-    let longest = usize::try_from(longest).unwrap_or(usize::MAX).min(log.leaves.len());
     let wrong = |finding: Finding| StartError::Log(finding.to_string());
     if !proven.is_empty() {
-        let leaves = log.leaves.get(..longest).unwrap_or(&log.leaves);
-        check_from(log.start()?, leaves, &proven, []).map_err(wrong)?;
+        check_from(log.start()?, &log.leaves, &proven, []).map_err(wrong)?;
     }
-    check_from(log.start()?, &log.leaves, &[], &said).map_err(wrong)?;
+    // All that was signed, also by a head of hashes that are of a part.
+    let heads = proven.iter().map(Proven::head);
+    check_from(log.start()?, &log.leaves, &[], said.iter().chain(heads)).map_err(wrong)?;
     Ok(said.len() + proven.len())
 }
 

@@ -8,7 +8,7 @@ use crate::StoreError;
 use std::{
     fs::{self, File},
     io::{self, Write as _},
-    os::unix::fs::FileExt as _,
+    os::unix::fs::{FileExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -148,7 +148,7 @@ pub(crate) fn beside(path: &Path, extension: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Copies a directory of files and folders.
+/// Copies a directory of files and folders. The copy can be written to, also where the original cannot.
 pub(crate) fn copy_directory(
     from: &Path,
     to: &Path,
@@ -161,7 +161,12 @@ pub(crate) fn copy_directory(
         if entry.path().is_dir() {
             copy_directory(&entry.path(), &target, copied)?;
         } else {
-            copied(fs::copy(entry.path(), &target).map_err(|e| StoreError::io(&target, &e))?);
+            let failed = |e: io::Error| StoreError::io(&target, &e);
+            copied(fs::copy(entry.path(), &target).map_err(failed)?);
+            if fs::metadata(&target).map_err(failed)?.permissions().readonly() {
+                let writable = fs::Permissions::from_mode(0o600);
+                fs::set_permissions(&target, writable).map_err(failed)?;
+            }
         }
     }
     Ok(())

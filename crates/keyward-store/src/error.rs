@@ -60,6 +60,9 @@ pub enum StoreError {
         "sync_file_range is not switched off in this process; call harden::make_sync_real first"
     )]
     SyncNotReal,
+    /// What is read through a copy could not be copied. The store was not touched.
+    #[error("a copy of sled cannot be made in {place}: {cause}")]
+    Scratch { place: String, cause: String },
     #[error("{place}: {cause}")]
     Io { place: String, cause: String, full: bool },
     #[error("sled: {0}")]

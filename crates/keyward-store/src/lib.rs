@@ -61,7 +61,7 @@ pub use disk::{DiskCall, DiskHook, Verdict, directory_bytes};
 pub use error::StoreError;
 pub use events::{EventQuery, StoredEvent};
 pub use header::StoreHeader;
-pub use journal::sealed::{SealedSegment, SegmentFacts, Sign};
+pub use journal::sealed::{SEALED_TRAILER, SealedSegment, SegmentFacts, Sign};
 pub use open::{Finding, NewStore, Opened};
 pub use options::{Durability, Options, Patience, Progress, Silent, Stage};
 pub use reads::Identities;

@@ -117,6 +117,11 @@ impl Audit {
         self.compare()
     }
 
+    /// What is walked is a part that ends before this event, so that checkpoints of more say nothing of it.
+    pub fn stop_at(&mut self, end: u64) {
+        self.checkpoints.retain(|size, _| *size <= end);
+    }
+
     /// The end of the log.
     pub fn finish(self) -> Result<Audited, Finding> {
         let found = self.frontier.size();

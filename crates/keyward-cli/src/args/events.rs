@@ -138,7 +138,8 @@ pub(crate) struct Export {
     /// Seconds of log files and digests alike
     #[arg(long, hide = true)]
     pub(crate) period: Option<u32>,
-    /// Write the events' hashes and a signed head here, with which `audit verify --export` names a wrong event
+    /// Write the events' hashes and a signed head here, with which `audit verify --export` names a wrong event; with --since
+    /// or --until all events come along that stand between the first and the last of that time
     #[arg(long, value_name = "FILE", requires = "data")]
     pub(crate) hashes: Option<PathBuf>,
     #[command(flatten)]

@@ -509,7 +509,8 @@ pub(crate) enum Principal {
 
 #[derive(Subcommand)]
 pub(crate) enum Audit {
-    /// Check a whole log, of a stopped store or of an export; 0 when all holds, 9 when anything was changed
+    /// Check a log, of a stopped store or of an export; 0 when all holds, 9 when anything was changed, 6 when an export's
+    /// last events are newer than everything that was signed
     Verify(Verify),
     /// Check a folder of CloudTrail files and digests, without a service; 0 when all holds, 9 when anything was changed
     VerifyFiles {
@@ -522,13 +523,21 @@ pub(crate) enum Audit {
         until: Option<String>,
     },
     /// Check sealed journal segments, such as an archive's, with the log's public key alone; 9 when anything is not as it
-    /// was signed
+    /// was signed, 6 when events before a checkpoint are not in them
     VerifySegments {
         /// The folder that they are in
         folder: PathBuf,
         /// The log's public key, as `audit key` prints it
         #[arg(long)]
         key: String,
+        /// The number of the event that the first segment must begin with: 0 for a whole log
+        #[arg(long, value_name = "NUMBER")]
+        from: Option<u64>,
+        /// A checkpoint that was kept elsewhere, whose events the segments must hold; again for more
+        #[arg(long, value_name = "FILE")]
+        checkpoint: Vec<PathBuf>,
+        #[command(flatten)]
+        witnesses: WitnessArgs,
     },
     /// The public key by which the log's checkpoints are checked
     Key,
@@ -584,19 +593,25 @@ pub(crate) enum Incident {
     Frozen,
     /// Write events with their proofs, explanations and policies into one file that anybody can check
     Bundle(BundleArgs),
-    /// Check a bundle offline; 9 when anything in it does not hold
-    VerifyBundle {
-        file: PathBuf,
-        /// The log's public key, as `audit key` prints it
-        #[arg(long)]
-        key: String,
-        /// A checkpoint that was kept elsewhere, which the bundle's log must continue; again for more
-        #[arg(long, value_name = "FILE")]
-        checkpoint: Vec<PathBuf>,
-        /// The bundle's digest, as `incident bundle` printed it
-        #[arg(long, value_name = "SHA-256")]
-        digest: Option<String>,
-    },
+    /// Check a bundle offline; 9 when anything in it does not hold, 6 when only what follows from its events is said in
+    /// other words than this version's
+    VerifyBundle(VerifyBundle),
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct VerifyBundle {
+    pub(crate) file: PathBuf,
+    /// The log's public key, as `audit key` prints it
+    #[arg(long)]
+    pub(crate) key: String,
+    /// A checkpoint that was kept elsewhere, which the bundle's log must continue; again for more
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoint: Vec<PathBuf>,
+    /// The bundle's digest, as `incident bundle` printed it
+    #[arg(long, value_name = "SHA-256")]
+    pub(crate) digest: Option<String>,
+    #[command(flatten)]
+    pub(crate) witnesses: WitnessArgs,
 }
 
 /// What to freeze.
@@ -648,6 +663,9 @@ pub(crate) struct Verify {
     /// Only the journal: every event, the log's tree and its checkpoints, and nothing that is derived from it
     #[arg(long, conflicts_with = "export")]
     pub(crate) journal: bool,
+    /// Where a copy of what is derived from the journal is made, and removed; the system's temporary folder unless said
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["export", "journal"])]
+    pub(crate) scratch: Option<PathBuf>,
     /// A file that `events export` wrote; nothing but the log's public key is needed
     #[arg(long, value_name = "FILE", requires = "key")]
     pub(crate) export: Option<PathBuf>,
@@ -660,6 +678,12 @@ pub(crate) struct Verify {
     /// What `events export --hashes` wrote, now or before: with it the first wrong event is named; again for more
     #[arg(long, value_name = "FILE")]
     pub(crate) hashes: Vec<PathBuf>,
+    /// The number of the export's first event, where it is not the one that the hashes begin with
+    #[arg(long, value_name = "NUMBER", requires = "export")]
+    pub(crate) first: Option<u64>,
+    /// Take events at the export's end that are newer than everything that was signed; they are exit 6 otherwise
+    #[arg(long, requires = "export")]
+    pub(crate) allow_unsigned_tail: bool,
     #[command(flatten)]
     pub(crate) witnesses: WitnessArgs,
     #[command(flatten)]

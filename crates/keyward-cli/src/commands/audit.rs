@@ -39,8 +39,9 @@ pub(super) fn audit(common: &Common, command: &Audit) -> Result<Exit, CliError> 
             Ok(Exit::Ok)
         }
         Audit::Prove { id } => {
-            let path = format!("/v1/log/proof/{}", encoded(id));
-            output::text(&Client::new(common).read_text(&path, &[])?);
+            let client = Client::new(common);
+            let proof = client.read_text(&format!("/v1/log/proof/{}", encoded(id)), &[]);
+            output::text(&proof.map_err(|error| perhaps_left(error, &client, id))?);
             Ok(Exit::Ok)
         }
         Audit::CheckProof { file, key, record, witnesses } => {
@@ -49,11 +50,46 @@ pub(super) fn audit(common: &Common, command: &Audit) -> Result<Exit, CliError> 
         Audit::Consistent { file, key, witnesses } => {
             consistent(common, file, &Trusted::new(key, witnesses)?)
         }
-        Audit::VerifySegments { folder, key } => segments::verify(common, folder, key),
+        Audit::VerifySegments { folder, key, from, checkpoint, witnesses } => {
+            let wanted = segments::Wanted { key, from: *from, checkpoint, witnesses };
+            segments::verify(common, folder, &wanted)
+        }
         Audit::VerifyFiles { folder, public_key, until } => {
             verify_files::verify_files(common, folder, public_key, until.as_deref())
         }
     }
+}
+
+/// An event that is not there may have left the log: its id says when it was written.
+fn perhaps_left(error: CliError, client: &Client<'_>, id: &str) -> CliError {
+    if error.exit != Exit::NotFound {
+        return error;
+    }
+    let oldest = [("order", "oldest".to_owned()), ("limit", "1".to_owned())];
+    let oldest = client.read("/v1/events", &oldest).ok();
+    let oldest = oldest.as_ref().and_then(|answer| answer.pointer("/Events/0/eventID")?.as_str());
+    let (Some(written), Some(oldest)) = (written(id), oldest.and_then(written)) else {
+        return error;
+    };
+    if oldest <= written {
+        return error;
+    }
+    let date = |seconds: i64| {
+        let time = chrono::DateTime::from_timestamp(seconds, 0);
+        time.map(|time| time.format("%Y-%m-%dT%H:%M:%SZ").to_string()).unwrap_or_default()
+    };
+    let words = format!(
+        "the id is of {}, and the oldest event that is still here of {}: if there was such an event, it left the log by its retention; `events archived` reads what was archived",
+        date(written),
+        date(oldest)
+    );
+    error.hint(words)
+}
+
+/// When an event with this id was written, in seconds since 1970: ids are UUIDs of version 7.
+fn written(id: &str) -> Option<i64> {
+    let id = uuid::Uuid::parse_str(id).ok()?;
+    i64::try_from(id.get_timestamp()?.to_unix().0).ok()
 }
 
 fn key(common: &Common, path: &str) -> Result<Exit, CliError> {
@@ -74,10 +110,11 @@ fn verify(common: &Common, options: &Verify) -> Result<Exit, CliError> {
         witnesses,
         quorum,
     };
-    let extent = if options.journal { Extent::Journal } else { Extent::Store };
+    let scratch = options.scratch.clone().unwrap_or_else(std::env::temp_dir);
+    let extent = if options.journal { Extent::Journal } else { Extent::Store { scratch } };
     let progress = offline::Bar::new();
     let config = offline::config(data, &options.root);
-    let verified = keyward_server::verify(&config, extent, &progress, &brought);
+    let verified = keyward_server::verify(&config, &extent, &progress, &brought);
     progress.done();
     match verified {
         Ok(verified) => {
@@ -88,6 +125,11 @@ fn verify(common: &Common, options: &Verify) -> Result<Exit, CliError> {
             error @ (StartError::Log(_)
             | StartError::Store(StoreError::Corrupt { .. } | StoreError::Lost { .. })),
         ) => Ok(changed(common, &error.to_string())),
+        Err(error @ StartError::Store(StoreError::Scratch { .. })) => {
+            Err(offline::error(&error).hint(
+                "name another folder with --scratch, or leave out what is derived from the log, with --journal, which needs no copy",
+            ))
+        }
         Err(error) => Err(offline::error(&error)),
     }
 }

@@ -4,19 +4,19 @@
 //! checking one asks nobody. The form of a bundle is that of `keyward_trail::bundle`.
 
 use super::{
-    audit::{changed, growth, read, unusable, verifier_key},
+    audit::{Trusted, changed, growth, read, unusable},
     history::{each_event, only, text, who, words},
     identity_changes,
 };
 use crate::{
-    args::{BundleArgs, Common},
+    args::{BundleArgs, Common, VerifyBundle},
     client::{Client, encoded, now_seconds},
     exit::{CliError, Exit},
     output::{self, Format},
 };
 use keyward_engine::log::log_verifier;
 use keyward_trail::{
-    bundle::{Bundle, BundleError, Contents},
+    bundle::{Bundle, BundleError, Contents, Held},
     checkpoint::SignedCheckpoint,
     proof::Proof,
     query::Query,
@@ -217,47 +217,59 @@ fn details(client: &Client<'_>, principals: &BTreeSet<String>) -> Result<Value, 
     }
 }
 
-pub(super) fn verify(
-    common: &Common,
-    file: &Path,
-    key: &str,
-    checkpoint: &[PathBuf],
-    digest: Option<&str>,
-) -> Result<Exit, CliError> {
-    let key = verifier_key("--key", key)?;
-    let old = checkpoints(checkpoint)?;
-    let bundle = match Bundle::parse(&read(file)?) {
+pub(super) fn verify(common: &Common, asked: &VerifyBundle) -> Result<Exit, CliError> {
+    let trusted = Trusted::new(&asked.key, &asked.witnesses)?;
+    let old = checkpoints(&asked.checkpoint)?;
+    let bundle = match Bundle::parse(&read(&asked.file)?) {
         Ok(bundle) => bundle,
         Err(error) => return Ok(changed(common, &error.to_string())),
     };
     let found = bundle.digest();
-    if digest.is_some_and(|wanted| !wanted.eq_ignore_ascii_case(&found)) {
+    if asked.digest.as_ref().is_some_and(|wanted| !wanted.eq_ignore_ascii_case(&found)) {
         return Ok(changed(common, &format!("the bundle's digest is {found}")));
     }
-    match bundle.verify(&key, &old, &log_verifier) {
+    match bundle.verify(&trusted.trust(), &old, &log_verifier) {
         // It is the bundle that lacks something, not the log.
         Err(error @ BundleError::NotShown { .. }) => {
             Err(CliError::new(Exit::Usage, error.to_string())
                 .hint("make the bundle with --checkpoint FILE"))
         }
-        Err(error) => Ok(changed(common, &error.to_string())),
-        Ok(held) => {
-            let (events, size) = (held.events.len(), held.checkpoint.size);
-            match common.output {
-                Format::Json => output::json(&json!({
-                    "Intact": true, "Events": events, "Numbers": held.events, "Size": size,
-                    "Digest": found, "Unproven": held.unproven,
-                })),
-                Format::Text => {
-                    output::line(&format!("intact: {events} events of a log of {size}"));
-                    output::note(&format!("digest {found}"));
-                    output::note(&format!(
-                        "only its maker vouches for {}",
-                        held.unproven.join(" and ")
-                    ));
-                }
+        Err(error) => {
+            if old.is_empty() && !asked.witnesses.witness.is_empty() {
+                output::note(
+                    "no witness has seen a bundle's own checkpoint when it is made: bring a cosigned one of before with --checkpoint",
+                );
             }
-            Ok(Exit::Ok)
+            Ok(changed(common, &error.to_string()))
+        }
+        Ok(held) => {
+            report(common.output, &held, &found);
+            Ok(if held.derived.is_empty() { Exit::Ok } else { Exit::Problems })
+        }
+    }
+}
+
+fn report(format: Format, held: &Held, digest: &str) {
+    let Held { checkpoint, events, unproven, derived } = held;
+    let (count, size) = (events.len(), checkpoint.size);
+    match format {
+        Format::Json => output::json(&json!({
+            "Intact": true, "Events": count, "Numbers": events, "Size": size,
+            "Digest": digest, "Unproven": unproven, "Derived": derived,
+        })),
+        Format::Text => {
+            output::line(&format!("intact: {count} events of a log of {size}"));
+            for part in derived {
+                output::line(&format!("{part} is not in the words of this version"));
+            }
+            if !derived.is_empty() {
+                output::note(
+                    "the events are proven; what is only derived from them another version said in other words, or somebody put others in: read the records",
+                );
+            }
+            output::note(&format!("digest {digest}"));
+            output::note(&format!("only its maker vouches for {}", unproven.join(" and ")));
+            output::note("events that were left out of a bundle cannot be seen in it");
         }
     }
 }

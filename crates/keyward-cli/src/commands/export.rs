@@ -159,22 +159,34 @@ fn stopped(options: &Export, data: &Path) -> Result<Exit, CliError> {
     progress.done();
     let store = opened.engine.store();
     let now = opened.engine.now();
+    let within =
+        EventQuery { from, to: until.map(|until| Timestamp(until.0 - 1)), ..EventQuery::default() };
+    // What is to be proven is a part of the log without a gap: what lies in it comes along, whatever its time.
+    let run = match &options.hashes {
+        None => None,
+        Some(_) => Some(offline::run(store, &within)?),
+    };
     let mut rows = Rows::open(options)?;
-    let mut after = None;
-    loop {
-        let to = until.map(|until| Timestamp(until.0 - 1));
-        let query = EventQuery { after, limit: 1_000, from, to, ..EventQuery::default() };
-        let page = store.events(&query).map_err(CliError::failure)?;
+    let (mut after, query) = match run {
+        None => (None, within),
+        Some((from, _)) => (from.checked_sub(1), EventQuery::default()),
+    };
+    'pages: loop {
+        let page = store.events(&EventQuery { after, limit: 1_000, ..query.clone() });
+        let page = page.map_err(CliError::failure)?;
         let Some(last) = page.last().map(|event| event.seq) else { break };
         for event in page {
+            if run.is_some_and(|(_, to)| to <= event.seq) {
+                break 'pages;
+            }
             if wanted.as_ref().is_none_or(|query| is_of(query, &event.record, now)) {
                 rows.written(&event.record)?;
             }
         }
         after = Some(last);
     }
-    if let Some(file) = &options.hashes {
-        offline::export_hashes(&opened.engine, file)?;
+    if let (Some(file), Some(run)) = (&options.hashes, run) {
+        offline::export_hashes(&opened.engine, run, file)?;
     }
     rows.finish()
 }

@@ -97,8 +97,6 @@ fn incident(common: &Common, command: &Incident) -> Result<Exit, CliError> {
         Incident::Thaw { target, reason } => freeze::thaw(common, target, reason.as_deref()),
         Incident::Frozen => freeze::frozen(common),
         Incident::Bundle(asked) => bundle::make(common, asked),
-        Incident::VerifyBundle { file, key, checkpoint, digest } => {
-            bundle::verify(common, file, key, checkpoint, digest.as_deref())
-        }
+        Incident::VerifyBundle(asked) => bundle::verify(common, asked),
     }
 }

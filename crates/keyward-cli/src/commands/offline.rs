@@ -9,8 +9,7 @@ use crate::{
 use indicatif::{ProgressBar, ProgressStyle};
 use keyward_engine::Engine;
 use keyward_server::{Config, Opened, StartError};
-use keyward_store::{Progress, Stage, StoreError, StoreHeader};
-use keyward_trail::hashes::EventHashes;
+use keyward_store::{EventQuery, Progress, Stage, Store, StoreError, StoreHeader};
 use std::path::Path;
 
 pub(super) fn config(data: &Path, root: &RootKeyArgs) -> Config {
@@ -43,11 +42,25 @@ pub(super) fn error(error: &StartError) -> CliError {
     CliError::new(exit, error.to_string())
 }
 
-/// The hashes of all events, under a checkpoint that is signed now unless the newest is of all of them.
-pub(super) fn export_hashes(engine: &Engine, file: &Path) -> Result<(), CliError> {
+/// The shortest run of events that holds all of a time: the number of the first, and the one after the last. Where
+/// there is none it ends, empty, where the log does.
+pub(super) fn run(store: &Store, within: &EventQuery) -> Result<(u64, u64), CliError> {
+    let number = |newest_first| {
+        let found = store.events(&EventQuery { newest_first, limit: 1, ..within.clone() });
+        Ok::<_, CliError>(found.map_err(CliError::failure)?.first().map(|event| event.seq))
+    };
+    let total = store.events_total();
+    Ok(match (number(false)?, number(true)?) {
+        (Some(first), Some(last)) => (first, last + 1),
+        _ => (total, total),
+    })
+}
+
+/// The hashes of a run of events, under a checkpoint that is signed now unless the newest is of all events.
+pub(super) fn export_hashes(engine: &Engine, run: (u64, u64), file: &Path) -> Result<(), CliError> {
     let head = engine.checkpoint().map_err(CliError::failure)?;
-    let leaves = engine.event_hashes(head.unverified().size).map_err(CliError::failure)?;
-    let written = std::fs::write(file, EventHashes::new(leaves, head).to_string());
+    let hashes = engine.event_hashes(run, head).map_err(CliError::failure)?;
+    let written = std::fs::write(file, hashes.to_string());
     written.map_err(|error| CliError::failure(format!("{}: {error}", file.display())))
 }
 

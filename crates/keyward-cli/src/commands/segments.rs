@@ -1,20 +1,18 @@
 //! Sealed journal segments away from their store: whether they are what the log signed, and the events in them.
 
 use super::{
-    audit::{changed, unusable, verifier_key},
+    audit::{Trusted, changed, checkpoints, unusable},
     offline,
 };
 use crate::{
-    args::{Common, RootKeyArgs},
+    args::{Common, RootKeyArgs, WitnessArgs},
     exit::{CliError, Exit},
     output::{self, Format},
 };
-use keyward_engine::{log::log_verifier, segments::footer_of};
+use keyward_engine::{log::log_verifier, segments::checked_footer};
+use keyward_server::StartError;
 use keyward_store::{SealedSegment, StoreError};
-use keyward_trail::{
-    note::VerifierKey,
-    segment::{Footer, SignedFooter},
-};
+use keyward_trail::segment::Footer;
 use serde_json::json;
 use std::{
     fs,
@@ -37,12 +35,27 @@ fn paths(folder: &Path) -> Result<Vec<PathBuf>, CliError> {
     Ok(paths)
 }
 
-/// 0 when all holds, 9 when anything is not as it was signed.
-pub(super) fn verify(common: &Common, folder: &Path, key: &str) -> Result<Exit, CliError> {
-    let key = verifier_key("--key", key)?;
+/// What segments are to be, beside what was signed.
+pub(super) struct Wanted<'w> {
+    pub(super) key: &'w str,
+    /// The number of the first event.
+    pub(super) from: Option<u64>,
+    pub(super) checkpoint: &'w [PathBuf],
+    pub(super) witnesses: &'w WitnessArgs,
+}
+
+/// 0 when all holds, 6 when events before a checkpoint are not in them, 9 when anything is not as it was signed.
+pub(super) fn verify(
+    common: &Common,
+    folder: &Path,
+    wanted: &Wanted<'_>,
+) -> Result<Exit, CliError> {
+    let trusted = Trusted::new(wanted.key, wanted.witnesses)?;
+    let kept = checkpoints(wanted.checkpoint)?;
     let mut found: Vec<Footer> = Vec::new();
     for path in paths(folder)? {
-        match check(&path, &key, found.last()) {
+        let read = SealedSegment::read(&path).map_err(|error| error.to_string());
+        match read.and_then(|segment| checked_footer(&segment, &trusted.key, found.last())) {
             Ok(footer) => found.push(footer),
             Err(problem) => {
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -52,39 +65,74 @@ pub(super) fn verify(common: &Common, folder: &Path, key: &str) -> Result<Exit, 
     }
     let (Some(first), Some(last)) = (found.first(), found.last()) else { return Ok(Exit::Ok) };
     let (from, to) = (first.events.0, last.events.1);
+    if let Some(wanted) = wanted.from.filter(|wanted| *wanted != from) {
+        let words = format!(
+            "the first event is {from}, not {wanted}: segments before {} are missing, or too many are here",
+            first.segment
+        );
+        return Ok(changed(common, &words));
+    }
+    let mut compared = 0;
+    let mut beyond: Option<u64> = None;
+    for (one, name) in kept.iter().zip(wanted.checkpoint) {
+        let said = match one.verify(&trusted.trust(), &log_verifier) {
+            Ok(opened) => opened.checkpoint,
+            Err(error) => return Ok(changed(common, &format!("{}: {error}", name.display()))),
+        };
+        beyond = beyond.max(Some(said.size).filter(|size| to < *size));
+        if let Some(footer) = found.iter().find(|footer| footer.events.1 == said.size) {
+            if footer.root != said.root {
+                let words = format!(
+                    "the checkpoint of size {} is of other events than segment {} ends with",
+                    said.size, footer.segment
+                );
+                return Ok(changed(common, &words));
+            }
+            compared += 1;
+        }
+    }
+    let missing = beyond.map(|size| {
+        format!("events from {to} to {} are not here: their segments were removed, or have not been archived yet", size - 1)
+    });
     match common.output {
         Format::Json => output::json(&json!({
-            "Intact": true,
+            "Intact": missing.is_none(),
+            "Problem": missing,
             "Segments": found.len(),
             "FirstSegment": first.segment,
             "FirstEvent": from,
             "NextEvent": to,
+            "CheckpointsCompared": compared,
         })),
-        Format::Text => output::line(&format!(
-            "intact: {} segments, from {}, with the events from {from} to before {to}",
-            found.len(),
-            first.segment
-        )),
+        Format::Text => {
+            let word = if missing.is_some() { "incomplete" } else { "intact" };
+            output::line(&format!(
+                "{word}: {} segments, from {}, with the events from {from} to before {to}",
+                found.len(),
+                first.segment
+            ));
+            if let Some(missing) = &missing {
+                output::line(missing);
+            }
+            told_from(from);
+            if kept.is_empty() {
+                output::note(
+                    "whether segments at the end were removed, a --checkpoint tells that was kept elsewhere",
+                );
+            }
+        }
     }
-    Ok(Exit::Ok)
+    Ok(if missing.is_some() { Exit::Problems } else { Exit::Ok })
 }
 
-fn check(path: &Path, key: &VerifierKey, before: Option<&Footer>) -> Result<Footer, String> {
-    let words = |error: &dyn core::fmt::Display| error.to_string();
-    let segment = SealedSegment::read(path).map_err(|error| words(&error))?;
-    let signed = SignedFooter::parse(&segment.footer).map_err(|error| words(&error))?;
-    let footer = signed.verify(key, &log_verifier).map_err(|error| words(&error))?;
-    if *footer != footer_of(key.name(), &segment.facts, footer.root) {
-        return Err("the footer was signed of another segment".to_owned());
+/// Says that there were events before.
+fn told_from(from: u64) {
+    if 0 < from {
+        output::note(&format!("it begins with event {from}: the {from} before it are not here"));
     }
-    if !segment.is_as_summed().map_err(|error| words(&error))? {
-        return Err("its bytes are not those that its footer was signed over".to_owned());
-    }
-    before.map_or(Ok(()), |before| footer.follows(before)).map_err(|error| words(&error))?;
-    Ok(footer.clone())
 }
 
-/// Every event in them, oldest first.
+/// Every event in them, oldest first; none, when a segment is not what the log signed, or one is missing between.
 pub(super) fn events(folder: &Path, data: &Path, root: &RootKeyArgs) -> Result<Exit, CliError> {
     let read = |path: &PathBuf| SealedSegment::read(path);
     let segments: Result<Vec<SealedSegment>, StoreError> =
@@ -95,6 +143,10 @@ pub(super) fn events(folder: &Path, data: &Path, root: &RootKeyArgs) -> Result<E
         output::exact_line(&String::from_utf8_lossy(record));
         Ok(())
     });
-    read.map_err(|error| offline::error(&error))?;
+    let (from, _) = read.map_err(|error| match error {
+        StartError::Log(problem) => CliError::new(Exit::Integrity, problem),
+        error => offline::error(&error),
+    })?;
+    told_from(from);
     Ok(Exit::Ok)
 }

@@ -108,7 +108,12 @@ pub(crate) struct Found {
 }
 
 fn segment_path(directory: &Path, number: u32) -> PathBuf {
-    directory.join(format!("{number:08}.seg"))
+    directory.join(format!("{}.seg", segment_name(number)))
+}
+
+/// What the files of a segment are called, before what says their form.
+fn segment_name(number: u32) -> String {
+    format!("{number:08}")
 }
 
 /// Where a segment stands when it is sealed.
@@ -131,7 +136,10 @@ fn list(directory: &Path) -> Result<Listed, StoreError> {
         let Some((stem, extension)) = name.to_str().and_then(|name| name.split_once('.')) else {
             continue;
         };
-        let Ok(number) = stem.parse::<u32>() else { continue };
+        // A segment has one name. Another spelling of its number is another file, and none of the store's.
+        let Some(number) = stem.parse().ok().filter(|number| stem == segment_name(*number)) else {
+            continue;
+        };
         match extension {
             "seg" => numbers.entry(number).or_default().0 = true,
             "sealed" => numbers.entry(number).or_default().1 = true,

@@ -38,7 +38,9 @@ use std::{
 use zeroize::Zeroizing;
 
 const KIND: &str = "segment";
-const TRAILER: usize = 148;
+/// Bytes of a sealed segment after its footer.
+pub const SEALED_TRAILER: usize = 148;
+const TRAILER: usize = SEALED_TRAILER;
 const TRAILER_MAGIC: &[u8; 8] = b"KWJT0001";
 /// Bytes of a footer at most.
 const FOOTER_MAX: u32 = 1 << 20;

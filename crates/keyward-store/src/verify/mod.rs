@@ -24,7 +24,12 @@ use crate::{
 use derived::{Blocks, Derived};
 use keyward_types::Sealer;
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    fs::{File, TryLockError},
+    io,
+    path::PathBuf,
+    sync::Arc,
+};
 
 /// What hears of every record of the log, with its number.
 pub type EachRecord<'e> = dyn FnMut(u64, &[u8]) -> Result<(), StoreError> + 'e;
@@ -70,11 +75,10 @@ impl Earlier {
 }
 
 /// How much of a store is verified.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// The journal, and everything that is derived from it: sled and the vault.
-    #[default]
-    Store,
+    /// The journal, and everything that is derived from it: sled, of which a copy is made in this folder, and the vault.
+    Store { scratch: PathBuf },
     /// The journal alone: every event of the log, in its order and as it was written.
     Journal,
 }
@@ -101,36 +105,64 @@ impl Store {
         sealer_for: impl FnOnce(&StoreHeader) -> Result<Arc<dyn Sealer>, String>,
         progress: &dyn Progress,
     ) -> Result<Verified, StoreError> {
-        Self::verify_each(options, Extent::Store, sealer_for, progress, &mut |_, _| Ok(()))
+        let whole = Extent::Store { scratch: std::env::temp_dir() };
+        Self::verify_each(options, &whole, sealer_for, progress, &mut |_, _| Ok(()))
     }
 
     /// Verifies as much as is asked for of a stopped store, and hands the hash of every event of the log to `each`, as the journal has it.
+    /// Nothing is written to the store's directory, which may be on a medium that cannot be written to.
     ///
     /// # Errors
-    /// As [`Store::verify`], and what `each` says.
+    /// As [`Store::verify`], `Scratch` when the copy cannot be made, and what `each` says.
     pub fn verify_each(
         options: &Options,
-        extent: Extent,
+        extent: &Extent,
         sealer_for: impl FnOnce(&StoreHeader) -> Result<Arc<dyn Sealer>, String>,
         progress: &dyn Progress,
         each: &mut EachLeaf<'_>,
     ) -> Result<Verified, StoreError> {
         let header = StoreHeader::read(&options.directory)?.ok_or_else(|| absent(options))?;
-        let _lock = take_lock(options)?;
+        let _lock = hold(options)?;
         let sealer = sealer_for(&header).map_err(StoreError::RootKey)?;
         let vaulting = Vaulting::new(sealer, header.store_id);
         header.check(&vaulting)?;
         let verifying = Verifying { options, header: &header, vaulting: &vaulting, progress };
-        if extent == Extent::Journal {
-            return verifying.run(None, each);
+        let Extent::Store { scratch: place } = extent else { return verifying.run(None, each) };
+        let sled = options.directory.join("sled");
+        if !sled.is_dir() {
+            return Err(StoreError::Lost(
+                "the folder sled is not there. The journal has all that was in it: --journal verifies that alone, and the next start makes sled anew"
+                    .to_owned(),
+            ));
         }
-        let scratch = tempfile::tempdir_in(&options.directory)
-            .map_err(|e| StoreError::io(&options.directory, &e))?;
+        let failed =
+            |cause: String| StoreError::Scratch { place: place.display().to_string(), cause };
+        let scratch = tempfile::tempdir_in(place).map_err(|e| failed(e.to_string()))?;
         let copy = scratch.path().join("sled");
-        copy_directory(&options.directory.join("sled"), &copy, &mut |_| ())?;
+        copy_directory(&sled, &copy, &mut |_| ()).map_err(|error| failed(error.to_string()))?;
         let db = open_guarded(options, &copy)?;
         let checked = quietly(|| verifying.run(Some(&db), each));
         checked.unwrap_or_else(|| Err(StoreError::bad_value("a page cannot be read")))
+    }
+}
+
+/// Holds the store while it is read, so that nobody opens it meanwhile. Where nothing can be written, as on evidence that
+/// was mounted for reading, nothing is: there the lock is taken on the file that there is, if there is one.
+fn hold(options: &Options) -> Result<Option<File>, StoreError> {
+    let path = options.directory.join("lock");
+    let kinds = [io::ErrorKind::ReadOnlyFilesystem, io::ErrorKind::PermissionDenied];
+    match File::options().write(true).create(true).truncate(false).open(&path) {
+        Err(error) if kinds.contains(&error.kind()) => {}
+        _ => return take_lock(options).map(Some),
+    }
+    match File::open(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(StoreError::io(&path, &error)),
+        Ok(file) => match file.try_lock_shared() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Err(StoreError::Locked),
+            Err(TryLockError::Error(error)) => Err(StoreError::io(&path, &error)),
+        },
     }
 }
 

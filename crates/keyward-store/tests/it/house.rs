@@ -271,5 +271,5 @@ pub(crate) fn is_anywhere(directory: &Path, needle: &[u8]) -> bool {
 
 /// What verifying the journal alone says.
 pub(crate) fn verify_journal(options: &Options) -> Result<Verified, StoreError> {
-    Store::verify_each(options, Extent::Journal, |_| Ok(sealer()), &Silent, &mut |_, _| Ok(()))
+    Store::verify_each(options, &Extent::Journal, |_| Ok(sealer()), &Silent, &mut |_, _| Ok(()))
 }

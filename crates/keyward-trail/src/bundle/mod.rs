@@ -17,15 +17,17 @@
 //! notes the manifest's digest elsewhere ([`Bundle::digest`]) can tell any change.
 //! It asks nobody for anything, and reads no clock.
 //!
-//! INVARIANT: what follows from other parts is made again and compared, so that a digest that was corrected with its
-//! text deceives nobody.
+//! What follows from other parts is made again and compared. Where it differs, an older or newer version may have said
+//! the same in other words, or somebody has put others in: which, nobody can tell, and so it is named ([`Held::derived`]).
+//!
+//! INVARIANT: what is proven never rests on what is only derived.
 //! Source: <https://c2sp.org/tlog-proof>
 
 use crate::{
     checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint, Trust},
     explain,
     merkle::{Hash, leaf_hash, verify_consistency},
-    note::{Verifier, VerifierKey, form},
+    note::{Verifier, form},
     proof::Proof,
 };
 use serde::{Deserialize, Serialize};
@@ -62,8 +64,6 @@ pub enum BundleError {
     Checkpoint(#[from] CheckpointError),
     #[error("event {number} is not proven: {why}")]
     Event { number: u64, why: String },
-    #[error("{part} does not follow from the events, in the words of this version")]
-    Derived { part: String },
     #[error("the log did not grow from the {size} events of the checkpoint: {why}")]
     Growth { size: u64, why: String },
     /// It may be so; the bundle was made without that checkpoint.
@@ -117,6 +117,8 @@ pub struct Held {
     pub events: Vec<u64>,
     /// Parts that nobody vouches for but the maker.
     pub unproven: Vec<String>,
+    /// Parts that say what follows from the events, and in other words than this version does.
+    pub derived: Vec<String>,
 }
 
 impl Bundle {
@@ -170,24 +172,21 @@ impl Bundle {
     }
 
     /// Checks everything, in the order of the parts, and names the first that is wrong. `old` are checkpoints of the
-    /// same log that were kept elsewhere.
+    /// same log that were kept elsewhere. Witnesses that `trust` demands must have signed those; where there are none, the
+    /// bundle's own, which nobody has when it is made.
     pub fn verify(
         &self,
-        key: &VerifierKey,
+        trust: &Trust<'_>,
         old: &[SignedCheckpoint],
         verifier: &impl Verifier,
     ) -> Result<Held, BundleError> {
         self.check_manifest()?;
-        let trust = Trust {
-            origin: key.name(),
-            log: core::slice::from_ref(key),
-            witnesses: &[],
-            quorum: 0,
-        };
+        let log = Trust { witnesses: &[], quorum: 0, ..*trust };
+        let own = if old.is_empty() { trust } else { &log };
         let mut parts = self.parts.iter().peekable();
         take(&mut parts, ABOUT)?;
         let note = take(&mut parts, CHECKPOINT)?;
-        let checkpoint = SignedCheckpoint::parse(note.as_bytes())?.verify(&trust, verifier)?;
+        let checkpoint = SignedCheckpoint::parse(note.as_bytes())?.verify(own, verifier)?;
         let checkpoint = checkpoint.checkpoint;
         let mut grown = BTreeMap::new();
         while let Some(part) = parts.next_if(|part| part.name.starts_with(CONSISTENCY)) {
@@ -195,32 +194,33 @@ impl Bundle {
         }
         let mut events = Vec::new();
         let mut records = Vec::new();
+        let mut derived = Vec::new();
         while let Some(number) = parts.peek().and_then(|part| number(&part.name)) {
             if events.last().is_some_and(|last| number <= *last) {
                 return Err(BundleError::Place { part: of_event(number, RECORD) });
             }
             let record = take(&mut parts, &of_event(number, RECORD))?;
             let proof = take(&mut parts, &of_event(number, PROOF))?;
-            check_event(number, record, proof, note, &trust, verifier)?;
+            check_event(number, record, proof, note, &log, verifier)?;
             let name = of_event(number, EXPLANATION);
             if take(&mut parts, &name)? != explanation(record) {
-                return Err(BundleError::Derived { part: name });
+                derived.push(name);
             }
             events.push(number);
             records.push(record);
         }
         if take(&mut parts, HISTORY)? != history(records.into_iter()) {
-            return Err(BundleError::Derived { part: HISTORY.to_owned() });
+            derived.push(HISTORY.to_owned());
         }
         take(&mut parts, IN_FORCE)?;
         if let Some(part) = parts.next() {
             return Err(BundleError::Place { part: part.name.clone() });
         }
         for old in old {
-            check_growth(&old.verify(&trust, verifier)?.checkpoint, &checkpoint, &grown)?;
+            check_growth(&old.verify(trust, verifier)?.checkpoint, &checkpoint, &grown)?;
         }
         let unproven = vec![ABOUT.to_owned(), IN_FORCE.to_owned()];
-        Ok(Held { checkpoint, events, unproven })
+        Ok(Held { checkpoint, events, unproven, derived })
     }
 
     fn check_manifest(&self) -> Result<(), BundleError> {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     merkle::{Nodes, consistency_proof, inclusion_proof},
-    note::{KeyKind, Signer},
+    note::{KeyKind, Signer, VerifierKey, cosign},
 };
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 
@@ -81,7 +81,18 @@ fn bundle(key: &Key) -> (Bundle, SignedCheckpoint) {
 }
 
 fn verify(bundle: &Bundle) -> Result<Held, BundleError> {
-    bundle.verify(&public(&key(1)), &[], &ed25519)
+    against(bundle, &public(&key(1)), &[])
+}
+
+/// With the log's word alone.
+fn against(
+    bundle: &Bundle,
+    key: &VerifierKey,
+    old: &[SignedCheckpoint],
+) -> Result<Held, BundleError> {
+    let log = core::slice::from_ref(key);
+    let trust = Trust { origin: key.name(), log, witnesses: &[], quorum: 0 };
+    bundle.verify(&trust, old, &ed25519)
 }
 
 /// What somebody does who also corrects the manifest.
@@ -100,8 +111,9 @@ fn a_bundle_holds_after_it_was_written_and_read() {
     let read = Bundle::parse(made.to_text().as_bytes()).unwrap();
     assert_eq!(read, made);
     assert_eq!(read.digest(), made.digest());
-    let held = read.verify(&public(&key(1)), &[old], &ed25519).unwrap();
+    let held = against(&read, &public(&key(1)), &[old]).unwrap();
     assert_eq!((held.checkpoint.size, held.events), (9, vec![2, 5, 7]));
+    assert_eq!(held.derived, Vec::<String>::new());
     let history: Value = serde_json::from_str(&read.parts[place(&read, HISTORY)].text).unwrap();
     assert_eq!(history[0]["Policy"], Value::Null);
     assert_eq!(history[1]["Policy"], "{\"Statement\":[]}");
@@ -139,7 +151,13 @@ fn correcting_the_manifest_helps_nobody_with_what_is_proven() {
             }
             text.replace_range(at..=at, if old == b'x' { "y" } else { "x" });
             let changed = corrected(changed);
-            assert!(verify(&changed).is_err(), "{name} {at}");
+            let found = verify(&changed);
+            // What is only derived may be said in other words: it is named, and nothing rests on it.
+            if name == HISTORY || name.ends_with(EXPLANATION) {
+                assert_eq!(found.unwrap().derived, [name.as_str()], "{at}");
+            } else {
+                assert!(found.is_err(), "{name} {at}");
+            }
             assert_ne!(changed.digest(), made.digest());
         }
     }
@@ -163,7 +181,8 @@ fn events_cannot_be_removed_swapped_or_proven_by_others() {
     let part = of_event(5, RECORD);
     assert_eq!(verify(&removed), Err(BundleError::Missing { part }));
     // With the manifest corrected the others still hold; only what follows from the events tells.
-    assert_eq!(verify(&corrected(removed)), Err(BundleError::Derived { part: HISTORY.to_owned() }));
+    let held = verify(&corrected(removed)).unwrap();
+    assert_eq!((held.events, held.derived), (vec![2, 7], vec![HISTORY.to_owned()]));
 
     let mut swapped = made.clone();
     let text = swapped.parts[first].text.clone();
@@ -194,7 +213,7 @@ fn events_cannot_be_removed_swapped_or_proven_by_others() {
 #[test]
 fn another_key_or_another_log_is_not_believed() {
     let (made, _) = bundle(&key(1));
-    let wrong = made.verify(&public(&key(2)), &[], &ed25519);
+    let wrong = against(&made, &public(&key(2)), &[]);
     assert!(matches!(wrong, Err(BundleError::Checkpoint(_))), "{wrong:?}");
     // A log that somebody made up whole, with a key of his own.
     let (forged, _) = bundle(&key(2));
@@ -210,9 +229,30 @@ fn another_key_or_another_log_is_not_believed() {
 }
 
 #[test]
+fn a_witness_that_is_demanded_must_have_signed_what_is_brought() {
+    let (made, old) = bundle(&key(1));
+    let (log, witness) = (public(&key(1)), key(3));
+    let own = VerifierKey::new("witness", KeyKind::CosignatureV1, witness.public()).unwrap();
+    let trust = Trust {
+        origin: ORIGIN,
+        log: core::slice::from_ref(&log),
+        witnesses: core::slice::from_ref(&own),
+        quorum: 1,
+    };
+    for old in [&[][..], &[old.clone()]] {
+        let wrong = made.verify(&trust, old, &ed25519);
+        assert!(matches!(wrong, Err(BundleError::Checkpoint(_))), "{wrong:?}");
+    }
+    let mut cosigned = old;
+    let text = cosigned.note().unverified_text().to_owned();
+    cosigned.note_mut().push(cosign(&text, "witness", &witness, 1).unwrap()).unwrap();
+    assert!(made.verify(&trust, &[cosigned], &ed25519).is_ok());
+}
+
+#[test]
 fn an_old_checkpoint_is_continued_or_not() {
     let (made, old) = bundle(&key(1));
-    let verify = |old: SignedCheckpoint| made.verify(&public(&key(1)), &[old], &ed25519);
+    let verify = |old: SignedCheckpoint| against(&made, &public(&key(1)), &[old]);
     assert!(verify(old).is_ok());
     // The same sizes of a log that went another way.
     for size in [4, 9, 12, 3] {

@@ -53,6 +53,15 @@ pub trait Objects {
     /// When it cannot be listed.
     fn list(&self, prefix: &str) -> Result<Vec<String>, ObjectsError>;
 
+    /// What lies among the files of CloudTrail, below a folder `AWSLogs`, and is no object: links, and names that are
+    /// never written here. Where everything that lies there is an object there is none.
+    ///
+    /// # Errors
+    /// When it cannot be listed.
+    fn strangers(&self) -> Result<Vec<String>, ObjectsError> {
+        Ok(Vec::new())
+    }
+
     /// `None` when there is no such object.
     ///
     /// # Errors

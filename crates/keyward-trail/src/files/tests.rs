@@ -239,6 +239,43 @@ fn what_awss_command_lets_pass() {
 }
 
 #[test]
+fn a_log_that_no_digest_names_yet_is_missed_too() {
+    let folder = Folder::new();
+    let open = folder.logs.last().unwrap().clone();
+    folder.take(&open);
+    assert_eq!(folder.first(), (open, Problem::NotWritten));
+    // In its first hour a trail has no digest at all.
+    let head = folder.place.head_key();
+    let mut first = Head::load(&folder.take(&head).bytes, |f, m, s| verify(f, m, s) == Some(true));
+    let first = first.as_mut().unwrap();
+    first.streams.values_mut().for_each(|stream| stream.newest = None);
+    let bytes = first.store(sign).unwrap();
+    folder.memory.0.borrow_mut().clear();
+    folder.put(&head, Object { bytes, ..Object::default() });
+    assert_eq!(folder.first().1, Problem::NotWritten);
+}
+
+#[test]
+fn a_digest_that_is_none_hides_no_other_and_is_named() {
+    for (name, at) in [("aaa", 1), ("zzz", 1), ("aaa", 3), ("zzz", 3)] {
+        let folder = Folder::new();
+        let real = &folder.digests[at];
+        let beside = real.replace("_keyward_", &format!("_{name}_"));
+        assert_ne!(*real, beside);
+        folder.put(&beside, Object { bytes: b"garbage".to_vec(), ..Object::default() });
+        let findings = folder.check().findings;
+        assert_eq!(findings, [Finding { object: beside, problem: Problem::NotGzip }]);
+        // The real one is still looked at.
+        let log = folder.logs[if at == 1 { 2 } else { 3 }].clone();
+        if at == 3 {
+            folder.take(&log);
+            let lost = Finding { object: log, problem: Problem::NotFound(real.clone()) };
+            assert!(folder.check().findings.contains(&lost));
+        }
+    }
+}
+
+#[test]
 fn the_head_is_needed_and_signed() {
     let folder = Folder::new();
     let key = folder.place.head_key();

@@ -1,8 +1,8 @@
 //! Whether a folder of CloudTrail files is what was written.
 //!
 //! It catches what `aws cloudtrail validate-logs` does, and what that lets pass: a newest digest that was
-//! removed, a log file that no digest names, a digest that was signed again over an altered log, and a signature
-//! by a weaker digest function.
+//! removed, a log file that was removed before a digest named it, one that no digest names, a digest that was signed
+//! again over an altered log, and a signature by a weaker digest function.
 //! What it cannot see: a folder that was put back as a whole to what it was earlier, unless it is told until
 //! when the digests reach; and what somebody wrote who holds the signing key and rewrote everything behind it.
 
@@ -33,6 +33,14 @@ pub enum Problem {
     StrangeName,
     #[error("not found; {0} names it")]
     NotFound(String),
+    #[error(
+        "not found; the head names it: it was deleted, or its writer was stopped before it wrote it, and writes it when it is started again"
+    )]
+    NotWritten,
+    #[error(
+        "it is no plain file with a plain name, and so nothing that is written here: a reader may take it for a log file or a digest"
+    )]
+    NoObject,
     #[error("it is not a gzip file")]
     NotGzip,
     #[error("something follows the end of the compressed stream")]
@@ -111,8 +119,8 @@ struct Read {
 
 #[derive(Default)]
 struct Listed {
-    /// Keys by the end of the digest.
-    digests: BTreeMap<Timestamp, String>,
+    /// The end of each digest, and its key: two of one time are both looked at.
+    digests: BTreeSet<(Timestamp, String)>,
     logs: BTreeSet<String>,
 }
 
@@ -129,7 +137,7 @@ impl Verifier<'_> {
                     streams.entry(stream).or_default().logs.insert(key);
                 }
                 Some(Named::Digest { stream, end, .. }) => {
-                    streams.entry(stream).or_default().digests.insert(end, key);
+                    streams.entry(stream).or_default().digests.insert((end, key));
                 }
                 None if key == "keyward/head.json" || key.ends_with("/keyward/head.json") => {
                     heads.push(key);
@@ -139,6 +147,9 @@ impl Verifier<'_> {
                 }
                 None => {}
             }
+        }
+        for key in self.objects.strangers()? {
+            checked.find(&key, Problem::NoObject);
         }
         let head = self.head(&heads, &mut checked)?;
         let known: BTreeMap<Stream, &StreamHead> =
@@ -181,11 +192,17 @@ impl Verifier<'_> {
         checked: &mut Checked,
     ) -> Result<(), ObjectsError> {
         let mut named: BTreeSet<String> = BTreeSet::new();
-        let mut before: Option<(String, Option<Read>)> = None;
-        for key in listed.digests.values() {
+        let mut before: Option<Read> = None;
+        let mut unread: BTreeSet<&str> = BTreeSet::new();
+        for (_, key) in &listed.digests {
             let read = self.digest(key, checked)?;
-            if let Some(read) = &read {
-                link(read, before.as_ref(), checked);
+            checked.digests += 1;
+            if let Some(read) = read {
+                let previous = read.digest.previous_digest_s3_object.as_deref();
+                // What could not be read was found already.
+                if !previous.is_some_and(|previous| unread.contains(previous)) {
+                    link(&read, before.as_ref(), checked);
+                }
                 for file in &read.digest.log_files {
                     if !named.insert(file.s3_object.clone()) {
                         checked.find(&file.s3_object, Problem::NamedTwice);
@@ -193,23 +210,28 @@ impl Verifier<'_> {
                     checked.logs += 1;
                     self.log(stream, file, key, checked)?;
                 }
+                before = Some(read);
+            } else {
+                unread.insert(key);
             }
-            checked.digests += 1;
-            before = Some((key.clone(), read));
         }
         if let Some(newest) = head.and_then(|head| head.newest.as_ref()) {
             self.newest(newest, listed, checked)?;
         }
         self.end(stream, listed, checked);
         let pending = head.map(|head| head.pending.as_slice()).unwrap_or_default();
-        for key in listed.logs.iter().filter(|key| !named.contains(*key)) {
-            match pending.iter().find(|pending| pending.file.s3_object == *key) {
-                Some(pending) => {
-                    checked.open_logs += 1;
-                    self.log(stream, &pending.file, "the head", checked)?;
-                }
-                None => checked.find(key, Problem::NotNamed),
+        let open = pending.iter().map(|pending| &pending.file);
+        for file in open.filter(|file| !named.contains(&file.s3_object)) {
+            if self.objects.get(&file.s3_object)?.is_none() {
+                checked.find(&file.s3_object, Problem::NotWritten);
+                continue;
             }
+            checked.open_logs += 1;
+            self.log(stream, file, "the head", checked)?;
+        }
+        named.extend(pending.iter().map(|pending| pending.file.s3_object.clone()));
+        for key in listed.logs.iter().filter(|key| !named.contains(*key)) {
+            checked.find(key, Problem::NotNamed);
         }
         Ok(())
     }
@@ -221,7 +243,7 @@ impl Verifier<'_> {
         listed: &Listed,
         checked: &mut Checked,
     ) -> Result<(), ObjectsError> {
-        if !listed.digests.values().any(|key| *key == newest.key) {
+        if !listed.digests.iter().any(|(_, key)| *key == newest.key) {
             checked.find(&newest.key, Problem::NewestRemoved);
             return Ok(());
         }
@@ -235,7 +257,7 @@ impl Verifier<'_> {
 
     fn end(&self, stream: &Stream, listed: &Listed, checked: &mut Checked) {
         let Some(until) = self.until else { return };
-        let last = listed.digests.last_key_value();
+        let last = listed.digests.last();
         if last.is_none_or(|(end, _)| *end < until) {
             let end = last.map_or_else(|| "no time".to_owned(), |(end, _)| iso_seconds(*end));
             let object = last.map_or_else(|| stream.to_string(), |(_, key)| key.clone());
@@ -326,9 +348,9 @@ impl From<BadGzip> for Problem {
 }
 
 /// Whether a digest names the one before it as it is.
-fn link(read: &Read, before: Option<&(String, Option<Read>)>, checked: &mut Checked) {
+fn link(read: &Read, before: Option<&Read>, checked: &mut Checked) {
     let Read { key, digest, .. } = read;
-    let Some((previous_key, previous)) = before else {
+    let Some(previous) = before else {
         if let Some(missing) = &digest.previous_digest_s3_object {
             checked.find(missing, Problem::NotFound(key.clone()));
         }
@@ -336,13 +358,12 @@ fn link(read: &Read, before: Option<&(String, Option<Read>)>, checked: &mut Chec
     };
     match &digest.previous_digest_s3_object {
         None => return checked.find(key, Problem::BeginsAnew),
-        Some(named) if named != previous_key => {
+        Some(named) if *named != previous.key => {
             return checked.find(named, Problem::NotFound(key.clone()));
         }
         Some(_) => {}
     }
-    // What could not be read was found already.
-    let Some(previous) = previous else { return };
+    let previous_key = &previous.key;
     let is_hash = digest.previous_digest_hash_algorithm.as_deref() == Some(HASH_ALGORITHM)
         && digest.previous_digest_hash_value.as_deref() == Some(&sha256(&previous.body));
     if !is_hash {
