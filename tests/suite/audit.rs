@@ -695,6 +695,12 @@ fn a_second_service_cosigns_and_does_not_forget() {
     awaited(&file, |note| seen < size(note));
     service.stop();
     asked.stop();
+
+    // A witness from which its memory was taken does not begin anew: it could sign the fork.
+    fs::remove_dir_all(witness.join("witness")).unwrap();
+    let asked = Service::start_with(&witness, &["--witness-log", &key]);
+    assert_eq!(add_checkpoint(&asked, &format!("old 0\n\n{note}")).0, 500);
+    asked.stop();
 }
 
 #[test]

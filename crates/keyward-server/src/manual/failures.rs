@@ -19,6 +19,12 @@
 //! | A nonce repeats | Each message has a key of its own, derived from 128 random bits | `keyward-crypto` |
 //! | A ciphertext opens in another context | The context is authenticated with it | `keyward-crypto` |
 //! | An older or emptied store is served | The newest sequence number is anchored; only `init` makes a store | `serve_makes_no_store_by_itself_and_init_makes_one_once` |
+//! | A log that is shorter or another than was signed is gone on with | It is compared with its newest checkpoint before it is served | `a_log_that_is_shorter_than_was_signed_is_not_served`, `a_kept_checkpoint_tells_the_log_that_was_from_every_other` |
+//! | The log's file is taken away, and answers go on | The writer looks whether its file is where it was, stops, and says how to save it | `a_journal_that_is_taken_away_stops_the_writing` |
+//! | A clock that leaps deletes keys, or ends every retention | A time that is far ahead of what was lived through is believed for that when it has stood for a day | `a_clock_that_leapt_deletes_no_key_before_it_has_stood`, `nothing_leaves_by_a_clock_that_leapt_before_it_has_stood_for_a_day` |
+//! | A clock that was set back hides events | The log is searched stretch by stretch, in each of which times rise | `a_clock_that_was_set_back_hides_no_event` |
+//! | Padding pushes a request out of its record | The largest values are left out first, and what may have been left out is found by every question about it | `who_pads_a_request_hides_the_padding_alone` |
+//! | A frozen key is used by its replica | A freeze of one related key stops all of them | `a_freeze_of_one_related_key_stops_all_of_them` |
 //! | A wrong root key ruins the store | It is compared before anything is changed | `a_dev_store_opens_again_with_its_own_key_and_no_other` |
 //! | RSA starves everything else | Heavy calls have a lane of their own, with a bounded queue | `the_queue_is_bounded_and_given_back` |
 //! | A panic takes the service down | It is caught, answered as an internal error and counted | `a_panic_is_caught` |

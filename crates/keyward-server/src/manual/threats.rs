@@ -16,6 +16,9 @@
 //!   root key, each value for its own place. The data-encryption key of a deleted KMS key is destroyed, after
 //!   which no copy of the journal opens its material.
 //! - **Whoever changes the disk.** A changed, moved, missing or older value is noticed, and is not served.
+//!   A store that was put back whole, with its checkpoints, is an older store and looks like one: only a
+//!   checkpoint that somebody else has tells. What was witnessed of other logs stands in files; one that is
+//!   missing is noticed, one that was put back is an older witness.
 //!
 //! ## Who is not
 //!

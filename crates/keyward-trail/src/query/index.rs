@@ -1,7 +1,8 @@
 //! What an index can find: the terms that a record is filed under, and those that a query asks for.
 //!
 //! INVARIANT: a record that a query matches is filed under at least one term of every clause of the
-//! query's [`Narrowing`]; when the narrowing is complete, it is so the other way round too.
+//! query's [`Narrowing`]; when the narrowing is complete, it is so the other way round too. What a record has no room for
+//! it is filed under all the same, before it is cut.
 
 use super::{
     Condition, Field, Pattern, Query, Term, Window,

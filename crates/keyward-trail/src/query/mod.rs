@@ -24,6 +24,9 @@
 //! Field names, operations, results, ids, agents, regions and free text are compared without case;
 //! principals, keys and encryption contexts with it, because there it tells things apart.
 //!
+//! A record that had no room for all of its request (`omitted`) is found by an encryption context that it does not have
+//! as it is found by the opposite: it may have been left out.
+//!
 //! A query is asked of one record at a time ([`Query::matches`]). What an index can find without reading
 //! records is in [`Query::narrowing`], and what an index must hold for that in [`index_terms`].
 //! It does not know who asks: hand in records after [`crate::withhold`] for readers who may not see policy

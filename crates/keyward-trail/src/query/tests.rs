@@ -622,3 +622,18 @@ proptest! {
         }
     }
 }
+
+/// Padding makes nothing of a request invisible: not what was left out, and not its absence.
+#[test]
+fn what_a_record_has_no_room_for_may_be_so_and_may_not() {
+    let mut record = encrypt();
+    record["requestParameters"] =
+        json!({"keyId": "k", "encryptionContext": {"tenant": "acme"}, "omitted": true});
+    for text in ["ctx.purpose:anything", "-ctx.purpose:anything", "ctx.purpose:*", "-ctx.purpose:*"]
+    {
+        assert!(parsed(text).matches(&record, NOW), "{text}");
+    }
+    holds(&record, &["ctx.tenant:acme"], &["ctx.tenant:globex", "op:Decrypt"]);
+    record["requestParameters"].as_object_mut().unwrap().remove("omitted");
+    holds(&record, &["ctx.tenant:acme"], &["ctx.purpose:anything", "ctx.purpose:*"]);
+}
