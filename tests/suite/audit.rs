@@ -443,12 +443,28 @@ fn a_part_of_a_log_is_proven_as_the_whole_is() {
         [("early", "early.hashes", 0, middle), ("late", "late.hashes", middle, total)]
     {
         for against in [&[own(hashes)][..], &[own(hashes), HASHES], &[own(hashes), KEPT]] {
-            let (code, said) = lives.answered(name, against, &[]);
+            let (code, said) = lives.answered(name, against, &["--part"]);
             assert_eq!(code, Some(0), "{name}: {said}");
             let found = [&said["FirstEvent"], &said["NextEvent"], &said["LogSize"]];
             assert_eq!(found, [&json!(from), &json!(to), &json!(total)]);
         }
     }
+    // Who cut an export could cut its hashes alike: a part is whole only for who says that it is one, and never when a
+    // checkpoint that was kept speaks of more.
+    let (code, said) = lives.answered("early", &[own("early.hashes")], &[]);
+    let absent = format!("events {middle} to {} are not in it: take a part with --part", total - 1);
+    assert_eq!((code, &said["Problem"]), (Some(6), &json!(absent)));
+    let (code, said) = lives.answered("late", &[own("late.hashes")], &[]);
+    let absent = format!("events 0 to {} are not in it: take a part with --part", middle - 1);
+    assert_eq!((code, &said["Problem"]), (Some(6), &json!(absent)));
+    let text = fs::read_to_string(lives.path("early.hashes")).unwrap();
+    fs::write(lives.path("newest"), text.split_once("\n\n").unwrap().1).unwrap();
+    let against = [own("early.hashes"), ("--checkpoint", "newest")];
+    let (code, said) = lives.answered("early", &against, &[]);
+    let missing = format!("events are missing from {middle} on");
+    assert_eq!(code, Some(9), "{said}");
+    assert!(said["Problem"].as_str().unwrap().starts_with(&missing), "{said}");
+    assert_eq!(lives.answered("early", &against, &["--part"]).0, Some(0));
     // The hashes of the whole log place a part, when it is said where it begins.
     let first = middle.to_string();
     assert_eq!(lives.answered("late", &[HASHES], &["--first", &first]).0, Some(0));

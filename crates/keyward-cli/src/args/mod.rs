@@ -681,6 +681,10 @@ pub(crate) struct Verify {
     /// The number of the export's first event, where it is not the one that the hashes begin with
     #[arg(long, value_name = "NUMBER", requires = "export")]
     pub(crate) first: Option<u64>,
+    /// Take an export that is a part of its log on purpose, written with --since or --until; it is exit 6 otherwise, and 9
+    /// where a --checkpoint speaks of more
+    #[arg(long, requires = "export")]
+    pub(crate) part: bool,
     /// Take events at the export's end that are newer than everything that was signed; they are exit 6 otherwise
     #[arg(long, requires = "export")]
     pub(crate) allow_unsigned_tail: bool,

@@ -12,7 +12,7 @@ use crate::{
 };
 use keyward_engine::log::log_verifier;
 use keyward_trail::{
-    audit::Audited,
+    audit::{Audited, Finding},
     checkpoint::Checkpoint,
     hashes::{Proven, check_from, start_of},
     merkle::{Hash, leaf_hash},
@@ -54,7 +54,7 @@ pub(super) fn verify(common: &Common, file: &Path, options: &Verify) -> Result<E
     match check_from(start, &found, &proven, &said) {
         Err(finding) => {
             if proven.is_empty() {
-                if says_that_events_left(file).map_err(|error| unusable(file, &error))? {
+                if 0 < left_before(file).map_err(|error| unusable(file, &error))? {
                     let words = "the export says that the log's first events left it by retention, and a checkpoint alone holds only an export that begins with the first";
                     return Err(CliError::new(Exit::Usage, words)
                         .hint("bring what `events export --hashes FILE` writes with the export"));
@@ -70,7 +70,19 @@ pub(super) fn verify(common: &Common, file: &Path, options: &Verify) -> Result<E
             Ok(changed(common, &finding.to_string()))
         }
         Ok(audited) => {
-            let held = Held { first, audited, allowed: options.allow_unsigned_tail };
+            let demanded = said.iter().map(|one| one.size).max().unwrap_or_default();
+            if audited.size < demanded && !options.part {
+                let finding = Finding::Truncated { found: audited.size, signed: demanded };
+                output::note("an export that ends early on purpose is taken with --part");
+                return Ok(changed(common, &finding.to_string()));
+            }
+            let mut held =
+                Held { first, audited, allowed: options.allow_unsigned_tail, absent: Vec::new() };
+            if !options.part {
+                // What events of the export itself say of the log's beginning was signed with them.
+                let left = left_before(file).map_err(|error| unusable(file, &error))?;
+                held.look_for_absent(options.first, left, &proven);
+            }
             held.report(common.output, &proven, &said);
             Ok(if held.is_intact() { Exit::Ok } else { Exit::Problems })
         }
@@ -84,16 +96,20 @@ fn leaves(file: &Path) -> io::Result<Vec<Hash>> {
     Ok(leaves)
 }
 
-/// Whether one of the events says that earlier ones left the log. While any have, there is such a one.
-fn says_that_events_left(file: &Path) -> io::Result<bool> {
-    let mut found = false;
+/// Up to which event the log's own events say that earlier ones left it; 0 when none says so. While any have left, there
+/// is such a one.
+fn left_before(file: &Path) -> io::Result<u64> {
+    let mut left = 0;
     each_line(file, |event| {
-        let name = serde_json::from_slice::<Value>(event)
-            .ok()
-            .and_then(|event| Some(event.get("eventName")? == "RetireEvents"));
-        found |= name == Some(true);
+        let next = || {
+            let event: Value = serde_json::from_slice(event).ok()?;
+            let is_it = event.get("eventName")? == "RetireEvents"
+                && event.get("eventSource")? == "keyward.amazonaws.com";
+            event.pointer("/serviceEventDetails/nextEvent").filter(|_| is_it)?.as_u64()
+        };
+        left = left.max(next().unwrap_or_default());
     })?;
-    Ok(found)
+    Ok(left)
 }
 
 fn each_line(file: &Path, mut each: impl FnMut(&[u8])) -> io::Result<()> {
@@ -113,11 +129,33 @@ struct Held {
     audited: Audited,
     /// Whether events that nobody signed may follow the last that somebody did.
     allowed: bool,
+    /// What of the log is not in the export, without a reason.
+    absent: Vec<String>,
 }
 
 impl Held {
     fn is_intact(&self) -> bool {
-        self.allowed || self.audited.signed == self.audited.size
+        self.absent.is_empty() && (self.allowed || self.audited.signed == self.audited.size)
+    }
+
+    /// Who cuts an export can cut its hashes alike, so that a part is whole only for who says that it is one. `left` is
+    /// up to where events left the log, as it says itself.
+    fn look_for_absent(&mut self, said_first: Option<u64>, left: u64, proven: &[Proven]) {
+        let (first, end) = (self.first, self.audited.size);
+        if 0 < first && said_first != Some(first) && left != first {
+            self.absent.push(format!("events 0 to {} are not in it", first - 1));
+        }
+        let log = proven.iter().map(|one| one.head().size).max().unwrap_or_default();
+        if end < log {
+            self.absent.push(format!("events {end} to {} are not in it", log - 1));
+        }
+    }
+
+    /// Why it is not taken as it is.
+    fn problems(&self) -> String {
+        let absent = self.absent.iter().map(|what| format!("{what}: take a part with --part"));
+        let unsigned = self.unsigned().filter(|_| !self.allowed);
+        absent.chain(unsigned).collect::<Vec<_>>().join("; ")
     }
 
     /// What nobody vouches for.
@@ -144,16 +182,17 @@ impl Held {
                     "Intact": self.is_intact(), "Events": size - first, "FirstEvent": first,
                     "NextEvent": size, "Signed": signed - first, "LogSize": log, "TreeRoot": root,
                 });
-                let unsigned = self.unsigned().filter(|_| !self.is_intact());
-                if let (Some(unsigned), Some(told)) = (unsigned, told.as_object_mut()) {
-                    told.insert("Problem".to_owned(), unsigned.into());
+                if let (false, Some(told)) = (self.is_intact(), told.as_object_mut()) {
+                    told.insert("Problem".to_owned(), self.problems().into());
                 }
                 output::json(&told);
             }
             Format::Text => {
                 let word = if self.is_intact() { "intact" } else { "not vouched for" };
-                let unsigned = self.unsigned().filter(|_| !self.is_intact());
-                let but = unsigned.map_or_else(String::new, |unsigned| format!("; {unsigned}"));
+                let but = match self.is_intact() {
+                    true => String::new(),
+                    false => format!("; {}", self.problems()),
+                };
                 output::line(&format!(
                     "{word}: {} of {} events are as they were signed{but}",
                     signed - first,
