@@ -185,7 +185,9 @@ def filled(query):
 
 def an_alert_fires_once_and_resolves_once(watched):
     """A flood of Decrypts after a quiet past."""
-    watched.demo("--quiet", "--minutes", "0.6", "--pace", "150", "--seed", "1")
+    # Traffic follows the hour of the day. At this pace it stays below the alert's floor of 100 a minute at any of them, so that
+    # a machine which stalls and catches up makes no spike of it.
+    watched.demo("--quiet", "--minutes", "0.6", "--pace", "20", "--seed", "1")
     assert watched.receiver.of("DecryptSpike") == [], "the past was quiet"
     watched.demo("--incidents", "decrypt-flood", "--minutes", "0.3", "--pace", "150", "--seed", "2")
     until("the flood is told", lambda: watched.receiver.of("DecryptSpike"))
@@ -258,19 +260,28 @@ def every_query_has_an_answer(watched, since):
     return asked
 
 
+# Who acts in the demonstration from elsewhere, as dashboards/demo.yaml has it: its events are in its own account's log.
+STRANGER = {"AWS_ACCESS_KEY_ID": "AKIASTRANGER00000000", "AWS_SECRET_ACCESS_KEY": "secret-of-a-stranger-for-demonstrations-only"}
+
+
+def event_of(watched, event):
+    """An event as the account that it is of reads it."""
+    for account in ({}, STRANGER):
+        command = [KEYWARD, "events", "show", event, "-o", "json", "--endpoint", watched.keyward]
+        shown = subprocess.run(command, env={**os.environ, **account}, capture_output=True, text=True)
+        if shown.returncode == 0:
+            return json.loads(shown.stdout)
+    raise AssertionError(f"no account has the event {event}: {shown.stderr}")
+
+
 def a_point_of_a_graph_leads_to_its_event(watched, since):
     """Prometheus keeps the ids of events beside the durations of requests; the log has each of them."""
     found = watched.ask("query_exemplars", query="kms_request_duration_seconds_bucket", start=since, end=time.time())
     ids = [(one["labels"]["event_id"], series["seriesLabels"]["operation"]) for series in found for one in series["exemplars"]]
     assert len(ids) > 100, len(ids)
     for event, operation in ids[:: len(ids) // 10]:
-        shown = subprocess.run(
-            [KEYWARD, "events", "show", event, "-o", "json", "--endpoint", watched.keyward],
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        assert json.loads(shown.stdout)["eventName"] == operation, shown.stdout
+        shown = event_of(watched, event)
+        assert shown["eventName"] == operation, shown
 
 
 def main():
