@@ -13,11 +13,12 @@ use keyward_store::{Extent, SledState, StoreError, Verified};
 use keyward_trail::{
     checkpoint::{SignedCheckpoint, Trust},
     hashes::EventHashes,
+    iso_seconds,
     merkle::{leaf_hash, verify_consistency},
     note::{KeyKind, VerifierKey},
     proof::Proof,
 };
-use keyward_types::Blob;
+use keyward_types::{Blob, Timestamp};
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -74,10 +75,7 @@ fn perhaps_left(error: CliError, client: &Client<'_>, id: &str) -> CliError {
     if oldest <= written {
         return error;
     }
-    let date = |seconds: i64| {
-        let time = chrono::DateTime::from_timestamp(seconds, 0);
-        time.map(|time| time.format("%Y-%m-%dT%H:%M:%SZ").to_string()).unwrap_or_default()
-    };
+    let date = |seconds: i64| iso_seconds(Timestamp::from_seconds(seconds));
     let words = format!(
         "the id is of {}, and the oldest event that is still here of {}: if there was such an event, it left the log by its retention; `events archived` reads what was archived",
         date(written),

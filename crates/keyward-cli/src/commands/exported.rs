@@ -79,8 +79,12 @@ pub(super) fn verify(common: &Common, file: &Path, options: &Verify) -> Result<E
             let mut held =
                 Held { first, audited, allowed: options.allow_unsigned_tail, absent: Vec::new() };
             if !options.part {
-                // What events of the export itself say of the log's beginning was signed with them.
-                let left = left_before(file).map_err(|error| unusable(file, &error))?;
+                // What events of the export itself say of the log's beginning was signed with them. They are read once
+                // more only where the export begins later.
+                let left = match first {
+                    0 => 0,
+                    _ => left_before(file).map_err(|error| unusable(file, &error))?,
+                };
                 held.look_for_absent(options.first, left, &proven);
             }
             held.report(common.output, &proven, &said);
