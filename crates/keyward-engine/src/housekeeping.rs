@@ -69,7 +69,7 @@ impl Engine {
             return 0;
         }
         // The next look is left as it was: a clock that is set right again finds it.
-        if let Err(leapt) = self.lived.believe(self.begun_after(), now, self.monotonic_nanos()) {
+        if let Err(leapt) = self.believe(&self.lived, now) {
             tracing::error!(%leapt, "nothing is deleted or rotated by its date");
             return 0;
         }

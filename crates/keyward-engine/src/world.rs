@@ -8,7 +8,7 @@ use crate::{
     alerts::Alerts,
     guardrails::GuardrailStatus,
     housekeeping,
-    lived::Lived,
+    lived::{Leapt, Lived},
     operation::AnyOperation,
     pipeline::Prepared,
     proofs::Proofs,
@@ -149,9 +149,12 @@ impl Engine {
         self.world.clock.now()
     }
 
-    /// The time of the newest event from before this run: until then, time was lived through.
-    pub fn begun_after(&self) -> Option<Timestamp> {
-        self.begun_after
+    /// Believes a reading of the clock for what cannot be undone, or says why not yet.
+    ///
+    /// # Errors
+    /// While the time is far ahead of what was lived through.
+    pub fn believe(&self, lived: &Lived, now: Timestamp) -> Result<(), Leapt> {
+        lived.believe(self.begun_after, now, self.monotonic_nanos())
     }
 
     pub fn monotonic_nanos(&self) -> u64 {

@@ -139,7 +139,7 @@ impl Keeper {
     ) -> Result<(), String> {
         let Some(days) = self.settings.keep_days else { return Ok(()) };
         let now = engine.now();
-        let believed = self.lived.believe(engine.begun_after(), now, engine.monotonic_nanos());
+        let believed = engine.believe(&self.lived, now);
         believed.map_err(|leapt| format!("no events leave by their age: {leapt}"))?;
         let limit = now.plus_days(-i64::from(days));
         let written = self.files.as_ref().map(|files| files.reached().unwrap_or_default());

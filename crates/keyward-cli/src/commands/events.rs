@@ -2,7 +2,7 @@
 
 use super::{
     export,
-    history::{PAGE, words},
+    history::{page, words},
     segments,
     versions::date,
 };
@@ -97,21 +97,6 @@ fn list(
         }
     }
     Ok(Exit::Ok)
-}
-
-/// Events of one answer, so many at most, and where to go on.
-fn page(
-    client: &Client<'_>,
-    query: &[(&'static str, String)],
-    limit: usize,
-    after: Option<String>,
-) -> Result<(Vec<Value>, Option<String>), CliError> {
-    let mut query = query.to_vec();
-    query.push(("limit", limit.min(PAGE).to_string()));
-    query.extend(after.map(|after| ("after", after)));
-    let answer = client.read("/v1/events", &query)?;
-    let next = answer.get("Next").and_then(Value::as_str).map(str::to_owned);
-    Ok((list_of(&answer, "Events"), next))
 }
 
 fn stats(

@@ -20,7 +20,7 @@ use std::{
 };
 
 /// Events of one answer, at most what the service gives.
-pub(super) const PAGE: usize = 1_000;
+const PAGE: usize = 1_000;
 /// Encryption contexts of one principal that text lists.
 const CONTEXTS_SHOWN: usize = 5;
 /// Encryption contexts of one principal that are told apart; a context may be another one in every request.
@@ -34,17 +34,29 @@ pub(super) fn each_event(
 ) -> Result<(), CliError> {
     let mut after: Option<String> = None;
     loop {
-        let mut query = filter.to_vec();
-        query.push(("limit", PAGE.to_string()));
-        query.extend(after.take().map(|after| ("after", after)));
-        let page = client.read("/v1/events", &query)?;
-        let events = page.get("Events").and_then(Value::as_array);
-        events.into_iter().flatten().for_each(&mut visit);
-        match page.get("Next").and_then(Value::as_str) {
-            Some(next) => after = Some(next.to_owned()),
+        let (events, next) = page(client, filter, PAGE, after.take())?;
+        events.iter().for_each(&mut visit);
+        match next {
+            Some(next) => after = Some(next),
             None => return Ok(()),
         }
     }
+}
+
+/// Events of one answer, so many at most, and where to go on.
+pub(super) fn page(
+    client: &Client<'_>,
+    filter: &[(&str, String)],
+    limit: usize,
+    after: Option<String>,
+) -> Result<(Vec<Value>, Option<String>), CliError> {
+    let mut query = filter.to_vec();
+    query.push(("limit", limit.min(PAGE).to_string()));
+    query.extend(after.map(|after| ("after", after)));
+    let answer = client.read("/v1/events", &query)?;
+    let next = answer.get("Next").and_then(Value::as_str).map(str::to_owned);
+    let events = answer.get("Events").and_then(Value::as_array).cloned().unwrap_or_default();
+    Ok((events, next))
 }
 
 /// A query as it was typed, in one word or in several.

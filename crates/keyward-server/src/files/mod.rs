@@ -131,7 +131,7 @@ impl TrailFiles {
     /// until then.
     fn until_now(&self, engine: &Engine) -> Result<Until, ExportError> {
         let now = engine.now();
-        let believed = self.lived.believe(engine.begun_after(), now, engine.monotonic_nanos());
+        let believed = engine.believe(&self.lived, now);
         believed.map(|()| Until::Clock(now)).map_err(|leapt| ExportError::Clock(leapt.to_string()))
     }
 
